@@ -1,0 +1,82 @@
+# Build rules shared by every room: a room is a folder of src/ and one static library gptoss_<room>.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release)
+endif()
+
+# ccache makes a second build of an unchanged file free, also across presets' shared sources.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+    set(CMAKE_CUDA_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+find_package(Threads REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+
+add_library(gptoss_options INTERFACE)
+target_include_directories(gptoss_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
+target_link_libraries(gptoss_options INTERFACE Threads::Threads)
+target_compile_definitions(gptoss_options INTERFACE GPTOSS_VERSION="${PROJECT_VERSION}")
+target_compile_options(gptoss_options INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion>
+    $<$<AND:$<BOOL:${GPTOSS_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
+if(GPTOSS_SANITIZE)
+    target_compile_options(gptoss_options INTERFACE
+        $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${GPTOSS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
+    target_link_options(gptoss_options INTERFACE -fsanitize=${GPTOSS_SANITIZE})
+endif()
+if(GPTOSS_FUZZ)
+    target_compile_options(gptoss_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
+endif()
+
+# gptoss_room(NAME [USES room...] [LIBRARIES lib...] [EXCLUDE file...])
+# Every .cpp file of the folder is part of the room, so adding a file needs no edit here.
+function(gptoss_room name)
+    cmake_parse_arguments(ROOM "" "" "USES;LIBRARIES;EXCLUDE;EXTRA" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/*.h")
+    foreach(file IN LISTS ROOM_EXCLUDE)
+        list(REMOVE_ITEM sources "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+    endforeach()
+    list(APPEND sources ${ROOM_EXTRA})
+    add_library(gptoss_${name} STATIC ${sources})
+    set_target_properties(gptoss_${name} PROPERTIES LINKER_LANGUAGE CXX)
+    target_link_libraries(gptoss_${name} PUBLIC gptoss_options ${ROOM_LIBRARIES})
+    foreach(room IN LISTS ROOM_USES)
+        target_link_libraries(gptoss_${name} PUBLIC gptoss_${room})
+    endforeach()
+endfunction()
+
+# gptoss_test(NAME FILES file... USES room... [LABELS label...]): one GoogleTest program, one ctest entry a case.
+include(GoogleTest)
+function(gptoss_test name)
+    cmake_parse_arguments(TEST "" "" "FILES;USES;LIBRARIES;LABELS" ${ARGN})
+    find_package(GTest REQUIRED)
+    add_executable(${name} ${TEST_FILES})
+    target_link_libraries(${name} PRIVATE gptoss_options GTest::gtest GTest::gmock GTest::gtest_main ${TEST_LIBRARIES})
+    foreach(room IN LISTS TEST_USES)
+        target_link_libraries(${name} PRIVATE gptoss_${room})
+    endforeach()
+    target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+    target_compile_definitions(${name} PRIVATE GPTOSS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${TEST_LABELS}")
+endfunction()
+
+# gptoss_fuzz(NAME FILE USES room...): a libFuzzer target under the fuzz preset, nothing otherwise.
+function(gptoss_fuzz name file)
+    if(NOT GPTOSS_FUZZ)
+        return()
+    endif()
+    cmake_parse_arguments(FUZZ "" "" "USES" ${ARGN})
+    add_executable(${name} ${file})
+    target_link_libraries(${name} PRIVATE gptoss_options)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    foreach(room IN LISTS FUZZ_USES)
+        target_link_libraries(${name} PRIVATE gptoss_${room})
+    endforeach()
+endfunction()

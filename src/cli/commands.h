@@ -1,0 +1,18 @@
+// Every subcommand adds itself to the command line here; its callback returns through `exit_code`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace gptoss::cli {
+
+void add_plan(CLI::App& app, int& exit_code);
+void add_bench(CLI::App& app, int& exit_code);
+void add_logits(CLI::App& app, int& exit_code);
+#if defined(GPTOSS_HAS_SERVER)
+void add_serve(CLI::App& app, int& exit_code);
+void add_chat(CLI::App& app, int& exit_code);
+void add_tokenize(CLI::App& app, int& exit_code);
+void add_render(CLI::App& app, int& exit_code);
+#endif
+
+}  // namespace gptoss::cli

@@ -1,0 +1,93 @@
+// Who is computed when: sequences, scheduler, KV blocks, prefix cache. One engine owns one backend and one
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "base/token_constraint.h"
+#include "base/types.h"
+
+namespace gptoss::engine {
+
+enum class FinishReason { stop, length, cancelled, error };
+
+struct Usage {
+    std::int32_t prompt_tokens = 0;
+    std::int32_t cached_tokens = 0;  // prompt tokens that were not computed again
+    std::int32_t completion_tokens = 0;
+    double queue_ms = 0;       // waiting for a slot
+    double prompt_ms = 0;      // from the first chunk to the first token
+    double generation_ms = 0;  // from the first token to the last
+};
+
+// Called on the engine's thread, in order, exactly one finish last. Must not block.
+class GenerationSink {
+  public:
+    virtual ~GenerationSink() = default;
+    virtual void on_token(const backend::SampledToken& token) = 0;
+    virtual void on_finish(FinishReason reason, const Usage& usage, const std::string& error) = 0;
+};
+
+struct GenerationRequest {
+    std::vector<TokenId> prompt;
+    backend::SamplingParameters sampling;
+    std::vector<backend::TokenBias> biases;
+    std::vector<TokenId> stop_tokens;             // reported to the sink, then finish(stop)
+    std::int32_t max_tokens = 0;                  // 0 = up to the context length
+    std::int32_t priority = 0;                    // larger goes first
+    std::shared_ptr<TokenConstraint> constraint;  // may be null
+    std::string client;                           // fairness: clients take turns
+};
+
+using RequestId = std::uint64_t;
+
+struct EngineOptions {
+    std::int32_t context_length = 0;
+    std::int32_t max_sequences = 0;
+    std::int32_t max_batch_tokens = 2048;
+    std::int32_t full_blocks = 0;  // sizes of the two pools, from the memory plan
+    std::int32_t sliding_blocks = 0;
+    std::int32_t sliding_window = 128;
+    std::int32_t queue_limit = 1024;  // waiting requests; one more is refused
+    bool prefix_cache = true;
+};
+
+struct EngineStats {
+    std::int32_t running = 0;
+    std::int32_t waiting = 0;
+    std::int64_t full_blocks_used = 0, full_blocks_total = 0;
+    std::int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;  // since start
+    std::int64_t steps = 0, preemptions = 0;
+    double prompt_tokens_per_second = 0, generated_tokens_per_second = 0;  // over the last seconds
+};
+
+class Engine {
+  public:
+    Engine(std::unique_ptr<backend::Backend> backend, EngineOptions options);
+    ~Engine();  // cancels what runs, joins the thread
+
+    // Throws Error(context_exceeded), Error(queue_full) with a Retry-After fact, Error(shutting_down).
+    RequestId submit(GenerationRequest request, std::shared_ptr<GenerationSink> sink);
+
+    // The sink gets finish(cancelled) soon after; nothing when the request is already over.
+    void cancel(RequestId id);
+
+    // Refuses new requests; returns when the running ones are done or `deadline_ms` has passed (they are then
+    // cancelled). True when everything finished by itself.
+    bool drain(std::int32_t deadline_ms);
+
+    EngineStats stats() const;
+    const backend::BackendInfo& backend_info() const;
+    const EngineOptions& options() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace gptoss::engine

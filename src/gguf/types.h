@@ -1,0 +1,41 @@
+// The tensor types found in gpt-oss GGUF files, with their block sizes. Ids are ggml's (ggml.h, enum
+// ggml_type).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace gptoss::gguf {
+
+enum class TensorType : std::uint32_t {
+    F32 = 0,
+    F16 = 1,
+    Q4_0 = 2,
+    Q4_1 = 3,
+    Q5_0 = 6,
+    Q5_1 = 7,
+    Q8_0 = 8,
+    Q2_K = 10,
+    Q3_K = 11,
+    Q4_K = 12,
+    Q5_K = 13,
+    Q6_K = 14,
+    IQ4_NL = 20,
+    IQ4_XS = 23,
+    BF16 = 30,
+    MXFP4 = 39,
+};
+
+struct TypeTraits {
+    std::string_view name;
+    std::uint32_t block_elements;  // elements in a block; the row length must be a multiple of it
+    std::uint32_t block_bytes;
+};
+
+// Nothing for a number that is not one of the types above.
+std::optional<TensorType> tensor_type_from_id(std::uint32_t id);
+const TypeTraits& traits(TensorType type);
+
+}  // namespace gptoss::gguf

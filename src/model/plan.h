@@ -1,0 +1,58 @@
+// What a model and a context will cost, in bytes, before anything is loaded.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/hyperparameters.h"
+
+namespace gptoss::model {
+
+enum class KvType { bf16, f16, f8 };
+std::int32_t kv_element_bytes(KvType type);
+
+// Tokens in a block of KV cache, in both pools. 64 tokens keep the share that a sequence wastes under 2 % of
+// its window and make a block of one layer 128 KiB at bf16: large enough to stream, small enough to share.
+inline constexpr std::int32_t kBlockTokens = 64;
+
+struct PlanRequest {
+    std::int32_t context_length = 131072;  // of one sequence
+    std::int64_t cache_tokens = 0;   // tokens the full pool holds over all sequences; 0 = one whole context
+    std::int32_t max_sequences = 1;  // sequences that may be computed at the same time
+    std::int32_t max_batch_tokens = 2048;  // rows of one step (LLAMA_BATCH_SIZE)
+    KvType kv_type = KvType::bf16;
+    std::int32_t gpu_layers = 99;  // last N layers (and the head, when N > 0) on the GPU
+};
+
+struct MemoryPlan {
+    PlanRequest request;
+    std::int32_t full_blocks = 0;  // KV blocks in the pool of the full-attention layers
+    std::int32_t sliding_blocks =
+        0;  // in the pool of the sliding layers: windows, one batch, and prefix snapshots
+    std::int64_t weight_bytes = 0;
+    std::int64_t full_kv_bytes = 0;
+    std::int64_t sliding_kv_bytes = 0;
+    std::int64_t workspace_bytes = 0;  // activations, logits, staging; set by the backend it is planned for
+    std::int64_t runtime_bytes = 0;    // the device runtime's own share (context, modules); 0 on the CPU
+    std::int64_t total_bytes() const {
+        return weight_bytes + full_kv_bytes + sliding_kv_bytes + workspace_bytes + runtime_bytes;
+    }
+};
+
+// Blocks and KV bytes follow from the request and the shape; `weight_bytes` is what the weights take where
+// they are placed, `workspace_bytes` and `runtime_bytes` what the backend says it needs.
+MemoryPlan plan(const Hyperparameters& shape, const PlanRequest& request, std::int64_t weight_bytes,
+                std::int64_t workspace_bytes, std::int64_t runtime_bytes);
+
+// Bytes of the weights as ggml-org publishes them (experts MXFP4, dense part Q8_0, the rest F32).
+std::int64_t published_weight_bytes(const Hyperparameters& shape);
+
+// The largest context length (a multiple of kBlockTokens) whose plan fits `free_bytes`; 0 when none does.
+std::int32_t largest_context_that_fits(const Hyperparameters& shape, PlanRequest request,
+                                       std::int64_t weight_bytes, std::int64_t workspace_bytes,
+                                       std::int64_t runtime_bytes, std::int64_t free_bytes);
+
+// The table `plan` and start-up print.
+std::string to_table(const MemoryPlan& plan, std::int64_t free_bytes);
+
+}  // namespace gptoss::model

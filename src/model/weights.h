@@ -1,0 +1,47 @@
+// A GGUF's tensors by their role in the forward pass, with shapes and types checked. Views: nothing is
+// copied.
+#pragma once
+
+#include <vector>
+
+#include "gguf/file.h"
+#include "model/hyperparameters.h"
+
+namespace gptoss::model {
+
+// A row-major matrix: `rows` dot products over `columns` contiguous values.
+struct Matrix {
+    const gguf::Tensor* tensor = nullptr;
+    std::int64_t rows = 0;
+    std::int64_t columns = 0;
+};
+
+struct LayerWeights {
+    const float* attention_norm = nullptr;  // [hidden]
+    Matrix query, key, value;               // [query_width | kv_width][hidden]
+    const float *query_bias = nullptr, *key_bias = nullptr, *value_bias = nullptr;
+    const float* sinks = nullptr;                  // [query_heads], raw logits
+    Matrix attention_output;                       // [hidden][query_width]
+    const float* attention_output_bias = nullptr;  // [hidden]
+    const float* expert_norm = nullptr;            // [hidden]; GGUF calls it post_attention_norm
+    Matrix router;                                 // [experts][hidden], F32
+    const float* router_bias = nullptr;            // [experts]
+    Matrix gate, up;                               // [experts * expert_width][hidden], experts stacked
+    Matrix down;                                   // [experts * hidden][expert_width]
+    const float *gate_bias = nullptr, *up_bias = nullptr;  // [experts][expert_width]
+    const float* down_bias = nullptr;                      // [experts][hidden]
+};
+
+struct Weights {
+    Hyperparameters hyperparameters;
+    Matrix embedding;  // [vocabulary][hidden]
+    std::vector<LayerWeights> layers;
+    const float* output_norm = nullptr;  // [hidden]
+    Matrix head;                         // [vocabulary][hidden]
+};
+
+// Finds every tensor, checks its shape and type. Throws Error(tensor_missing) or Error(tensor_invalid) naming
+// the tensor, its part, what was found and what was expected. The file must outlive the result.
+Weights find_weights(const gguf::File& file);
+
+}  // namespace gptoss::model
