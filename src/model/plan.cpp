@@ -1,0 +1,98 @@
+#include "model/plan.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace gptoss::model {
+namespace {
+
+std::int64_t blocks_for(std::int64_t tokens) {
+    return (tokens + kBlockTokens - 1) / kBlockTokens;
+}
+
+// Keys and values of one layer for one token.
+std::int64_t token_bytes(const Hyperparameters& shape, KvType type) {
+    return 2LL * shape.kv_width() * kv_element_bytes(type);
+}
+
+// Blocks of the sliding pool: every running sequence's window (which straddles one block more than it fills),
+// the rows of one step before the old ones are released, and as many windows again for the prefix cache's
+// branch points.
+std::int64_t sliding_blocks_for(const Hyperparameters& shape, const PlanRequest& request) {
+    const std::int64_t window = blocks_for(shape.sliding_window) + 1;
+    return 2 * window * request.max_sequences + blocks_for(request.max_batch_tokens) + request.max_sequences;
+}
+
+}  // namespace
+
+std::int32_t kv_element_bytes(KvType type) {
+    return type == KvType::f8 ? 1 : 2;
+}
+
+MemoryPlan plan(const Hyperparameters& shape, const PlanRequest& request, std::int64_t weight_bytes,
+                std::int64_t workspace_bytes, std::int64_t runtime_bytes) {
+    MemoryPlan result;
+    result.request = request;
+    const std::int64_t cache_tokens = std::max<std::int64_t>(request.cache_tokens, request.context_length);
+    // One block a sequence more: each ends in a block it fills only in part.
+    result.full_blocks = static_cast<std::int32_t>(blocks_for(cache_tokens) + request.max_sequences - 1);
+    result.sliding_blocks = static_cast<std::int32_t>(sliding_blocks_for(shape, request));
+    const std::int64_t block_bytes = kBlockTokens * token_bytes(shape, request.kv_type);
+    result.full_kv_bytes = result.full_blocks * block_bytes * shape.full_layers();
+    result.sliding_kv_bytes = result.sliding_blocks * block_bytes * shape.sliding_layers();
+    result.weight_bytes = weight_bytes;
+    result.workspace_bytes = workspace_bytes;
+    result.runtime_bytes = runtime_bytes;
+    return result;
+}
+
+std::int64_t published_weight_bytes(const Hyperparameters& shape) {
+    const std::int64_t hidden = shape.hidden, width = shape.expert_width, experts = shape.experts;
+    const auto q8_0 = [](std::int64_t elements) { return elements / 32 * 34; };
+    const auto mxfp4 = [](std::int64_t elements) { return elements / 32 * 17; };
+    const auto f32 = [](std::int64_t elements) { return elements * 4; };
+    const std::int64_t attention =
+        q8_0(hidden * (shape.query_width() + 2LL * shape.kv_width())) + q8_0(hidden * shape.query_width()) +
+        f32(shape.query_width() + 2LL * shape.kv_width() + hidden + shape.query_heads);
+    const std::int64_t moe = mxfp4(experts * 3 * hidden * width) + f32(experts * (2 * width + hidden)) +
+                             f32(experts * hidden + experts);
+    return shape.layers * (attention + moe + f32(2 * hidden)) + 2 * q8_0(hidden * shape.vocabulary) +
+           f32(hidden);
+}
+
+std::int32_t largest_context_that_fits(const Hyperparameters& shape, PlanRequest request,
+                                       std::int64_t weight_bytes, std::int64_t workspace_bytes,
+                                       std::int64_t runtime_bytes, std::int64_t free_bytes) {
+    std::int32_t fits = 0, too_many = shape.context_length / kBlockTokens + 1;  // in blocks
+    request.cache_tokens = 0;
+    while (too_many - fits > 1) {
+        const std::int32_t middle = fits + (too_many - fits) / 2;
+        request.context_length = middle * kBlockTokens;
+        const MemoryPlan candidate = plan(shape, request, weight_bytes, workspace_bytes, runtime_bytes);
+        (candidate.total_bytes() <= free_bytes ? fits : too_many) = middle;
+    }
+    return fits * kBlockTokens;
+}
+
+std::string to_table(const MemoryPlan& plan, std::int64_t free_bytes) {
+    std::string table;
+    const auto line = [&](const char* what, std::int64_t bytes, const std::string& remark) {
+        char text[160];
+        std::snprintf(text, sizeof text, "  %-22s %12.1f MB   %s\n", what, static_cast<double>(bytes) / 1e6,
+                      remark.c_str());
+        table += text;
+    };
+    const auto blocks = [](std::int32_t count) {
+        return std::to_string(count) + " blocks of " + std::to_string(kBlockTokens) + " tokens";
+    };
+    line("weights", plan.weight_bytes, "");
+    line("KV, full layers", plan.full_kv_bytes, blocks(plan.full_blocks));
+    line("KV, sliding layers", plan.sliding_kv_bytes, blocks(plan.sliding_blocks));
+    line("workspace", plan.workspace_bytes, std::to_string(plan.request.max_batch_tokens) + " rows a step");
+    if (plan.runtime_bytes > 0) line("device runtime", plan.runtime_bytes, "");
+    line("total", plan.total_bytes(), std::to_string(plan.request.context_length) + " tokens of context");
+    if (free_bytes > 0) line("free", free_bytes, plan.total_bytes() <= free_bytes ? "fits" : "DOES NOT FIT");
+    return table;
+}
+
+}  // namespace gptoss::model
