@@ -4,7 +4,7 @@
 // Rule, in this order, over the tokens that are allowed:
 //   1. penalties and biases:  l += bias;  l = l > 0 ? l / repetition : l * repetition  (tokens seen before);
 //      l -= frequency * count + presence * (count > 0)
-//   2. temperature 0: the largest logit wins, the lowest id on ties. Done.
+//   2. temperature 0 (below kSmallestTemperature): the largest logit wins, the lowest id on ties. Done.
 //   3. l /= temperature;  top_k keeps the k largest;  top_p keeps the smallest set whose probability reaches
 //   p
 //      (the token that crosses p is kept);  min_p drops tokens below min_p times the largest probability
@@ -26,6 +26,9 @@
 #endif
 
 namespace gptoss::backend {
+
+// Below it a temperature counts as 0: logits divided by less would overflow float32.
+inline constexpr float kSmallestTemperature = 1e-6F;
 
 struct SamplingParameters {
     float temperature = 1.0F;  // gpt-oss is meant to be sampled at 1, 1, off, off
