@@ -1,0 +1,23 @@
+// How an operating error looks to a client: its HTTP status and its JSON body.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "api/json_reader.h"
+#include "base/error.h"
+
+namespace gptoss::api {
+
+int http_status(ErrorCode code);
+
+// {"error": {"message", "type", "param", "code", ...facts}} as OpenAI's clients expect it.
+Json openai_error(const Error& error);
+
+// {"error_type", "message", "request_id", "details"}: the shape of POST /v1/inference.
+Json inference_error(const Error& error, const std::string& request_id);
+
+// Seconds for the Retry-After header; nothing when trying again would not help.
+std::optional<int> retry_after_s(const Error& error);
+
+}  // namespace gptoss::api
