@@ -1,0 +1,270 @@
+// The reference: gpt-oss in float32, weights dequantised exactly, one stage after the other, nothing clever.
+// Follows openai/gpt-oss gpt_oss/torch/model.py; the fast path is tested against it.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "backend/cpu/forward_pass.h"
+#include "backend/cpu/router.h"
+#include "gguf/dequantize.h"
+#include "model/rope.h"
+
+namespace gptoss::backend::cpu {
+namespace {
+
+using Floats = std::vector<float>;
+
+// Sixteen running sums, so that the compiler can use vectors without being allowed to reorder.
+float dot(const float* a, const float* b, std::int64_t count) {
+    std::array<float, 16> sums{};
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16)
+        for (int lane = 0; lane < 16; ++lane) sums[lane] += a[i + lane] * b[i + lane];
+    for (; i < count; ++i) sums[0] += a[i] * b[i];
+    float total = 0;
+    for (const float sum : sums) total += sum;
+    return total;
+}
+
+void dequantize_row(const model::Matrix& matrix, std::int64_t row, std::span<float> out) {
+    const gguf::TypeTraits& type = gguf::traits(matrix.tensor->type);
+    const std::size_t row_bytes = matrix.columns / type.block_elements * type.block_bytes;
+    gguf::dequantize(matrix.tensor->type, matrix.tensor->data.subspan(row * row_bytes, row_bytes), out);
+}
+
+class ExactForward final : public ForwardPass {
+  public:
+    ExactForward(const model::Weights& weights, const BackendOptions& options, ThreadPool& pool)
+        : weights_(weights),
+          shape_(weights.hyperparameters),
+          rope_(model::rope_table(shape_)),
+          pool_(pool),
+          cache_{
+              KvPool(options.plan.full_blocks, shape_.full_layers(), shape_.kv_heads, head_bytes()),
+              KvPool(options.plan.sliding_blocks, shape_.sliding_layers(), shape_.kv_heads, head_bytes())} {}
+
+    void compute(const Batch& batch, std::span<float> logits) override {
+        const auto rows = static_cast<std::int64_t>(batch.tokens.size());
+        Floats x = embed(batch.tokens);
+        const Floats angles = rope_angles(batch);
+        for (std::int32_t layer = 0; layer < shape_.layers; ++layer) {
+            const model::LayerWeights& w = weights_.layers[layer];
+
+            Floats h = norm(x, w.attention_norm);
+            Floats query = product(w.query, w.query_bias, h, rows);
+            Floats key = product(w.key, w.key_bias, h, rows);
+            const Floats value = product(w.value, w.value_bias, h, rows);
+            rotate(query, angles, shape_.query_heads);
+            rotate(key, angles, shape_.kv_heads);
+            store(batch, layer, key, value);
+            const Floats attended = attend(batch, layer, query, w.sinks);
+            add(x, product(w.attention_output, w.attention_output_bias, attended, rows));
+
+            h = norm(x, w.expert_norm);
+            const Floats scores = product(w.router, w.router_bias, h, rows);
+            const Routing routing = route(scores, shape_.experts, shape_.experts_used);
+            add(x, experts(w, h, routing));
+        }
+        Floats last(batch.logits_rows.size() * shape_.hidden);
+        for (std::size_t i = 0; i < batch.logits_rows.size(); ++i)
+            std::copy_n(&x[static_cast<std::size_t>(batch.logits_rows[i]) * shape_.hidden], shape_.hidden,
+                        &last[i * shape_.hidden]);
+        last = norm(last, weights_.output_norm);
+        const auto wanted = static_cast<std::int64_t>(batch.logits_rows.size());
+        std::ranges::copy(product(weights_.head, nullptr, last, wanted), logits.begin());
+    }
+
+    KvCache& kv_cache() override { return cache_; }
+    std::string description() const override { return "float32 reference"; }
+    std::int64_t claimed_bytes() const override {
+        return static_cast<std::int64_t>(cache_.full.bytes() + cache_.sliding.bytes());
+    }
+
+  private:
+    // Keys and values are float32, [kBlockTokens][head_size] a head and block.
+    std::int32_t head_bytes() const { return model::kBlockTokens * shape_.head_size * 4; }
+
+    Floats embed(std::span<const TokenId> tokens) const {
+        Floats x(tokens.size() * shape_.hidden);
+        for (std::size_t row = 0; row < tokens.size(); ++row)
+            dequantize_row(weights_.embedding, tokens[row],
+                           std::span(x).subspan(row * shape_.hidden, shape_.hidden));
+        return x;
+    }
+
+    Floats norm(const Floats& x, const float* gain) const {
+        Floats out(x.size());
+        for (std::size_t start = 0; start < x.size(); start += shape_.hidden) {
+            double squares = 0;
+            for (std::int32_t i = 0; i < shape_.hidden; ++i) squares += double{x[start + i]} * x[start + i];
+            const auto scale =
+                static_cast<float>(1.0 / std::sqrt(squares / shape_.hidden + shape_.rms_epsilon));
+            for (std::int32_t i = 0; i < shape_.hidden; ++i) out[start + i] = x[start + i] * scale * gain[i];
+        }
+        return out;
+    }
+
+    // out[row][r] = matrix[first_row + r] . in[row] + bias[r], for `row_count` rows of the matrix.
+    Floats product(const model::Matrix& matrix, const float* bias, const Floats& in, std::int64_t rows,
+                   std::int64_t first_row, std::int64_t row_count) const {
+        Floats out(rows * row_count);
+        pool_.for_ranges(row_count, 16, [&](std::int64_t begin, std::int64_t end) {
+            Floats weight(matrix.columns);
+            for (std::int64_t r = begin; r < end; ++r) {
+                dequantize_row(matrix, first_row + r, weight);
+                for (std::int64_t row = 0; row < rows; ++row)
+                    out[row * row_count + r] = dot(weight.data(), &in[row * matrix.columns], matrix.columns) +
+                                               (bias != nullptr ? bias[r] : 0.0F);
+            }
+        });
+        return out;
+    }
+    Floats product(const model::Matrix& matrix, const float* bias, const Floats& in,
+                   std::int64_t rows) const {
+        return product(matrix, bias, in, rows, 0, matrix.rows);
+    }
+
+    // [rows][head_size]: cosine and sine of each pair, times YaRN's magnitude.
+    Floats rope_angles(const Batch& batch) const {
+        Floats angles(batch.tokens.size() * shape_.head_size);
+        for (const Segment& segment : batch.segments)
+            for (std::int32_t i = 0; i < segment.row_count; ++i)
+                model::rope_row(rope_, segment.first_position + i,
+                                &angles[static_cast<std::size_t>(segment.first_row + i) * shape_.head_size]);
+        return angles;
+    }
+
+    // Pairs are (i, i + head_size / 2).
+    void rotate(Floats& x, const Floats& angles, std::int32_t heads) const {
+        const std::int32_t half = shape_.head_size / 2;
+        const std::size_t rows = angles.size() / shape_.head_size;
+        for (std::size_t row = 0; row < rows; ++row)
+            for (std::int32_t head = 0; head < heads; ++head)
+                for (std::int32_t i = 0; i < half; ++i) {
+                    const float cosine = angles[row * shape_.head_size + 2 * i];
+                    const float sine = angles[row * shape_.head_size + 2 * i + 1];
+                    float& a = x[(row * heads + head) * shape_.head_size + i];
+                    float& b = x[(row * heads + head) * shape_.head_size + i + half];
+                    const float rotated = a * cosine - b * sine;
+                    b = b * cosine + a * sine;
+                    a = rotated;
+                }
+    }
+
+    // Where the key (or value) of one position lies.
+    float* cached(const Segment& segment, std::int32_t layer, std::int32_t position, std::int32_t head,
+                  bool keys) const {
+        const BlockId block = (shape_.slides(layer) ? segment.sliding_blocks
+                                                    : segment.full_blocks)[position / model::kBlockTokens];
+        const KvPool& pool = cache_.pool(layer);
+        std::byte* start = keys ? pool.keys(block, layer / 2, head) : pool.values(block, layer / 2, head);
+        return reinterpret_cast<float*>(start) + position % model::kBlockTokens * shape_.head_size;
+    }
+
+    void store(const Batch& batch, std::int32_t layer, const Floats& key, const Floats& value) const {
+        for (const Segment& segment : batch.segments)
+            for (std::int32_t i = 0; i < segment.row_count; ++i)
+                for (std::int32_t head = 0; head < shape_.kv_heads; ++head) {
+                    const std::size_t from =
+                        (static_cast<std::size_t>(segment.first_row + i) * shape_.kv_heads + head) *
+                        shape_.head_size;
+                    const std::int32_t position = segment.first_position + i;
+                    std::copy_n(&key[from], shape_.head_size, cached(segment, layer, position, head, true));
+                    std::copy_n(&value[from], shape_.head_size,
+                                cached(segment, layer, position, head, false));
+                }
+    }
+
+    Floats attend(const Batch& batch, std::int32_t layer, const Floats& query, const float* sinks) const {
+        Floats out(query.size(), 0.0F);
+        for (const Segment& segment : batch.segments)
+            pool_.for_each(std::int64_t{segment.row_count} * shape_.query_heads, 8, [&](std::int64_t task) {
+                const auto i = static_cast<std::int32_t>(task / shape_.query_heads);
+                const auto head = static_cast<std::int32_t>(task % shape_.query_heads);
+                const std::size_t at =
+                    (static_cast<std::size_t>(segment.first_row + i) * shape_.query_heads + head) *
+                    shape_.head_size;
+                attend_one(segment, layer, segment.first_position + i, head, &query[at], sinks[head],
+                           &out[at]);
+            });
+        return out;
+    }
+
+    // One query head at one position. The sink takes part in the softmax and has no value.
+    void attend_one(const Segment& segment, std::int32_t layer, std::int32_t position, std::int32_t head,
+                    const float* query, float sink, float* out) const {
+        const std::int32_t kv_head = head / (shape_.query_heads / shape_.kv_heads);
+        const std::int32_t first =
+            shape_.slides(layer) ? std::max(0, position - shape_.sliding_window + 1) : 0;
+        Floats scores(position + 1 - first);
+        float largest = sink;
+        for (std::int32_t j = first; j <= position; ++j) {
+            const float* key = cached(segment, layer, j, kv_head, true);
+            scores[j - first] =
+                dot(query, key, shape_.head_size) / std::sqrt(static_cast<float>(shape_.head_size));
+            largest = std::max(largest, scores[j - first]);
+        }
+        float sum = std::exp(sink - largest);
+        for (float& score : scores) sum += score = std::exp(score - largest);
+        for (std::int32_t j = first; j <= position; ++j) {
+            const float* value = cached(segment, layer, j, kv_head, false);
+            for (std::int32_t d = 0; d < shape_.head_size; ++d) out[d] += scores[j - first] / sum * value[d];
+        }
+    }
+
+    static void add(Floats& x, const Floats& more) {
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] += more[i];
+    }
+
+    Floats experts(const model::LayerWeights& w, const Floats& h, const Routing& routing) const {
+        Floats out(h.size(), 0.0F);
+        const std::int64_t width = shape_.expert_width;
+        const std::int64_t hidden = shape_.hidden;
+        for (std::int32_t expert = 0; expert < shape_.experts; ++expert) {
+            const std::span<const Assignment> assigned = routing.of_expert(expert);
+            if (assigned.empty()) continue;
+            const auto rows = static_cast<std::int64_t>(assigned.size());
+            Floats in(rows * hidden);
+            for (std::int64_t i = 0; i < rows; ++i)
+                std::copy_n(&h[assigned[i].row * hidden], hidden, &in[i * hidden]);
+            const Floats gate =
+                product(w.gate, w.gate_bias + expert * width, in, rows, expert * width, width);
+            const Floats up = product(w.up, w.up_bias + expert * width, in, rows, expert * width, width);
+            const Floats act = swiglu(gate, up);
+            const Floats down =
+                product(w.down, w.down_bias + expert * hidden, act, rows, expert * hidden, hidden);
+            for (std::int64_t i = 0; i < rows; ++i)
+                for (std::int64_t j = 0; j < hidden; ++j)
+                    out[assigned[i].row * hidden + j] += assigned[i].weight * down[i * hidden + j];
+        }
+        return out;
+    }
+
+    static Floats swiglu(const Floats& gate, const Floats& up) {
+        constexpr float kLimit = model::Hyperparameters::kSwigluLimit;
+        Floats act(gate.size());
+        for (std::size_t i = 0; i < act.size(); ++i) {
+            const float a = std::min(gate[i], kLimit);  // bounded above only
+            const float b = std::clamp(up[i], -kLimit, kLimit);
+            act[i] = a / (1.0F + std::exp(-model::Hyperparameters::kSwigluAlpha * a)) * (b + 1.0F);
+        }
+        return act;
+    }
+
+    const model::Weights& weights_;
+    const model::Hyperparameters& shape_;
+    model::RopeTable rope_;
+    ThreadPool& pool_;
+    KvCache cache_;
+};
+
+}  // namespace
+
+std::unique_ptr<ForwardPass> make_exact_forward(const model::Weights& weights, const BackendOptions& options,
+                                                ThreadPool& pool) {
+    return std::make_unique<ExactForward>(weights, options, pool);
+}
+
+}  // namespace gptoss::backend::cpu

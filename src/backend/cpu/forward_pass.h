@@ -1,0 +1,31 @@
+// One batch through the model on the CPU. Two fulfil it: exact.h (the float32 reference) and forward.h
+// (fast).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "backend/backend.h"
+#include "backend/cpu/kv_pool.h"
+#include "base/thread_pool.h"
+
+namespace gptoss::backend::cpu {
+
+class ForwardPass {
+  public:
+    virtual ~ForwardPass() = default;
+
+    // `batch` is checked and its tokens are all real. Writes [logits_rows][vocabulary].
+    virtual void compute(const Batch& batch, std::span<float> logits) = 0;
+
+    virtual KvCache& kv_cache() = 0;
+    virtual std::string description() const = 0;  // "float32 reference", "AVX-512 VNNI"
+    virtual std::int64_t claimed_bytes() const = 0;
+};
+
+std::unique_ptr<ForwardPass> make_exact_forward(const model::Weights& weights, const BackendOptions& options,
+                                                ThreadPool& pool);
+
+}  // namespace gptoss::backend::cpu
