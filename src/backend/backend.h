@@ -4,7 +4,9 @@
 // trip to the host.
 //
 // Threading: one caller thread. forward() and sample() may return before the work is done; wait() blocks.
-// Errors: Error(device_failed) from any call; after it the backend is unusable until it is made anew.
+// What spans in the arguments point to is read during the call only. Calls take effect in the order they are
+// made, so a block that is given up may be written for another sequence by the next call. Errors:
+// Error(device_failed) from any call; after it the backend is unusable until it is made anew.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +54,7 @@ struct SampleRow {
     SamplingParameters parameters;
     std::uint64_t step = 0;                  // how many tokens this sequence has sampled: varies the noise
     std::span<const std::uint32_t> allowed;  // bit per token, set = allowed; empty = all but padding
+    std::uint64_t allowed_id = 0;            // equal non-zero ids = equal masks: upload it once; 0 = unknown
     std::span<const TokenBias> biases;       // logit_bias
     std::span<const TokenCount> counts;      // occurrences so far, for the penalties; empty when they are off
 };
@@ -67,6 +70,8 @@ struct BackendInfo {
     std::string device;     // "CPU (AVX-512 BF16), 2 threads", "NVIDIA H100 80GB HBM3"
     std::string placement;  // "layers 0-35 and head on GPU 0"
     std::int64_t claimed_bytes = 0;
+    // forward() and sample() return before the work is done: the engine then submits one step ahead.
+    bool asynchronous = false;
 };
 
 enum class Pool { full, sliding };
@@ -84,6 +89,7 @@ class Backend {
     virtual void forward(const Batch& batch) = 0;
 
     // Samples one token a row from the logits of the last forward(). At most two tickets may be outstanding.
+    // With no rows the ticket only marks the end of that forward().
     virtual Ticket sample(std::span<const SampleRow> rows) = 0;
 
     // The tokens of that sample(), in the order of its rows. Valid until the ticket after the next one.

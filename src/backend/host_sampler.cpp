@@ -31,10 +31,10 @@ void apply_biases_and_penalties(std::span<float> logits, const SampleRow& row) {
         if (token >= 0 && token < size) logits[token] += bias;
     const SamplingParameters& p = row.parameters;
     for (const auto& [token, count] : row.counts) {
-        if (token < 0 || token >= size || count <= 0) continue;
+        if (token < 0 || token >= size) continue;
         float& logit = logits[token];
         logit = logit > 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
-        logit -= p.frequency_penalty * static_cast<float>(count) + p.presence_penalty;
+        if (count > 0) logit -= p.frequency_penalty * static_cast<float>(count) + p.presence_penalty;
     }
 }
 

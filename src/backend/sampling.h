@@ -48,9 +48,11 @@ struct TokenBias {
     float bias = 0;
 };
 
+// A token seen before. Each token is listed once.
 struct TokenCount {
     TokenId token = 0;
-    std::int32_t count = 0;
+    std::int32_t count =
+        0;  // among the generated tokens; 0 = in the prompt only: just the repetition penalty
 };
 
 struct TokenLogprob {

@@ -18,11 +18,18 @@ class TokenConstraint {
     // The span stays valid until the next accept().
     virtual std::span<const std::uint32_t> allowed() = 0;
 
+    // Names the mask that allowed() gives now: equal non-zero ids mean equal masks, for as long as the
+    // program runs. Lets a device keep masks it has seen, and lets the engine tell that a mask has not
+    // changed. 0 = it has no name.
+    virtual std::uint64_t allowed_id() const { return 0; }
+
     // The token that was sampled. Never fails: a token outside allowed() moves to the most sensible state.
     virtual void accept(TokenId token) = 0;
 
-    // True when the next mask depends on the token being sampled now, so the engine must wait for it before
-    // it prepares the next step. False lets the step be pipelined under the mask of the present state.
+    // True when the mask after the token being sampled now is likely to be another one, so the engine waits
+    // for that token before it prepares the next step. False lets the next step be computed ahead under the
+    // present mask (which must be empty or have an id). Should the token change the mask after all (a message
+    // ends inside plain text), the engine sees another id after accept(), and samples that step again.
     virtual bool depends_on_last_token() const = 0;
 };
 

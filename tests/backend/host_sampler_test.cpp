@@ -51,7 +51,7 @@ Reference apply_rule(const std::vector<float>& logits, const SampleRow& row, Tok
     for (const auto& [token, count] : row.counts) {
         double& l = penalised[token];
         l = l > 0 ? l / p.repetition_penalty : l * p.repetition_penalty;
-        l -= static_cast<double>(p.frequency_penalty) * count + p.presence_penalty;
+        if (count > 0) l -= static_cast<double>(p.frequency_penalty) * count + p.presence_penalty;
     }
     Reference result;
     for (TokenId token = 0; token < static_cast<TokenId>(logits.size()); ++token)
@@ -114,7 +114,7 @@ TEST(HostSampler, AgreesWithTheRuleWordByWordOnRandomSettings) {
         for (unsigned i = 0; i < random() % 5; ++i)
             biases.push_back({static_cast<TokenId>(random() % vocabulary), pick(-100.0F, 2.0F, 5.0F)});
         for (TokenId token = 0; token < static_cast<TokenId>(vocabulary); token += 3)
-            if (random() % 4 == 0) counts.push_back({token, static_cast<std::int32_t>(1 + random() % 3)});
+            if (random() % 4 == 0) counts.push_back({token, static_cast<std::int32_t>(random() % 4)});
         std::vector<std::uint32_t> mask((vocabulary + 31) / 32);
         for (std::uint32_t& word : mask) word = random() & random();
         mask[0] |= 1U;
