@@ -5,11 +5,16 @@
 #include <string>
 
 #include "backend/backend.h"
+#include "backend/needs.h"
 
 namespace gptoss::cli {
 
 // Throws Error(setting_invalid) for a device this build does not have.
 std::unique_ptr<backend::Backend> make_backend(const std::string& device, const model::Weights& weights,
                                                const backend::BackendOptions& options);
+
+// What the device needs besides weights and KV, and what it has free. Throws as above.
+backend::DeviceNeeds device_needs(const std::string& device, const model::Hyperparameters& shape,
+                                  const model::PlanRequest& request);
 
 }  // namespace gptoss::cli
