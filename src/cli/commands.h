@@ -13,6 +13,7 @@ void add_serve(CLI::App& app, int& exit_code);
 void add_chat(CLI::App& app, int& exit_code);
 void add_tokenize(CLI::App& app, int& exit_code);
 void add_render(CLI::App& app, int& exit_code);
+void add_verify(CLI::App& app, int& exit_code);
 #endif
 
 }  // namespace gptoss::cli

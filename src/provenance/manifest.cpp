@@ -1,0 +1,120 @@
+#include "provenance/manifest.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "gguf/split_name.h"
+#include "provenance/sha256.h"
+
+namespace gptoss::provenance {
+namespace {
+
+struct Stamp {
+    std::uint64_t size_bytes = 0;
+    std::int64_t modified_ns = 0;
+    std::uint64_t inode = 0;
+};
+
+std::optional<Stamp> stamp_of(const std::filesystem::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return Stamp{static_cast<std::uint64_t>(status.st_size),
+                 status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec, status.st_ino};
+}
+
+ManifestPart read_part(const nlohmann::json& json) {
+    ManifestPart part{json.at("file"), json.at("size_bytes"), json.at("sha256"), json.at("modified_ns"),
+                      json.at("inode")};
+    // A name with a folder in it could point the check at files that are not the model's.
+    if (part.file.find('/') != std::string::npos || normalise_hash(part.sha256) != part.sha256)
+        throw Error(ErrorCode::file_corrupt, "the part " + part.file + " has an impossible name or hash");
+    return part;
+}
+
+}  // namespace
+
+std::filesystem::path manifest_path(const std::filesystem::path& model) {
+    const auto split = gguf::parse_split_name(model);
+    std::filesystem::path path = split ? split->prefix : model;
+    if (!split && path.extension() == ".gguf") path.replace_extension();
+    path += ".manifest.json";
+    return path;
+}
+
+Manifest make_manifest(std::span<const PartHash> parts, std::string repository, std::string revision,
+                       std::string obtained) {
+    Manifest manifest;
+    for (const PartHash& part : parts) {
+        const auto stamp = stamp_of(part.path);
+        if (!stamp || stamp->size_bytes != part.size_bytes)
+            throw Error(ErrorCode::hash_mismatch, part.path.string() + ": changed while it was hashed",
+                        "Run it again.", {{"part", part.path.filename().string()}});
+        manifest.parts.push_back(
+            {part.path.filename().string(), part.size_bytes, part.sha256, stamp->modified_ns, stamp->inode});
+    }
+    manifest.composite = composite_hash(parts);
+    manifest.repository = std::move(repository);
+    manifest.revision = std::move(revision);
+    manifest.obtained = std::move(obtained);
+    return manifest;
+}
+
+std::optional<Manifest> load_manifest(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    if (!file) return std::nullopt;
+    try {
+        const auto json = nlohmann::json::parse(file);
+        Manifest manifest;
+        for (const auto& part : json.at("parts")) manifest.parts.push_back(read_part(part));
+        manifest.composite = json.at("composite_sha256");
+        manifest.repository = json.value("repository", "");
+        manifest.revision = json.value("revision", "");
+        manifest.obtained = json.value("obtained", "");
+        return manifest;
+    } catch (const std::exception& error) {
+        throw Error(ErrorCode::file_corrupt, path.string() + ": not a manifest: " + error.what(),
+                    "Delete it; the next `gpt-oss-node verify --write-manifest` makes it anew.",
+                    {{"path", path.string()}});
+    }
+}
+
+void save_manifest(const std::filesystem::path& path, const Manifest& manifest) {
+    nlohmann::ordered_json json = {{"composite_sha256", manifest.composite},
+                                   {"repository", manifest.repository},
+                                   {"revision", manifest.revision},
+                                   {"obtained", manifest.obtained},
+                                   {"parts", nlohmann::ordered_json::array()}};
+    for (const ManifestPart& part : manifest.parts)
+        json["parts"].push_back({{"file", part.file},
+                                 {"size_bytes", part.size_bytes},
+                                 {"sha256", part.sha256},
+                                 {"modified_ns", part.modified_ns},
+                                 {"inode", part.inode}});
+    const std::filesystem::path temporary = path.string() + ".tmp";
+    {
+        std::ofstream file(temporary, std::ios::trunc);
+        file << json.dump(2) << '\n';
+        file.flush();
+        if (!file)
+            throw Error(ErrorCode::file_unreadable, temporary.string() + ": cannot write the manifest",
+                        "Is the models' folder read-only? Verify there once as its owner.",
+                        {{"path", temporary.string()}});
+    }
+    std::filesystem::rename(temporary, path);
+}
+
+std::optional<std::string> first_change(const Manifest& manifest, const std::filesystem::path& folder) {
+    for (const ManifestPart& part : manifest.parts) {
+        const auto stamp = stamp_of(folder / part.file);
+        if (!stamp) return part.file + " is missing";
+        if (stamp->size_bytes != part.size_bytes) return part.file + " has another size";
+        if (stamp->modified_ns != part.modified_ns) return part.file + " was modified since";
+        if (stamp->inode != part.inode) return part.file + " was replaced since";
+    }
+    return std::nullopt;
+}
+
+}  // namespace gptoss::provenance

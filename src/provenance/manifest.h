@@ -1,0 +1,46 @@
+// The manifest beside a model: what it is, where it came from, and the hashes of its parts. It saves hashing
+// again at every start, and is believed only while every part's size, modification time and inode are as they
+// were.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "provenance/part_hashes.h"
+
+namespace gptoss::provenance {
+
+struct ManifestPart {
+    std::string file;  // name only: the manifest lies in the same folder
+    std::uint64_t size_bytes = 0;
+    std::string sha256;
+    std::int64_t modified_ns = 0;  // since the epoch
+    std::uint64_t inode = 0;
+};
+
+struct Manifest {
+    std::vector<ManifestPart> parts;
+    std::string composite;
+    std::string repository;  // "ggml-org/gpt-oss-120b-GGUF"; empty when not known
+    std::string revision;    // the commit the parts were downloaded at; empty when not known
+    std::string obtained;    // "downloaded 2026-11-22T10:00:00Z", "hashed 2026-…"
+};
+
+// PREFIX.manifest.json for PREFIX-00001-of-0000N.gguf, NAME.manifest.json for NAME.gguf.
+std::filesystem::path manifest_path(const std::filesystem::path& model);
+
+// From hashes just computed; stamps size, time and inode as they are now.
+Manifest make_manifest(std::span<const PartHash> parts, std::string repository, std::string revision,
+                       std::string obtained);
+
+// Nothing when there is none. Throws Error(file_corrupt) for one that cannot be read.
+std::optional<Manifest> load_manifest(const std::filesystem::path& path);
+void save_manifest(const std::filesystem::path& path, const Manifest& manifest);  // whole or not at all
+
+// The name of the first part that is no longer as stamped, and in what; nothing when all are.
+std::optional<std::string> first_change(const Manifest& manifest, const std::filesystem::path& folder);
+
+}  // namespace gptoss::provenance

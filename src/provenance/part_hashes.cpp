@@ -1,0 +1,105 @@
+#include "provenance/part_hashes.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <thread>
+
+#include "base/error.h"
+#include "provenance/sha256.h"
+
+namespace gptoss::provenance {
+namespace {
+
+// Large enough that the system call is free beside the hash, small enough to stay in the second-level cache.
+constexpr std::size_t kChunkBytes = 1 << 20;
+
+class ReadOnlyFile {
+  public:
+    explicit ReadOnlyFile(const std::filesystem::path& path)
+        : path_(path), number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+        if (number_ < 0) fail(errno);
+        ::posix_fadvise(number_, 0, 0, POSIX_FADV_SEQUENTIAL);  // doubles the kernel's read-ahead
+    }
+    ~ReadOnlyFile() { ::close(number_); }
+    ReadOnlyFile(const ReadOnlyFile&) = delete;
+    ReadOnlyFile& operator=(const ReadOnlyFile&) = delete;
+
+    std::size_t read(std::span<std::byte> into) {
+        ssize_t count = 0;
+        do count = ::read(number_, into.data(), into.size());
+        while (count < 0 && errno == EINTR);
+        if (count < 0) fail(errno);
+        return static_cast<std::size_t>(count);
+    }
+
+  private:
+    [[noreturn]] void fail(int error) const {
+        throw Error(error == ENOENT ? ErrorCode::file_not_found : ErrorCode::file_unreadable,
+                    path_.string() + ": " + std::strerror(error),
+                    "Check the path, the permissions and the disk.", {{"part", path_.filename().string()}});
+    }
+    std::filesystem::path path_;
+    int number_;
+};
+
+}  // namespace
+
+std::vector<PartHash> hash_parts(std::span<const std::filesystem::path> paths, const HashProgress& progress) {
+    std::vector<PartHash> parts(paths.size());
+    std::uint64_t total_bytes = 0;
+    for (const auto& path : paths) {
+        std::error_code error;
+        const auto size = std::filesystem::file_size(path, error);
+        if (!error) total_bytes += size;  // an unreadable part is reported by its own thread
+    }
+    std::atomic<std::uint64_t> done_bytes{0};
+    std::atomic<bool> stop{false};
+    const auto hash_one = [&](std::size_t index) {
+        ReadOnlyFile file(paths[index]);
+        std::vector<std::byte> chunk(kChunkBytes);
+        Sha256 hash;
+        std::uint64_t size = 0;
+        while (!stop) {
+            const std::size_t count = file.read(chunk);
+            if (count == 0) {
+                parts[index] = {paths[index], size, to_hex(hash.finish())};
+                return;
+            }
+            hash.update(std::span(chunk).first(count));
+            size += count;
+            if (progress && !progress(done_bytes += count, total_bytes)) stop = true;
+        }
+    };
+
+    std::vector<std::exception_ptr> errors(paths.size());
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t index = 0; index < paths.size(); ++index)
+            threads.emplace_back([&, index] {
+                try {
+                    hash_one(index);
+                } catch (...) {
+                    errors[index] = std::current_exception();
+                    stop = true;
+                }
+            });
+    }
+    for (const auto& error : errors)
+        if (error) std::rethrow_exception(error);
+    if (stop) throw Error(ErrorCode::cancelled, "hashing was stopped");
+    return parts;
+}
+
+std::string composite_hash(std::span<const PartHash> parts) {
+    if (parts.size() == 1) return parts[0].sha256;
+    std::string joined;
+    for (const PartHash& part : parts) joined += part.sha256;
+    return to_hex(sha256(std::as_bytes(std::span(joined))));
+}
+
+}  // namespace gptoss::provenance

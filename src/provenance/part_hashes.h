@@ -1,0 +1,32 @@
+// The hashes that stand for a model: SHA-256 of every part, and the composite registered on chain.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gptoss::provenance {
+
+struct PartHash {
+    std::filesystem::path path;
+    std::uint64_t size_bytes = 0;
+    std::string sha256;  // 64 lowercase hexadecimal digits
+};
+
+// Called from several threads with bytes hashed so far and in all; may return false to stop.
+using HashProgress = std::function<bool(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
+
+// Hashes the parts in parallel, one thread a part (SHA-256 is sequential within one). Throws
+// Error(file_not_found), Error(file_unreadable), or Error(cancelled) when `progress` said so.
+std::vector<PartHash> hash_parts(std::span<const std::filesystem::path> paths,
+                                 const HashProgress& progress = {});
+
+// A single part's own hash; for several, SHA-256 over their lowercase hex digests joined in order without
+// separator or newline: the form the ModelRegistry holds (not the hash of the joined files, nor of the raw
+// digests).
+std::string composite_hash(std::span<const PartHash> parts);
+
+}  // namespace gptoss::provenance
