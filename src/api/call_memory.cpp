@@ -7,7 +7,8 @@ CallMemory::CallMemory(std::size_t limit_bytes) : limit_bytes_(limit_bytes) {}
 void CallMemory::remember(const std::string& call_id, RememberedCall call) {
     constexpr std::size_t kBookkeeping_bytes = 256;  // list node, map node and strings' headers, roughly
     const std::size_t size_bytes = call.name.size() + call.arguments.size() + call.reasoning.size() +
-                                   call.sampled.size() * sizeof(TokenId) + kBookkeeping_bytes;
+                                   call.preamble.size() + call.sampled.size() * sizeof(TokenId) +
+                                   kBookkeeping_bytes;
     const std::lock_guard lock(mutex_);
     if (by_id_.contains(call_id)) return;
     entries_.push_front({call_id, std::move(call), size_bytes});

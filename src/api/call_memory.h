@@ -3,7 +3,7 @@
 //   - the call's tokens are rendered exactly as they were sampled, so the next turn's prompt is a
 //   continuation of what
 //     the KV cache holds (the model may write a header in another order than the canonical one);
-//   - a client that drops the reasoning between tool calls does not make the model forget its plan.
+//   - a client that drops what came before a call does not make the model forget its plan.
 // Bounded: the least recently used calls are forgotten first, which costs a prefix and never an answer.
 #pragma once
 
@@ -23,6 +23,7 @@ struct RememberedCall {
     std::string name;  // without "functions."
     std::string arguments;
     std::string reasoning;         // the analysis that came before it in the same reply
+    std::string preamble;          // what it told the user before the call
     std::vector<TokenId> sampled;  // header included
 };
 

@@ -1,5 +1,6 @@
 #include "api/chat_messages.h"
 
+#include <iterator>
 #include <unordered_map>
 
 namespace gptoss::api {
@@ -69,19 +70,23 @@ class MessageReader {
             say(Channel::final, std::move(content));
             return;
         }
-        const std::size_t analysis_place = conversation_.messages.size();
-        say(Channel::analysis, reasoning.value_or(""));
-        const bool reasoning_given = conversation_.messages.size() > analysis_place;
-        say(Channel::commentary, std::move(content));
+        // What the client left out comes before the calls, so they are read first and moved behind it.
+        const std::size_t place = conversation_.messages.size();
+        std::optional<RememberedCall> remembered;
         for (std::size_t i = 0; i < calls->size(); ++i) {
-            const auto remembered =
+            auto call =
                 read_call(Fields((*calls)[i], message.path("tool_calls") + "[" + std::to_string(i) + "]"));
-            if (i == 0 && !reasoning_given && remembered && !remembered->reasoning.empty()) {
-                conversation_.messages.insert(
-                    conversation_.messages.begin() + static_cast<std::ptrdiff_t>(analysis_place),
-                    said_by(Role::assistant, remembered->reasoning, Channel::analysis));
-            }
+            if (i == 0) remembered = std::move(call);
         }
+        const auto first_call = conversation_.messages.begin() + static_cast<std::ptrdiff_t>(place);
+        std::vector<Message> said_calls(std::make_move_iterator(first_call),
+                                        std::make_move_iterator(conversation_.messages.end()));
+        conversation_.messages.resize(place);
+        if (remembered && !reasoning) reasoning = std::move(remembered->reasoning);
+        if (remembered && content.empty()) content = std::move(remembered->preamble);
+        say(Channel::analysis, reasoning.value_or(""));
+        say(Channel::commentary, std::move(content));
+        std::move(said_calls.begin(), said_calls.end(), std::back_inserter(conversation_.messages));
     }
 
     std::optional<RememberedCall> read_call(const Fields& call) {
@@ -159,10 +164,11 @@ std::string read_content(const Fields& message) {
     return joined;
 }
 
-void read_messages(const Json& messages, CallMemory* memory, harmony::Conversation& conversation) {
+void read_messages(const Json& messages, const std::string& path, CallMemory* memory,
+                   harmony::Conversation& conversation) {
     MessageReader reader(memory, conversation);
     for (std::size_t i = 0; i < messages.size(); ++i) {
-        reader.read(Fields(messages[i], "messages[" + std::to_string(i) + "]"));
+        reader.read(Fields(messages[i], path + "[" + std::to_string(i) + "]"));
     }
 }
 

@@ -164,7 +164,7 @@ ChatRequest read_chat_request(const Json& json, CallMemory* memory) {
     result.model = request.find_text("model").value_or("");
     const Json& messages = request.array("messages");
     if (messages.empty()) refuse_field("messages", "must hold at least one message.");
-    read_messages(messages, memory, result.conversation);
+    read_messages(messages, "messages", memory, result.conversation);
     result.conversation.tools = read_tools(request);
     result.tool_choice = read_tool_choice(request, result.conversation.tools);
     if (result.tool_choice.mode == ToolChoice::Mode::none) result.conversation.tools.clear();

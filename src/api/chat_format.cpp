@@ -1,0 +1,169 @@
+#include "api/chat_format.h"
+
+#include "api/error_reply.h"
+
+namespace gptoss::api {
+
+namespace {
+
+Json token_json(const Tokenizer& tokenizer, TokenId token, float logprob) {
+    const std::string_view bytes = tokenizer.bytes(token);
+    Json list = Json::array();
+    for (const char byte : bytes) list.push_back(static_cast<unsigned char>(byte));
+    return {{"token", std::string(bytes)}, {"logprob", logprob}, {"bytes", std::move(list)}};
+}
+
+class ChatFormat final : public ReplyFormat {
+  public:
+    ChatFormat(const Tokenizer& tokenizer, ReplyFacts facts, ChatFormatOptions options)
+        : tokenizer_(tokenizer), facts_(std::move(facts)), options_(options) {
+        // The same for every chunk, so it is written once. Json's text of an object ends with "}".
+        head_ = to_text(header("chat.completion.chunk"));
+        head_.back() = ',';
+    }
+
+    void open(std::int32_t choice, std::string& out) override {
+        append_chunk(out, choice_json(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr));
+    }
+
+    void add(std::int32_t choice, const Delta& delta, std::string& out) override {
+        Json fields = Json::object();
+        switch (delta.kind) {
+            case Delta::Kind::reasoning:
+                add_reasoning(fields, delta.text);
+                if (fields.empty()) return;
+                break;
+            case Delta::Kind::content:
+                fields["content"] = delta.text;
+                break;
+            case Delta::Kind::call_begin:
+                // Clients join the strings of all deltas of an index, so id, type and name are said once.
+                fields["tool_calls"] =
+                    Json::array({{{"index", delta.call_index},
+                                  {"id", delta.call_id},
+                                  {"type", "function"},
+                                  {"function", {{"name", delta.name}, {"arguments", ""}}}}});
+                break;
+            case Delta::Kind::call_arguments:
+                fields["tool_calls"] =
+                    Json::array({{{"index", delta.call_index}, {"function", {{"arguments", delta.text}}}}});
+                break;
+        }
+        append_chunk(out, choice_json(choice, std::move(fields), logprobs_json(delta.logprobs), nullptr));
+    }
+
+    void close(std::int32_t choice, const Outcome& outcome, const Totals* totals, std::string& out) override {
+        append_chunk(out, choice_json(choice, Json::object(), nullptr, outcome.finish_reason), totals);
+    }
+
+    void end(const Totals& totals, std::string& out) override {
+        // Only clients that ask for it are ready for a chunk without choices.
+        if (options_.include_usage) {
+            Json last = header("chat.completion.chunk");
+            last["choices"] = Json::array();
+            last["usage"] = usage_json(totals);
+            append_event(out, last);
+        }
+        out += "data: [DONE]\n\n";
+    }
+
+    Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
+               const Totals& totals) const override {
+        Json reply = header("chat.completion");
+        reply["choices"] = Json::array();
+        for (std::size_t i = 0; i < transcripts.size(); ++i) {
+            const Transcript& said = transcripts[i];
+            Json choice{{"index", i}, {"message", message_json(said)}};
+            choice["logprobs"] = options_.logprobs ? logprobs_json(said.logprobs) : Json(nullptr);
+            choice["finish_reason"] = outcomes[i].finish_reason;
+            reply["choices"].push_back(std::move(choice));
+        }
+        reply["usage"] = usage_json(totals);
+        reply["timings"] = timings_json(totals, facts_);
+        return reply;
+    }
+
+    Json error(const Error& error) const override { return openai_error(error); }
+
+  private:
+    Json header(std::string_view object) const {
+        return {{"id", facts_.id},
+                {"object", object},
+                {"created", facts_.created_s},
+                {"model", facts_.model},
+                {"system_fingerprint", fingerprint()}};
+    }
+
+    void append_chunk(std::string& out, const Json& choice, const Totals* totals = nullptr) const {
+        out += "data: ";
+        out += head_;
+        out += "\"choices\":[" + to_text(choice) + "]";
+        if (options_.include_usage) out += ",\"usage\":null";
+        if (totals != nullptr) out += ",\"timings\":" + to_text(timings_json(*totals, facts_));
+        out += "}\n\n";
+    }
+
+    static Json choice_json(std::int32_t index, Json delta, Json logprobs, Json finish_reason) {
+        Json choice;
+        choice["index"] = index;
+        choice["delta"] = std::move(delta);
+        choice["logprobs"] = std::move(logprobs);
+        choice["finish_reason"] = std::move(finish_reason);
+        return choice;
+    }
+
+    void add_reasoning(Json& fields, const std::string& text) const {
+        using Fields = ReasoningFields;
+        const Fields wanted = options_.reasoning;
+        if (wanted == Fields::both || wanted == Fields::reasoning) fields["reasoning"] = text;
+        if (wanted == Fields::both || wanted == Fields::reasoning_content) fields["reasoning_content"] = text;
+    }
+
+    Json message_json(const Transcript& said) const {
+        Json message{{"role", "assistant"}};
+        // Some clients drop the calls of a message that also has content, so what was said before a call
+        // stands in a field of its own.
+        const bool calls = !said.calls.empty();
+        message["content"] = calls ? Json(nullptr) : Json(said.content);
+        message["refusal"] = nullptr;
+        if (!said.reasoning.empty()) add_reasoning(message, said.reasoning);
+        if (!calls) return message;
+        if (!said.content.empty()) message["preamble"] = said.content;
+        message["tool_calls"] = Json::array();
+        for (const ToolCall& call : said.calls) {
+            message["tool_calls"].push_back(
+                {{"id", call.id},
+                 {"type", "function"},
+                 {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+        }
+        return message;
+    }
+
+    Json logprobs_json(const std::vector<backend::SampledToken>& tokens) const {
+        if (!options_.logprobs) return nullptr;
+        Json list = Json::array();
+        for (const backend::SampledToken& sampled : tokens) {
+            Json entry = token_json(tokenizer_, sampled.token, sampled.logprob);
+            entry["top_logprobs"] = Json::array();
+            for (const backend::TokenLogprob& other : sampled.top) {
+                entry["top_logprobs"].push_back(token_json(tokenizer_, other.token, other.logprob));
+            }
+            list.push_back(std::move(entry));
+        }
+        return {{"content", std::move(list)}, {"refusal", nullptr}};
+    }
+
+    const Tokenizer& tokenizer_;
+    ReplyFacts facts_;
+    ChatFormatOptions options_;
+    std::string head_;
+};
+
+}  // namespace
+
+std::unique_ptr<ReplyFormat> make_chat_format(const Tokenizer& tokenizer, ReplyFacts facts,
+                                              ChatFormatOptions options) {
+    return std::make_unique<ChatFormat>(tokenizer, std::move(facts), options);
+}
+
+}  // namespace gptoss::api

@@ -1,0 +1,26 @@
+// chat.completion and chat.completion.chunk.
+#pragma once
+
+#include <memory>
+
+#include "api/reply_facts.h"
+#include "api/reply_format.h"
+#include "tokenizer/tokenizer.h"
+
+namespace gptoss::api {
+
+// Under which names the reasoning is told: OpenRouter's and OpenAI's own test read `reasoning`, clients of
+// llama-server and older vLLM read `reasoning_content`.
+enum class ReasoningFields { both, reasoning, reasoning_content, none };
+
+struct ChatFormatOptions {
+    ReasoningFields reasoning = ReasoningFields::both;
+    bool logprobs = false;
+    bool include_usage = false;
+};
+
+// `tokenizer` must outlive the format.
+std::unique_ptr<ReplyFormat> make_chat_format(const Tokenizer& tokenizer, ReplyFacts facts,
+                                              ChatFormatOptions options);
+
+}  // namespace gptoss::api

@@ -1,0 +1,26 @@
+// POST /v1/completions: raw text in, raw text out. No harmony is applied, so special tokens spelled in a
+// prompt are themselves: the way for evaluation harnesses and for clients that render on their own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/generation_options.h"
+#include "tokenizer/tokenizer.h"
+
+namespace gptoss::api {
+
+struct CompletionRequest {
+    std::string model;
+    std::vector<std::vector<TokenId>> prompts;
+    GenerationOptions generation;  // `choices` of each prompt
+    bool echo = false;
+};
+
+// Throws Error(request_invalid) naming the field.
+CompletionRequest read_completion_request(const Json& request, const Tokenizer& tokenizer);
+
+// A JSON array of token ids of this vocabulary. Throws Error(request_invalid) naming `path`.
+std::vector<TokenId> read_tokens(const Json& array, const std::string& path, const Tokenizer& tokenizer);
+
+}  // namespace gptoss::api

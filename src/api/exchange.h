@@ -1,0 +1,49 @@
+// A request's answer as the server sees it: a whole reply at once, or an exchange that goes on for a while.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "api/json_reader.h"
+
+namespace gptoss::api {
+
+struct Reply {
+    int status = 200;
+    std::string body;
+    std::string content_type = "application/json";
+    std::vector<std::pair<std::string, std::string>> headers;
+};
+
+Reply json_reply(const Json& body, int status = 200);
+
+// A generation under way. Destroying it cancels what still runs. One thread at a time.
+class Exchange {
+  public:
+    virtual ~Exchange() = default;
+
+    // True: send the header now and every piece as it comes (text/event-stream). False: wait for the reply.
+    virtual bool streams() const = 0;
+
+    struct Output {
+        std::string piece;  // streaming: everything that became ready since the last call; may be empty
+        bool finished = false;
+        Reply reply;  // not streaming: set when finished
+    };
+    // Never blocks. After `finished` it is not called again.
+    virtual Output take() = 0;
+};
+
+using Answer = std::variant<Reply, std::unique_ptr<Exchange>>;
+
+// What an endpoint knows about who asks.
+struct Caller {
+    std::string name;            // key or address: clients take turns
+    std::function<void()> wake;  // an exchange has something to take; any thread, must not block
+};
+
+}  // namespace gptoss::api

@@ -1,0 +1,176 @@
+#include "api/generation_exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/error_reply.h"
+
+namespace gptoss::api {
+
+Reply json_reply(const Json& body, int status) {
+    Reply reply;
+    reply.status = status;
+    reply.body = to_text(body);
+    return reply;
+}
+
+void append_event(std::string& out, const Json& data) {
+    out += "data: " + to_text(data) + "\n\n";
+}
+
+GenerationExchange::GenerationExchange(std::shared_ptr<const void> owner,
+                                       std::shared_ptr<engine::Engine> engine,
+                                       std::unique_ptr<ReplyFormat> format, bool streams)
+    : owner_(std::move(owner)), engine_(std::move(engine)), format_(std::move(format)), streams_(streams) {}
+
+GenerationExchange::~GenerationExchange() {
+    for (const Choice& choice : choices_) {
+        if (!choice.outcome) engine_->cancel(choice.request_id);
+    }
+}
+
+void GenerationExchange::add_choice(engine::GenerationRequest request, std::unique_ptr<TokenReader> reader,
+                                    bool counts_prompt, const Caller& caller, GenerationObserver* observer) {
+    Choice choice;
+    choice.counts_prompt = counts_prompt;
+    choice.reader = std::move(reader);
+    choice.mailbox = std::make_shared<Mailbox>(caller.wake, observer);
+    choice.request_id = engine_->submit(std::move(request), choice.mailbox);
+    choices_.push_back(std::move(choice));
+}
+
+void GenerationExchange::add_empty_choice(std::int32_t prompt_tokens, bool counts_prompt) {
+    Choice choice;
+    choice.counts_prompt = counts_prompt;
+    choice.outcome.emplace();
+    choice.outcome->finish_reason = "length";
+    choice.outcome->usage.prompt_tokens = prompt_tokens;
+    choices_.push_back(std::move(choice));
+}
+
+Exchange::Output GenerationExchange::take() {
+    Output output;
+    try {
+        if (!std::exchange(opened_, true) && streams_) {
+            for (std::size_t i = 0; i < choices_.size(); ++i) {
+                format_->open(static_cast<std::int32_t>(i), output.piece);
+                if (choices_[i].outcome) close(i, output);
+            }
+        }
+        for (std::size_t i = 0; i < choices_.size(); ++i) {
+            if (!choices_[i].outcome) poll(i, output);
+        }
+    } catch (const Error& error) {
+        fail(error, output);
+        return output;
+    }
+    if (all_over()) end(output);
+    return output;
+}
+
+void GenerationExchange::poll(std::size_t index, Output& output) {
+    Choice& choice = choices_[index];
+    const Mailbox::Contents contents = choice.mailbox->take();
+    std::vector<Delta> deltas;
+    for (const backend::SampledToken& token : contents.tokens) {
+        if (choice.stopped) break;
+        choice.reader->push(token, deltas);
+        if (choice.reader->stopped()) {
+            choice.stopped = true;
+            engine_->cancel(choice.request_id);
+        }
+    }
+    if (contents.finish) choice.reader->finish(deltas);
+    emit(index, deltas, output);
+    if (contents.finish) {
+        finish(choice, *contents.finish);
+        if (streams_) close(index, output);
+    }
+}
+
+void GenerationExchange::emit(std::size_t index, const std::vector<Delta>& deltas, Output& output) {
+    for (const Delta& delta : deltas) {
+        if (streams_) {
+            format_->add(static_cast<std::int32_t>(index), delta, output.piece);
+        } else {
+            choices_[index].transcript.add(delta);
+        }
+    }
+}
+
+void GenerationExchange::finish(Choice& choice, const Mailbox::Finish& finish) {
+    using engine::FinishReason;
+    if (finish.reason == FinishReason::error) {
+        throw Error(ErrorCode::device_failed, finish.error.empty() ? "The generation failed." : finish.error);
+    }
+    Outcome outcome;
+    outcome.usage = finish.usage;
+    outcome.reasoning_tokens = choice.reader->reasoning_tokens();
+    if (choice.stopped) {
+        // Tokens computed between the stop string and the cancellation are not the client's.
+        outcome.usage.completion_tokens = choice.reader->tokens();
+        outcome.finish_reason = "stop";
+    } else if (finish.reason == FinishReason::stop) {
+        outcome.finish_reason = choice.reader->called_tool() ? "tool_calls" : "stop";
+    } else {
+        outcome.finish_reason = finish.reason == FinishReason::length ? "length" : "cancelled";
+    }
+    choice.outcome = std::move(outcome);
+}
+
+bool GenerationExchange::all_over() const {
+    const auto is_over = [](const Choice& choice) { return choice.outcome.has_value(); };
+    return std::all_of(choices_.begin(), choices_.end(), is_over);
+}
+
+void GenerationExchange::close(std::size_t index, Output& output) {
+    const bool last = all_over();
+    const Totals sums = last ? totals() : Totals{};
+    format_->close(static_cast<std::int32_t>(index), *choices_[index].outcome, last ? &sums : nullptr,
+                   output.piece);
+}
+
+void GenerationExchange::fail(const Error& error, Output& output) {
+    const Json body = format_->error(error);
+    if (streams_) {
+        append_event(output.piece, body);
+    } else {
+        output.reply = json_reply(body, http_status(error.code()));
+    }
+    output.finished = true;
+}
+
+void GenerationExchange::end(Output& output) {
+    output.finished = true;
+    if (streams_) {
+        format_->end(totals(), output.piece);
+        return;
+    }
+    std::vector<Transcript> transcripts;
+    std::vector<Outcome> outcomes;
+    for (Choice& choice : choices_) {
+        transcripts.push_back(std::move(choice.transcript));
+        outcomes.push_back(*choice.outcome);
+    }
+    output.reply = json_reply(format_->whole(transcripts, outcomes, totals()));
+}
+
+Totals GenerationExchange::totals() const {
+    Totals totals;
+    for (const Choice& choice : choices_) {
+        const engine::Usage& usage = choice.outcome->usage;
+        if (choice.counts_prompt) {
+            totals.usage.prompt_tokens += usage.prompt_tokens;
+            totals.usage.cached_tokens += usage.cached_tokens;
+        }
+        totals.usage.completion_tokens += usage.completion_tokens;
+        totals.reasoning_tokens += choice.outcome->reasoning_tokens;
+        // Choices run beside each other: the longest time is the time it took.
+        totals.usage.queue_ms = std::max(totals.usage.queue_ms, usage.queue_ms);
+        totals.usage.prompt_ms = std::max(totals.usage.prompt_ms, usage.prompt_ms);
+        totals.usage.generation_ms = std::max(totals.usage.generation_ms, usage.generation_ms);
+    }
+    return totals;
+}
+
+}  // namespace gptoss::api

@@ -1,0 +1,62 @@
+// The one path from generations to a reply, streamed or whole, for every endpoint.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "api/exchange.h"
+#include "api/mailbox.h"
+#include "api/reply_format.h"
+#include "api/token_reader.h"
+#include "engine/engine.h"
+
+namespace gptoss::api {
+
+class GenerationExchange final : public Exchange {
+  public:
+    // `owner` keeps alive what the format and the readers refer to.
+    GenerationExchange(std::shared_ptr<const void> owner, std::shared_ptr<engine::Engine> engine,
+                       std::unique_ptr<ReplyFormat> format, bool streams);
+    ~GenerationExchange() override;
+
+    // Submits one choice. Throws what Engine::submit throws. `counts_prompt`: false for the further choices
+    // of a prompt.
+    void add_choice(engine::GenerationRequest request, std::unique_ptr<TokenReader> reader,
+                    bool counts_prompt, const Caller& caller, GenerationObserver* observer);
+
+    // A choice that needs no generation: max_tokens was 0.
+    void add_empty_choice(std::int32_t prompt_tokens, bool counts_prompt);
+
+    bool streams() const override { return streams_; }
+    Output take() override;
+
+  private:
+    struct Choice {
+        bool counts_prompt = true;
+        std::unique_ptr<TokenReader> reader;
+        std::shared_ptr<Mailbox> mailbox;
+        engine::RequestId request_id = 0;
+        bool stopped = false;  // by a stop string: the engine was told, its finish is on the way
+        Transcript transcript;
+        std::optional<Outcome> outcome;
+    };
+
+    void poll(std::size_t index, Output& output);
+    void emit(std::size_t index, const std::vector<Delta>& deltas, Output& output);
+    void finish(Choice& choice, const Mailbox::Finish& finish);
+    bool all_over() const;
+    void close(std::size_t index, Output& output);
+    void fail(const Error& error, Output& output);
+    void end(Output& output);
+    Totals totals() const;
+
+    std::shared_ptr<const void> owner_;
+    std::shared_ptr<engine::Engine> engine_;
+    std::unique_ptr<ReplyFormat> format_;
+    bool streams_;
+    bool opened_ = false;
+    std::vector<Choice> choices_;
+};
+
+}  // namespace gptoss::api

@@ -1,0 +1,61 @@
+// Where the engine's thread leaves tokens and a connection's thread picks them up. The engine is never
+// blocked by a slow client: a mailbox holds at most a whole reply, and a client that does not read is cut off
+// by the server.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace gptoss::api {
+
+// Told what happens to generations, on the engine's thread; for metrics.
+class GenerationObserver {
+  public:
+    virtual ~GenerationObserver() = default;
+    virtual void on_first_token(double since_submission_ms) = 0;
+    virtual void on_next_token(double since_last_token_ms) = 0;
+    virtual void on_finish(engine::FinishReason reason, const engine::Usage& usage) = 0;
+};
+
+class Mailbox final : public engine::GenerationSink {
+  public:
+    struct Finish {
+        engine::FinishReason reason{};
+        engine::Usage usage;
+        std::string error;
+    };
+    struct Contents {
+        std::vector<backend::SampledToken> tokens;
+        std::optional<Finish> finish;
+    };
+
+    // `wake` is called on the engine's thread when the mailbox, emptied before, holds something again; it
+    // must not block. `observer` may be null and must outlive the mailbox otherwise.
+    Mailbox(std::function<void()> wake, GenerationObserver* observer);
+
+    void on_token(const backend::SampledToken& token) override;
+    void on_finish(engine::FinishReason reason, const engine::Usage& usage,
+                   const std::string& error) override;
+
+    Contents take();
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    std::function<void()> wake_;
+    GenerationObserver* observer_;
+    Clock::time_point last_event_ = Clock::now();
+    bool had_token_ = false;
+
+    std::mutex mutex_;
+    Contents contents_;
+    bool woken_ = false;  // since the last take()
+};
+
+}  // namespace gptoss::api

@@ -1,0 +1,78 @@
+// The endpoints, without sockets: a request's body in, an answer out. All of them throw gptoss::Error, which
+// the server turns into OpenAI's error shape; /v1/inference answers in its own shape itself.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/call_memory.h"
+#include "api/chat_format.h"
+#include "api/chat_request.h"
+#include "api/completion_request.h"
+#include "api/exchange.h"
+#include "api/inference_request.h"
+#include "api/mailbox.h"
+#include "api/token_reader.h"
+#include "engine/engine.h"
+#include "tokenizer/tokenizer.h"
+
+namespace gptoss::api {
+
+struct ServedModel {
+    std::string id;
+    std::int64_t created_s = 0;
+    std::shared_ptr<const Tokenizer> tokenizer;
+    Json card = Json::object();  // further fields of GET /v1/models
+};
+
+struct ServiceOptions {
+    bool strict_model_name = false;  // refuse a `model` that is not the one served
+    ReasoningFields reasoning = ReasoningFields::both;
+    std::string date = "today";  // of the system message: "today" (UTC), "none" or a fixed YYYY-MM-DD
+};
+
+class Service : public std::enable_shared_from_this<Service> {
+  public:
+    // `observer` may be null and must outlive the service otherwise.
+    Service(std::shared_ptr<engine::Engine> engine, ServedModel model, ServiceOptions options,
+            GenerationObserver* observer);
+
+    Answer chat(std::string_view body, const Caller& caller);         // POST /v1/chat/completions
+    Answer completions(std::string_view body, const Caller& caller);  // POST /v1/completions
+    Answer inference(std::string_view body, const Caller& caller);    // POST /v1/inference
+
+    Reply models() const;                           // GET /v1/models
+    Reply model(std::string_view id) const;         // GET /v1/models/{id}
+    Reply tokenize(std::string_view body) const;    // POST /tokenize
+    Reply detokenize(std::string_view body) const;  // POST /detokenize
+    Reply apply_template(std::string_view body);    // POST /apply-template
+
+    // A conversation's tokens with the date of the settings: what `chat` in the terminal uses too.
+    std::vector<TokenId> render(harmony::Conversation conversation) const;
+
+    const ServedModel& served_model() const { return model_; }
+    engine::Engine& engine() { return *engine_; }
+
+  private:
+    Answer start_inference(const InferenceRequest& request, const Caller& caller);
+    void check_model_name(const std::string& name) const;
+    std::int32_t clamp_max_tokens(const GenerationOptions& options, const std::vector<TokenId>& prompt,
+                                  const std::string& prompt_field) const;
+    void check_biases(const GenerationOptions& options) const;
+    engine::GenerationRequest make_request(const GenerationOptions& options, std::vector<TokenId> prompt,
+                                           std::int32_t choice, const Caller& caller) const;
+    ReplyFacts make_facts(std::string_view id_prefix) const;
+    Json model_json() const;
+
+    std::shared_ptr<engine::Engine> engine_;
+    ServedModel model_;
+    ServiceOptions options_;
+    GenerationObserver* observer_;
+    CallMemory memory_;
+    std::vector<TokenId> stop_tokens_;
+};
+
+}  // namespace gptoss::api
