@@ -1,0 +1,33 @@
+// What Prometheus scrapes from /metrics. Latencies are told by the engine's thread as they happen; the
+// engine's own counters are copied at scrape time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/mailbox.h"
+#include "engine/engine.h"
+
+namespace gptoss::server {
+
+class Metrics final : public api::GenerationObserver {
+  public:
+    Metrics();
+    ~Metrics() override;
+
+    void on_first_token(double since_submission_ms) override;
+    void on_next_token(double since_last_token_ms) override;
+    void on_finish(engine::FinishReason reason, const engine::Usage& usage) override;
+
+    // `route` is a route's path, never a client's spelling: a label takes memory for ever.
+    void on_reply(const std::string& route, int status);
+
+    // The text exposition format. `stats` is null before the model is loaded.
+    std::string to_text(const engine::EngineStats* stats);
+
+  private:
+    struct Families;
+    std::unique_ptr<Families> families_;
+};
+
+}  // namespace gptoss::server

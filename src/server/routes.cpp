@@ -1,0 +1,86 @@
+#include "server/routes.h"
+
+namespace gptoss::server {
+
+namespace {
+
+using api::Answer;
+using api::Caller;
+using api::Json;
+using api::Reply;
+
+Json version_json() {
+    return {{"name", "gpt-oss-node"}, {"version", GPTOSS_VERSION}};
+}
+
+void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
+    const Handler health = [&state](const HttpRequest&, const Caller&) -> Answer {
+        Json json = state.to_json();
+        json["ready"] = json["status"] == "ready";
+        json["status"] = "ok";  // alive: whether it can answer yet is told by `ready` and by GET /ready
+        json["version"] = GPTOSS_VERSION;
+        return api::json_reply(json);
+    };
+    const Handler ready = [&state](const HttpRequest&, const Caller&) -> Answer {
+        Reply reply = api::json_reply(state.to_json(), state.is_ready() ? 200 : 503);
+        if (reply.status == 503) reply.headers.emplace_back("Retry-After", "2");
+        return reply;
+    };
+    const Handler version = [](const HttpRequest&, const Caller&) -> Answer {
+        return api::json_reply(version_json());
+    };
+    router.add({"GET", "/health", true, health});
+    router.add({"GET", "/v1/health", true, health});
+    router.add({"GET", "/ready", true, ready});
+    router.add({"GET", "/version", true, version});
+    router.add({"GET", "/v1/version", true, version});
+    router.add({"GET", "/metrics", false, [&state, &metrics](const HttpRequest&, const Caller&) -> Answer {
+                    Reply reply;
+                    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+                    const auto service = state.find_service();
+                    if (service != nullptr) {
+                        const engine::EngineStats stats = service->engine().stats();
+                        reply.body = metrics.to_text(&stats);
+                    } else {
+                        reply.body = metrics.to_text(nullptr);
+                    }
+                    return reply;
+                }});
+}
+
+using Generating = Answer (api::Service::*)(std::string_view, const Caller&);
+
+void add_generating(Router& router, NodeState& state, const std::string& path, Generating endpoint) {
+    router.add(
+        {"POST", path, false, [&state, endpoint](const HttpRequest& request, const Caller& caller) -> Answer {
+             return ((*state.service()).*endpoint)(request.body, caller);
+         }});
+}
+
+}  // namespace
+
+Router make_routes(NodeState& state, Metrics& metrics) {
+    Router router;
+    add_status_routes(router, state, metrics);
+    add_generating(router, state, "/v1/chat/completions", &api::Service::chat);
+    add_generating(router, state, "/v1/completions", &api::Service::completions);
+    add_generating(router, state, "/v1/inference", &api::Service::inference);
+    router.add({"GET", "/v1/models", false,
+                [&state](const HttpRequest&, const Caller&) -> Answer { return state.service()->models(); }});
+    router.add({"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
+                    return state.service()->model(request.rest);
+                }});
+    router.add({"POST", "/tokenize", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
+                    return state.service()->tokenize(request.body);
+                }});
+    router.add({"POST", "/detokenize", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
+                    return state.service()->detokenize(request.body);
+                }});
+    router.add(
+        {"POST", "/apply-template", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
+             return state.service()->apply_template(request.body);
+         }});
+    return router;
+}
+
+}  // namespace gptoss::server

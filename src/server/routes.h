@@ -1,0 +1,13 @@
+// The node's routes: OpenAI's endpoints, the marketplace's, and what operators look at.
+#pragma once
+
+#include "server/metrics.h"
+#include "server/node_state.h"
+#include "server/router.h"
+
+namespace gptoss::server {
+
+// `state` and `metrics` must outlive the router.
+Router make_routes(NodeState& state, Metrics& metrics);
+
+}  // namespace gptoss::server

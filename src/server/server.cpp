@@ -1,0 +1,115 @@
+#include "server/server.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <charconv>
+
+#include "base/error.h"
+#include "server/server_state.h"
+
+namespace gptoss::server {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+void accept_next(Server::State& server) {
+    // Every connection has a strand of its own: its coroutine, timer and socket never run at the same time.
+    server.acceptor.async_accept(
+        asio::make_strand(server.context), [&server](boost::system::error_code problem, tcp::socket socket) {
+            if (problem == asio::error::operation_aborted) return;
+            if (problem) {
+                // Out of file descriptors, most likely. Accepting again at once would spin.
+                spdlog::warn("cannot accept a connection: {}", problem.message());
+                auto pause =
+                    std::make_shared<asio::steady_timer>(server.context, std::chrono::milliseconds(100));
+                pause->async_wait([&server, pause](boost::system::error_code) {
+                    if (!server.draining) accept_next(server);
+                });
+                return;
+            }
+            bool full = false;
+            {
+                const std::lock_guard lock(server.mutex);
+                full = server.sessions.size() >= static_cast<std::size_t>(server.options.most_connections);
+            }
+            if (full) {
+                spdlog::warn("refused a connection: {} are open already", server.options.most_connections);
+            } else {
+                start_session(server, std::move(socket));
+            }
+            if (!server.draining) accept_next(server);
+        });
+}
+
+void listen(Server::State& server) {
+    const ServerOptions& options = server.options;
+    const std::string where = options.host + ":" + std::to_string(options.port);
+    boost::system::error_code problem;
+    const asio::ip::address address = asio::ip::make_address(options.host, problem);
+    if (problem) {
+        throw Error(ErrorCode::setting_invalid, "\"" + options.host + "\" is not an IP address to listen on",
+                    "Use 127.0.0.1 for this machine alone, 0.0.0.0 for every network.");
+    }
+    const tcp::endpoint endpoint(address, options.port);
+    server.acceptor.open(endpoint.protocol(), problem);
+    if (!problem) server.acceptor.set_option(asio::socket_base::reuse_address(true), problem);
+    if (!problem) server.acceptor.bind(endpoint, problem);
+    if (!problem) server.acceptor.listen(asio::socket_base::max_listen_connections, problem);
+    if (problem) {
+        throw Error(ErrorCode::setting_invalid, "cannot listen on " + where + ": " + problem.message(),
+                    "Choose another port with API_PORT or --port.");
+    }
+    server.port = server.acceptor.local_endpoint().port();
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options, const Router& router, const ApiKeys& keys, Metrics& metrics)
+    : state_(std::make_unique<State>(std::move(options), router, keys, metrics)) {
+    listen(*state_);
+    accept_next(*state_);
+    for (int i = 0; i < state_->options.threads; ++i) {
+        state_->threads.emplace_back([this] { state_->context.run(); });
+    }
+}
+
+Server::~Server() {
+    stop();
+}
+
+std::uint16_t Server::port() const {
+    return state_->port;
+}
+
+void Server::drain() {
+    State& server = *state_;
+    if (server.draining.exchange(true)) return;
+    asio::post(server.context, [&server] {
+        boost::system::error_code ignored;
+        server.acceptor.close(ignored);
+    });
+    const std::lock_guard lock(server.mutex);
+    for (Session* session : server.sessions) close_session(*session, true);
+}
+
+bool Server::wait_until_idle(std::chrono::milliseconds limit) {
+    std::unique_lock lock(state_->mutex);
+    return state_->idle.wait_for(lock, limit, [this] { return state_->exchanges == 0; });
+}
+
+void Server::stop() {
+    drain();
+    {
+        const std::lock_guard lock(state_->mutex);
+        for (Session* session : state_->sessions) close_session(*session, false);
+    }
+    // With the listener and all connections closed the context runs out of work, and the threads return.
+    for (std::thread& thread : state_->threads) thread.join();
+    state_->threads.clear();
+}
+
+}  // namespace gptoss::server
