@@ -105,6 +105,7 @@ Tokenizer Tokenizer::from_metadata(const gguf::Metadata& metadata) {
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
     std::vector<TokenId> tokens;
+    tokens.reserve(text.size() / 4 + 8);  // English; the vector grows for what is denser
     encode_append(text, tokens);
     return tokens;
 }
