@@ -22,8 +22,8 @@ enum class EventKind {
     content,         // text of the final channel (and text without any markup)
     call_begin,      // a tool call starts: `name` (without "functions.") is known
     call_arguments,  // a piece of its arguments
-    call_end,        // the call is complete
-    message_end,     // the message in progress is complete
+    call_end,        // the call is complete; missing when generation stopped inside it
+    message_end,     // the message in progress (a call too) is complete; likewise
 };
 
 struct Event {
@@ -53,7 +53,9 @@ class StreamParser {
     // Tokens seen by channel, for usage: reasoning counts analysis including its header.
     std::int32_t reasoning_tokens() const;
 
-    // Every call's tokens as sampled, header included, so that the next turn can render them unchanged.
+    // Every call's tokens as sampled, by call index, so that the next turn can render them unchanged: from
+    // <|start|>assistant (the generation prefix, for the first message) to <|call|>. Empty for a call that is
+    // incomplete or whose header had to be guessed: it is better rendered anew.
     std::vector<std::vector<TokenId>> sampled_calls() const;
 
   private:
