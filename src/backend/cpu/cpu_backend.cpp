@@ -20,7 +20,8 @@ class CpuBackend final : public Backend {
           max_sequences_(options.plan.request.max_sequences),
           padding_from_(options.padding_from),
           pool_(options.threads),
-          forward_(cpu::make_exact_forward(weights, options, pool_)),
+          forward_(options.exact ? cpu::make_exact_forward(weights, options, pool_)
+                                 : cpu::make_fast_forward(weights, options, pool_)),
           last_tokens_(max_sequences_, 0),
           tokens_(max_rows_),
           logits_(std::size_t{4} * max_sequences_ * vocabulary_),

@@ -28,4 +28,7 @@ class ForwardPass {
 std::unique_ptr<ForwardPass> make_exact_forward(const model::Weights& weights, const BackendOptions& options,
                                                 ThreadPool& pool);
 
+std::unique_ptr<ForwardPass> make_fast_forward(const model::Weights& weights, const BackendOptions& options,
+                                               ThreadPool& pool);
+
 }  // namespace gptoss::backend::cpu

@@ -1,0 +1,92 @@
+// The inner loops of the fast path, once per instruction set, chosen at run time.
+//
+// A matrix is stored in panels of 16 rows (packed_matrix.h), so that a vector lane is a row of the matrix and
+// no sum runs across lanes. Activations meet integer weights as 16-bit integers with one scale for 32 values:
+// twice the work of 8 bits, which memory leaves time for, and 256 times finer, so that the rounding does not
+// flip nearly tied experts. Every output is summed in the same order whatever else is in the batch: a row's
+// result does not depend, to the bit, on the rows it is computed beside.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace gptoss::backend::cpu {
+
+inline constexpr std::int32_t kPanelRows = 16;  // float32 lanes of a 512-bit vector
+inline constexpr std::int32_t kBlockColumns = 32;
+inline constexpr std::int32_t kTileRows = 4;  // activation rows a kernel call takes at most
+inline constexpr std::int32_t kHeadSize = 64;
+inline constexpr std::int32_t kHeadTile = 4;  // query heads an attention kernel call takes at most
+
+// Integer weights are stored as unsigned bytes, value + 128 (the dot-product instruction wants one unsigned
+// side). `correction` is -128 times the block's sum of activations and undoes that.
+struct BlockScale {
+    float scale = 0;
+    std::int32_t correction = 0;
+};
+
+// A quantised row of activations: 64 bytes and one BlockScale for each block of 32 columns. The order inside
+// the 64 bytes is the kernel set's own.
+struct QuantizedRow {
+    std::byte* values = nullptr;
+    BlockScale* scales = nullptr;
+};
+
+// A row of activations as the matrix kernels read it: integer formats read the quantised form, the others the
+// floats.
+struct ActivationRow {
+    const float* floats = nullptr;
+    const std::byte* values = nullptr;
+    const BlockScale* scales = nullptr;
+};
+
+// out[row][0..15] = panel `first` . row, out[row][16..31] = panel `second` . row, for 1 to kTileRows rows.
+// `blocks` = columns / kBlockColumns.
+using PanelDot = void (*)(const std::byte* first, const std::byte* second, std::int32_t blocks,
+                          const ActivationRow* rows, std::int32_t row_count, float* out);
+
+// Up to kHeadTile query heads that share keys and a position, over part of one block of 64 keys.
+// states: per head the running maximum, the running sum and 64 running outputs, rescaled on the way
+// (flash attention). Queries are scaled already. keys: float32 [64 dims][64 keys]; values: float32 [64
+// keys][64].
+struct alignas(64) AttentionState {
+    float output[kHeadSize];
+    float maximum;
+    float sum;
+};
+using AttendBlock = void (*)(const float* const* queries, std::int32_t heads, const float* keys,
+                             const float* values, std::int32_t first_key, std::int32_t last_key,
+                             AttentionState* const* states);
+
+struct Kernels {
+    std::string_view name;
+
+    PanelDot dot_mxfp4, dot_int8, dot_float32, dot_bfloat16, dot_float16;
+
+    // One block of 32 values, in place `block` of the row.
+    void (*quantize_block)(const float* values, QuantizedRow row, std::int32_t block);
+
+    // out = x / rms(x) * gain
+    void (*rms_norm)(const float* x, const float* gain, std::int32_t count, float epsilon, float* out);
+
+    // out = silu-like(gate) * (up + 1), clamped, of `count` values (a multiple of 16).
+    void (*swiglu)(const float* gate, const float* up, std::int32_t count, float* out);
+
+    AttendBlock attend_block;
+
+    // `count` stored elements (a multiple of 16) to float32: bfloat16, float16.
+    void (*widen_bfloat16)(const std::byte* from, std::int32_t count, float* to);
+    void (*widen_float16)(const std::byte* from, std::int32_t count, float* to);
+};
+
+const Kernels& portable_kernels();
+#if defined(__x86_64__)
+const Kernels& avx2_kernels();    // AVX2, FMA, F16C
+const Kernels& avx512_kernels();  // AVX-512 F, BW, DQ, VL, VNNI
+#endif
+
+// The best the machine has.
+const Kernels& best_kernels();
+
+}  // namespace gptoss::backend::cpu
