@@ -55,12 +55,19 @@ struct EngineOptions {
     std::int32_t sliding_window = 128;
     std::int32_t queue_limit = 1024;  // waiting requests; one more is refused
     bool prefix_cache = true;
+    std::int32_t vocabulary = 0;  // prompt tokens from here on are refused; 0 = not checked
+    // While others generate, a step takes in no more rows of new prompts than make it this much longer than
+    // one without (or than 20 ms, if that is more). Larger: prompts start sooner, running answers hesitate
+    // more.
+    double prompt_slowdown = 1.5;
 };
 
 struct EngineStats {
     std::int32_t running = 0;
     std::int32_t waiting = 0;
-    std::int64_t full_blocks_used = 0, full_blocks_total = 0;
+    std::int64_t full_blocks_used = 0, full_blocks_total = 0;  // used = held by running sequences
+    std::int64_t full_blocks_cached = 0;                       // held by the prefix cache alone
+    std::int64_t sliding_blocks_used = 0, sliding_blocks_total = 0;
     std::int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;  // since start
     std::int64_t steps = 0, preemptions = 0;
     double prompt_tokens_per_second = 0, generated_tokens_per_second = 0;  // over the last seconds
@@ -68,22 +75,29 @@ struct EngineStats {
 
 class Engine {
   public:
+    // Throws Error(setting_invalid) for options that leave no room for a single sequence.
     Engine(std::unique_ptr<backend::Backend> backend, EngineOptions options);
     ~Engine();  // cancels what runs, joins the thread
 
-    // Throws Error(context_exceeded), Error(queue_full) with a Retry-After fact, Error(shutting_down).
+    // Throws Error(request_invalid) for an empty prompt or a token that does not exist,
+    // Error(context_exceeded) with the facts prompt_tokens and context_length, Error(queue_full) with the
+    // fact retry_after_s, Error(shutting_down), Error(device_failed) when the backend has failed. Any thread.
     RequestId submit(GenerationRequest request, std::shared_ptr<GenerationSink> sink);
 
-    // The sink gets finish(cancelled) soon after; nothing when the request is already over.
+    // The sink gets finish(cancelled) within a step; nothing when the request is already over. Any thread,
+    // also from within a sink.
     void cancel(RequestId id);
 
     // Refuses new requests; returns when the running ones are done or `deadline_ms` has passed (they are then
     // cancelled). True when everything finished by itself.
     bool drain(std::int32_t deadline_ms);
 
+    // Why the engine takes no more work: the backend's error. Empty = healthy.
+    std::string failure() const;
+
     EngineStats stats() const;
     const backend::BackendInfo& backend_info() const;
-    const EngineOptions& options() const;
+    const EngineOptions& options() const;  // context_length is what the blocks really allow
 
   private:
     struct State;

@@ -1,0 +1,60 @@
+// A request on the engine's thread: its sequence as the scheduler sees it, and everything the scheduler does
+// not need to know.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/sequence.h"
+
+namespace gptoss::engine {
+
+using Clock = std::chrono::steady_clock;
+
+// How often each token occurred, in the form SampleRow wants it. Kept only while a penalty is on.
+class TokenCounts {
+  public:
+    void add(TokenId token, std::int32_t count) {
+        const auto [place, is_new] = place_.try_emplace(token, counts_.size());
+        if (is_new) counts_.push_back({token, 0});
+        counts_[place->second].count += count;
+    }
+    std::span<const backend::TokenCount> all() const { return counts_; }
+
+  private:
+    std::vector<backend::TokenCount> counts_;
+    std::unordered_map<TokenId, std::size_t> place_;
+};
+
+// Names the mask a row was sampled under, as far as one can tell masks apart.
+struct MaskName {
+    bool empty = true;  // every token is allowed
+    std::uint64_t id = 0;
+    bool is_known() const { return empty || id != 0; }
+    bool operator==(const MaskName&) const = default;
+};
+
+struct Request final : Sequence {
+    backend::SamplingParameters sampling;
+    std::vector<backend::TokenBias> biases;
+    std::vector<TokenId> stop_tokens;
+    std::shared_ptr<TokenConstraint> constraint;
+    std::shared_ptr<GenerationSink> sink;
+    TokenCounts counts;
+    std::span<const std::uint32_t> allowed;  // what the constraint allows now
+    MaskName mask;
+
+    Clock::time_point submitted, admitted, first_token, last_token;
+
+    bool has_penalties() const {
+        return sampling.repetition_penalty != 1 || sampling.frequency_penalty != 0 ||
+               sampling.presence_penalty != 0;
+    }
+    std::int32_t generated() const { return static_cast<std::int32_t>(tokens.size()) - prompt_count; }
+};
+
+}  // namespace gptoss::engine

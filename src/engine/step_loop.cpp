@@ -1,0 +1,224 @@
+#include "engine/step_loop.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "base/check.h"
+#include "base/error.h"
+
+namespace gptoss::engine {
+namespace {
+
+constexpr std::size_t kStepsInFlight = 2;  // as many tickets as a backend keeps
+
+double milliseconds(Clock::duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+}  // namespace
+
+StepLoop::StepLoop(std::unique_ptr<backend::Backend> backend, const EngineOptions& options)
+    : backend_(std::move(backend)),
+      options_(options),
+      scheduler_(options),
+      pacer_(options.prompt_slowdown, options.max_batch_tokens) {}
+
+void StepLoop::add(std::unique_ptr<Request> request) {
+    Request& added = *request;
+    requests_.emplace(added.id, std::move(request));
+    if (added.has_penalties())
+        for (TokenId token : added.tokens) added.counts.add(token, 0);
+    scheduler_.enqueue(added);
+    prepare_next_token(added);
+}
+
+void StepLoop::cancel(RequestId id) {
+    const auto found = requests_.find(id);
+    if (found != requests_.end()) finish(*found->second, FinishReason::cancelled);
+}
+
+void StepLoop::finish_all(FinishReason reason, const std::string& error) {
+    while (!requests_.empty()) finish(*requests_.begin()->second, reason, error);
+    if (reason == FinishReason::error) in_flight_.clear();  // the backend will not deliver them
+}
+
+void StepLoop::step() {
+    if (!in_flight_.empty() && scheduler_.must_read_first()) collect();
+    const StepPlan& plan = scheduler_.plan(pacer_.prompt_rows(scheduler_.decoding()));
+    const bool planned = !plan.rows.empty();
+    if (planned) submit(plan);
+    const std::size_t steps_ahead = planned && backend_->info().asynchronous ? kStepsInFlight : 1;
+    if (in_flight_.size() >= steps_ahead) collect();
+}
+
+void StepLoop::submit(const StepPlan& plan) {
+    const Clock::time_point now = Clock::now();
+    StepInFlight step;
+    step.decode_rows = plan.decode_rows;
+    step.prompt_rows = plan.prompt_rows;
+    step.submitted = now;
+    for (const BlockCopy& copy : plan.copies) backend_->copy_block(copy.pool, copy.from, copy.to);
+    build_batch(plan);
+    backend_->forward({batch_tokens_, segments_, logits_rows_});
+    build_samples(plan, step);
+    step.ticket = backend_->sample(samples_);
+
+    for (const PlannedRows& rows : plan.rows) {
+        auto& request = static_cast<Request&>(*rows.sequence);
+        if (request.admitted != Clock::time_point{}) continue;
+        request.admitted = now;
+        totals_.prompt_tokens += request.prompt_count;
+        totals_.cached_tokens += request.cached_tokens;
+    }
+    scheduler_.commit();
+    ++totals_.steps;
+    prompt_rate_.add(plan.prompt_rows, now);
+    in_flight_.push_back(std::move(step));
+}
+
+void StepLoop::build_batch(const StepPlan& plan) {
+    batch_tokens_.clear();
+    segments_.clear();
+    logits_rows_.clear();
+    for (const PlannedRows& rows : plan.rows) {
+        const Sequence& sequence = *rows.sequence;
+        segments_.push_back({.slot = sequence.slot,
+                             .first_row = static_cast<std::int32_t>(batch_tokens_.size()),
+                             .row_count = rows.row_count,
+                             .first_position = rows.first_position,
+                             .full_blocks = sequence.full_blocks,
+                             .sliding_blocks = sequence.sliding_blocks});
+        for (std::int32_t position = rows.first_position; position < rows.first_position + rows.row_count;
+             ++position) {
+            const bool known = position < static_cast<std::int32_t>(sequence.tokens.size());
+            batch_tokens_.push_back(known ? sequence.tokens[position] : backend::kTokenFromLastSample);
+        }
+        if (rows.samples) logits_rows_.push_back(static_cast<std::int32_t>(batch_tokens_.size()) - 1);
+    }
+}
+
+void StepLoop::build_samples(const StepPlan& plan, StepInFlight& step) {
+    samples_.clear();
+    for (const PlannedRows& rows : plan.rows) {
+        if (!rows.samples) continue;
+        auto& request = static_cast<Request&>(*rows.sequence);
+        backend::SampleRow row;
+        row.logits_index = static_cast<std::int32_t>(samples_.size());
+        row.slot = request.slot;
+        row.parameters = request.sampling;
+        row.step = static_cast<std::uint64_t>(request.token_count() - request.prompt_count);
+        row.allowed = request.allowed;
+        row.allowed_id = request.mask.id;
+        row.biases = request.biases;
+        row.counts = request.counts.all();
+        samples_.push_back(row);
+        step.rows.push_back({request.id, request.epoch});
+    }
+}
+
+// Waits for the oldest step in flight and hands out its tokens.
+void StepLoop::collect() {
+    const StepInFlight step = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    const std::span<const backend::SampledToken> tokens = backend_->wait(step.ticket);
+    check(tokens.size() == step.rows.size(), "a backend samples one token a row");
+    const Clock::time_point now = Clock::now();
+    // A step submitted ahead begins when the one before it ends.
+    pacer_.record(step.decode_rows, step.prompt_rows,
+                  milliseconds(now - std::max(step.submitted, last_collected_)));
+    last_collected_ = now;
+    for (std::size_t row = 0; row < tokens.size(); ++row) {
+        const auto found = requests_.find(step.rows[row].request);
+        if (found == requests_.end() || found->second->epoch != step.rows[row].epoch) continue;
+        deliver(*found->second, tokens[row]);
+    }
+}
+
+void StepLoop::deliver(Request& request, const backend::SampledToken& token) {
+    scheduler_.token_read(request, token.token);
+    request.last_token = Clock::now();
+    if (request.generated() == 1) request.first_token = request.last_token;
+    ++totals_.generated_tokens;
+    generated_rate_.add(1, request.last_token);
+    if (request.has_penalties()) request.counts.add(token.token, 1);
+    try {
+        request.sink->on_token(token);
+        if (request.constraint != nullptr) request.constraint->accept(token.token);
+    } catch (const std::exception& error) {
+        finish(request, FinishReason::error, error.what());
+        return;
+    }
+    if (std::ranges::find(request.stop_tokens, token.token) != request.stop_tokens.end())
+        finish(request, FinishReason::stop);
+    else if (static_cast<std::int32_t>(request.tokens.size()) >= request.token_limit)
+        finish(request, FinishReason::length);
+    else
+        prepare_next_token(request);
+}
+
+// Asks the constraint what may follow, and decides whether the token after that may be sampled ahead.
+void StepLoop::prepare_next_token(Request& request) {
+    MaskName mask;
+    bool may_run_ahead = !request.has_penalties();
+    if (request.constraint != nullptr) {
+        try {
+            request.allowed = request.constraint->allowed();
+            mask = {request.allowed.empty(), request.allowed.empty() ? 0 : request.constraint->allowed_id()};
+            may_run_ahead = may_run_ahead && mask.is_known() && !request.constraint->depends_on_last_token();
+        } catch (const std::exception& error) {
+            finish(request, FinishReason::error, error.what());
+            return;
+        }
+        if (!mask.empty &&
+            std::ranges::all_of(request.allowed, [](std::uint32_t word) { return word == 0; })) {
+            finish(request, FinishReason::stop);  // nothing may follow: the text is complete
+            return;
+        }
+    }
+    // A token sampled ahead was sampled under the mask of before.
+    if (request.in_flight > 0 && !(mask == request.mask && mask.is_known())) scheduler_.rewind(request);
+    request.mask = mask;
+    request.runs_ahead = may_run_ahead;
+}
+
+void StepLoop::finish(Request& request, FinishReason reason, const std::string& error) {
+    scheduler_.remove(request);
+    const Clock::time_point now = Clock::now();
+    const bool was_admitted = request.admitted != Clock::time_point{};
+    Usage usage;
+    usage.prompt_tokens = request.prompt_count;
+    usage.cached_tokens = request.cached_tokens;
+    usage.completion_tokens = request.generated();
+    usage.queue_ms = milliseconds((was_admitted ? request.admitted : now) - request.submitted);
+    if (usage.completion_tokens > 0) {
+        usage.prompt_ms = milliseconds(request.first_token - request.admitted);
+        usage.generation_ms = milliseconds(request.last_token - request.first_token);
+    } else if (was_admitted) {
+        usage.prompt_ms = milliseconds(now - request.admitted);
+    }
+    if (was_admitted) mean_request_ms_ += 0.1 * (milliseconds(now - request.admitted) - mean_request_ms_);
+
+    // Out of the table first: whatever the sink does, the request is over.
+    const auto node = requests_.extract(request.id);
+    try {
+        request.sink->on_finish(reason, usage, error);
+    } catch (const std::exception&) {
+        // The sink heard of the end; what it makes of it is its own affair.
+        return;
+    }
+}
+
+EngineStats StepLoop::stats() const {
+    EngineStats stats = totals_;
+    stats.running = static_cast<std::int32_t>(scheduler_.running().size());
+    stats.waiting = scheduler_.waiting();
+    stats.full_blocks_used = scheduler_.full_blocks_in_use();
+    stats.full_blocks_cached = scheduler_.full_blocks_cached();
+    stats.full_blocks_total = options_.full_blocks;
+    stats.sliding_blocks_used = scheduler_.sliding_blocks_in_use();
+    stats.sliding_blocks_total = options_.sliding_blocks;
+    stats.preemptions = scheduler_.preemptions();
+    return stats;
+}
+
+}  // namespace gptoss::engine
