@@ -3,16 +3,15 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <source_location>
 
 namespace gptoss {
 
-inline void check(bool condition, const char* why,
-                  std::source_location where = std::source_location::current()) {
+// The built-ins are what std::source_location is made of; clang 14, which fuzzes, has them but not the class.
+inline void check(bool condition, const char* why, const char* file = __builtin_FILE(),
+                  int line = __builtin_LINE(), const char* function = __builtin_FUNCTION()) {
     if (condition) [[likely]]
         return;
-    std::fprintf(stderr, "%s:%u: %s: invariant broken: %s\n", where.file_name(),
-                 static_cast<unsigned>(where.line()), where.function_name(), why);
+    std::fprintf(stderr, "%s:%d: %s: invariant broken: %s\n", file, line, function, why);
     std::abort();
 }
 
