@@ -56,7 +56,6 @@ void Attention::rotate_and_store(const Batch& batch, std::int32_t layer, const K
                                  const float* angles, float* qkv) const {
     const KvPool& pool = cache.pool(layer);
     const float scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_size));
-    const std::int32_t element_bytes = model::kv_element_bytes(kv_type_);
     for (const Segment& segment : batch.segments)
         pool_.for_each(segment.row_count, 4, [&](std::int64_t i) {
             const std::int64_t row = segment.first_row + i;
@@ -70,12 +69,10 @@ void Attention::rotate_and_store(const Batch& batch, std::int32_t layer, const K
             const BlockId block = block_of(segment, layer, position);
             for (std::int32_t head = 0; head < shape_.kv_heads; ++head) {
                 rotate(key + head * kHeadSize, row_angles, 1.0F);
-                // Keys lie dimension by dimension, so that a lane is a key; values token by token.
-                store_elements(kv_type_, key + head * kHeadSize, kHeadSize,
-                               pool.keys(block, layer / 2, head) + position % kBlock * element_bytes, kBlock);
-                store_elements(
-                    kv_type_, value + head * kHeadSize, kHeadSize,
-                    pool.values(block, layer / 2, head) + position % kBlock * kHeadSize * element_bytes, 1);
+                store_kv(kv_type_, KvRole::key, key + head * kHeadSize, position % kBlock,
+                         pool.keys(block, layer / 2, head));
+                store_kv(kv_type_, KvRole::value, value + head * kHeadSize, position % kBlock,
+                         pool.values(block, layer / 2, head));
             }
         });
 }
@@ -110,9 +107,9 @@ void Attention::attend_chunk(const Task& task, std::int32_t chunk, std::int32_t 
     alignas(64) float keys[kBlock * kHeadSize], values[kBlock * kHeadSize];
     for (std::int32_t block = first_block; block <= last_block; ++block) {
         const BlockId id = block_of(*task.segment, layer, block * kBlock);
-        load_elements(kernels_, kv_type_, pool.keys(id, layer / 2, task.kv_head), kBlock * kHeadSize, keys);
-        load_elements(kernels_, kv_type_, pool.values(id, layer / 2, task.kv_head), kBlock * kHeadSize,
-                      values);
+        KvView view{keys, values};
+        view.key_scales = load_kv(kernels_, kv_type_, pool.keys(id, layer / 2, task.kv_head), keys);
+        view.value_scales = load_kv(kernels_, kv_type_, pool.values(id, layer / 2, task.kv_head), values);
         for (std::int32_t i = 0; i < task.row_count; ++i) {
             const std::int32_t position = first_position + i;
             const std::int32_t first_key = std::max(first_visible(layer, position) - block * kBlock, 0);
@@ -128,7 +125,7 @@ void Attention::attend_chunk(const Task& task, std::int32_t chunk, std::int32_t 
                     queries[h] = row + (head + h) * kHeadSize;
                     head_states[h] = &states[i * heads_per_kv() + head + h];
                 }
-                kernels_.attend_block(queries, heads, keys, values, first_key, last_key, head_states);
+                kernels_.attend_block(queries, heads, view, first_key, last_key, head_states);
             }
         }
     }

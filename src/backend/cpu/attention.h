@@ -22,11 +22,6 @@ class Attention {
               ThreadPool& pool)
         : shape_(shape), kv_type_(kv_type), kernels_(kernels), pool_(pool) {}
 
-    // Bytes of one head's keys (or values) in one block.
-    std::int32_t head_bytes() const {
-        return model::kBlockTokens * shape_.head_size * model::kv_element_bytes(kv_type_);
-    }
-
     // qkv: [rows][query_width | kv_width | kv_width], biases included. Rotates queries in place (and scales
     // them by 1 / sqrt(head_size)), rotates keys, stores keys and values into the cache. angles:
     // [rows][head_size].

@@ -7,6 +7,7 @@
 
 #include "backend/cpu/attention.h"
 #include "backend/cpu/forward_pass.h"
+#include "backend/cpu/kv_element.h"
 #include "backend/cpu/matmul.h"
 #include "gguf/dequantize.h"
 #include "model/rope.h"
@@ -30,9 +31,9 @@ class FastForward final : public ForwardPass {
           rope_(model::rope_table(shape_)),
           attention_(shape_, options.plan.request.kv_type, kernels_, pool),
           cache_{KvPool(options.plan.full_blocks, shape_.full_layers(), shape_.kv_heads,
-                        attention_.head_bytes()),
+                        kv_head_bytes(options.plan.request.kv_type)),
                  KvPool(options.plan.sliding_blocks, shape_.sliding_layers(), shape_.kv_heads,
-                        attention_.head_bytes())},
+                        kv_head_bytes(options.plan.request.kv_type))},
           stream_(float_rows(rows_, shape_.hidden)),
           qkv_(float_rows(rows_, qkv_width())),
           angles_(float_rows(rows_, shape_.head_size)),

@@ -46,18 +46,27 @@ struct ActivationRow {
 using PanelDot = void (*)(const std::byte* first, const std::byte* second, std::int32_t blocks,
                           const ActivationRow* rows, std::int32_t row_count, float* out);
 
-// Up to kHeadTile query heads that share keys and a position, over part of one block of 64 keys.
-// states: per head the running maximum, the running sum and 64 running outputs, rescaled on the way
-// (flash attention). Queries are scaled already. keys: float32 [64 dims][64 keys]; values: float32 [64
-// keys][64].
+// One head's keys and values of a block of 64 tokens: integers as float32, with a scale a token
+// (kv_element.h).
+struct KvView {
+    const float* keys = nullptr;    // [64 dims][64 tokens]
+    const float* values = nullptr;  // [64 tokens][64 dims]
+    const float* key_scales = nullptr;
+    const float* value_scales = nullptr;
+};
+
+// What a query has seen so far of its keys: the largest score, the sum of exp(score - maximum), and the
+// values weighted by that.
 struct alignas(64) AttentionState {
     float output[kHeadSize];
     float maximum;
     float sum;
 };
-using AttendBlock = void (*)(const float* const* queries, std::int32_t heads, const float* keys,
-                             const float* values, std::int32_t first_key, std::int32_t last_key,
-                             AttentionState* const* states);
+
+// Up to kHeadTile query heads that share keys and a position look at tokens first_key .. last_key of a block.
+// Queries are scaled already.
+using AttendBlock = void (*)(const float* const* queries, std::int32_t heads, const KvView& block,
+                             std::int32_t first_key, std::int32_t last_key, AttentionState* const* states);
 
 struct Kernels {
     std::string_view name;
@@ -75,9 +84,9 @@ struct Kernels {
 
     AttendBlock attend_block;
 
-    // `count` stored elements (a multiple of 16) to float32: bfloat16, float16.
-    void (*widen_bfloat16)(const std::byte* from, std::int32_t count, float* to);
-    void (*widen_float16)(const std::byte* from, std::int32_t count, float* to);
+    // `count` integers (a multiple of 16) as float32.
+    void (*widen_int16)(const std::byte* from, std::int32_t count, float* to);
+    void (*widen_int8)(const std::byte* from, std::int32_t count, float* to);
 };
 
 const Kernels& portable_kernels();

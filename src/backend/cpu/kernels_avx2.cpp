@@ -194,8 +194,8 @@ const Kernels& avx2_kernels() {
         .rms_norm = rms_norm,
         .swiglu = swiglu,
         .attend_block = attend_block,
-        .widen_bfloat16 = widen<LoadBfloat16>,
-        .widen_float16 = widen<LoadFloat16>,
+        .widen_int16 = widen<ShortLanes>,
+        .widen_int8 = widen<ByteLanes>,
     };
     return kernels;
 }

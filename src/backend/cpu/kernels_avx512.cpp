@@ -198,8 +198,8 @@ const Kernels& avx512_kernels() {
         .rms_norm = rms_norm,
         .swiglu = swiglu,
         .attend_block = attend_block,
-        .widen_bfloat16 = widen<LoadBfloat16>,
-        .widen_float16 = widen<LoadFloat16>,
+        .widen_int16 = widen<ShortLanes>,
+        .widen_int8 = widen<ByteLanes>,
     };
     return kernels;
 }

@@ -144,11 +144,6 @@ void dot_floats(const std::byte* first, const std::byte* second, std::int32_t bl
     }
 }
 
-template <typename Load>
-void widen(const std::byte* from, std::int32_t count, float* to) {
-    for (std::int32_t i = 0; i < count; i += kLanes) store(to + i, Load::lanes(from + Load::kBytes * i));
-}
-
 // --- quantising activations ---
 
 // 16-bit integers of a block: |value| <= 32512 = 127 * 256, so that the high byte of the nearest
@@ -214,19 +209,30 @@ inline constexpr int kKeys = 64;       // of a KV block
 inline constexpr int kGroupParts = 4;  // registers a head has at work at a time
 inline constexpr int kGroup = kGroupParts * kLanes;
 
+using ShortLanes = std::int16_t __attribute__((vector_size(2 * kLanes)));
+using ByteLanes = std::int8_t __attribute__((vector_size(kLanes)));
+
+template <typename Integers>
+void widen(const std::byte* from, std::int32_t count, float* to) {
+    for (std::int32_t i = 0; i < count; i += kLanes)
+        store(to + i,
+              __builtin_convertvector(load<Integers>(from + sizeof(Integers) / kLanes * i), FloatLanes));
+}
+
 // scores[head][key] = query . key, a group of keys at a time.
 template <int kHeads>
-[[gnu::always_inline]] inline void score_group(const float* const* queries, const float* keys, int first,
+[[gnu::always_inline]] inline void score_group(const float* const* queries, const KvView& block, int first,
                                                float (*scores)[kKeys]) {
     FloatLanes sums[kHeads][kGroupParts] = {};
     for (int d = 0; d < kHeadSize; ++d)
         for (int part = 0; part < kGroupParts; ++part) {
-            const FloatLanes k = load_floats(keys + kKeys * d + first + part * kLanes);
+            const FloatLanes k = load_floats(block.keys + kKeys * d + first + part * kLanes);
             for (int head = 0; head < kHeads; ++head) sums[head][part] += k * queries[head][d];
         }
     for (int head = 0; head < kHeads; ++head)
         for (int part = 0; part < kGroupParts; ++part)
-            store(&scores[head][first + part * kLanes], sums[head][part]);
+            store(&scores[head][first + part * kLanes],
+                  sums[head][part] * load_floats(block.key_scales + first + part * kLanes));
 }
 
 // output[head] += sum over keys of weight * value, a group of dimensions at a time.
@@ -250,8 +256,8 @@ template <int kHeads>
 
 // Turns the visible scores of a block into weights relative to the running maximum and rescales what was
 // summed before (Dao et al. 2022).
-[[gnu::always_inline]] inline void soften(float* scores, std::int32_t first_key, std::int32_t last_key,
-                                          AttentionState& state) {
+[[gnu::always_inline]] inline void soften(float* scores, const float* value_scales, std::int32_t first_key,
+                                          std::int32_t last_key, AttentionState& state) {
     constexpr float kHidden = -3.0e38F;
     for (std::int32_t key = 0; key < first_key; ++key) scores[key] = kHidden;
     for (std::int32_t key = last_key + 1; key < kKeys; ++key) scores[key] = kHidden;
@@ -262,7 +268,7 @@ template <int kHeads>
     FloatLanes sum{};
     for (int key = 0; key < kKeys; key += kLanes) {
         const FloatLanes weight = exponential(load_floats(scores + key) - new_maximum);
-        store(scores + key, weight);
+        store(scores + key, weight * load_floats(value_scales + key));
         sum += weight;
     }
     const FloatLanes rescale = exponential(broadcast(state.maximum - new_maximum));
@@ -273,27 +279,28 @@ template <int kHeads>
 }
 
 template <int kHeads>
-[[gnu::always_inline]] inline void attend_heads(const float* const* queries, const float* keys,
-                                                const float* values, std::int32_t first_key,
-                                                std::int32_t last_key, AttentionState* const* states) {
+[[gnu::always_inline]] inline void attend_heads(const float* const* queries, const KvView& block,
+                                                std::int32_t first_key, std::int32_t last_key,
+                                                AttentionState* const* states) {
     float scores[kHeads][kKeys];
-    for (int first = 0; first < kKeys; first += kGroup) score_group<kHeads>(queries, keys, first, scores);
-    for (int head = 0; head < kHeads; ++head) soften(scores[head], first_key, last_key, *states[head]);
+    for (int first = 0; first < kKeys; first += kGroup) score_group<kHeads>(queries, block, first, scores);
+    for (int head = 0; head < kHeads; ++head)
+        soften(scores[head], block.value_scales, first_key, last_key, *states[head]);
     for (int first = 0; first < kHeadSize; first += kGroup)
-        weigh_group<kHeads>(scores, values, first, first_key, last_key, states);
+        weigh_group<kHeads>(scores, block.values, first, first_key, last_key, states);
 }
 
-void attend_block(const float* const* queries, std::int32_t heads, const float* keys, const float* values,
+void attend_block(const float* const* queries, std::int32_t heads, const KvView& block,
                   std::int32_t first_key, std::int32_t last_key, AttentionState* const* states) {
     switch (heads) {
         case 1:
-            return attend_heads<1>(queries, keys, values, first_key, last_key, states);
+            return attend_heads<1>(queries, block, first_key, last_key, states);
         case 2:
-            return attend_heads<2>(queries, keys, values, first_key, last_key, states);
+            return attend_heads<2>(queries, block, first_key, last_key, states);
         case 3:
-            return attend_heads<3>(queries, keys, values, first_key, last_key, states);
+            return attend_heads<3>(queries, block, first_key, last_key, states);
         default:
-            return attend_heads<4>(queries, keys, values, first_key, last_key, states);
+            return attend_heads<4>(queries, block, first_key, last_key, states);
     }
 }
 
