@@ -47,7 +47,7 @@ PartialFile::PartialFile(std::filesystem::path final_path, const RemoteFile& rem
     }
     const SavedState saved = load_state(state_path());
     const off_t size = ::lseek(descriptor_, 0, SEEK_END);
-    if (size <= 0 || saved.url != remote_.url || saved.sha256 != remote_.sha256 ||
+    if (size <= 0 || saved.sha256 != remote_.sha256 || (remote_.sha256.empty() && saved.url != remote_.url) ||
         saved.size_bytes != remote_.size_bytes || static_cast<std::uint64_t>(size) > remote_.size_bytes) {
         restart();
         return;

@@ -14,8 +14,9 @@ namespace gptoss::provenance {
 
 class PartialFile {
   public:
-    // Opens what an earlier run left, when it is of the same file; otherwise starts from nothing. Holds a
-    // lock so that two downloads cannot write one file. Throws Error(file_unreadable).
+    // Opens what an earlier run left, when it is of the same file (the same published hash, from whichever
+    // mirror; without one, the same URL); otherwise starts from nothing. Holds a lock so that two downloads
+    // cannot write one file. Throws Error(file_unreadable).
     PartialFile(std::filesystem::path final_path, const RemoteFile& remote);
     ~PartialFile();
     PartialFile(const PartialFile&) = delete;
