@@ -1,9 +1,7 @@
 // Token ids that tiktoken gave, with the whole vocabulary.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-
+#include "golden_lines.h"
 #include "support/o200k.h"
 #include "tokenizer/tokenizer.h"
 
@@ -29,23 +27,14 @@ class GoldenTest : public testing::Test {
     const Tokenizer* tokenizer = whole_tokenizer();
 };
 
-// Lines {"text": ..., "ids": [...]}.
-void expect_lines(const Tokenizer& tokenizer, const std::string& name, int lines) {
-    std::ifstream file(std::string(GPTOSS_SOURCE_DIR) + "/tests/tokenizer/data/" + name);
-    int count = 0;
-    for (std::string line; std::getline(file, line); ++count) {
-        const auto golden = nlohmann::json::parse(line);
-        const auto text = golden.at("text").get<std::string>();
-        const std::vector<TokenId> tokens = tokenizer.encode(text);
-        EXPECT_EQ(tokens, golden.at("ids").get<std::vector<TokenId>>())
-            << name << " line " << count + 1 << ": " << line;
-        EXPECT_EQ(tokenizer.decode(tokens), text);
-    }
-    EXPECT_EQ(count, lines) << name;
+TEST_F(GoldenTest, OracleLines) {
+    test::expect_golden_lines(*tokenizer, "oracle.jsonl", 300);
 }
 
-TEST_F(GoldenTest, OracleLines) {
-    expect_lines(*tokenizer, "oracle.jsonl", 300);
+// Written by tiktoken 0.14.0: contractions, marks, blanks, characters new in Unicode 16, long runs, invalid
+// UTF-8.
+TEST_F(GoldenTest, TiktokenLines) {
+    test::expect_golden_lines(*tokenizer, "tiktoken.jsonl", 480);
 }
 
 // The conversation of openai/harmony's test-data/test_simple_convo.txt, specials spelled in the text.
@@ -82,6 +71,32 @@ TEST_F(GoldenTest, MarksAndCaseOutsideAscii) {
     EXPECT_EQ(tokenizer->encode("приветМир"), ids({9501, 131903, 4474, 2479}));
     EXPECT_EQ(tokenizer->encode("écoleÉcole"), ids({377, 32289, 5859, 32289}));
     EXPECT_EQ(tokenizer->encode("ที่นี่"), ids({12144, 182260}));
+}
+
+TEST_F(GoldenTest, PublishedRows) {
+    EXPECT_EQ(tokenizer->vocabulary_size(), 201088);
+    EXPECT_EQ(tokenizer->special().start_of_text, 199998);
+    EXPECT_EQ(tokenizer->special().end_of_text, 199999);
+    EXPECT_EQ(tokenizer->special().return_, 200002);
+    EXPECT_EQ(tokenizer->special().constrain, 200003);
+    EXPECT_EQ(tokenizer->special().channel, 200005);
+    EXPECT_EQ(tokenizer->special().start, 200006);
+    EXPECT_EQ(tokenizer->special().end, 200007);
+    EXPECT_EQ(tokenizer->special().message, 200008);
+    EXPECT_EQ(tokenizer->special().call, 200012);
+    EXPECT_EQ(tokenizer->find_special("<|endofprompt|>"), 200018);
+    EXPECT_FALSE(tokenizer->is_special(199997));
+    EXPECT_TRUE(tokenizer->is_special(199998));
+    EXPECT_FALSE(tokenizer->is_padding(200018));
+    EXPECT_TRUE(tokenizer->is_padding(200019));
+    EXPECT_TRUE(tokenizer->is_padding(201087));
+}
+
+TEST_F(GoldenTest, BytesOfEveryTokenComeBack) {
+    for (TokenId token = 0; token < 199998; ++token) {
+        const std::string text(tokenizer->bytes(token));
+        ASSERT_EQ(tokenizer->decode(tokenizer->encode(text)), text) << token;
+    }
 }
 
 }  // namespace
