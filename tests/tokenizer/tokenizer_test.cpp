@@ -103,6 +103,17 @@ TEST(TokenizerTest, AppendKeepsWhatIsThere) {
     EXPECT_EQ(cut().decode(tokens), "  \xFF");
 }
 
+// tiktoken also takes back the blank tokens before a blank last piece. It shows only with a token that o200k
+// does not have, a line end followed by a space.
+TEST(TokenizerTest, BlanksBeforeInvalidBytesAreMergedAnew) {
+    std::vector<std::string> bytes;
+    for (int byte = 0; byte < 256; ++byte) bytes.emplace_back(1, static_cast<char>(byte));
+    bytes.emplace_back("\n ");
+    const Tokenizer tokenizer = Tokenizer::from_metadata(test::metadata_from_tokens(bytes, {}, 0));
+    EXPECT_EQ(tokenizer.encode("x\n "), (std::vector<TokenId>{'x', '\n', ' '}));
+    EXPECT_EQ(tokenizer.encode("x\n \xFF"), (std::vector<TokenId>{'x', 256, 0xFF}));
+}
+
 // Quadratic merging would take hours over these; the limit is the test program's time.
 TEST(TokenizerTest, MegabytesOfOnePieceEnd) {
     const std::string letters(1 << 20, 'a');
@@ -158,7 +169,7 @@ TEST(TokenizerTest, RefusesADamagedVocabulary) {
         metadata.set("tokenizer.ggml.token_type", changed_types);
         return error_of(metadata);
     };
-    EXPECT_EQ(with([](auto& texts, auto&) { texts[5] = texts[4]; }), ErrorCode::key_invalid)
+    EXPECT_EQ(with([](auto& texts, auto&) { texts[300] = texts[301]; }), ErrorCode::key_invalid)
         << "twice the same";
     EXPECT_EQ(with([](auto& texts, auto&) { texts[0] = "zzzzz"; }), ErrorCode::key_invalid)
         << "byte 0x21 lacks";
