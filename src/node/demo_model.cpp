@@ -1,0 +1,47 @@
+#include "node/demo_model.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+
+namespace gptoss::node {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path first_gguf_in(const fs::path& folder) {
+    std::error_code problem;
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(folder, problem)) {
+        if (entry.path().extension() == ".gguf") files.push_back(entry.path());
+    }
+    if (files.empty()) return {};
+    return *std::min_element(files.begin(), files.end());
+}
+
+fs::path in_tree_above(fs::path folder) {
+    constexpr int kLevels = 4;  // build/<preset>/tests/… is three below the root
+    for (int level = 0; level < kLevels && !folder.empty(); ++level, folder = folder.parent_path()) {
+        if (fs::path found = first_gguf_in(folder / "models" / "demo"); !found.empty()) return found;
+    }
+    return {};
+}
+
+}  // namespace
+
+fs::path find_demo_model() {
+    std::error_code problem;
+    const fs::path executable_folder = fs::read_symlink("/proc/self/exe", problem).parent_path();
+    fs::path found = first_gguf_in(executable_folder.parent_path() / "share" / "gpt-oss-node" / "demo");
+    if (found.empty()) found = in_tree_above(executable_folder);
+    if (found.empty()) found = in_tree_above(fs::current_path(problem));
+    if (found.empty()) {
+        throw Error(ErrorCode::file_not_found, "the demo model is not here",
+                    "Name a GGUF file of a gpt-oss with --model or MODEL_PATH.");
+    }
+    return found;
+}
+
+}  // namespace gptoss::node

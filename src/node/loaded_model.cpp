@@ -1,0 +1,202 @@
+#include "node/loaded_model.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+#include "gguf/file.h"
+#include "model/weights.h"
+#include "node/demo_model.h"
+
+namespace gptoss::node {
+
+namespace {
+
+constexpr std::int32_t kCpuSequences = 16;
+constexpr std::int32_t kGpuSequences = 64;
+
+// What the engine reads from: in the order in which it must be made, and taken apart backwards.
+struct Core {
+    explicit Core(const std::filesystem::path& path)
+        : file(gguf::File::open(path)), weights(model::find_weights(file)) {}
+    gguf::File file;
+    model::Weights weights;
+    std::unique_ptr<engine::Engine> engine;
+};
+
+std::int64_t tensor_bytes(const gguf::File& file) {
+    std::int64_t bytes = 0;
+    for (const gguf::Tensor& tensor : file.tensors()) bytes += static_cast<std::int64_t>(tensor.data.size());
+    return bytes;
+}
+
+// Touches every page once, so that reading from disk happens here, with progress, and not inside the first
+// request.
+void read_into_memory(const gguf::File& file, const LoadProgress& progress) {
+    constexpr std::size_t kPage_bytes = 4096;
+    constexpr std::size_t kPiece_bytes = std::size_t{64} << 20;
+    std::int64_t total_bytes = 0;
+    for (const gguf::Part& part : file.parts()) total_bytes += static_cast<std::int64_t>(part.size_bytes);
+    std::int64_t done_bytes = 0;
+    unsigned char seen = 0;
+    for (const gguf::Part& part : file.parts()) {
+        for (std::size_t begin = 0; begin < part.bytes.size(); begin += kPiece_bytes) {
+            const std::size_t end = std::min(begin + kPiece_bytes, part.bytes.size());
+            // A hint: the kernel then reads the piece in large steps instead of page by page.
+            madvise(const_cast<std::byte*>(part.bytes.data()) + begin, end - begin, MADV_WILLNEED);
+            for (std::size_t i = begin; i < end; i += kPage_bytes)
+                seen ^= static_cast<unsigned char>(part.bytes[i]);
+            done_bytes += static_cast<std::int64_t>(end - begin);
+            progress("reading weights", done_bytes, total_bytes);
+        }
+    }
+    // Nothing depends on the bytes; a volatile use keeps the loop.
+    [[maybe_unused]] volatile unsigned char keep = seen;
+}
+
+model::KvType kv_type(const std::string& name) {
+    if (name == "f16") return model::KvType::f16;
+    return name == "f8" ? model::KvType::f8 : model::KvType::bf16;
+}
+
+struct Choice {
+    const Device* device = nullptr;
+    backend::DeviceNeeds needs;
+};
+
+Choice choose_device(const Settings& settings, const std::vector<Device>& devices,
+                     const model::Hyperparameters& shape, const model::PlanRequest& request) {
+    for (const Device& device : devices) {
+        if (settings.device != "auto" && settings.device != device.name) continue;
+        try {
+            return {&device, device.needs(shape, request)};
+        } catch (const Error& error) {
+            // A build with CUDA on a machine without a GPU is a full node, but it says what it does.
+            if (settings.device != "auto" || &device == &devices.back()) throw;
+            spdlog::warn("{} cannot be used: {}", device.name, error.what());
+        }
+    }
+    throw Error(ErrorCode::setting_invalid, "there is no device \"" + settings.device + "\" in this build",
+                "Use GPTOSS_DEVICE=cpu, or build with CUDA.");
+}
+
+model::MemoryPlan make_plan(const Settings& settings, const model::Hyperparameters& shape,
+                            model::PlanRequest request, const backend::DeviceNeeds& needs,
+                            std::int64_t weight_bytes) {
+    const auto plan_for = [&] {
+        return model::plan(shape, request, weight_bytes, needs.workspace_bytes, needs.runtime_bytes);
+    };
+    const auto fits = [&](const model::MemoryPlan& plan) { return plan.total_bytes() <= needs.free_bytes; };
+    if (settings.max_context_length == 0) {
+        const std::int32_t largest = model::largest_context_that_fits(
+            shape, request, weight_bytes, needs.workspace_bytes, needs.runtime_bytes, needs.free_bytes);
+        if (largest > 0) request.context_length = std::min(request.context_length, largest);
+    }
+    if (settings.cache_tokens == 0) {
+        // Half of what is free stays free: other programs live here too.
+        const std::int64_t one = request.context_length;
+        for (std::int64_t contexts = request.max_sequences; contexts > 1; contexts /= 2) {
+            request.cache_tokens = contexts * one;
+            if (request.cache_tokens <= std::numeric_limits<std::int32_t>::max() &&
+                plan_for().total_bytes() <= needs.free_bytes / 2) {
+                break;
+            }
+            request.cache_tokens = 0;
+        }
+    }
+    const model::MemoryPlan plan = plan_for();
+    if (!fits(plan)) {
+        throw Error(
+            ErrorCode::does_not_fit,
+            "the model does not fit into the memory of " + needs.device + ":\n" +
+                model::to_table(plan, needs.free_bytes),
+            "Lower MAX_CONTEXT_LENGTH, GPTOSS_MAX_SEQUENCES or LLAMA_BATCH_SIZE; `gpt-oss-node plan` shows "
+            "what each of them costs.");
+    }
+    return plan;
+}
+
+std::int32_t first_padding(const Tokenizer& tokenizer) {
+    std::int32_t first = tokenizer.vocabulary_size();
+    while (first > 0 && tokenizer.is_padding(first - 1)) --first;
+    return first == tokenizer.vocabulary_size() ? -1 : first;
+}
+
+// "gpt-oss-20b-mxfp4-00001-of-00003.gguf" -> "gpt-oss-20b-mxfp4"
+std::string name_of(const std::filesystem::path& path) {
+    std::string name = path.stem().string();
+    const std::size_t split = name.rfind("-of-");
+    constexpr std::size_t kNumber = sizeof "-00001" - 1;
+    if (split != std::string::npos && split >= kNumber) name.erase(split - kNumber);
+    return name;
+}
+
+}  // namespace
+
+LoadedModel load_model(const Settings& settings, const std::vector<Device>& devices,
+                       const LoadProgress& progress) {
+    LoadedModel loaded;
+    loaded.path =
+        settings.model_path.empty() ? find_demo_model() : std::filesystem::path(settings.model_path);
+    progress("opening " + loaded.path.filename().string(), 0, 0);
+    const auto core = std::make_shared<Core>(loaded.path);
+    const model::Hyperparameters& shape = core->weights.hyperparameters;
+    auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::from_metadata(core->file.metadata()));
+
+    if (settings.max_context_length > shape.context_length) {
+        throw Error(ErrorCode::setting_invalid,
+                    "MAX_CONTEXT_LENGTH is " + std::to_string(settings.max_context_length) +
+                        ", but the model knows " + std::to_string(shape.context_length) + " tokens",
+                    "Lower it, or leave it out to use all the model knows.");
+    }
+    model::PlanRequest request;
+    request.context_length = settings.max_context_length > 0
+                                 ? static_cast<std::int32_t>(settings.max_context_length)
+                                 : shape.context_length;
+    request.cache_tokens = settings.cache_tokens;
+    request.max_batch_tokens = static_cast<std::int32_t>(settings.batch_tokens);
+    request.kv_type = kv_type(settings.kv_cache_type);
+    request.gpu_layers = static_cast<std::int32_t>(settings.gpu_layers);
+    const bool may_use_gpu = settings.device != "cpu" && settings.gpu_layers > 0 && devices.size() > 1;
+    request.max_sequences = settings.max_sequences > 0 ? static_cast<std::int32_t>(settings.max_sequences)
+                                                       : (may_use_gpu ? kGpuSequences : kCpuSequences);
+
+    const Choice choice = choose_device(settings, devices, shape, request);
+    loaded.plan = make_plan(settings, shape, request, choice.needs, tensor_bytes(core->file));
+    loaded.free_bytes = choice.needs.free_bytes;
+    // Pages that would push each other out again are better read when they are needed.
+    if (loaded.plan.weight_bytes < choice.needs.free_bytes) read_into_memory(core->file, progress);
+
+    progress("preparing " + choice.needs.device, 0, 0);
+    backend::BackendOptions backend_options;
+    backend_options.plan = loaded.plan;
+    backend_options.padding_from = first_padding(*tokenizer);
+    backend_options.threads = static_cast<std::int32_t>(settings.threads);
+    engine::EngineOptions engine_options;
+    engine_options.context_length = loaded.plan.request.context_length;
+    engine_options.max_sequences = loaded.plan.request.max_sequences;
+    engine_options.max_batch_tokens = loaded.plan.request.max_batch_tokens;
+    engine_options.full_blocks = loaded.plan.full_blocks;
+    engine_options.sliding_blocks = loaded.plan.sliding_blocks;
+    engine_options.sliding_window = shape.sliding_window;
+    engine_options.queue_limit = static_cast<std::int32_t>(settings.queue_limit);
+    engine_options.prefix_cache = settings.prefix_cache;
+    core->engine =
+        std::make_unique<engine::Engine>(choice.device->make(core->weights, backend_options), engine_options);
+    loaded.engine = std::shared_ptr<engine::Engine>(core, core->engine.get());
+
+    loaded.served.id = settings.model_name.empty() ? name_of(loaded.path) : settings.model_name;
+    loaded.served.created_s =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    loaded.served.tokenizer = std::move(tokenizer);
+    loaded.served.card["layers"] = shape.layers;
+    loaded.served.card["weight_bytes"] = loaded.plan.weight_bytes;
+    loaded.served.card["parts"] = core->file.parts().size();
+    return loaded;
+}
+
+}  // namespace gptoss::node

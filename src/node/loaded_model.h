@@ -1,0 +1,37 @@
+// From a GGUF file to an engine that generates: open, plan, read, build.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/service.h"
+#include "engine/engine.h"
+#include "model/plan.h"
+#include "node/device.h"
+#include "node/settings.h"
+#include "tokenizer/tokenizer.h"
+
+namespace gptoss::node {
+
+// Called on the loading thread; may throw to stop loading.
+using LoadProgress =
+    std::function<void(const std::string& stage, std::int64_t done_bytes, std::int64_t total_bytes)>;
+
+struct LoadedModel {
+    api::ServedModel served;
+    std::shared_ptr<engine::Engine> engine;  // keeps the file and the weights alive
+    model::MemoryPlan plan;
+    std::filesystem::path path;
+    std::int64_t free_bytes = 0;  // on the device, before loading
+};
+
+// Throws Error for anything wrong with the file, the settings, or when the plan does not fit. `devices` in
+// order of preference; those that this machine lacks are passed over when the setting is "auto".
+LoadedModel load_model(const Settings& settings, const std::vector<Device>& devices,
+                       const LoadProgress& progress);
+
+}  // namespace gptoss::node

@@ -1,0 +1,168 @@
+#include "node/settings.h"
+
+namespace gptoss::node {
+
+namespace {
+
+// What the deployments of the older node call harmony.
+const std::vector<std::string_view> kHarmonyNames{"harmony", "gpt-oss", "gpt-oss-20b", "gpt-oss-120b"};
+
+SettingSpec text(std::string_view name, std::string_view flags, std::string_view group, std::string_view help,
+                 std::string Settings::*field, std::vector<std::string_view> choices = {},
+                 SettingKind kind = SettingKind::text) {
+    SettingSpec spec{name, flags, group, help, field, std::move(choices)};
+    spec.kind = kind;
+    return spec;
+}
+
+SettingSpec number(std::string_view name, std::string_view flags, std::string_view group,
+                   std::string_view help, std::int64_t Settings::*field, std::int64_t minimum,
+                   std::int64_t maximum) {
+    return {name, flags, group, help, field, {}, minimum, maximum};
+}
+
+SettingSpec yes_or_no(std::string_view name, std::string_view flags, std::string_view group,
+                      std::string_view help, bool Settings::*field) {
+    return {name, flags, group, help, field, {}};
+}
+
+SettingSpec secret(std::string_view name, std::string_view group, std::string_view help,
+                   std::string Settings::*field, SettingKind kind = SettingKind::text) {
+    SettingSpec spec{name, "", group, help, field, {}};
+    spec.kind = kind;
+    spec.secret = true;
+    return spec;
+}
+
+std::vector<SettingSpec> make_specs() {
+    using S = Settings;
+    constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
+    return {
+        text("MODEL_PATH", "--model,--model-path", "Model",
+             "GGUF file of a gpt-oss, or any part of a split one. Not set: the demo model that comes with "
+             "the node.",
+             &S::model_path, {}, SettingKind::file),
+        text("GPTOSS_MODEL_NAME", "--model-name", "Model",
+             "What the model is called in the API. Not set: the file's name.", &S::model_name),
+        text("MODEL_CHAT_TEMPLATE", "--model-chat-template", "Model",
+             "For deployments that set it: gpt-oss speaks harmony and nothing else.", &S::model_chat_template,
+             kHarmonyNames),
+        number("MAX_CONTEXT_LENGTH", "--context,--max-context-length", "Model",
+               "Tokens of one conversation, prompt and answer. 0: all the model knows (131072), or what "
+               "memory holds.",
+               &S::max_context_length, 0, 1 << 24),
+        number("GPTOSS_CACHE_TOKENS", "--cache-tokens", "Memory",
+               "Tokens the KV cache holds over all conversations. 0: a whole context for each, fewer when "
+               "memory is short.",
+               &S::cache_tokens, 0, kLargest),
+        number(
+            "GPTOSS_MAX_SEQUENCES", "--max-sequences", "Memory",
+            "Conversations computed at the same time; more wait in the queue. 0: 16 on a CPU, 64 on a GPU.",
+            &S::max_sequences, 0, 4096),
+        text("KV_CACHE_TYPE", "--kv-cache-type", "Memory", "Type of the KV cache.", &S::kv_cache_type,
+             {"bf16", "f16", "f8"}),
+        text("GPTOSS_DEVICE", "--device", "Computing", "Where to compute. auto: a GPU when there is one.",
+             &S::device, {"auto", "cpu", "cuda"}),
+        number("GPU_LAYERS", "--gpu-layers", "Computing",
+               "The last N layers are placed on the GPU. 99: all of them.", &S::gpu_layers, 0, 999),
+        number("LLAMA_BATCH_SIZE", "--batch,--llama-batch-size", "Computing",
+               "Tokens computed in one step. It never limits how long a prompt may be.", &S::batch_tokens, 16,
+               65536),
+        number("GPTOSS_THREADS", "--threads", "Computing",
+               "Threads that compute on the CPU. 0: one for every core.", &S::threads, 0, 1024),
+        yes_or_no("GPTOSS_PREFIX_CACHE", "--prefix-cache", "Computing",
+                  "Reuse what was computed for the common beginning of prompts.", &S::prefix_cache),
+        number("GPTOSS_QUEUE_LIMIT", "--queue-limit", "Computing",
+               "Requests that may wait; one more is refused with 429 and Retry-After.", &S::queue_limit, 1,
+               1 << 20),
+
+        text("GPTOSS_HOST", "--host", "Server",
+             "IP address to listen on. 0.0.0.0 serves every network: set API keys then.", &S::host),
+        number("API_PORT", "--port,--api-port", "Server", "Port to listen on. 0: any free one.", &S::port, 0,
+               65535),
+        text("GPTOSS_API_KEYS_FILE", "--api-keys-file", "Server",
+             "File of keys that clients must send as \"Authorization: Bearer KEY\": one a line, optionally "
+             "after a name.",
+             &S::api_keys_file, {}, SettingKind::file),
+        text("GPTOSS_CORS_ORIGIN", "--cors-origin", "Server",
+             "Origin whose web pages may call the API, or *. Not set: none.", &S::cors_origin),
+        number("GPTOSS_BODY_LIMIT_MB", "--body-limit-mb", "Server", "Largest request body.",
+               &S::body_limit_mb, 1, 1024),
+        number("GPTOSS_MAX_CONNECTIONS", "--max-connections", "Server", "Connections open at the same time.",
+               &S::most_connections, 1, 1 << 20),
+        number("GPTOSS_SHUTDOWN_GRACE_S", "--shutdown-grace-s", "Server",
+               "Seconds that running answers get to finish after SIGTERM.", &S::shutdown_grace_s, 0, 3600),
+        text("GPTOSS_LOG_LEVEL", "--log-level", "Server", "How much to log. Never prompts or answers.",
+             &S::log_level, {"debug", "info", "warn", "error"}),
+
+        yes_or_no("GPTOSS_STRICT_MODEL_NAME", "--strict-model-name", "Answers",
+                  "Refuse requests that name another model than the one served.", &S::strict_model_name),
+        text("GPTOSS_REASONING_FIELDS", "--reasoning-fields", "Answers",
+             "Under which names chat replies tell the reasoning.", &S::reasoning_fields,
+             {"both", "reasoning", "reasoning_content", "none"}),
+        text("GPTOSS_DATE", "--date", "Answers",
+             "Date told to the model: today (UTC), none, or a fixed YYYY-MM-DD, which keeps prompt prefixes "
+             "cached over "
+             "midnight.",
+             &S::date, {}, SettingKind::date),
+
+        yes_or_no("REQUIRE_MODEL_VALIDATION", "--require-model-validation", "Chain",
+                  "Serve only weights whose hash the registry approves.", &S::require_model_validation),
+        secret("RPC_URL", "Chain",
+               "The chain's JSON-RPC endpoint. Kept secret, as providers put keys into it.", &S::rpc_url),
+        number("CHAIN_ID", "--chain-id", "Chain", "The chain the node belongs to (84532: Base Sepolia).",
+               &S::chain_id, 1, std::numeric_limits<std::int64_t>::max()),
+        text("CONTRACT_MODEL_REGISTRY", "--contract-model-registry", "Chain", "Address of the ModelRegistry.",
+             &S::contract_model_registry, {}, SettingKind::address),
+        secret("HOST_PRIVATE_KEY", "Chain", "Key of the host's wallet.", &S::host_private_key,
+               SettingKind::private_key),
+        secret("OWNER_PRIVATE_KEY", "Chain", "Key of the registry's owner, for `register` alone.",
+               &S::owner_private_key, SettingKind::private_key),
+        secret("S5_SEED_PHRASE", "Chain", "Seed phrase of the S5 identity.", &S::s5_seed_phrase),
+    };
+}
+
+}  // namespace
+
+std::span<const SettingSpec> setting_specs() {
+    static const std::vector<SettingSpec> specs = make_specs();
+    return specs;
+}
+
+std::string value_text(const Settings& settings, const SettingSpec& spec) {
+    if (const auto* field = std::get_if<std::string Settings::*>(&spec.field)) return settings.*(*field);
+    if (const auto* field = std::get_if<bool Settings::*>(&spec.field))
+        return settings.*(*field) ? "true" : "false";
+    return std::to_string(settings.*std::get<std::int64_t Settings::*>(spec.field));
+}
+
+std::string settings_markdown() {
+    const Settings defaults;
+    std::string out =
+        "# Settings\n\n"
+        "Generated by `gpt-oss-node serve --settings-markdown`. A flag wins over an environment variable, "
+        "that over the "
+        "`.env` file,\nthat over the default. Unknown names and unreadable values are errors. "
+        "`gpt-oss-node serve --check-config` shows what is in effect.\n"
+        "Secrets have no flag; `NAME_FILE` names a file to read one from.\n";
+    std::string_view group;
+    for (const SettingSpec& spec : setting_specs()) {
+        if (spec.group != group) {
+            group = spec.group;
+            out +=
+                "\n## " + std::string(group) + "\n\n| name | flag | default | meaning |\n|---|---|---|---|\n";
+        }
+        std::string help(spec.help);
+        for (std::size_t i = 0; i < spec.choices.size(); ++i) {
+            help += (i == 0 ? " One of: " : ", ") + std::string(spec.choices[i]) +
+                    (i + 1 == spec.choices.size() ? "." : "");
+        }
+        const std::string flag(spec.flags.substr(0, spec.flags.find(',')));
+        const std::string value = value_text(defaults, spec);
+        out += "| `" + std::string(spec.name) + "` | " + (flag.empty() ? "" : "`" + flag + "`") + " | " +
+               (value.empty() ? "" : "`" + value + "`") + " | " + help + " |\n";
+    }
+    return out;
+}
+
+}  // namespace gptoss::node

@@ -1,0 +1,84 @@
+// The node's settings as a plain struct, and the one table that names, explains and bounds them. --help,
+// --check-config and docs/settings.md are generated from the table; the loader (settings_loader.h) fills the
+// struct.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace gptoss::node {
+
+struct Settings {
+    std::string model_path;  // empty = the demo model
+    std::string model_name;  // empty = from the file's name
+    std::string model_chat_template = "harmony";
+    std::int64_t max_context_length = 0;  // 0 = as much as the model knows and memory holds
+    std::int64_t cache_tokens = 0;        // 0 = a context for every conversation, fewer when memory is short
+    std::int64_t max_sequences = 0;       // 0 = by the device
+    std::string device = "auto";
+    std::int64_t gpu_layers = 99;
+    std::int64_t batch_tokens = 2048;
+    std::string kv_cache_type = "bf16";
+    std::int64_t threads = 0;
+    bool prefix_cache = true;
+    std::int64_t queue_limit = 1024;
+
+    std::string host = "127.0.0.1";
+    std::int64_t port = 8080;
+    std::string api_keys_file;
+    std::string cors_origin;
+    std::int64_t body_limit_mb = 32;
+    std::int64_t most_connections = 8192;
+    std::int64_t shutdown_grace_s = 30;
+    std::string log_level = "info";
+
+    bool strict_model_name = false;
+    std::string reasoning_fields = "both";
+    std::string date = "today";
+
+    bool require_model_validation = false;
+    std::string rpc_url;
+    std::int64_t chain_id = 84532;
+    std::string contract_model_registry;
+    std::string host_private_key;
+    std::string owner_private_key;
+    std::string s5_seed_phrase;
+};
+
+using SettingField = std::variant<std::string Settings::*, std::int64_t Settings::*, bool Settings::*>;
+
+enum class SettingKind {
+    text,
+    file,         // must be readable when set
+    private_key,  // 0x and 64 hexadecimal digits
+    address,      // 0x and 40 hexadecimal digits
+    date,         // today, none or YYYY-MM-DD
+};
+
+struct SettingSpec {
+    std::string_view name;   // in the environment and in .env
+    std::string_view flags;  // "--port,--api-port"; empty for secrets: a command line can be read by others
+    std::string_view group;
+    std::string_view help;
+    SettingField field;
+    std::vector<std::string_view> choices;  // text only; empty = anything
+    std::int64_t minimum = 0;               // integers only
+    std::int64_t maximum = std::numeric_limits<std::int32_t>::max();
+    SettingKind kind = SettingKind::text;
+    bool secret = false;  // never printed; NAME_FILE names a file that holds it
+};
+
+std::span<const SettingSpec> setting_specs();
+
+// A value as it is written in .env.
+std::string value_text(const Settings& settings, const SettingSpec& spec);
+
+// docs/settings.md
+std::string settings_markdown();
+
+}  // namespace gptoss::node
