@@ -1,0 +1,93 @@
+#include "harmony/constraint.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "base/error.h"
+#include "harmony/automaton.h"
+
+namespace gptoss::harmony {
+namespace {
+
+constexpr std::size_t kMostGraphs = 64;
+
+std::string key_of(const HeaderChoice& choice) {
+    std::string key;
+    for (const bool flag : {choice.analysis, choice.preamble, choice.final, choice.final_is_json})
+        key += flag ? '1' : '0';
+    for (const auto& name : choice.callable) key.append(1, '\0').append(name);
+    return key;
+}
+
+std::vector<const Tool*> callable_tools(const ConstraintOptions& options) {
+    std::vector<const Tool*> callable;
+    if (options.tool_use == ToolUse::none) return callable;
+    for (const Tool& tool : options.tools)
+        if (options.tool_use != ToolUse::named || tool.name == options.named_function)
+            callable.push_back(&tool);
+    const bool must_call = options.tool_use == ToolUse::named || options.tool_use == ToolUse::required;
+    if (must_call && callable.empty())
+        throw Error(ErrorCode::request_invalid,
+                    options.tool_use == ToolUse::named
+                        ? "tool_choice names the function \"" + options.named_function +
+                              "\", which is not among the tools"
+                        : std::string("tool_choice is \"required\", but there are no tools"),
+                    "Offer the function in tools, or let tool_choice be \"auto\".",
+                    {{"param", "tool_choice"}});
+    return callable;
+}
+
+}  // namespace
+
+struct ConstraintFactory::State {
+    explicit State(const Tokenizer& used)
+        : tokenizer(used),
+          trie(std::make_shared<VocabularyTrie>(used)),
+          masks(std::make_shared<CommonMasks>(used)) {}
+
+    std::shared_ptr<const HeaderGraph> graph(const HeaderChoice& choice) {
+        const std::lock_guard lock(mutex);
+        const std::string key = key_of(choice);
+        if (const auto known = graphs.find(key); known != graphs.end()) return known->second;
+        if (graphs.size() >= kMostGraphs) graphs.clear();
+        return graphs[key] = std::make_shared<HeaderGraph>(tokenizer, trie, choice);
+    }
+
+    const Tokenizer& tokenizer;
+    const std::shared_ptr<const VocabularyTrie> trie;
+    const std::shared_ptr<const CommonMasks> masks;
+    std::mutex mutex;
+    std::map<std::string, std::shared_ptr<const HeaderGraph>> graphs;
+};
+
+ConstraintFactory::ConstraintFactory(const Tokenizer& tokenizer)
+    : state_(std::make_unique<State>(tokenizer)) {}
+ConstraintFactory::~ConstraintFactory() = default;
+
+std::shared_ptr<TokenConstraint> ConstraintFactory::make(const ConstraintOptions& options) {
+    auto rules = std::make_shared<HarmonyRules>();
+    rules->tokenizer = &state_->tokenizer;
+    rules->masks = state_->masks;
+    rules->max_reasoning_tokens = options.max_reasoning_tokens;
+
+    HeaderChoice choice;
+    for (const Tool* tool : callable_tools(options)) {
+        choice.callable.push_back(tool->name);
+        rules->argument_rules.push_back(nullptr);
+    }
+    choice.preamble = !choice.callable.empty();
+    choice.final = options.tool_use == ToolUse::none || options.tool_use == ToolUse::automatic;
+    choice.final_is_json = options.final_format != FinalFormat::text;
+    rules->headers = state_->graph(choice);
+    choice.analysis = false;
+    choice.preamble = false;
+    rules->no_more_analysis = state_->graph(choice);
+    if (options.parallel_calls && !choice.callable.empty()) {
+        choice.final = false;
+        rules->after_call = state_->graph(choice);
+    }
+    return std::make_shared<HarmonyAutomaton>(std::move(rules));
+}
+
+}  // namespace gptoss::harmony
