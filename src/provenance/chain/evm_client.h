@@ -1,0 +1,58 @@
+// What we ask of an EVM chain, with every answer checked: reads, and transactions from estimate to receipt.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "provenance/chain/json_rpc.h"
+#include "provenance/chain/transaction.h"
+
+namespace gptoss::provenance::chain {
+
+struct Receipt {
+    Word transaction_hash{};
+    std::uint64_t block = 0;
+    bool succeeded = false;
+    Amount gas_used = 0;
+};
+
+struct SendOptions {
+    int confirmations = 1;              // blocks, the one with the transaction included
+    std::int64_t timeout_ms = 120'000;  // for the receipt and its confirmations
+    std::int64_t poll_ms = 1000;
+    bool legacy = false;  // force a legacy transaction; chains without EIP-1559 get one anyway
+};
+
+// Errors: Error(chain_failed) for what the chain refuses or answers wrongly, Error(network_failed) for no
+// answer.
+class EvmClient {
+  public:
+    // Asks for the chain id at once and throws Error(chain_failed) when it is another.
+    EvmClient(JsonRpc rpc, std::uint64_t chain_id);
+
+    Bytes call(const Address& contract, const Bytes& data);  // a revert is an error with its reason
+    bool has_code(const Address& contract);
+    Amount balance(const Address& account);
+
+    // Fills nonce, gas and fees; a call that would revert is refused here, before any gas is spent.
+    Transaction prepare(const Address& from, const Address& to, const Bytes& data, bool legacy);
+    Amount cost_max(const Transaction& transaction) const;
+
+    // Sends and waits until the receipt has its confirmations. A receipt that vanishes (a reorganisation) is
+    // waited for again. Throws Error(chain_failed) with the hash when the deadline passes or the transaction
+    // failed.
+    Receipt send(const SignedTransaction& transaction, const SendOptions& options,
+                 const std::function<void(const std::string&)>& tell = {});
+
+  private:
+    nlohmann::json ask(const std::string& method, const nlohmann::json& parameters);
+    Amount quantity(const std::string& method, const nlohmann::json& parameters);
+    std::optional<Receipt> receipt(const Word& hash);
+
+    JsonRpc rpc_;
+    std::uint64_t chain_id_;
+};
+
+}  // namespace gptoss::provenance::chain
