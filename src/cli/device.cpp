@@ -1,5 +1,6 @@
 #include "cli/device.h"
 
+#include "backend/cpu/bandwidth.h"
 #include "base/error.h"
 
 namespace gptoss::cli {
@@ -22,6 +23,14 @@ std::unique_ptr<backend::Backend> make_backend(const std::string& device, const 
 backend::DeviceNeeds device_needs(const std::string& device, const model::Hyperparameters& shape,
                                   const model::PlanRequest& request) {
     if (device == "cpu") return backend::cpu_needs(shape, request);
+    refuse(device);
+}
+
+double read_bandwidth(const std::string& device, std::int32_t threads) {
+    if (device == "cpu") {
+        ThreadPool pool(threads);
+        return backend::cpu::measure_read_bandwidth(pool);
+    }
     refuse(device);
 }
 

@@ -17,4 +17,7 @@ std::unique_ptr<backend::Backend> make_backend(const std::string& device, const 
 backend::DeviceNeeds device_needs(const std::string& device, const model::Hyperparameters& shape,
                                   const model::PlanRequest& request);
 
+// GB/s (10^9) the device reads from its memory, measured now: the roof of generation.
+double read_bandwidth(const std::string& device, std::int32_t threads);
+
 }  // namespace gptoss::cli

@@ -1,0 +1,245 @@
+// `bench`: how fast this machine reads prompts and generates, beside what its memory allows.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "backend/sequence_runner.h"
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/device.h"
+#include "gguf/file.h"
+#include "model/synthetic.h"
+
+namespace gptoss::cli {
+namespace {
+
+struct BenchOptions {
+    std::string model, synthetic, write, device = "cpu";
+    std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 512, threads = 0;
+    bool json = false, exact = false;
+};
+
+// A model from a file or from thin air.
+struct Subject {
+    std::string name;
+    std::optional<gguf::File> file;
+    std::optional<model::SyntheticModel> synthetic;
+    std::optional<model::Weights> found;
+    const model::Weights& weights() const { return found ? *found : synthetic->weights(); }
+};
+
+Subject subject_of(const BenchOptions& options) {
+    Subject subject;
+    if (!options.model.empty()) {
+        subject.name = options.model;
+        subject.file = gguf::File::open(options.model);
+        subject.found = model::find_weights(*subject.file);
+        return subject;
+    }
+    subject.name = options.synthetic + ", random weights";
+    subject.synthetic.emplace(options.synthetic == "gpt-oss-120b" ? model::gpt_oss_120b()
+                                                                  : model::gpt_oss_20b());
+    return subject;
+}
+
+double bytes(const model::Matrix& matrix) {
+    return static_cast<double>(matrix.tensor->data.size());
+}
+
+// What one step of generation must read: the dense weights once, the experts its tokens chose, and the keys
+// and values its sequences see. With several sequences the number of different experts is the expectation for
+// even routing.
+double bytes_per_step(const model::Weights& weights, const BenchOptions& options) {
+    const model::Hyperparameters& shape = weights.hyperparameters;
+    const double share_of_experts =
+        1.0 - std::pow(1.0 - static_cast<double>(shape.experts_used) / shape.experts, options.concurrency);
+    const double visible = options.depth + options.generate / 2.0;
+    const double token_bytes = 2.0 * shape.kv_width() * model::kv_element_bytes(model::KvType::bf16);
+    double total = bytes(weights.head);
+    for (std::int32_t i = 0; i < shape.layers; ++i) {
+        const model::LayerWeights& layer = weights.layers[i];
+        for (const model::Matrix* matrix :
+             {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.router})
+            total += bytes(*matrix);
+        for (const model::Matrix* matrix : {&layer.gate, &layer.up, &layer.down})
+            total += bytes(*matrix) * share_of_experts;
+        total += options.concurrency * token_bytes *
+                 (shape.slides(i) ? std::min<double>(visible, shape.sliding_window) : visible);
+    }
+    return total;
+}
+
+class Stopwatch {
+  public:
+    double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    }
+
+  private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+struct Result {
+    std::string device;
+    double bandwidth = 0, load_seconds = 0, prompt_seconds = 0, generation_seconds = 0, step_bytes = 0;
+};
+
+std::vector<TokenId> random_tokens(std::int32_t count, std::int32_t vocabulary) {
+    std::mt19937 random(1);
+    std::vector<TokenId> tokens(count);
+    for (TokenId& token : tokens) token = static_cast<TokenId>(random() % vocabulary);
+    return tokens;
+}
+
+// One generated token for each sequence: sampled as gpt-oss is meant to be, at temperature 1.
+void generate_step(backend::Backend& backend, backend::SequenceRunner& runner, std::int32_t sequences,
+                   std::uint64_t step) {
+    static constexpr TokenId kLast = backend::kTokenFromLastSample;
+    std::vector<backend::SequenceRunner::Feed> feeds;
+    std::vector<backend::SampleRow> rows(sequences);
+    for (std::int32_t slot = 0; slot < sequences; ++slot) {
+        feeds.push_back({slot, std::span(&kLast, 1), 1});
+        rows[slot].logits_index = rows[slot].slot = slot;
+        rows[slot].step = step;
+    }
+    runner.forward(feeds);
+    backend.wait(backend.sample(rows));
+}
+
+Result measure(const model::Weights& weights, const BenchOptions& options) {
+    const model::Hyperparameters& shape = weights.hyperparameters;
+    backend::BackendOptions backend_options;
+    backend_options.threads = options.threads;
+    backend_options.exact = options.exact;
+    model::PlanRequest request;
+    request.context_length = options.depth + options.prompt + options.generate + model::kBlockTokens;
+    request.cache_tokens = std::int64_t{request.context_length} * options.concurrency;
+    request.max_sequences = options.concurrency;
+    request.max_batch_tokens = std::max(options.batch, options.concurrency);
+    backend_options.plan = model::plan(shape, request, 0, 0, 0);
+
+    Result result;
+    const Stopwatch load;
+    const std::unique_ptr<backend::Backend> backend = make_backend(options.device, weights, backend_options);
+    result.load_seconds = load.seconds();
+    result.device = backend->info().device;
+    result.bandwidth = read_bandwidth(options.device, options.threads) * 1e9;
+    result.step_bytes = bytes_per_step(weights, options);
+
+    backend::SequenceRunner runner(*backend, backend_options.plan, shape.sliding_window);
+    const std::vector<TokenId> tokens = random_tokens(std::max(options.prompt, 8), shape.vocabulary);
+    const auto start_at_depth = [&] {
+        for (std::int32_t slot = 0; slot < options.concurrency; ++slot) {
+            runner.clear(slot);
+            runner.pretend(slot, options.depth);
+        }
+    };
+    // Waits for what was submitted: a ticket with no rows marks the end of a forward().
+    const auto finish = [&] { backend->wait(backend->sample({})); };
+
+    start_at_depth();
+    runner.prefill(0, std::span(tokens).first(8));  // warms caches and threads
+    finish();
+    start_at_depth();
+    if (options.prompt > 0) {
+        const Stopwatch prompt;
+        for (std::int32_t slot = 0; slot < options.concurrency; ++slot)
+            runner.prefill(slot, std::span(tokens).first(options.prompt));
+        finish();
+        result.prompt_seconds = prompt.seconds();
+    }
+    start_at_depth();
+    for (std::uint64_t step = 0; step < 2; ++step) generate_step(*backend, runner, options.concurrency, step);
+    const Stopwatch generation;
+    for (std::int32_t step = 0; step < options.generate; ++step)
+        generate_step(*backend, runner, options.concurrency, step + 2);
+    result.generation_seconds = generation.seconds();
+    return result;
+}
+
+void print(const std::string& name, const BenchOptions& options, const Result& result) {
+    const double prompt_speed = options.prompt * options.concurrency / result.prompt_seconds;
+    const double steps = options.generate / result.generation_seconds;
+    const double read = steps * result.step_bytes;
+    if (options.json) {
+        const nlohmann::ordered_json json = {{"model", name},
+                                             {"device", result.device},
+                                             {"prompt_tokens", options.prompt},
+                                             {"generated_tokens", options.generate},
+                                             {"depth", options.depth},
+                                             {"concurrency", options.concurrency},
+                                             {"load_seconds", result.load_seconds},
+                                             {"prompt_tokens_per_second", prompt_speed},
+                                             {"generated_tokens_per_second", steps * options.concurrency},
+                                             {"bytes_per_step", result.step_bytes},
+                                             {"read_gb_per_second", read / 1e9},
+                                             {"bandwidth_gb_per_second", result.bandwidth / 1e9},
+                                             {"share_of_bandwidth", read / result.bandwidth}};
+        std::printf("%s\n", json.dump(2).c_str());
+        return;
+    }
+    std::printf("%s on %s, loaded in %.1f s\n", name.c_str(), result.device.c_str(), result.load_seconds);
+    std::printf("  memory bandwidth, measured     %10.1f GB/s\n", result.bandwidth / 1e9);
+    if (options.prompt > 0)
+        std::printf("  prompt     %6d tokens x %-3d %10.1f tok/s\n", options.prompt, options.concurrency,
+                    prompt_speed);
+    if (options.generate > 0)
+        std::printf(
+            "  generation %6d tokens x %-3d %10.1f tok/s   %.2f GB a step, %.1f GB/s, %.0f %% of the "
+            "bandwidth\n",
+            options.generate, options.concurrency, steps * options.concurrency, result.step_bytes / 1e9,
+            read / 1e9, 100 * read / result.bandwidth);
+}
+
+int run(const BenchOptions& options) {
+    if (options.model.empty() == options.synthetic.empty())
+        throw Error(ErrorCode::setting_invalid, "bench needs either --model FILE or --synthetic SHAPE");
+    const Subject subject = subject_of(options);
+    if (!options.write.empty()) {
+        const std::uint64_t written = model::write_synthetic(options.write, subject.weights());
+        std::printf("wrote %s, %.2f GB\n", options.write.c_str(), static_cast<double>(written) / 1e9);
+        return 0;
+    }
+    print(subject.name, options, measure(subject.weights(), options));
+    return 0;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, int& exit_code) {
+    auto options = std::make_shared<BenchOptions>();
+    CLI::App* command = app.add_subcommand("bench", "Measure prompt processing and generation speed");
+    command->add_option("--model", options->model, "GGUF file, or any part of a split one");
+    command->add_option("--synthetic", options->synthetic, "Random weights of this shape, no file")
+        ->check(CLI::IsMember({"gpt-oss-120b", "gpt-oss-20b"}));
+    command->add_option("-p,--prompt", options->prompt, "Tokens of the prompt, 0 = skip")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("-n,--generate", options->generate, "Tokens generated")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("--depth", options->depth, "Tokens already in the context")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("--concurrency", options->concurrency, "Sequences at a time")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    command->add_option("--batch", options->batch, "Prompt tokens computed at once")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
+    command->add_option("--threads", options->threads, "CPU threads, 0 = all cores")->capture_default_str();
+    command->add_option("--write", options->write, "Write the synthetic model to this GGUF file and stop");
+    command->add_flag("--exact", options->exact, "The float32 reference path (CPU)");
+    command->add_flag("--json", options->json, "Machine-readable output");
+    command->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+}  // namespace gptoss::cli
