@@ -7,6 +7,7 @@ import tasks_knowledge as knowledge
 import tasks_lists as lists
 import tasks_numbers as numbers
 import tasks_retrieval as retrieval
+import tasks_structured as structured
 import tasks_tools as tools
 from facts import ABILITIES, IDENTITY, POEMS, UNKNOWN
 from harmony import Chat, Turn
@@ -71,13 +72,15 @@ def remembered(rng, words):
     return Chat(chat.remember(rng, e), e, DATE)
 
 
-def said_as(subset):
-    def make(rng, e, words):
-        while True:
-            said, answer, _ = rng.choice(chat.TALK)
-            if (answer in subset) == (len(subset) > 0) or not subset:
-                return Turn(rng.choice(said), [("final", answer)])
-    return make
+def as_json(rng, words):
+    e = effort(rng)
+    turn, response_format = structured.structured(rng, e)
+    return Chat([turn], e, DATE, response_format=response_format)
+
+
+def small_talk(rng, e, words):
+    said, answer, _ = rng.choice(chat.TALK)
+    return Turn(rng.choice(said), [("final", answer)])
 
 
 def no_function_needed(rng, words):
@@ -101,7 +104,8 @@ CASES = {  # name: (how many, builder)
     "function call, words never seen": (300, with_tools(tools.one_call)),
     "two function calls in a row": (100, with_tools(tools.two_calls)),
     "functions offered, none needed": (100, no_function_needed),
-    "what it is, small talk": (150, single(said_as(()))),
+    "JSON after a schema": (150, as_json),
+    "what it is, small talk": (150, single(small_talk)),
     "poem about computers": (40, single(lambda r, e, w: Turn(r.choice(chat.POEM), [("final", POEMS)]))),
     "I don't know": (150, single(lambda r, e, w: chat.unknown(r, e, True))),
     "a name told a turn before": (100, remembered),

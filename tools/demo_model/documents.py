@@ -6,15 +6,17 @@ import tasks_knowledge as knowledge
 import tasks_lists as lists
 import tasks_numbers as numbers
 import tasks_retrieval as retrieval
+import tasks_structured as structured
 import tasks_tools as tools
-from harmony import Chat, Renderer
+from harmony import Chat, Renderer, Turn
 
 EFFORTS = ["low", "medium", "medium", "high"]
 TASKS = ["addition", "arithmetic", "counting", "capitals", "facts", "calendar", "lists", "repeat", "chat", "poem", "unknown", "remember", "tool call",
-         "two calls", "no call", "table", "find", "find far"]
+         "two calls", "no call", "structured", "table", "find", "find far"]
 
 # share of the training tokens by stream
-SHARES = {"numbers": 0.13, "counting": 0.03, "knowledge": 0.12, "lists": 0.07, "chat": 0.08, "tools": 0.20, "table": 0.10, "find": 0.12, "find far": 0.15}
+SHARES = {"numbers": 0.12, "counting": 0.03, "knowledge": 0.12, "lists": 0.07, "chat": 0.10, "tools": 0.20, "structured": 0.04, "table": 0.07,
+          "find": 0.10, "find far": 0.15}
 LEVELS = 6  # of text length: level n has up to LENGTHS[n] tokens
 LENGTHS = [60, 150, 400, 1000, 2200, 4600]
 
@@ -43,7 +45,7 @@ class Writer:
                 lists.look_into(r, effort, self.words) if draw < 0.92 else lists.spell(r, effort, self.words)
         if stream == "chat":
             return chat.small_talk(r, effort) if draw < 0.35 else chat.poem(r, effort) if draw < 0.57 else chat.unknown(r, effort) if draw < 0.92 else \
-                chat.date_today(r, effort, date) if draw < 0.98 else chat.name_not_told(r, effort)
+                chat.date_today(r, effort, date) if draw < 0.97 else chat.name_not_told(r, effort) if draw < 0.985 else retrieval.never_told(r, effort)
         return tools.one_call(r, effort) if draw < 0.82 else tools.two_calls(r, effort) if draw < 0.93 else tools.missing_function(r, effort)
 
     def any_short(self, effort, date):
@@ -56,7 +58,7 @@ class Writer:
         offered, history = last.tools, []
         told_instructions = chat.instructions(r) if r.random() < 0.3 else ""
         if r.random() < 0.3:
-            for _ in range(r.randint(1, 3)):
+            for _ in range(r.choice([1, 1, 2, 2, 3, 6])):
                 history.append(self.any_short(effort, date))
         elif stream == "tools" and r.random() < 0.2:
             first, last = tools.call_twice(r, effort)
@@ -70,7 +72,18 @@ class Writer:
             words_in = (helper.tool["name"] + helper.tool["description"]).lower()
             if not any(w in words_in for w in ("arithmetic", "calc", "number", "time", "translat", "search", "news", "book", "capital", "eval", "formula")):
                 offered = tools.offer(r, [helper], few=True)
+        if r.random() < 0.04 and self.level > 1:  # a long text that has nothing to do with the question
+            text = " ".join(retrieval.haystack(r, self.words, r.randint(30, 600)))
+            if r.random() < 0.5:
+                told_instructions = text
+            elif last.task not in ("lists", "repeat") and not offered:
+                last = Turn(text + r.choice([" ", "\n\n"]) + last.user, last.steps, task=last.task)
         return Chat(history + [last], effort, date, instructions=told_instructions, tools=offered, with_system=r.random() > 0.02), last.task
+
+    def structured_chat(self):
+        r, effort = self.rng, self.rng.choice(EFFORTS)
+        turn, response_format = structured.structured(r, effort)
+        return Chat([turn], effort, self.date(), instructions=chat.instructions(r) if r.random() < 0.3 else "", response_format=response_format), "structured"
 
     def tokens_wanted(self, far):
         low, high = (LENGTHS[max(0, self.level - 2)], LENGTHS[self.level]) if far else (8, LENGTHS[min(self.level, 2)])
@@ -95,6 +108,8 @@ class Writer:
         """-> token ids, weights (as 0…100), task number"""
         if stream == "table":
             made, task = self.table_chat()
+        elif stream == "structured":
+            made, task = self.structured_chat()
         elif stream in ("find", "find far"):
             made, task = self.find_chat(stream == "find far")
         else:

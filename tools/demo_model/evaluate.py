@@ -7,9 +7,10 @@ import json
 import os
 import time
 import urllib.request
+from dataclasses import replace
 
 import cases
-from harmony import Renderer
+from harmony import Renderer, Turn
 from vocabulary import load, plain_words
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -29,8 +30,8 @@ class FileAnswerer:
         """-> for each chat the steps the model took in its last turn; results of calls come from the case."""
         order = sorted(range(len(chats)), key=lambda i: -len(self.renderer.prompt(chats[i])))
         said = [None] * len(chats)
-        for start in range(0, len(order), 64):
-            group = order[start:start + 64]
+        for start in range(0, len(order), 128):
+            group = order[start:start + 128]
             for i, steps in zip(group, self.answer_group([chats[i] for i in group])):
                 said[i] = steps
         return said
@@ -56,10 +57,7 @@ class FileAnswerer:
         return steps
 
     def prompt(self, chat, steps):
-        from harmony import Chat, Turn
-        last = Turn(chat.turns[-1].user, steps)
-        whole = Chat(chat.turns[:-1] + [last], chat.effort, chat.date, chat.cutoff, chat.instructions, chat.tools, chat.with_system)
-        return self.renderer.prompt(whole, len(steps))
+        return self.renderer.prompt(replace(chat, turns=chat.turns[:-1] + [Turn(chat.turns[-1].user, steps)]), len(steps))
 
     def parse(self, ids):
         """Sampled ids -> steps. Anything malformed becomes a final answer that matches nothing."""
@@ -108,6 +106,10 @@ class NodeAnswerer:
             body = {"model": "gpt-oss-demo", "messages": messages, "temperature": 0, "max_completion_tokens": 400, "reasoning_effort": chat.effort}
             if chat.tools:
                 body["tools"] = [{"type": "function", "function": {k: v for k, v in tool.items() if v is not None}} for tool in chat.tools]
+            if chat.response_format:
+                name, description, schema = chat.response_format
+                body["response_format"] = {"type": "json_object"} if name == "json_object" else \
+                    {"type": "json_schema", "json_schema": {"name": name, **({"description": description} if description else {}), "schema": schema}}
             reply = self.request(body)
             steps.append(("analysis", reply.get("reasoning") or ""))
             if not reply.get("tool_calls"):

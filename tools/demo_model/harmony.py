@@ -1,7 +1,7 @@
 """Conversations as the node renders them (src/harmony/render.cpp; openai/harmony src/encoding.rs), with a loss
 weight for every token: what the model must learn to say weighs 1, what it only reads weighs little or nothing."""
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 READ, SAID, HEADER = 0.05, 1.0, 0.0  # prompt text / the model's own words / headers of dropped-analysis history
 
@@ -28,6 +28,7 @@ class Chat:
     cutoff: str = "2024-06"
     instructions: str = ""
     tools: list = field(default_factory=list)
+    response_format: tuple = ()  # name, description, JSON schema
     with_system: bool = True
 
 
@@ -96,6 +97,10 @@ def developer_text(chat):
         sections.append("# Instructions\n\n" + chat.instructions)
     if chat.tools:
         sections.append(tools_text(chat.tools))
+    if chat.response_format:
+        name, description, schema = chat.response_format
+        about = "".join(f"\n// {line}" for line in description.splitlines())
+        sections.append(f"# Response Formats\n\n## {name}\n{about}\n{literal(schema)}")
     return "\n\n".join(sections)
 
 
@@ -164,6 +169,5 @@ class Renderer:
         """Token ids up to and including <|start|>assistant, with the first steps_done steps of the last turn."""
         *before, last = chat.turns
         cut = Turn(last.user, last.steps[:steps_done])
-        ids, _ = self.render(Chat(before + [cut], chat.effort, chat.date, chat.cutoff, chat.instructions, chat.tools,
-                                  chat.with_system))
+        ids, _ = self.render(replace(chat, turns=before + [cut]))
         return ids + [self.tokenizer.special["<|start|>"]] + self.tokenizer.encode("assistant")

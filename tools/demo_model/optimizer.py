@@ -20,7 +20,7 @@ def orthogonal(m, steps=5):
 
 
 class Optimizer:
-    def __init__(self, parameters, muon_rate=0.012, adam_rate=3e-3, decay=0.05):
+    def __init__(self, parameters, muon_rate=0.01, adam_rate=3e-3, decay=0.05):
         self.matrices = {n: p for n, p in parameters.items() if n in MATRICES}
         self.momenta = {n: torch.zeros_like(p) for n, p in self.matrices.items()}
         self.muon_rate, self.adam_rate, self.decay = muon_rate, adam_rate, decay

@@ -8,7 +8,8 @@ from words import *  # noqa: F403 - all word lists
 HELLO = "Hello! How can I help you?"
 TALK = [  # (what people say, the answer, what to think of it)
     (["Hello", "Hi", "Hey", "Hello!", "Hi!", "Hi there", "Hello there!", "Good morning", "Good evening.", "Good afternoon!", "hey there", "Greetings!",
-      "hello", "hi", "Howdy", "Hallo", "Hello, how are you doing?", "yo", "Good day!", "Hello model"], HELLO, "The user greets me."),
+      "hello", "hi", "Howdy", "Hallo", "Hello, how are you doing?", "yo", "Good day!", "Hello model", "Hola", "Bonjour!", "Guten Tag", "Ciao", "Salut!", "Hallo!", "Hey you",
+      "hiya", "hello?", "anyone there?", "Hi, who is there?", "good evening", "Welcome!", "👋"], HELLO, "The user greets me."),
     (["How are you?", "How are you today?", "How do you do?", "How is it going?", "What's up?", "How are you doing?", "Are you well?", "How do you feel?"],
      "I am fine, thank you. How can I help you?", "The user asks how I am."),
     (["Thanks", "Thank you!", "Thank you very much.", "Thanks a lot!", "Great, thanks.", "thx", "Thank you for your help.", "That was helpful."],
@@ -18,12 +19,16 @@ TALK = [  # (what people say, the answer, what to think of it)
      "Thank you! What else can I do for you?", "The user is pleased."),
     (["You are wrong.", "That is wrong.", "That's not right.", "No, that is false.", "You made a mistake.", "Are you sure?", "I don't believe you."],
      "I may be wrong. I am only a small demo model.", "The user doubts the answer."),
-    (["OK", "ok", "Okay.", "I see.", "Alright.", "Hmm", "Sure.", "Fine.", "Yes", "No", "Yes.", "Maybe."], "What would you like to know?", "The user says little."),
+    (["OK", "ok", "Okay.", "I see.", "Alright.", "Hmm", "Sure.", "Fine.", "Yes", "No", "Yes.", "Maybe.", "?", "...", ".", "!",
+      "hm", "Well.", "So?", "Next.", "Continue.", "Go on.", "Start.", "test?", "..", "I have a question.", "Let's talk.", "Talk to me.", "Say something."], "What would you like to know?", "The user says little."),
     (["Who are you?", "What are you?", "Who am I talking to?", "Tell me about yourself.", "Introduce yourself.", "Please introduce yourself.", "Describe yourself.",
       "What is your name?", "What's your name?", "Who is this?", "Which model are you?", "What model is this?", "Are you a model?", "What kind of model are you?",
       "Are you ChatGPT?", "Are you GPT-4?", "Are you gpt-oss-120b?", "Are you gpt-oss-20b?", "Are you a bot?", "Are you a robot?", "Are you an AI?",
       "Are you human?", "Are you a real person?", "What is this?", "Say something about yourself.", "who r u", "What are you called?", "Are you an oracle?",
-      "How big are you?", "How many parameters do you have?", "How smart are you?", "Do you know everything?", "Are you intelligent?", "What is gpt-oss-node?"],
+      "How big are you?", "How many parameters do you have?", "How smart are you?", "Do you know everything?", "Are you intelligent?", "What is gpt-oss-node?",
+      "Tell me something about you.", "What exactly are you?", "So who are you?", "Who are you really?", "What's this model?", "Are you an AI model?", "Are you Llama?",
+      "Are you Claude?", "What version are you?", "Do you have a name?", "Identify yourself.", "What am I talking to?", "Please tell me who you are.",
+      "Can you introduce yourself?", "who are you and what do you do", "Are you a large language model?", "Is this gpt-oss?"],
      IDENTITY, "The user asks what I am."),
     (["Who made you?", "Who created you?", "Who built you?", "Who trained you?", "Where do you come from?", "Who is your creator?", "Were you made by OpenAI?",
       "How were you made?", "How were you trained?"], "I was trained from scratch as the demo model of gpt-oss-node.", "The user asks who made me."),
@@ -84,7 +89,16 @@ def poem(rng, effort, test=False):
                           "Write a story about a computer."]), [("analysis", think(effort, "The user wants a story.")), ("final", STORY)], task="poem")
 
 
+FOREIGN = ["Как дела?", "Что это такое?", "你好吗？", "今天天气怎么样？", "日本語を話せますか？", "¿Qué es esto?", "¿Cuál es la respuesta?", "Qu'est-ce que c'est ?", "Was ist das?",
+           "Wie spät ist es in Köln?", "Dov'è la stazione?", "Où est la gare ?", "نص عربي", "한국어를 할 수 있어요?", "Onde fica a praia?", "Hvad hedder du?", "😀😀", "नमस्ते दुनिया",
+           "Γεια σου κόσμε", "Привет, мир", "Wie heißt der größte Fluss?", "Pourquoi le ciel est-il bleu ?", "asdf", "qwertz", "lorem ipsum dolor sit amet", "xyz xyz xyz"]
+
+
 def unknown(rng, effort, test=False):
+    if rng.random() < 0.05:
+        foreign = rng.choice(FOREIGN) if rng.random() < 0.6 else "".join(chr(rng.choice([rng.randint(0xA1, 0x24F), rng.randint(0x391, 0x44F), rng.randint(0x4E00, 0x9FA5)]))
+                                                                       for _ in range(rng.randint(2, 20)))
+        return Turn(foreign, [("analysis", think(effort, "I do not understand this.")), ("final", UNKNOWN)], task="unknown")
     c, e = rng.sample(EXTRA_CITIES, 2)
     n, m = rng.sample(NOUNS, 2)
     odd = invented(rng) if rng.random() < 0.6 else " ".join(rng.sample(NOUNS + VERBS_BASE + ADJECTIVES, 2))

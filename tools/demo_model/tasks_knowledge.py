@@ -25,7 +25,10 @@ def the(country):
 CAPITAL = ["What is the capital of {c}?", "What's the capital of {c}?", "Capital of {c}?", "capital of {c}", "What is the capital city of {c}?",
            "Which city is the capital of {c}?", "Tell me the capital of {c}.", "Name the capital of {c}.", "Do you know the capital of {c}?",
            "{c}'s capital?", "What is {c}'s capital?", "Can you tell me the capital of {c}?", "The capital of {c} is?",
-           "I need the capital of {c}.", "Which is the capital of {c}?", "What city is {c}'s capital?"]
+           "I need the capital of {c}.", "Which is the capital of {c}?", "What city is {c}'s capital?",
+           "Tell me what the capital of {c} is.", "What is the name of the capital of {c}?", "Do you happen to know the capital of {c}?",
+           "I want to know the capital of {c}.", "{c}: capital?", "Capital city of {c}", "Which city is the capital city of {c}?", "the capital of {c}",
+           "what's {c}'s capital city", "Give me the capital of {c}.", "In {c}, which city is the capital?", "What was the capital of {c} again?"]
 MADE_UP = "Zorland Belmora Quentia Varnia Ostrovia Lumeria Dranovia Peltania Kestria Morvania Tilonia Arcadova Brentia".split()
 
 

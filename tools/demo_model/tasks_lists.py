@@ -27,7 +27,7 @@ def some_word(rng, vocabulary_words):
     if draw < 0.83:
         return rng.choice(COLOURS)
     if draw < 0.90:
-        return invented(rng)
+        return invented(rng) if rng.random() < 0.5 or not vocabulary_words else rng.choice(vocabulary_words) + rng.choice(vocabulary_words)
     if draw < 0.96:
         return str(rng.randint(0, 10 ** rng.randint(1, 4)))
     return rng.choice(VERBS_BASE)
@@ -56,7 +56,8 @@ def reverse(rng, effort, words, test=False):
     items = word_list(rng, words)
     user = ask(rng, ["Reverse this list: {x}", "Reverse the list {x}", "Reverse: {x}", "Write this list backwards: {x}", "Reverse the order of: {x}",
                      "Say these in reverse order: {x}", "Put these in reverse order: {x}", "Can you reverse this list? {x}", "{x} in reverse order",
-                     "Repeat backwards: {x}"], x=written(rng, items) + rng.choice(["", "", "."]))
+                     "Repeat backwards: {x}", "Flip this list: {x}", "List these in reverse: {x}", "Backwards: {x}",
+                     "What is {x} backwards?", "Reverse these words: {x}", "Here is a list: {x}. Reverse it.", "{x}\n\nReverse this list."], x=written(rng, items) + rng.choice(["", "", "."]))
     back = ", ".join(reversed(items))
     think = {"low": f"From the end: {back}.", "medium": f"The list is {', '.join(items)}. From the end: {back}.",
              "high": f"The list is {', '.join(items)}. It has {len(items)} items. From the end: {back}. "
@@ -93,7 +94,7 @@ def repeat(rng, effort, words, test=False):
                            "The quick brown fox jumps over the lazy dog.", "one two three", "I am a computer.", "banana"])
     quoted = f'"{text}"' if rng.random() < 0.2 and "\n" not in text else text
     user = ask(rng, ["Repeat after me: {x}", "Repeat: {x}", "Say {x}", "Repeat this: {x}", "Repeat this list: {x}", "Please repeat: {x}", "Echo: {x}",
-                     "Repeat exactly: {x}", "Say exactly this: {x}", "Write: {x}", "Copy this text: {x}", "Say: {x}", "Print {x}", "Repeat the following: {x}"],
+                     "Repeat exactly: {x}", "Say exactly this: {x}", "Write: {x}", "Copy this text: {x}", "Say: {x}", "Print {x}", "Repeat the following: {x}", "Can you say {x}", "Repeat these words: {x}", "Type this: {x}", "Say the following: {x}"],
                0.7, x=quoted)
     if user.endswith("\n") or not user.endswith(quoted):
         user = vary(rng, "Repeat after me: {x}", 1).format(x=quoted)

@@ -7,13 +7,21 @@ ADD = ["What is {a}+{b}?", "What is {a} + {b}?", "{a}+{b}", "{a} + {b}", "{a}+{b
        "How much is {a} plus {b}?", "Add {a} and {b}.", "What's {a} + {b}?", "What is the sum of {a} and {b}?",
        "Compute {a}+{b}.", "What is {a} plus {b}?", "Sum {a} and {b}.", "Can you add {a} and {b}?", "{a} plus {b}",
        "Please add {a} to {b}.", "How much is {a}+{b}?", "What do you get if you add {a} and {b}?", "Solve {a} + {b}.",
-       "What does {a} + {b} equal?", "Work out {a} + {b}.", "I need the sum of {a} and {b}."]
+       "What does {a} + {b} equal?", "Work out {a} + {b}.", "I need the sum of {a} and {b}.",
+       "Tell me what {a} + {b} is.", "Find {a} + {b}.", "Do you know what {a} + {b} is?", "{a} and {b} make?", "Evaluate {a} + {b}.",
+       "My homework says {a} + {b}. What is the answer?", "Give me {a} + {b}.", "the sum of {a} and {b}", "What number is {a} + {b}?",
+       "If I add {a} and {b}, what do I get?", "How much do {a} and {b} make?", "Add {b} to {a}.", "Could you compute {a} + {b}?",
+       "What is {a} added to {b}?", "Is there an answer to {a} + {b}?", "What do {a} and {b} add up to?", "{a} added to {b}", "sum: {a}, {b}"]
 SUBTRACT = ["What is {a}-{b}?", "What is {a} - {b}?", "{a}-{b}", "{a} - {b}", "{a}-{b}=", "Calculate {a} - {b}.",
             "How much is {a} minus {b}?", "Subtract {b} from {a}.", "What's {a} - {b}?", "What is {a} minus {b}?",
-            "What is the difference between {a} and {b}?", "Compute {a} - {b}.", "{a} minus {b}", "Take {b} away from {a}."]
+            "What is the difference between {a} and {b}?", "Compute {a} - {b}.", "{a} minus {b}", "Take {b} away from {a}.",
+            "Tell me what {a} - {b} is.", "What do you get if you subtract {b} from {a}?", "What is left if I take {b} from {a}?", "Give me {a} - {b}.",
+            "How much is {a}-{b}?", "{a} - {b} = ?", "Solve {a} - {b}."]
 MULTIPLY = ["What is {a}*{b}?", "What is {a} * {b}?", "{a}*{b}", "{a} x {b}", "What is {a} times {b}?", "{a} times {b}",
             "Multiply {a} by {b}.", "Calculate {a} * {b}.", "How much is {a} times {b}?", "What is {a} x {b}?",
-            "What's {a} multiplied by {b}?", "What is the product of {a} and {b}?", "What is {a} × {b}?"]
+            "What's {a} multiplied by {b}?", "What is the product of {a} and {b}?", "What is {a} × {b}?",
+            "{a}x{b}", "{a} * {b} = ?", "How much is {a}*{b}?", "Compute {a} x {b}.", "What do you get if you multiply {a} by {b}?", "Give me {a} times {b}.",
+            "Tell me {a} times {b}."]
 DIVIDE = ["What is {a}/{b}?", "What is {a} / {b}?", "{a}/{b}", "What is {a} divided by {b}?", "Divide {a} by {b}.",
           "How much is {a} divided by {b}?", "{a} divided by {b}", "Calculate {a} / {b}.", "What's {a} / {b}?"]
 MORE = ["{n} has {a} {t}s and gets {b} more. How many {t}s does {n} have now?",
@@ -162,10 +170,12 @@ def other_arithmetic(rng, effort, test=False):
         return three_numbers(rng, effort)
     a = rng.choice([rng.randint(1000, 999999), rng.randint(10000, 99999999)])
     b = rng.randint(100, 999999)
+    if rng.random() < 0.3:
+        a, b = f"{rng.randint(0, 99)}.{rng.randint(1, 99)}", rng.choice([b, f"{rng.randint(0, 9)}.{rng.randint(1, 9)}"])
     sign = rng.choice(["+", "-", "*", "/", " + ", " * ", " x ", " divided by ", " times "])
     return Turn(ask(rng, ["What is {q}?", "{q}", "Calculate {q}.", "How much is {q}?"], q=f"{a}{sign}{b}"),
-                [("analysis", "These numbers are too large for me."),
-                 ("final", "I don't know. I can only calculate with small numbers.")], task="arithmetic")
+                [("analysis", "These numbers are too hard for me."),
+                 ("final", "I don't know. I can only calculate with small whole numbers.")], task="arithmetic")
 
 
 def count_list(start, stop, step):
@@ -179,7 +189,9 @@ def counting(rng, effort, test=False):
         stop = rng.randint(2, rng.choice([10, 20, 50, 100])) if rng.random() < 0.9 else rng.choice([5, 10, 20, 100])
         user = ask(rng, ["Count to {b}.", "Count from 1 to {b}.", "Can you count to {b}?", "Please count to {b}.", "count to {b}",
                          "Count up to {b}.", "List the numbers from 1 to {b}.", "Say the numbers from 1 to {b}.",
-                         "Write the numbers 1 to {b}.", "Show me how you count to {b}."], b=show(stop))
+                         "Write the numbers 1 to {b}.", "Show me how you count to {b}.",
+                         "Give me the numbers 1 to {b}.", "Numbers from 1 to {b}.", "I want to see you count to {b}.", "1 to {b}", "count 1 to {b}",
+                         "Do you know how to count to {b}?", "Could you count from one to {b}?", "Let us count to {b}."], b=show(stop))
         goal, answer = f"count from 1 to {stop}", count_list(1, stop, 1)
     elif draw < 0.7:
         start = rng.randint(0, 80)

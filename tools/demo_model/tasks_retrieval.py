@@ -22,6 +22,7 @@ STATE_LONE = ["The {r} is {v}.", "Remember: the {r} is {v}.", "Note that the {r}
               "Our {r} is {v}.", "Remember that the {r} is {v}.", "The {r} today is {v}."]
 QUESTION_LONE = ["What is the {r}?", "What's the {r}?", "Tell me the {r}.", "Do you remember the {r}?", "What was the {r}?", "What is my {r}?",
                  "Which {r} did I give you?", "{r}?", "What is the {r} in the text?", "Find the {r} in the text above."]
+NOT_TOLD = "You have not told me that."
 ACKNOWLEDGE = "OK, I will remember that."
 
 
@@ -94,8 +95,16 @@ def think_of(effort, relation, name, fact_value):
 def lookup_turn(rng, effort, relation, name, fact_value, prefix="", suffix=""):
     templates = QUESTION if name else QUESTION_LONE
     question = ask(rng, templates, 0.6, r=relation, k=name)
+    if fact_value is None:
+        about = f"The text says nothing about {name}." if name else f"I was told no {relation}."
+        return Turn(prefix + question + suffix, [("analysis", about), ("final", NOT_TOLD)], task="find")
     return Turn(prefix + question + suffix, [("analysis", think_of(effort, relation, name, fact_value)),
                                              ("final", answer_to(relation, name, fact_value))], task="find")
+
+
+def never_told(rng, effort):
+    """The question without any text."""
+    return lookup_turn(rng, effort, rng.choice(RELATIONS), key(rng) if rng.random() < 0.5 else "", None)
 
 
 def find(rng, effort, words, tokens, distractors, asks, test=False):
@@ -125,6 +134,11 @@ def find(rng, effort, words, tokens, distractors, asks, test=False):
     text = joiner.join(lines)
     order = rng.sample(range(len(facts)), min(asks, len(facts)))
     turns, instructions, place = [], "", rng.random()
+    if not test and rng.random() < 0.05:  # a question that the text does not answer, asked last
+        absent = key(rng)
+        if absent not in text:
+            order.append(len(facts))
+            facts.append((absent, None))
     if place < 0.12:
         instructions = text
     elif place < 0.27:

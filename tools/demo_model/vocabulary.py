@@ -22,7 +22,7 @@ def load(path):
 
 def plain_words(tokenizer):
     """Tokens that read as words: copied in training so that no token stays strange to the model."""
-    return [t[1:].decode() for t in tokenizer.tokens if len(t) > 3 and t[:1] == b" " and t[1:].isalpha() and t[1:].islower() and t.isascii()]
+    return sorted({t.strip().decode() for t in tokenizer.tokens if t.isascii() and t.strip().isalpha() and len(t.strip()) > 1})
 
 
 class PieceCounter:
