@@ -21,9 +21,9 @@ struct KvPool {
     std::int32_t kv_heads = 0;
     std::int32_t head_size = 0;
 
-    std::int64_t tile_elements() const { return std::int64_t{model::kBlockTokens} * head_size; }
-    std::int64_t block_elements() const { return 2 * kv_heads * tile_elements(); }
-    std::int64_t layer_elements() const { return block_elements() * blocks; }
+    constexpr std::int64_t tile_elements() const { return std::int64_t{model::kBlockTokens} * head_size; }
+    constexpr std::int64_t block_elements() const { return 2 * kv_heads * tile_elements(); }
+    constexpr std::int64_t layer_elements() const { return block_elements() * blocks; }
 };
 
 // Rows of one step. Arrays are device memory, one entry a row.

@@ -1,0 +1,313 @@
+#include "backend/cuda/cuda_backend.h"
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/cuda/decode_step.h"
+#include "backend/cuda/device_model.h"
+#include "backend/cuda/device_sampler.h"
+#include "backend/cuda/relayout.h"
+#include "backend/cuda/upload.h"
+#include "backend/cuda/weight_layout.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "model/rope.h"
+
+namespace gptoss::backend {
+namespace cuda {
+namespace {
+
+// What the context, the modules and the graphs of a step take on the device.
+constexpr std::int64_t kRuntimeBytes = 600LL << 20;
+
+std::int32_t table_stride(const model::PlanRequest& request) {
+    return (request.context_length + model::kBlockTokens - 1) / model::kBlockTokens + 1;
+}
+
+std::int64_t logits_bytes(const model::Hyperparameters& shape, std::int32_t max_sequences) {
+    return std::int64_t{max_sequences} * shape.vocabulary * std::int64_t{sizeof(float)};
+}
+
+std::int64_t tables_bytes(const model::PlanRequest& request) {
+    return std::int64_t{request.max_sequences} * table_stride(request) * std::int64_t{sizeof(std::int32_t)};
+}
+
+// The host's copy of the block tables, so that only what changed is sent.
+class Tables {
+  public:
+    Tables(std::int32_t* device, std::int32_t slots, std::int32_t stride)
+        : device_(device), stride_(stride), host_(static_cast<std::size_t>(slots) * stride, kNoBlock) {}
+
+    void update(std::int32_t slot, std::span<const BlockId> blocks, cudaStream_t stream) {
+        check(static_cast<std::int32_t>(blocks.size()) <= stride_, "a block table longer than the context");
+        BlockId* mine = host_.data() + static_cast<std::size_t>(slot) * stride_;
+        const auto first = std::mismatch(blocks.begin(), blocks.end(), mine).first - blocks.begin();
+        if (first == static_cast<std::ptrdiff_t>(blocks.size())) return;
+        auto last = static_cast<std::ptrdiff_t>(blocks.size());
+        while (mine[last - 1] == blocks[static_cast<std::size_t>(last - 1)]) --last;
+        std::copy(blocks.begin() + first, blocks.begin() + last, mine + first);
+        // From pageable memory: the driver has copied it away when the call returns.
+        cuda_check(cudaMemcpyAsync(device_ + static_cast<std::ptrdiff_t>(slot) * stride_ + first,
+                                   mine + first, static_cast<std::size_t>(last - first) * sizeof(BlockId),
+                                   cudaMemcpyHostToDevice, stream));
+    }
+
+  private:
+    std::int32_t* device_;
+    std::int32_t stride_;
+    std::vector<BlockId> host_;
+};
+
+KvPool make_pool(std::byte* data, const model::Hyperparameters& shape, model::KvType type,
+                 std::int32_t layers, std::int32_t blocks) {
+    return {data, type, layers, blocks, shape.kv_heads, shape.head_size};
+}
+
+class CudaBackend final : public Backend {
+  public:
+    CudaBackend(DeviceWeights weights, const BackendOptions& options)
+        : shape_(weights.shape),
+          max_sequences_(options.plan.request.max_sequences),
+          max_rows_(options.plan.request.max_batch_tokens),
+          stream_(make_stream()),
+          arena_(Arena::padded(pool_bytes(options.plan, false)) +
+                 Arena::padded(pool_bytes(options.plan, true)) +
+                 2 * Arena::padded(tables_bytes(options.plan.request)) +
+                 Arena::padded(logits_bytes(shape_, max_sequences_))),
+          sampler_(shape_.vocabulary, options.padding_from, max_sequences_) {
+        const model::PlanRequest& request = options.plan.request;
+        model_.weights = std::move(weights);
+        model_.full = make_pool(arena_.take(pool_bytes(options.plan, false)), shape_, request.kv_type,
+                                shape_.full_layers(), options.plan.full_blocks);
+        model_.sliding = make_pool(arena_.take(pool_bytes(options.plan, true)), shape_, request.kv_type,
+                                   shape_.sliding_layers(), options.plan.sliding_blocks);
+        const std::int32_t stride = table_stride(request);
+        auto* full = reinterpret_cast<std::int32_t*>(arena_.take(tables_bytes(request)));
+        auto* sliding = reinterpret_cast<std::int32_t*>(arena_.take(tables_bytes(request)));
+        model_.tables = {full, sliding, stride};
+        full_tables_ = Tables(full, max_sequences_, stride);
+        sliding_tables_ = Tables(sliding, max_sequences_, stride);
+        logits_ = arena_.take_array<float>(std::int64_t{max_sequences_} * shape_.vocabulary);
+        const model::RopeTable rope = model::rope_table(shape_);
+        std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
+                  model_.frequencies.inverse);
+        model_.frequencies.magnitude = rope.magnitude;
+        int device = 0;
+        cuda_check(cudaGetDevice(&device));
+        cuda_check(cudaDeviceGetAttribute(&model_.multiprocessors, cudaDevAttrMultiProcessorCount, device));
+        decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
+
+        cudaDeviceProp properties{};
+        cuda_check(cudaGetDeviceProperties(&properties, device));
+        info_.device = properties.name;
+        info_.placement =
+            "all " + std::to_string(shape_.layers) + " layers and head on GPU " + std::to_string(device);
+        info_.claimed_bytes = model_.weights.bytes + arena_.used_bytes() +
+                              DecodeStep::workspace_bytes(shape_) +
+                              DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
+        info_.asynchronous = true;
+        cuda_check(cudaDeviceSynchronize());
+    }
+    CudaBackend(const CudaBackend&) = delete;
+    CudaBackend& operator=(const CudaBackend&) = delete;
+    ~CudaBackend() override { cudaStreamSynchronize(stream_.get()); }
+
+    const BackendInfo& info() const override { return info_; }
+
+    void forward(const Batch& batch) override {
+        check_batch(batch);
+        for (const Segment& segment : batch.segments) {
+            const auto blocks = static_cast<std::size_t>(
+                (segment.first_position + segment.row_count + model::kBlockTokens - 1) / model::kBlockTokens);
+            full_tables_.update(segment.slot, segment.full_blocks.first(blocks), stream_.get());
+            sliding_tables_.update(segment.slot, segment.sliding_blocks.first(blocks), stream_.get());
+        }
+        logits_rows_ = static_cast<std::int32_t>(batch.logits_rows.size());
+        forward_in_small_steps(batch);
+    }
+
+    Ticket sample(std::span<const SampleRow> rows) override {
+        for (const SampleRow& row : rows) {
+            check(row.logits_index >= 0 && row.logits_index < logits_rows_, "logits that were not computed");
+            check(row.slot >= 0 && row.slot < max_sequences_, "a slot outside the plan");
+        }
+        return sampler_.sample(rows, logits_, shape_.vocabulary, stream_.get());
+    }
+
+    std::span<const SampledToken> wait(Ticket ticket) override { return sampler_.wait(ticket); }
+
+    void read_logits(std::int32_t logits_index, std::span<float> out) override {
+        check(logits_index >= 0 && logits_index < logits_rows_, "a logits row that was not computed");
+        check(static_cast<std::int32_t>(out.size()) == shape_.vocabulary, "room for one row of logits");
+        cuda_check(cudaMemcpyAsync(out.data(), logits_ + std::int64_t{logits_index} * shape_.vocabulary,
+                                   out.size_bytes(), cudaMemcpyDeviceToHost, stream_.get()));
+        cuda_check(cudaStreamSynchronize(stream_.get()));
+    }
+
+    void copy_block(Pool which, BlockId from, BlockId to) override {
+        const KvPool& pool = which == Pool::full ? model_.full : model_.sliding;
+        check(from >= 0 && from < pool.blocks && to >= 0 && to < pool.blocks, "blocks of the pool");
+        const std::int64_t element_bytes = model::kv_element_bytes(pool.type);
+        const std::int64_t block_bytes = pool.block_elements() * element_bytes;
+        const auto pitch = static_cast<std::size_t>(pool.layer_elements() * element_bytes);
+        cuda_check(cudaMemcpy2DAsync(pool.data + to * block_bytes, pitch, pool.data + from * block_bytes,
+                                     pitch, static_cast<std::size_t>(block_bytes),
+                                     static_cast<std::size_t>(pool.layers), cudaMemcpyDeviceToDevice,
+                                     stream_.get()));
+    }
+
+  private:
+    static std::int64_t pool_bytes(const model::MemoryPlan& plan, bool sliding) {
+        return sliding ? plan.sliding_kv_bytes : plan.full_kv_bytes;
+    }
+
+    // Any batch, kMaxDecodeRows rows at a time: right for decoding, slow for prompts.
+    void forward_in_small_steps(const Batch& batch) {
+        std::vector<RowInput> inputs;
+        inputs.reserve(kMaxDecodeRows);
+        std::size_t next_logits = 0;
+        for (const Segment& segment : batch.segments) {
+            for (std::int32_t i = 0; i < segment.row_count; ++i) {
+                if (inputs.size() == kMaxDecodeRows) {
+                    decode_->run(inputs, stream_.get());
+                    inputs.clear();
+                }
+                RowInput input;
+                input.token = batch.tokens[static_cast<std::size_t>(segment.first_row + i)];
+                input.position = segment.first_position + i;
+                input.slot = segment.slot;
+                const bool continues = !inputs.empty() && inputs.back().slot == segment.slot;
+                input.first_new_position = continues ? inputs.back().first_new_position : input.position;
+                if (next_logits < batch.logits_rows.size() &&
+                    batch.logits_rows[next_logits] == segment.first_row + i)
+                    input.logits_index = static_cast<std::int32_t>(next_logits++);
+                inputs.push_back(input);
+            }
+        }
+        decode_->run(inputs, stream_.get());
+    }
+
+    void check_batch(const Batch& batch) const {
+        const auto rows = static_cast<std::int32_t>(batch.tokens.size());
+        check(rows > 0 && rows <= max_rows_, "a batch larger than planned");
+        check(batch.logits_rows.size() <= static_cast<std::size_t>(max_sequences_), "too many logits rows");
+        check(batch.segments.size() <= static_cast<std::size_t>(max_sequences_), "too many segments");
+        for (const TokenId token : batch.tokens)
+            check(token == kTokenFromLastSample || (token >= 0 && token < shape_.vocabulary),
+                  "a token outside the vocabulary");
+        std::int32_t next_row = 0;
+        for (const Segment& segment : batch.segments) {
+            check(segment.first_row == next_row && segment.row_count > 0,
+                  "segments must cover rows in order");
+            check(segment.slot >= 0 && segment.slot < max_sequences_, "a slot outside the plan");
+            check(segment.first_position >= 0, "a negative position");
+            next_row += segment.row_count;
+            const auto blocks = static_cast<std::size_t>(
+                (segment.first_position + segment.row_count + model::kBlockTokens - 1) / model::kBlockTokens);
+            check(segment.full_blocks.size() >= blocks && segment.sliding_blocks.size() >= blocks,
+                  "a block table shorter than its segment");
+        }
+        check(next_row == rows, "segments must cover all rows");
+        for (const std::int32_t row : batch.logits_rows)
+            check(row >= 0 && row < rows, "a logits row outside the batch");
+    }
+
+    model::Hyperparameters shape_;
+    std::int32_t max_sequences_, max_rows_;
+    Stream stream_;
+    Arena arena_;
+    DeviceSampler sampler_;
+    DeviceModel model_;
+    Tables full_tables_{nullptr, 0, 0}, sliding_tables_{nullptr, 0, 0};
+    float* logits_ = nullptr;  // [max_sequences][vocabulary]
+    std::int32_t logits_rows_ = 0;
+    std::unique_ptr<DecodeStep> decode_;
+    BackendInfo info_;
+};
+
+void require_all_layers(const model::Hyperparameters& shape, const BackendOptions& options) {
+    if (options.plan.request.gpu_layers >= shape.layers) return;
+    throw Error(ErrorCode::setting_invalid,
+                "GPU_LAYERS=" + std::to_string(options.plan.request.gpu_layers) + " of " +
+                    std::to_string(shape.layers) + " layers: this node computes all layers in one place",
+                "Set GPU_LAYERS=99 for the GPU or GPU_LAYERS=0 for the CPU.",
+                {{"gpu_layers", std::to_string(options.plan.request.gpu_layers)}});
+}
+
+void use_gpu() {
+    std::string reason;
+    if (!cuda_available(&reason))
+        throw Error(ErrorCode::device_failed, "no usable GPU: " + reason,
+                    "Check `nvidia-smi`; GPU_LAYERS=0 computes on the CPU.");
+    cuda_check(cudaSetDevice(0));
+}
+
+}  // namespace
+}  // namespace cuda
+
+std::unique_ptr<Backend> make_cuda_backend(const model::Weights& weights, const BackendOptions& options,
+                                           const LoadProgress& progress) {
+    cuda::require_all_layers(weights.hyperparameters, options);
+    cuda::use_gpu();
+    return std::make_unique<cuda::CudaBackend>(cuda::upload_weights(weights, options.threads, progress),
+                                               options);
+}
+
+std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameters& shape,
+                                                     const BackendOptions& options, std::uint64_t seed) {
+    cuda::require_all_layers(shape, options);
+    cuda::use_gpu();
+    cuda::DeviceWeights weights = cuda::allocate_weights(shape, cuda::published_types(shape));
+    cuda::fill_synthetic(weights, seed, nullptr);
+    cuda::cuda_check(cudaDeviceSynchronize());
+    return std::make_unique<cuda::CudaBackend>(std::move(weights), options);
+}
+
+std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request) {
+    return cuda::DecodeStep::workspace_bytes(shape) +
+           cuda::DeviceSampler::workspace_bytes(shape.vocabulary, request.max_sequences) +
+           2 * cuda::Arena::padded(cuda::tables_bytes(request)) +
+           cuda::Arena::padded(cuda::logits_bytes(shape, request.max_sequences));
+}
+
+std::int64_t cuda_weight_bytes(const model::Weights& weights) {
+    return cuda::device_weight_bytes(weights.hyperparameters, cuda::types_of(weights));
+}
+
+std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape) {
+    return cuda::device_weight_bytes(shape, cuda::published_types(shape));
+}
+
+bool cuda_available(std::string* reason) {
+    int count = 0;
+    cudaError_t status = cudaGetDeviceCount(&count);
+    if (status == cudaSuccess && count == 0) status = cudaErrorNoDevice;
+    // The driver is there; is there code for this GPU in the build?
+    if (status == cudaSuccess) status = cudaSetDevice(0);
+    if (status == cudaSuccess) status = cudaFree(nullptr);
+    if (status == cudaSuccess) return true;
+    cudaGetLastError();
+    if (reason != nullptr) *reason = cudaGetErrorString(status);
+    return false;
+}
+
+DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanRequest& request) {
+    cuda::use_gpu();
+    DeviceNeeds needs;
+    cudaDeviceProp properties{};
+    cuda::cuda_check(cudaGetDeviceProperties(&properties, 0));
+    needs.device = properties.name;
+    needs.workspace_bytes = cuda_workspace_bytes(shape, request);
+    needs.runtime_bytes = cuda::kRuntimeBytes;
+    std::size_t free_bytes = 0, total_bytes = 0;
+    cuda::cuda_check(cudaMemGetInfo(&free_bytes, &total_bytes));
+    needs.free_bytes = static_cast<std::int64_t>(free_bytes);
+    return needs;
+}
+
+}  // namespace gptoss::backend

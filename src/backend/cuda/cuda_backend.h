@@ -1,0 +1,49 @@
+// The CUDA backend: the whole model on one GPU. Built only with GPTOSS_CUDA; includes no CUDA header, so that
+// any room may include it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "backend/backend.h"
+#include "backend/needs.h"
+#include "model/hyperparameters.h"
+#include "model/plan.h"
+#include "model/weights.h"
+
+namespace gptoss::backend {
+
+// Bytes of the file that are on the device, of all; never called from two threads at once.
+using LoadProgress = std::function<void(std::int64_t done_bytes, std::int64_t total_bytes)>;
+
+// Claims weights, KV pools and workspace on GPU 0 and uploads the weights; returns when they are there.
+// Throws Error(device_failed) without a usable GPU, Error(does_not_fit), Error(file_unsupported) for a shape
+// the kernels do not take, Error(setting_invalid) when the plan asks for fewer layers than all on the GPU.
+std::unique_ptr<Backend> make_cuda_backend(const model::Weights& weights, const BackendOptions& options,
+                                           const LoadProgress& progress = {});
+
+// The same with random weights of the published types, made on the device: no file, no upload.
+std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameters& shape,
+                                                     const BackendOptions& options, std::uint64_t seed);
+
+// Device memory a step needs besides weights and KV cache: activations, logits, sampling, block tables.
+std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request);
+
+// Device memory of the weights as the backend lays them out; the first for a file, the second for
+// ggml-org's types.
+std::int64_t cuda_weight_bytes(const model::Weights& weights);
+std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape);
+
+// For the memory plan. Throws Error(device_failed) without a usable GPU.
+DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanRequest& request);
+
+// True when a GPU and a driver this build can use are there; `reason` says why not.
+bool cuda_available(std::string* reason = nullptr);
+
+// Bytes per second of GPU 0's memory, reading only: the roof `bench` compares with. Takes some milliseconds
+// and a gigabyte or two of free device memory.
+double measure_read_bandwidth();
+
+}  // namespace gptoss::backend

@@ -1,0 +1,72 @@
+// Before the first layer: which token each row is, its embedding, the cosines and sines of its position, and
+// cleared sums for the whole step.
+#include "backend/cuda/decode_stages.h"
+#include "backend/cuda/launch.cuh"
+#include "backend/cuda/plane_elements.cuh"
+#include "backend/cuda/primitives.cuh"
+
+namespace gptoss::backend::cuda {
+namespace {
+
+constexpr int kThreads = 512;
+constexpr int kClearingBlocks = 4;  // a row's; block 0 of a row does the rest
+
+__global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix embedding,
+                                 const std::int32_t* last_tokens, const RotationFrequencies frequencies,
+                                 std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots,
+                                 float* rotation) {
+    let_next_stage_start();
+    const int row = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
+    const StepSums& sums = context.buffers.sums;
+    if (blockIdx.y > 0) {
+        for (int layer = static_cast<int>(blockIdx.y) - 1; layer <= sums.layers; layer += kClearingBlocks)
+            for (int i = thread; i < sums.stride(); i += kThreads)
+                if (layer > 0 || i != sums.experts) sums.router(layer, row)[i] = 0;
+        return;
+    }
+    const RowInput input = context.inputs[row];
+    const std::int32_t token = input.token >= 0 ? input.token : last_tokens[input.slot];
+    if (thread == 0) {
+        tokens[row] = token;
+        positions[row] = input.position;
+        slots[row] = input.slot;
+    }
+    // In double: at position 131,071 a float32 angle is off by 8e-3 rad.
+    if (thread < kHeadSize / 2) {
+        double sine, cosine;
+        sincos(input.position * frequencies.inverse[thread], &sine, &cosine);
+        float* place = rotation + (row * (kHeadSize / 2) + thread) * 2;
+        place[0] = static_cast<float>(cosine * frequencies.magnitude);
+        place[1] = static_cast<float>(sine * frequencies.magnitude);
+    }
+    float square = 0;
+    for (int i = thread; i < context.hidden; i += kThreads) {
+        const float value = plane_element(embedding, token, i);
+        context.buffers.residual[std::int64_t{row} * context.hidden + i] = value;
+        square += value * value;
+    }
+    __shared__ float squares[kThreads / 32];
+    square = warp_sum(square);
+    if (thread % 32 == 0) squares[thread / 32] = square;
+    __syncthreads();
+    if (thread == 0) {
+        square = 0;
+        for (float part : squares) square += part;
+        *sums.square_before_attention(0, row) = to_fixed_point(square, kSquareFractionBits);
+    }
+}
+
+}  // namespace
+
+void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding,
+                      const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
+                      std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots, float* rotation,
+                      cudaStream_t stream) {
+    // Not a dependent launch: what comes before in the stream is a copy, and it must be over.
+    const dim3 grid(static_cast<unsigned>(context.rows), 1 + kClearingBlocks);
+    embedding_kernel<<<grid, kThreads, 0, stream>>>(context, embedding, last_tokens, frequencies, tokens,
+                                                    positions, slots, rotation);
+    cuda_check(cudaGetLastError());
+}
+
+}  // namespace gptoss::backend::cuda

@@ -1,0 +1,164 @@
+#include "backend/cuda/decode_step.h"
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace gptoss::backend::cuda {
+namespace {
+
+struct Sizes {
+    explicit Sizes(const model::Hyperparameters& shape)
+        : residual(std::int64_t{kMaxDecodeRows} * shape.hidden),
+          query(std::int64_t{kMaxDecodeRows} * shape.query_width()),
+          expert_hidden(std::int64_t{kMaxDecodeRows} * kExpertsUsed * shape.expert_width),
+          partials(std::int64_t{kMaxDecodeRows} * shape.kv_heads * kMaxSplits * kMaxGroupHeads *
+                   (kHeadSize + 2)),
+          tickets(std::int64_t{kMaxDecodeRows} * shape.kv_heads),
+          sums(StepSums{nullptr, shape.layers, shape.experts}.count()),
+          rotation(std::int64_t{kMaxDecodeRows} * kHeadSize) {}
+
+    std::int64_t bytes() const {
+        std::int64_t total = 0;
+        for (const std::int64_t piece :
+             {residual * 4, query * 4, query * 2, expert_hidden * 2, partials * 4, tickets * 4, sums * 8,
+              rotation * 4, kMaxDecodeRows * std::int64_t{sizeof(RowInput)}, kMaxDecodeRows * 4L,
+              kMaxDecodeRows * 4L, kMaxDecodeRows * 4L})
+            total += Arena::padded(piece);
+        return total;
+    }
+
+    std::int64_t residual, query, expert_hidden, partials, tickets, sums, rotation;
+};
+
+}  // namespace
+
+std::int64_t DecodeStep::workspace_bytes(const model::Hyperparameters& shape) {
+    return Sizes(shape).bytes();
+}
+
+DecodeStep::DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
+                       std::int64_t logits_stride)
+    : model_(model),
+      last_tokens_(last_tokens),
+      logits_(logits),
+      logits_stride_(logits_stride),
+      arena_(Sizes(model.weights.shape).bytes()),
+      capture_stream_(make_stream()) {
+    const Sizes sizes(model.weights.shape);
+    buffers_.residual = arena_.take_array<float>(sizes.residual);
+    buffers_.query = arena_.take_array<float>(sizes.query);
+    buffers_.attention = arena_.take_array<std::uint16_t>(sizes.query);
+    buffers_.expert_hidden = arena_.take_array<std::uint16_t>(sizes.expert_hidden);
+    buffers_.attention_partials = arena_.take_array<float>(sizes.partials);
+    buffers_.attention_tickets = arena_.take_array<std::int32_t>(sizes.tickets);
+    buffers_.sums = {arena_.take_array<long long>(sizes.sums), model.weights.shape.layers,
+                     model.weights.shape.experts};
+    rotation_ = arena_.take_array<float>(sizes.rotation);
+    inputs_ = arena_.take_array<RowInput>(kMaxDecodeRows);
+    tokens_ = arena_.take_array<std::int32_t>(kMaxDecodeRows);
+    positions_ = arena_.take_array<std::int32_t>(kMaxDecodeRows);
+    slots_ = arena_.take_array<std::int32_t>(kMaxDecodeRows);
+    cuda_check(cudaMemset(buffers_.attention_tickets, 0, static_cast<std::size_t>(sizes.tickets) * 4));
+    prepare_query_key_value();
+    prepare_output();
+    prepare_gate_up();
+    prepare_down();
+    prepare_head();
+    cuda_check(cudaDeviceSynchronize());
+}
+
+std::int32_t DecodeStep::splits_for(std::int32_t rows, std::int32_t positions) const {
+    // At most two blocks a multiprocessor, and 8 warps x 16 keys a part: fewer keep the next stage's blocks
+    // out for nothing.
+    const std::int32_t most =
+        std::clamp(2 * model_.multiprocessors / (model_.weights.shape.kv_heads * rows), 1, kMaxSplits);
+    std::int32_t splits = 1;
+    while (splits * 2 <= most && splits * 128 < positions) splits *= 2;
+    return splits;
+}
+
+DecodeContext DecodeStep::context_for(std::int32_t rows) const {
+    const model::Hyperparameters& shape = model_.weights.shape;
+    DecodeContext context;
+    context.rows = rows;
+    context.hidden = shape.hidden;
+    context.query_heads = shape.query_heads;
+    context.kv_heads = shape.kv_heads;
+    context.experts = shape.experts;
+    context.expert_width = shape.expert_width;
+    context.vocabulary = shape.vocabulary;
+    context.sliding_window = shape.sliding_window;
+    context.epsilon = static_cast<float>(shape.rms_epsilon);
+    context.multiprocessors = model_.multiprocessors;
+    context.inputs = inputs_;
+    context.device_rows = {tokens_, positions_, slots_, rotation_};
+    context.tables = model_.tables;
+    context.buffers = buffers_;
+    return context;
+}
+
+LayerStage DecodeStep::layer_stage(std::int32_t layer) const {
+    return {layer, model_.weights.layers[static_cast<std::size_t>(layer)], model_.pool(layer),
+            model_.weights.shape.slides(layer)};
+}
+
+void DecodeStep::run_stages(std::int32_t rows, std::int32_t splits, std::int32_t layer,
+                            std::int32_t first_stage, std::int32_t last_stage, cudaStream_t stream) {
+    const DecodeContext context = context_for(rows);
+    const LayerStage stage = layer_stage(layer);
+    // A window has 9 groups of keys at most: not worth a second part.
+    const std::int32_t layer_splits = stage.slides ? 1 : splits;
+    if (first_stage <= 0 && last_stage >= 0) launch_query_key_value(context, stage, stream);
+    if (first_stage <= 1 && last_stage >= 1) launch_attention(context, stage, layer_splits, stream);
+    if (first_stage <= 2 && last_stage >= 2) launch_output(context, stage, stream);
+    if (first_stage <= 3 && last_stage >= 3) launch_gate_up(context, stage, stream);
+    if (first_stage <= 4 && last_stage >= 4) launch_down(context, stage, stream);
+}
+
+void DecodeStep::run_head(std::int32_t rows, cudaStream_t stream) {
+    launch_head(context_for(rows), model_.weights.output_norm, model_.weights.head, logits_, logits_stride_,
+                stream);
+}
+
+void DecodeStep::enqueue(const Variant& variant, cudaStream_t stream) {
+    launch_embedding(context_for(variant.rows), model_.weights.embedding, last_tokens_, model_.frequencies,
+                     tokens_, positions_, slots_, rotation_, stream);
+    for (std::int32_t layer = 0; layer < model_.weights.shape.layers; ++layer)
+        run_stages(variant.rows, variant.splits, layer, 0, 4, stream);
+    if (variant.head) run_head(variant.rows, stream);
+}
+
+const GraphExec& DecodeStep::graph_of(const Variant& variant) {
+    GraphExec& executable = graphs_[variant];
+    if (executable) return executable;
+    cuda_check(cudaStreamBeginCapture(capture_stream_.get(), cudaStreamCaptureModeThreadLocal));
+    enqueue(variant, capture_stream_.get());
+    cudaGraph_t graph = nullptr;
+    cuda_check(cudaStreamEndCapture(capture_stream_.get(), &graph));
+    cudaGraphExec_t instantiated = nullptr;
+    const cudaError_t status = cudaGraphInstantiate(&instantiated, graph, 0);
+    cudaGraphDestroy(graph);
+    cuda_check(status);
+    executable.reset(instantiated);
+    return executable;
+}
+
+void DecodeStep::run(std::span<const RowInput> rows, cudaStream_t stream) {
+    check(!rows.empty() && rows.size() <= kMaxDecodeRows, "a decode step of 1 to 8 rows");
+    Variant variant;
+    variant.rows = static_cast<std::int32_t>(rows.size());
+    std::int32_t positions = 0;
+    for (const RowInput& row : rows) {
+        positions = std::max(positions, row.position + 1);
+        variant.head = variant.head || row.logits_index >= 0;
+    }
+    variant.splits = splits_for(variant.rows, positions);
+    // From pageable memory: the driver has copied it away when the call returns.
+    cuda_check(cudaMemcpyAsync(inputs_, rows.data(), rows.size_bytes(), cudaMemcpyHostToDevice, stream));
+    cuda_check(cudaGraphLaunch(graph_of(variant).get(), stream));
+}
+
+}  // namespace gptoss::backend::cuda

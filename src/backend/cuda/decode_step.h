@@ -1,0 +1,61 @@
+// One decode step: all stages of all layers as one CUDA graph per number of rows and of key splits.
+#pragma once
+
+#include <map>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "backend/cuda/device_model.h"
+#include "backend/cuda/memory.h"
+
+namespace gptoss::backend::cuda {
+
+class DecodeStep {
+  public:
+    // `model`, `last_tokens` (device, by slot) and `logits` (device, rows `logits_stride` apart) must outlive
+    // it.
+    DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
+               std::int64_t logits_stride);
+
+    // Device memory a step of this shape needs.
+    static std::int64_t workspace_bytes(const model::Hyperparameters& shape);
+
+    // Enqueues the step on `stream`: at most kMaxDecodeRows rows. Rows of one slot are consecutive positions
+    // in order. Logits are computed when any row has a logits_index.
+    void run(std::span<const RowInput> rows, cudaStream_t stream);
+
+    // The stages one by one, for measurements: `first_stage` .. `last_stage` of one layer (0 = query, key,
+    // value .. 4 = down), without the embedding.
+    void run_stages(std::int32_t rows, std::int32_t splits, std::int32_t layer, std::int32_t first_stage,
+                    std::int32_t last_stage, cudaStream_t stream);
+    void run_head(std::int32_t rows, cudaStream_t stream);
+
+    // Into how many parts the keys of `rows` rows are split when the longest has `positions` keys.
+    std::int32_t splits_for(std::int32_t rows, std::int32_t positions) const;
+
+  private:
+    struct Variant {
+        std::int32_t rows = 0, splits = 0;
+        bool head = false;
+        auto operator<=>(const Variant&) const = default;
+    };
+    void enqueue(const Variant& variant, cudaStream_t stream);
+    DecodeContext context_for(std::int32_t rows) const;
+    LayerStage layer_stage(std::int32_t layer) const;
+    const GraphExec& graph_of(const Variant& variant);
+
+    const DeviceModel& model_;
+    const std::int32_t* last_tokens_;
+    float* logits_;
+    std::int64_t logits_stride_;
+    Arena arena_;
+    DecodeBuffers buffers_;
+    RowInput* inputs_ = nullptr;
+    std::int32_t *tokens_ = nullptr, *positions_ = nullptr, *slots_ = nullptr;
+    float* rotation_ = nullptr;
+    Stream capture_stream_;
+    std::map<Variant, GraphExec> graphs_;
+};
+
+}  // namespace gptoss::backend::cuda

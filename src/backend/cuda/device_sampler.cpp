@@ -1,0 +1,170 @@
+#include "backend/cuda/device_sampler.h"
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace gptoss::backend::cuda {
+namespace {
+
+constexpr std::int32_t kKeptMasks = 64;
+constexpr std::int64_t kListBytesARow = 64 << 10;  // 8,192 biases or counts before more must be claimed
+
+std::int64_t mask_words(std::int32_t vocabulary) {
+    return (vocabulary + 31) / 32;
+}
+
+}  // namespace
+
+std::int64_t DeviceSampler::workspace_bytes(std::int32_t vocabulary, std::int32_t max_rows) {
+    const std::int64_t rows = max_rows;
+    std::int64_t total = 0;
+    for (const std::int64_t piece :
+         {rows * 4, rows * std::int64_t{sizeof(SampleScratch)},
+          std::int64_t{kRing} * rows * std::int64_t{sizeof(SampleResult)},
+          rows * std::int64_t{sizeof(SampleJob)}, rows * vocabulary * 4, rows * mask_words(vocabulary) * 4,
+          kKeptMasks * mask_words(vocabulary) * 4, rows * kListBytesARow})
+        total += Arena::padded(piece);
+    return total;
+}
+
+DeviceSampler::DeviceSampler(std::int32_t vocabulary, std::int32_t padding_from, std::int32_t max_rows)
+    : vocabulary_(vocabulary),
+      padding_from_(padding_from),
+      max_rows_(max_rows),
+      mask_words_(mask_words(vocabulary)),
+      arena_(workspace_bytes(vocabulary, max_rows)),
+      lists_bytes_(max_rows * kListBytesARow),
+      id_of_kept_(kKeptMasks, 0) {
+    const std::int64_t rows = max_rows;
+    last_tokens_ = arena_.take_array<std::int32_t>(rows);
+    scratch_ = arena_.take_array<SampleScratch>(rows);
+    results_ = arena_.take_array<SampleResult>(static_cast<std::int64_t>(kRing) * rows);
+    jobs_ = arena_.take_array<SampleJob>(rows);
+    adjusted_ = arena_.take_array<float>(rows * vocabulary);
+    row_masks_ = arena_.take_array<std::uint32_t>(rows * mask_words_);
+    kept_masks_ = arena_.take_array<std::uint32_t>(kKeptMasks * mask_words_);
+    lists_ = arena_.take(lists_bytes_);
+    cuda_check(cudaMemset(last_tokens_, 0, static_cast<std::size_t>(rows) * sizeof(std::int32_t)));
+    cuda_check(cudaMemset(scratch_, 0, static_cast<std::size_t>(rows) * sizeof(SampleScratch)));
+    for (Outstanding& ticket : outstanding_) {
+        ticket.results = allocate_pinned(rows * std::int64_t{sizeof(SampleResult)});
+        ticket.done = make_event();
+    }
+    cuda_check(cudaDeviceSynchronize());
+}
+
+const std::uint32_t* DeviceSampler::mask_on_device(const SampleRow& row, std::int32_t index,
+                                                   cudaStream_t stream) {
+    if (row.allowed.empty()) return nullptr;
+    check(static_cast<std::int64_t>(row.allowed.size()) >= mask_words_, "a token mask covers the vocabulary");
+    std::uint32_t* place = row_masks_ + index * mask_words_;
+    if (row.allowed_id != 0) {
+        if (const auto found = kept_by_id_.find(row.allowed_id); found != kept_by_id_.end())
+            return kept_masks_ + found->second * mask_words_;
+        // Round robin: a place given up now is not read by this step's other rows unless more than kKeptMasks
+        // masks are new in one step; stream order keeps earlier steps right.
+        const std::int32_t kept = next_kept_;
+        next_kept_ = (next_kept_ + 1) % kKeptMasks;
+        kept_by_id_.erase(id_of_kept_[kept]);
+        id_of_kept_[kept] = row.allowed_id;
+        kept_by_id_.emplace(row.allowed_id, kept);
+        place = kept_masks_ + kept * mask_words_;
+    }
+    cuda_check(cudaMemcpyAsync(place, row.allowed.data(), static_cast<std::size_t>(mask_words_) * 4,
+                               cudaMemcpyHostToDevice, stream));
+    return place;
+}
+
+Ticket DeviceSampler::sample(std::span<const SampleRow> rows, const float* logits, std::int64_t logits_stride,
+                             cudaStream_t stream) {
+    check(static_cast<std::int64_t>(rows.size()) <= max_rows_, "more rows to sample than sequences");
+    const std::size_t ring = next_ticket_ % kRing;
+    Outstanding& ticket = outstanding_[ring];
+    ticket.rows = static_cast<std::int32_t>(rows.size());
+    ticket.with_logprobs = false;
+    if (!rows.empty()) {
+        // Lists of all rows in one buffer, uploaded at once.
+        std::vector<std::byte> lists;
+        auto append = [&lists](const auto& list) {
+            const std::size_t at = lists.size();
+            lists.resize(at + list.size_bytes());
+            if (!list.empty()) std::memcpy(lists.data() + at, list.data(), list.size_bytes());
+            return at;
+        };
+        std::vector<SampleJob> jobs(rows.size());
+        std::vector<std::pair<std::size_t, std::size_t>> places;
+        bool any_adjusted = false, any_filtered = false;
+        // More new masks than places to keep them: this step's rows then use places of their own.
+        const bool keep_masks = rows.size() <= kKeptMasks;
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const SampleRow& row = rows[i];
+            SampleJob& job = jobs[i];
+            const auto index = static_cast<std::int32_t>(i);
+            SampleRow masked = row;
+            if (!keep_masks) masked.allowed_id = 0;
+            job.allowed = mask_on_device(masked, index, stream);
+            job.logits = logits + row.logits_index * logits_stride;
+            job.slot = row.slot;
+            job.parameters = row.parameters;
+            job.step = row.step;
+            job.bias_count = static_cast<std::int32_t>(row.biases.size());
+            job.count_count = static_cast<std::int32_t>(row.counts.size());
+            if (job.bias_count + job.count_count > 0) {
+                job.adjusted = adjusted_ + index * std::int64_t{vocabulary_};
+                any_adjusted = true;
+            }
+            const std::size_t biases_at = append(row.biases);
+            places.emplace_back(biases_at, append(row.counts));
+            any_filtered = any_filtered || needs_filters(row.parameters);
+            ticket.with_logprobs = ticket.with_logprobs || row.parameters.top_logprobs >= 0;
+        }
+        std::byte* lists_place = lists_;
+        if (static_cast<std::int64_t>(lists.size()) > lists_bytes_) {
+            cuda_check(cudaStreamSynchronize(stream));  // the old place may still be read
+            lists_bytes_ = 2 * static_cast<std::int64_t>(lists.size());
+            grown_lists_ = allocate_device(lists_bytes_);
+            lists_ = lists_place = grown_lists_.get();
+        }
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            jobs[i].biases = reinterpret_cast<const TokenBias*>(lists_place + places[i].first);
+            jobs[i].counts = reinterpret_cast<const TokenCount*>(lists_place + places[i].second);
+        }
+        // Copies from pageable memory: the driver has taken the bytes when the calls return.
+        if (!lists.empty())
+            cuda_check(
+                cudaMemcpyAsync(lists_place, lists.data(), lists.size(), cudaMemcpyHostToDevice, stream));
+        cuda_check(cudaMemcpyAsync(jobs_, jobs.data(), jobs.size() * sizeof(SampleJob),
+                                   cudaMemcpyHostToDevice, stream));
+        SampleResult* results = results_ + static_cast<std::int64_t>(ring) * max_rows_;
+        launch_sampling(jobs_, ticket.rows, vocabulary_, padding_from_, any_adjusted, any_filtered, scratch_,
+                        results, last_tokens_, stream);
+        // Without log-probabilities only the head of each result is of interest.
+        const std::size_t width = ticket.with_logprobs ? sizeof(SampleResult) : offsetof(SampleResult, top);
+        cuda_check(cudaMemcpy2DAsync(ticket.results.get(), sizeof(SampleResult), results,
+                                     sizeof(SampleResult), width, rows.size(), cudaMemcpyDeviceToHost,
+                                     stream));
+    }
+    cuda_check(cudaEventRecord(ticket.done.get(), stream));
+    return next_ticket_++;
+}
+
+std::span<const SampledToken> DeviceSampler::wait(Ticket ticket_number) {
+    check(ticket_number < next_ticket_ && ticket_number + kRing > next_ticket_, "a ticket that is too old");
+    Outstanding& ticket = outstanding_[ticket_number % kRing];
+    cuda_check(cudaEventSynchronize(ticket.done.get()));
+    ticket.tokens.resize(static_cast<std::size_t>(ticket.rows));
+    const auto* results = reinterpret_cast<const SampleResult*>(ticket.results.get());
+    for (std::size_t i = 0; i < ticket.tokens.size(); ++i) {
+        SampledToken& token = ticket.tokens[i];
+        token.token = results[i].token;
+        token.logprob = results[i].logprob;
+        token.top.assign(results[i].top, results[i].top + std::max(results[i].top_count, 0));
+    }
+    return ticket.tokens;
+}
+
+}  // namespace gptoss::backend::cuda

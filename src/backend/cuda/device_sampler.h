@@ -1,0 +1,63 @@
+// The host's side of sampling on the device: packs what rows need into one upload, remembers masks, brings
+// tokens back.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cuda/memory.h"
+#include "backend/cuda/sampling_kernels.h"
+
+namespace gptoss::backend::cuda {
+
+class DeviceSampler {
+  public:
+    DeviceSampler(std::int32_t vocabulary, std::int32_t padding_from, std::int32_t max_rows);
+
+    static std::int64_t workspace_bytes(std::int32_t vocabulary, std::int32_t max_rows);
+
+    // Device array, by slot: the last sampled token.
+    const std::int32_t* last_tokens() const { return last_tokens_; }
+
+    // `logits`: device, rows `logits_stride` apart. At most max_rows rows.
+    Ticket sample(std::span<const SampleRow> rows, const float* logits, std::int64_t logits_stride,
+                  cudaStream_t stream);
+    std::span<const SampledToken> wait(Ticket ticket);
+
+  private:
+    // One longer than the two outstanding tickets and the one whose result is still being read.
+    static constexpr std::size_t kRing = 4;
+    struct Outstanding {
+        PinnedMemory results;  // SampleResult a row
+        Event done;
+        std::int32_t rows = 0;
+        bool with_logprobs = false;
+        std::vector<SampledToken> tokens;
+    };
+    const std::uint32_t* mask_on_device(const SampleRow& row, std::int32_t index, cudaStream_t stream);
+
+    std::int32_t vocabulary_, padding_from_, max_rows_;
+    std::int64_t mask_words_;
+    Arena arena_;
+    std::int32_t* last_tokens_ = nullptr;
+    SampleScratch* scratch_ = nullptr;
+    SampleResult* results_ = nullptr;      // [kRing][max_rows]
+    SampleJob* jobs_ = nullptr;            // [max_rows]
+    float* adjusted_ = nullptr;            // [max_rows][vocabulary]
+    std::uint32_t* row_masks_ = nullptr;   // [max_rows][mask words]: masks without an id
+    std::uint32_t* kept_masks_ = nullptr;  // [kKeptMasks][mask words]
+    std::byte* lists_ = nullptr;           // biases and counts of all rows
+    std::int64_t lists_bytes_ = 0;
+    DeviceMemory grown_lists_;  // when `lists_` is too small
+    std::unordered_map<std::uint64_t, std::int32_t> kept_by_id_;
+    std::vector<std::uint64_t> id_of_kept_;
+    std::int32_t next_kept_ = 0;
+    std::array<Outstanding, kRing> outstanding_;
+    Ticket next_ticket_ = 0;
+};
+
+}  // namespace gptoss::backend::cuda

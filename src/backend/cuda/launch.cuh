@@ -1,0 +1,60 @@
+// Launches a kernel as a programmatic dependent of the one before it in the stream: it may start early and
+// waits in wait_for_previous_stage(). Under stream capture the edge becomes part of the graph.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <type_traits>
+#include <utility>
+
+#include "backend/cuda/memory.h"
+#include "backend/cuda/weights.h"
+
+namespace gptoss::backend::cuda {
+
+template <typename... Parameters, typename... Arguments>
+void launch_dependent(void (*kernel)(Parameters...), dim3 grid, int threads, std::int64_t shared_bytes,
+                      cudaStream_t stream, Arguments&&... arguments) {
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t configuration{};
+    configuration.gridDim = grid;
+    configuration.blockDim = dim3(static_cast<unsigned>(threads));
+    configuration.dynamicSmemBytes = static_cast<std::size_t>(shared_bytes);
+    configuration.stream = stream;
+    configuration.attrs = &attribute;
+    configuration.numAttrs = 1;
+    cuda_check(cudaLaunchKernelEx(&configuration, kernel, std::forward<Arguments>(arguments)...));
+}
+
+// Lets a kernel use all the shared memory a block may have.
+template <typename... Parameters>
+void allow_shared_memory(void (*kernel)(Parameters...)) {
+    int device = 0, limit = 0;
+    cuda_check(cudaGetDevice(&device));
+    cuda_check(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+    cudaFuncAttributes attributes{};
+    cuda_check(cudaFuncGetAttributes(&attributes, kernel));
+    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    limit - static_cast<int>(attributes.sharedSizeBytes)));
+    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                    cudaSharedmemCarveoutMaxShared));
+}
+
+// Calls action(tag) with the plane type as the tag's `value`.
+template <typename Action>
+void with_plane_type(PlaneType type, Action&& action) {
+    switch (type) {
+        case PlaneType::mxfp4:
+            return action(std::integral_constant<PlaneType, PlaneType::mxfp4>());
+        case PlaneType::q8_0:
+            return action(std::integral_constant<PlaneType, PlaneType::q8_0>());
+        case PlaneType::f16:
+            return action(std::integral_constant<PlaneType, PlaneType::f16>());
+        case PlaneType::bf16:
+            return action(std::integral_constant<PlaneType, PlaneType::bf16>());
+    }
+}
+
+}  // namespace gptoss::backend::cuda
