@@ -168,7 +168,7 @@ ChatRequest read_chat_request(const Json& json, CallMemory* memory) {
     result.conversation.tools = read_tools(request);
     result.tool_choice = read_tool_choice(request, result.conversation.tools);
     if (result.tool_choice.mode == ToolChoice::Mode::none) result.conversation.tools.clear();
-    result.parallel_tool_calls = request.find_boolean("parallel_tool_calls").value_or(true);
+    result.parallel_tool_calls = request.find_boolean("parallel_tool_calls").value_or(false);
     result.output_format = read_response_format(request, result.conversation);
     read_reasoning(request, result);
     result.generation = read_generation_options(request);

@@ -24,7 +24,8 @@ struct ChatRequest {
     harmony::Conversation conversation;
     GenerationOptions generation;
     ToolChoice tool_choice;
-    bool parallel_tool_calls = true;
+    // Only when the client asks for it: gpt-oss was trained to wait for the result of each call.
+    bool parallel_tool_calls = false;
     OutputFormat output_format = OutputFormat::text;
     std::optional<std::int32_t> max_reasoning_tokens;
     bool show_reasoning = true;  // reasoning.exclude and include_reasoning

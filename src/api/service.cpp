@@ -44,6 +44,7 @@ Service::Service(std::shared_ptr<engine::Engine> engine, ServedModel model, Serv
       model_(std::move(model)),
       options_(std::move(options)),
       observer_(observer),
+      constraints_(*model_.tokenizer),
       stop_tokens_(stop_tokens(*model_.tokenizer)) {}
 
 Answer Service::chat(std::string_view body, const Caller& caller) {
@@ -66,6 +67,9 @@ Answer Service::chat(std::string_view body, const Caller& caller) {
     for (std::int32_t choice = 0; choice < request.generation.choices; ++choice) {
         engine::GenerationRequest generation = make_request(request.generation, prompt, choice, caller);
         generation.max_tokens = max_tokens;
+        generation.constraint = make_constraint(request);
+        // Calls that may follow each other do not end the reply.
+        if (request.parallel_tool_calls) std::erase(generation.stop_tokens, model_.tokenizer->special().call);
         exchange->add_choice(std::move(generation),
                              make_harmony_reader(*model_.tokenizer, tool_names(request.conversation),
                                                  {request.generation.stop, format.logprobs}, memory_),
@@ -145,6 +149,35 @@ Answer Service::start_inference(const InferenceRequest& request, const Caller& c
         make_harmony_reader(*model_.tokenizer, {}, {request.generation.stop, false}, memory_), true, caller,
         observer_);
     return exchange;
+}
+
+std::shared_ptr<TokenConstraint> Service::make_constraint(const ChatRequest& request) {
+    if (!options_.constrained) return nullptr;
+    harmony::ConstraintOptions rules;
+    rules.tools = request.conversation.tools;
+    switch (request.tool_choice.mode) {
+        case ToolChoice::Mode::none:
+            rules.tool_use = harmony::ToolUse::none;
+            break;
+        case ToolChoice::Mode::automatic:
+            break;
+        case ToolChoice::Mode::required:
+            rules.tool_use = harmony::ToolUse::required;
+            break;
+        case ToolChoice::Mode::named:
+            rules.tool_use = harmony::ToolUse::named;
+            rules.named_function = request.tool_choice.name;
+            break;
+    }
+    rules.parallel_calls = request.parallel_tool_calls;
+    rules.max_reasoning_tokens = request.max_reasoning_tokens;
+    if (request.output_format == OutputFormat::json_object)
+        rules.final_format = harmony::FinalFormat::json_object;
+    if (request.output_format == OutputFormat::json_schema) {
+        rules.final_format = harmony::FinalFormat::json_schema;
+        rules.final_schema = request.conversation.response_format->schema;
+    }
+    return constraints_.make(rules);
 }
 
 std::vector<TokenId> Service::render(harmony::Conversation conversation) const {

@@ -17,6 +17,7 @@
 #include "api/mailbox.h"
 #include "api/token_reader.h"
 #include "engine/engine.h"
+#include "harmony/constraint.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gptoss::api {
@@ -32,6 +33,9 @@ struct ServiceOptions {
     bool strict_model_name = false;  // refuse a `model` that is not the one served
     ReasoningFields reasoning = ReasoningFields::both;
     std::string date = "today";  // of the system message: "today" (UTC), "none" or a fixed YYYY-MM-DD
+    // Valid harmony, offered tools only, JSON where JSON was asked for. Without it the tolerant parser stands
+    // alone.
+    bool constrained = true;
 };
 
 class Service : public std::enable_shared_from_this<Service> {
@@ -58,6 +62,8 @@ class Service : public std::enable_shared_from_this<Service> {
 
   private:
     Answer start_inference(const InferenceRequest& request, const Caller& caller);
+    // Null when unconstrained. Throws Error(request_invalid) for a schema outside what can be enforced.
+    std::shared_ptr<TokenConstraint> make_constraint(const ChatRequest& request);
     void check_model_name(const std::string& name) const;
     std::int32_t clamp_max_tokens(const GenerationOptions& options, const std::vector<TokenId>& prompt,
                                   const std::string& prompt_field) const;
@@ -72,6 +78,7 @@ class Service : public std::enable_shared_from_this<Service> {
     ServiceOptions options_;
     GenerationObserver* observer_;
     CallMemory memory_;
+    harmony::ConstraintFactory constraints_;
     std::vector<TokenId> stop_tokens_;
 };
 

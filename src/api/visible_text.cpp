@@ -30,8 +30,17 @@ void VisibleText::add(std::string_view text) {
     added_bytes_ += text.size();
     if (!noted_.empty()) groups_.push_back({std::exchange(noted_, {}), added_bytes_});
     held_ += text;
-    std::size_t first = std::string::npos;
-    for (const std::string& stop : stop_) first = std::min(first, held_.find(stop));
+    // The stop string that is complete first, however the text was cut into tokens; of two, the longer one.
+    std::size_t first = std::string::npos, first_end = std::string::npos;
+    for (const std::string& stop : stop_) {
+        const std::size_t begin = held_.find(stop);
+        if (begin == std::string::npos) continue;
+        const std::size_t end = begin + stop.size();
+        if (end < first_end || (end == first_end && begin < first)) {
+            first = begin;
+            first_end = end;
+        }
+    }
     if (first != std::string::npos) {
         ready_.append(held_, 0, first);
         held_.clear();

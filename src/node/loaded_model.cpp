@@ -184,6 +184,7 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     engine_options.sliding_window = shape.sliding_window;
     engine_options.queue_limit = static_cast<std::int32_t>(settings.queue_limit);
     engine_options.prefix_cache = settings.prefix_cache;
+    engine_options.vocabulary = shape.vocabulary;
     core->engine =
         std::make_unique<engine::Engine>(choice.device->make(core->weights, backend_options), engine_options);
     loaded.engine = std::shared_ptr<engine::Engine>(core, core->engine.get());

@@ -50,6 +50,8 @@ struct Metrics::Families {
     prometheus::Gauge& waiting = gauge("gptoss_sequences_waiting", "Requests in the queue");
     prometheus::Gauge& blocks_used =
         gauge("gptoss_kv_blocks_used", "KV blocks of the full-attention pool in use");
+    prometheus::Gauge& blocks_cached =
+        gauge("gptoss_kv_blocks_cached", "KV blocks of the full-attention pool kept for prefixes alone");
     prometheus::Gauge& blocks_total = gauge("gptoss_kv_blocks_total", "KV blocks of the full-attention pool");
     prometheus::Gauge& prompt_speed =
         gauge("gptoss_prompt_tokens_per_second", "Prompt tokens over the last seconds");
@@ -106,6 +108,7 @@ std::string Metrics::to_text(const engine::EngineStats* stats) {
         all.running.Set(stats->running);
         all.waiting.Set(stats->waiting);
         all.blocks_used.Set(static_cast<double>(stats->full_blocks_used));
+        all.blocks_cached.Set(static_cast<double>(stats->full_blocks_cached));
         all.blocks_total.Set(static_cast<double>(stats->full_blocks_total));
         all.prompt_speed.Set(stats->prompt_tokens_per_second);
         all.generation_speed.Set(stats->generated_tokens_per_second);

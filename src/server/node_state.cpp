@@ -23,7 +23,7 @@ void NodeState::set_draining() {
 
 bool NodeState::is_ready() const {
     const std::lock_guard lock(mutex_);
-    return service_ != nullptr && !draining_;
+    return service_ != nullptr && !draining_ && service_->engine().failure().empty();
 }
 
 bool NodeState::is_draining() const {
@@ -55,6 +55,10 @@ api::Json NodeState::to_json() const {
         json["model"] = service_->served_model().id;
         json["context_length"] = service_->engine().options().context_length;
         json["device"] = service_->engine().backend_info().device;
+        if (const std::string failure = service_->engine().failure(); !failure.empty()) {
+            json["status"] = "failed";
+            json["failure"] = failure;
+        }
         return json;
     }
     api::Json progress;

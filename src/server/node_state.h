@@ -28,7 +28,7 @@ class NodeState {
     // Null before the model is loaded.
     std::shared_ptr<api::Service> find_service() const;
 
-    // {"status": "loading" | "ready" | "draining", "progress" or model and context}
+    // {"status": "loading" | "ready" | "draining" | "failed", "progress" or model and context}
     api::Json to_json() const;
 
   private:
