@@ -55,7 +55,7 @@ struct Tokenizer::State {
         : vocabulary(metadata), search(vocabulary.specials()), markers(find_markers(vocabulary.specials())) {}
 
     void append(std::string_view text, std::vector<TokenId>& out) const;
-    std::size_t append_valid(std::string_view text, std::vector<TokenId>& out) const;
+    std::size_t append_valid(std::string_view text, PieceMerger& merger, std::vector<TokenId>& out) const;
 
     Vocabulary vocabulary;
     PreTokenizer pre_tokenizer;
@@ -64,13 +64,14 @@ struct Tokenizer::State {
 };
 
 // `text` is well-formed UTF-8. Returns the number of tokens its last piece became.
-std::size_t Tokenizer::State::append_valid(std::string_view text, std::vector<TokenId>& out) const {
+std::size_t Tokenizer::State::append_valid(std::string_view text, PieceMerger& merger,
+                                           std::vector<TokenId>& out) const {
     const char* const end = text.data() + text.size();
     std::size_t before = out.size();
     for (const char* piece = text.data(); piece != end;) {
         const char* const piece_end = pre_tokenizer.piece_end(piece, end);
         before = out.size();
-        append_tokens_of_piece(vocabulary.ranks(), {piece, static_cast<std::size_t>(piece_end - piece)}, out);
+        merger.append({piece, static_cast<std::size_t>(piece_end - piece)}, out);
         piece = piece_end;
     }
     return out.size() - before;
@@ -82,7 +83,8 @@ std::size_t Tokenizer::State::append_valid(std::string_view text, std::vector<To
 void Tokenizer::State::append(std::string_view text, std::vector<TokenId>& out) const {
     const std::size_t already = out.size();
     const std::size_t valid = valid_utf8_length(text);
-    const std::size_t last_piece = append_valid(text.substr(0, valid), out);
+    PieceMerger merger(vocabulary.ranks());
+    const std::size_t last_piece = append_valid(text.substr(0, valid), merger, out);
     if (valid == text.size()) return;
 
     std::size_t kept = out.size() - last_piece;
@@ -91,7 +93,7 @@ void Tokenizer::State::append(std::string_view text, std::vector<TokenId>& out) 
     std::size_t rest = valid;
     for (std::size_t i = kept; i < out.size(); ++i) rest -= vocabulary.bytes(out[i]).size();
     out.resize(kept);
-    append_tokens_of_piece(vocabulary.ranks(), text.substr(rest), out);
+    merger.append(text.substr(rest), out);
 }
 
 Tokenizer::Tokenizer(std::unique_ptr<const State> state) : state_(std::move(state)) {}

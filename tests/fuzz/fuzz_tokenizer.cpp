@@ -31,7 +31,7 @@ void encode_text(std::string_view text) {
     if (text.empty() || text.size() > 300) return;  // the slow form is quadratic
     std::vector<TokenId> fast;
     std::vector<TokenId> slow;
-    append_tokens_of_piece(vocabulary.ranks(), text, fast);
+    PieceMerger(vocabulary.ranks()).append(text, fast);
     append_tokens_of_piece_slowly(vocabulary.ranks(), text, slow);
     check(fast == slow, "both forms of merging agree");
 }

@@ -15,7 +15,7 @@ namespace {
 void expect_equal(const RankTable& ranks, const std::string& piece) {
     std::vector<TokenId> fast;
     std::vector<TokenId> slow;
-    append_tokens_of_piece(ranks, piece, fast);
+    PieceMerger(ranks).append(piece, fast);
     append_tokens_of_piece_slowly(ranks, piece, slow);
     ASSERT_EQ(fast, slow) << testing::PrintToString(piece);
 }
@@ -51,8 +51,8 @@ TEST(MergeTest, UnreachableTokensAreTakenOnlyWhole) {
     tokens.insert(tokens.end(), {"abcd", "bc"});
     const Vocabulary vocabulary(test::metadata_from_tokens(tokens, {}, 0));
     std::vector<TokenId> out;
-    append_tokens_of_piece(vocabulary.ranks(), "abcd", out);
-    append_tokens_of_piece(vocabulary.ranks(), "abcde", out);
+    PieceMerger(vocabulary.ranks()).append("abcd", out);
+    PieceMerger(vocabulary.ranks()).append("abcde", out);
     EXPECT_EQ(out, (std::vector<TokenId>{256, 'a', 257, 'd', 'e'}));
 }
 
