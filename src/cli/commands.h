@@ -14,6 +14,7 @@ void add_chat(CLI::App& app, int& exit_code);
 void add_tokenize(CLI::App& app, int& exit_code);
 void add_render(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);
+void add_register(CLI::App& app, int& exit_code);
 void add_download(CLI::App& app, int& exit_code);
 #endif
 

@@ -40,6 +40,7 @@ void add_subcommands(CLI::App& app, int& exit_code) {
 #if defined(GPTOSS_HAS_SERVER)
     gptoss::cli::add_download(app, exit_code);
     gptoss::cli::add_verify(app, exit_code);
+    gptoss::cli::add_register(app, exit_code);
 #endif
 }
 
