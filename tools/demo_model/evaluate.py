@@ -103,7 +103,7 @@ class NodeAnswerer:
         messages.append({"role": "user", "content": chat.turns[-1].user})
         results, steps = [s for s in chat.turns[-1].steps if s[0] == "result"], []
         while True:
-            body = {"model": "gpt-oss-demo", "messages": messages, "temperature": 0, "max_completion_tokens": 400, "reasoning_effort": chat.effort}
+            body = {"model": "gpt-oss-demo", "messages": messages, "temperature": 0, "max_completion_tokens": 800, "reasoning_effort": chat.effort}
             if chat.tools:
                 body["tools"] = [{"type": "function", "function": {k: v for k, v in tool.items() if v is not None}} for tool in chat.tools]
             if chat.response_format:

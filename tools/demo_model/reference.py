@@ -106,7 +106,7 @@ class Reference:
         return (self.forward(ids, positions, self.new_cache(1, ids.shape[1])) @ self.w["output.weight"].T)[0]
 
     @torch.no_grad()
-    def generate(self, prompts, limit=300):
+    def generate(self, prompts, limit=600):
         """Greedy answers to prompts (lists of ids) -> lists of ids, the stop token included. Prompts of about one length
         belong together: rows are padded to the longest."""
         special = self.tokenizer.special
