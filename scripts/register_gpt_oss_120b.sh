@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The ModelRegistry entry of gpt-oss-120b: a thin wrapper of `gpt-oss-node register`.
+#   scripts/register_gpt_oss_120b.sh [FOLDER] [--send] [register's options]
+# Without --send nothing is sent. The composite hash is that of the parts in FOLDER, and must be the known one.
+# Settings: RPC_URL, CHAIN_ID, CONTRACT_MODEL_REGISTRY; to send, OWNER_PRIVATE_KEY_FILE (or OWNER_PRIVATE_KEY).
+set -euo pipefail
+here="$(cd "$(dirname "$0")/.." && pwd)"
+node="${GPT_OSS_NODE:-$(command -v gpt-oss-node || true)}"
+[ -n "$node" ] || for built in "$here"/build/{cuda,release}/gpt-oss-node; do [ -x "$built" ] && node="$built" && break; done
+[ -n "$node" ] || { echo "gpt-oss-node is not built: run ./run once, or set GPT_OSS_NODE" >&2; exit 1; }
+folder=models/gpt-oss-120b-GGUF
+if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then
+    folder="$1"
+    shift
+fi
+exec "$node" register --release gpt-oss-120b --model "$folder/gpt-oss-120b-mxfp4-00001-of-00003.gguf" \
+    --composite 532e271965fdf309c6d51f063b83162bea63858ca56c9bca9c884fd6803352a7 "$@"
