@@ -6,11 +6,15 @@
 
 #include "base/error.h"
 #include "harmony/automaton.h"
+#include "harmony/json_rule.h"
+#include "harmony/json_schema.h"
 
 namespace gptoss::harmony {
 namespace {
 
+// Both are dropped as a whole when full: what is in use is kept alive by its users.
 constexpr std::size_t kMostGraphs = 64;
+constexpr std::size_t kMostRules = 64;
 
 std::string key_of(const HeaderChoice& choice) {
     std::string key;
@@ -44,7 +48,8 @@ struct ConstraintFactory::State {
     explicit State(const Tokenizer& used)
         : tokenizer(used),
           trie(std::make_shared<VocabularyTrie>(used)),
-          masks(std::make_shared<CommonMasks>(used)) {}
+          masks(std::make_shared<CommonMasks>(used)),
+          strings(std::make_shared<StringTokenTables>(used, trie)) {}
 
     std::shared_ptr<const HeaderGraph> graph(const HeaderChoice& choice) {
         const std::lock_guard lock(mutex);
@@ -54,10 +59,47 @@ struct ConstraintFactory::State {
         return graphs[key] = std::make_shared<HeaderGraph>(tokenizer, trie, choice);
     }
 
+    // The rule of a schema; null = any object. Compiled outside the lock: a large schema takes a while.
+    std::shared_ptr<const ContentRule> rule(const nlohmann::ordered_json* schema, const std::string& where) {
+        const std::string key = schema ? schema->dump() : "";
+        {
+            const std::lock_guard lock(mutex);
+            if (const auto known = rules.find(key); known != rules.end()) return known->second;
+        }
+        const auto made =
+            std::make_shared<JsonRule>(JsonVocabulary{&tokenizer, trie, strings, {masks, &masks->ordinary}},
+                                       schema ? compile_schema(*schema, where) : any_json_object());
+        const std::lock_guard lock(mutex);
+        if (rules.size() >= kMostRules) rules.clear();
+        return rules[key] = made;
+    }
+
+    // What a call's arguments must be: the tool's schema when it is strict, any object otherwise.
+    std::shared_ptr<const ContentRule> argument_rule(const Tool& tool) {
+        static const nlohmann::ordered_json nothing{{"type", "object"}, {"additionalProperties", false}};
+        if (!tool.strict) return rule(nullptr, {});
+        return rule(tool.parameters.is_null() ? &nothing : &tool.parameters,
+                    "the function \"" + tool.name + "\"");
+    }
+
+    std::shared_ptr<const ContentRule> final_rule(const ConstraintOptions& options) {
+        switch (options.final_format) {
+            case FinalFormat::text:
+                return nullptr;
+            case FinalFormat::json_object:
+                return rule(nullptr, {});
+            case FinalFormat::json_schema:
+                return rule(&options.final_schema, "response_format");
+        }
+        return nullptr;
+    }
+
     const Tokenizer& tokenizer;
     const std::shared_ptr<const VocabularyTrie> trie;
     const std::shared_ptr<const CommonMasks> masks;
+    const std::shared_ptr<const StringTokenTables> strings;
     std::mutex mutex;
+    std::map<std::string, std::shared_ptr<const ContentRule>> rules;  // by the schema's text
     std::map<std::string, std::shared_ptr<const HeaderGraph>> graphs;
 };
 
@@ -71,10 +113,12 @@ std::shared_ptr<TokenConstraint> ConstraintFactory::make(const ConstraintOptions
     rules->masks = state_->masks;
     rules->max_reasoning_tokens = options.max_reasoning_tokens;
 
+    rules->final_rule = state_->final_rule(options);
+
     HeaderChoice choice;
     for (const Tool* tool : callable_tools(options)) {
         choice.callable.push_back(tool->name);
-        rules->argument_rules.push_back(nullptr);
+        rules->argument_rules.push_back(state_->argument_rule(*tool));
     }
     choice.preamble = !choice.callable.empty();
     choice.final = options.tool_use == ToolUse::none || options.tool_use == ToolUse::automatic;

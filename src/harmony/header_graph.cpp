@@ -103,7 +103,8 @@ std::shared_ptr<const TokenMask> HeaderGraph::mask(Node node) const {
     auto made = std::make_shared<TokenMask>(tokenizer_.vocabulary_size());
     trie_->walk(
         node, [this](Node at, std::uint8_t byte) { return follow(at, byte); },
-        [](Node at) { return at != kNowhere; }, [&](TokenId token, Node) { made->allow(token); });
+        [](Node at) { return at != kNowhere; },
+        [&](const VocabularyTrie::Node& node_of_token, Node) { made->allow(node_of_token.token); });
     const SpecialTokens& special = tokenizer_.special();
     if (follow(node, kChannel) != kNowhere) made->allow(special.channel);
     if (follow(node, kConstrain) != kNowhere) made->allow(special.constrain);

@@ -1,0 +1,143 @@
+#include "harmony/json_rule.h"
+
+namespace gptoss::harmony {
+namespace {
+
+// Of 25 kB each with the whole vocabulary.
+constexpr std::size_t kMostMasks = 256;
+constexpr std::size_t kMostLeafPlaces = 128;
+
+class JsonProgress : public ContentProgress {
+  public:
+    explicit JsonProgress(std::shared_ptr<const JsonRule> rule)
+        : rule_(std::move(rule)), progress_(rule_->grammar().begin()) {}
+
+    const TokenMask& allowed() override {
+        if (progress_.empty()) return rule_->ordinary();
+        if (!mask_) mask_ = rule_->mask(progress_);
+        return *mask_;
+    }
+
+    void accept(std::string_view bytes) override {
+        if (progress_.empty()) return;
+        JsonGrammar::Progress next = rule_->grammar().step(progress_, bytes);
+        if (next != progress_) mask_.reset();
+        progress_ = std::move(next);
+    }
+
+    // Text that has left the grammar may end wherever it likes.
+    bool may_end() const override { return progress_.empty() || JsonGrammar::is_complete(progress_); }
+
+    bool mask_is_stable() const override {
+        if (progress_.empty()) return true;
+        if (progress_.size() != 1 || progress_.front().empty()) return false;
+        const JsonGrammar::Frame& top = progress_.front().back();
+        const JsonGrammar::State& state = rule_->grammar().states[top.state];
+        return state.is_string && top.inner == string_lexer::kText &&
+               top.characters >= state.least_characters && state.most_characters == JsonGrammar::kNoLimit;
+    }
+
+  private:
+    std::shared_ptr<const JsonRule> rule_;
+    JsonGrammar::Progress progress_;
+    std::shared_ptr<const TokenMask> mask_;
+};
+
+}  // namespace
+
+JsonRule::JsonRule(JsonVocabulary vocabulary, JsonGrammar grammar)
+    : vocabulary_(std::move(vocabulary)), grammar_(std::move(grammar)) {}
+
+std::unique_ptr<ContentProgress> JsonRule::begin() const {
+    return std::make_unique<JsonProgress>(shared_from_this());
+}
+
+std::shared_ptr<const TokenMask> JsonRule::mask(const JsonGrammar::Progress& progress) const {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = masks_.find(progress); known != masks_.end()) return known->second;
+    auto mask = std::make_shared<TokenMask>(vocabulary_.tokenizer->vocabulary_size());
+    JsonGrammar::Progress structure;
+    for (const JsonGrammar::Stack& stack : progress) {
+        if (stack.empty()) continue;
+        const JsonGrammar::State& state = grammar_.states[stack.back().state];
+        if (state.leaf != JsonGrammar::kNone)
+            add_leaf(stack, *mask);
+        else if (state.is_string)
+            add_string(stack, *mask);
+        else
+            structure.push_back(stack);
+    }
+    add_structure(structure, *mask);
+    if (masks_.size() >= kMostMasks) masks_.clear();
+    masks_[progress] = mask;
+    return mask;
+}
+
+void JsonRule::add_string(const JsonGrammar::Stack& stack, TokenMask& mask) const {
+    const JsonGrammar::Frame& top = stack.back();
+    const JsonGrammar::State& state = grammar_.states[top.state];
+    const StringTokens& tokens = vocabulary_.strings->from(static_cast<string_lexer::State>(top.inner));
+    const std::uint32_t room = state.most_characters == JsonGrammar::kNoLimit
+                                   ? JsonGrammar::kNoLimit
+                                   : state.most_characters - top.characters;
+    if (tokens.inside.empty() || tokens.inside.front().characters <= room) {
+        mask.allow_all(tokens.all_inside);
+    } else {
+        for (auto counted = tokens.inside.rbegin();
+             counted != tokens.inside.rend() && counted->characters <= room; ++counted)
+            mask.allow(counted->token);
+    }
+    const std::uint32_t missing =
+        state.least_characters > top.characters ? state.least_characters - top.characters : 0;
+    JsonGrammar::Progress behind;
+    grammar_.behind(stack, behind);
+    for (const StringTokens::Exit& exit : tokens.exits) {
+        if (grammar_.step(behind, exit.rest).empty()) continue;
+        for (const auto& counted : exit.tokens)
+            if (counted.characters >= missing && counted.characters <= room) mask.allow(counted.token);
+    }
+}
+
+void JsonRule::add_leaf(const JsonGrammar::Stack& stack, TokenMask& mask) const {
+    const JsonGrammar::Frame& top = stack.back();
+    const LeafTokens& tokens = leaf_tokens({grammar_.states[top.state].leaf, top.inner});
+    mask.allow_all(tokens.inside);
+    JsonGrammar::Progress behind;
+    grammar_.behind(stack, behind);
+    const auto step = [this](const JsonGrammar::Progress& at, std::uint8_t byte) {
+        return grammar_.step(at, byte);
+    };
+    const auto alive = [](const JsonGrammar::Progress& at) { return !at.empty(); };
+    const auto allow = [&](const VocabularyTrie::Node& node, const JsonGrammar::Progress&) {
+        mask.allow(node.token);
+    };
+    for (const VocabularyTrie::Node* way_out : tokens.ways_out)
+        vocabulary_.trie->walk_below(*way_out, behind, step, alive, allow);
+}
+
+const JsonRule::LeafTokens& JsonRule::leaf_tokens(LeafPlace place) const {
+    if (const auto known = leaf_tokens_.find(place); known != leaf_tokens_.end()) return *known->second;
+    const ByteDfa& leaf = *grammar_.leaves[place.first];
+    auto made = std::make_unique<LeafTokens>(vocabulary_.tokenizer->vocabulary_size());
+    vocabulary_.trie->walk(
+        static_cast<ByteDfa::State>(place.second),
+        [&](ByteDfa::State state, std::uint8_t byte) { return leaf.next(state, byte); },
+        [](ByteDfa::State state) { return state != ByteDfa::kDead; },
+        [&](const VocabularyTrie::Node& node, ByteDfa::State state) {
+            made->inside.allow(node.token);
+            if (leaf.accepts(state) && vocabulary_.trie->has_more(node)) made->ways_out.push_back(&node);
+        });
+    if (leaf_tokens_.size() >= kMostLeafPlaces) leaf_tokens_.clear();
+    return *(leaf_tokens_[place] = std::move(made));
+}
+
+void JsonRule::add_structure(const JsonGrammar::Progress& progress, TokenMask& mask) const {
+    if (progress.empty()) return;
+    vocabulary_.trie->walk(
+        progress,
+        [this](const JsonGrammar::Progress& at, std::uint8_t byte) { return grammar_.step(at, byte); },
+        [](const JsonGrammar::Progress& at) { return !at.empty(); },
+        [&](const VocabularyTrie::Node& node, const JsonGrammar::Progress&) { mask.allow(node.token); });
+}
+
+}  // namespace gptoss::harmony
