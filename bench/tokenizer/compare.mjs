@@ -1,6 +1,6 @@
 // The tokenizer beside others that give the same tokens, in one run on one core. From the repository's root:
 //   scripts/fetch-o200k.sh && (cd bench/tokenizer && npm ci) && node bench/tokenizer/compare.mjs build/release
-// With cargo there, tiktoken itself (Rust) is built and measured, too. A package that takes over a minute for a
+// With cargo there, tiktoken itself (Rust) is built and measured, too. A package that takes over 20 seconds for a
 // text, or breaks off, gets a dash.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -45,7 +45,7 @@ function corpora() {
 }
 
 function lines(command, args) {
-    const { status, stdout } = spawnSync(command, args, { cwd: here, encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'pipe', 'ignore'] });
+    const { status, stdout } = spawnSync(command, args, { cwd: here, encoding: 'utf8', timeout: 20_000, stdio: ['ignore', 'pipe', 'ignore'] });
     return status === 0 ? stdout.trim().split('\n').map((line) => JSON.parse(line)) : [];
 }
 
