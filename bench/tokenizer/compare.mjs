@@ -1,6 +1,6 @@
 // The tokenizer beside others that give the same tokens, in one run on one core. From the repository's root:
 //   scripts/fetch-o200k.sh && (cd bench/tokenizer && npm ci) && node bench/tokenizer/compare.mjs build/release
-// With cargo there, tiktoken itself (Rust) is built and measured, too. A package that takes over 20 seconds for a
+// TIKTOKEN_BENCH names a program around tiktoken's Rust library, if you have one. A package that takes over 20 seconds for a
 // text, or breaks off, gets a dash.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -59,11 +59,9 @@ const texts = Object.entries(corpora()).map(([name, text]) => {
 
 const ours = join(build, 'bench/tokenizer/tokenizer_bench');
 const columns = { 'gpt-oss-node': (file) => lines(ours, [file])[1] };
-const rust = join(root, 'build/tiktoken-rs/release/tiktoken-bench');
-if (spawnSync('cargo', ['build', '--release', '--quiet', '--manifest-path', join(here, 'tiktoken_rs/Cargo.toml'),
-    '--target-dir', join(root, 'build/tiktoken-rs')]).status === 0 || statSync(rust, { throwIfNoEntry: false })) {
-    columns['tiktoken (Rust)'] = (file) => lines(rust, [join(root, 'build/o200k/o200k_base.tiktoken'), file])[0];
-}
+// A program that prints {"tokens", "mb_per_s"} for `PROGRAM RANKS_FILE TEXT_FILE`, around tiktoken's own library.
+if (process.env.TIKTOKEN_BENCH)
+    columns['tiktoken (Rust)'] = (file) => lines(process.env.TIKTOKEN_BENCH, [join(root, 'build/o200k/o200k_base.tiktoken'), file])[0];
 for (const name of ['tiktoken', 'gpt-tokenizer']) {
     columns[`npm ${name}`] = (file) => lines('node', [join(here, 'encode_with_package.mjs'), name, file])[0];
 }
