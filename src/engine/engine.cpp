@@ -27,9 +27,7 @@ EngineOptions checked(EngineOptions options) {
     if (options.max_batch_tokens < options.max_sequences)
         refuse("a step must hold at least one token of every sequence (max_batch_tokens >= max_sequences)");
     if (options.full_blocks < 1) refuse("the KV cache has no blocks");
-    // A sequence's window may straddle one block more than it fills, and its next block comes on top.
-    const std::int32_t window_blocks = (options.sliding_window + kBlockTokens - 1) / kBlockTokens + 2;
-    if (options.sliding_blocks < window_blocks)
+    if (options.sliding_window < 1 || options.sliding_blocks < most_window_blocks(options.sliding_window))
         refuse("the KV cache of the sliding layers is smaller than a window");
     options.context_length = std::min(options.context_length, options.full_blocks * kBlockTokens);
     if (options.context_length < 2) refuse("the context is too short for a prompt and an answer");
@@ -118,7 +116,7 @@ void Engine::State::publish() {
     unfinished = loop.request_count() + static_cast<std::int32_t>(arrivals.size());
     mean_request_ms = loop.mean_request_ms();
     if (unfinished == 0) idle.notify_all();
-    if (loop.busy() && now - last_published < kStatsInterval) return;
+    if (unfinished > 0 && now - last_published < kStatsInterval) return;
     last_published = now;
     published = loop.stats();
     prompt_rate = loop.prompt_rate();

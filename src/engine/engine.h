@@ -35,13 +35,13 @@ class GenerationSink {
 
 struct GenerationRequest {
     std::vector<TokenId> prompt;
-    backend::SamplingParameters sampling;
-    std::vector<backend::TokenBias> biases;
-    std::vector<TokenId> stop_tokens;             // reported to the sink, then finish(stop)
-    std::int32_t max_tokens = 0;                  // 0 = up to the context length
-    std::int32_t priority = 0;                    // larger goes first
-    std::shared_ptr<TokenConstraint> constraint;  // may be null
-    std::string client;                           // fairness: clients take turns
+    backend::SamplingParameters sampling = {};
+    std::vector<backend::TokenBias> biases = {};
+    std::vector<TokenId> stop_tokens = {};             // reported to the sink, then finish(stop)
+    std::int32_t max_tokens = 0;                       // 0 = up to the context length
+    std::int32_t priority = 0;                         // larger goes first
+    std::shared_ptr<TokenConstraint> constraint = {};  // may be null
+    std::string client = {};                           // fairness: clients take turns
 };
 
 using RequestId = std::uint64_t;

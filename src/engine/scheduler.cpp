@@ -22,18 +22,31 @@ std::int32_t blocks_for(std::int32_t tokens) {
     return (tokens + kBlockTokens - 1) / kBlockTokens;
 }
 
+// Blocks of the full pool for all tokens known and the next one.
+std::int32_t blocks_needed(const Sequence& sequence) {
+    return blocks_for(std::min(sequence.token_count() + 1, sequence.token_limit - 1));
+}
+
 bool runs_before(const Sequence* a, const Sequence* b) {
     return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
 }
 
 }  // namespace
 
+std::int32_t most_window_blocks(std::int32_t window) {
+    return (window - 1) / kBlockTokens + 2;
+}
+
 Scheduler::Scheduler(const EngineOptions& options)
     : options_(options),
       full_(options.full_blocks),
       sliding_(options.sliding_blocks),
       cache_(full_, sliding_, options.sliding_window) {
-    for (std::int32_t slot = options.max_sequences - 1; slot >= 0; --slot) free_slots_.push_back(slot);
+    // No more sequences at a time than the sliding pool has windows for: then a window is never waited for.
+    const std::int32_t slots =
+        std::min(options.max_sequences, options.sliding_blocks / most_window_blocks(options.sliding_window));
+    check(slots > 0, "the sliding pool holds a window");
+    for (std::int32_t slot = slots - 1; slot >= 0; --slot) free_slots_.push_back(slot);
 }
 
 void Scheduler::enqueue(Sequence& sequence) {
@@ -185,7 +198,8 @@ void Scheduler::rewind(Sequence& sequence) {
 }
 
 Scheduler::Admission Scheduler::admit(Sequence& sequence) {
-    if (free_slots_.empty() || plan_number_ < sequence.retry_at) return Admission::no_room;
+    const bool alone = running_.empty();
+    if (free_slots_.empty() || (plan_number_ < sequence.retry_at && !alone)) return Admission::no_room;
     PrefixCache::Match match;
     if (options_.prefix_cache && sequence.shares) {
         // The last token is always computed: its logits are wanted.
@@ -197,21 +211,23 @@ Scheduler::Admission Scheduler::admit(Sequence& sequence) {
             return Admission::later;
     }
 
-    // Room for all tokens known and the next one, and a block more for everyone who runs. Blocks that could
-    // be evicted because nobody uses them do not count if this sequence is about to.
-    const std::int32_t needed = blocks_for(std::min(sequence.token_count() + 1, sequence.token_limit - 1)) -
-                                static_cast<std::int32_t>(match.path.size());
-    const auto reserve = static_cast<std::int32_t>(running_.size());
+    // Room for all tokens known and the next one, besides what those who run still need for theirs. Blocks
+    // that could be evicted because nobody uses them do not count if this sequence is about to.
+    const std::int32_t needed = blocks_needed(sequence) - static_cast<std::int32_t>(match.path.size());
+    std::int32_t reserve = 0;
+    for (const Sequence* other : running_)
+        reserve += std::max(1, blocks_needed(*other) - static_cast<std::int32_t>(other->full_blocks.size()));
     const auto woken = static_cast<std::int32_t>(
         std::ranges::count_if(match.path, [&](BlockId node) { return cache_.is_unused(node); }));
     const std::int32_t available = full_.free() + cache_.evictable_full() - woken;
-    bool fits = needed + reserve <= available || running_.empty();
+    bool fits = needed + reserve <= available || alone;
     if (fits) {
         take_match(sequence, match);
         fits = cover(sequence, 1) > 0;
         if (!fits) release_blocks(sequence);
     }
     if (!fits) {
+        check(!alone, "a sequence that is alone fits");
         sequence.retry_at = plan_number_ + kPlansBetweenTries;
         return Admission::no_room;
     }
@@ -249,8 +265,13 @@ void Scheduler::take_match(Sequence& sequence, const PrefixCache::Match& match) 
     // The source stays until the plan is complete: the allocations that follow must not evict it.
     cache_.enter(match.copied);
     const BlockId sliding_source = cache_.borrow_sliding(match.copied);
+    if (cover(sequence, 1) == 0) {
+        // The last free block may be the source itself: then it is worth more as room than as a copy.
+        cache_.return_sliding(match.copied);
+        cache_.leave(match.copied);
+        return;
+    }
     pinned_.push_back(match.copied);
-    if (cover(sequence, 1) == 0) return;
     plan_.copies.push_back({backend::Pool::full, match.copied, sequence.full_blocks.back()});
     plan_.copies.push_back({backend::Pool::sliding, sliding_source, sequence.sliding_blocks.back()});
     sequence.computed += match.copied_tokens;

@@ -51,6 +51,10 @@ struct StepPlan {
     std::int32_t prompt_rows = 0;
 };
 
+// Blocks of the sliding pool that a sequence can hold between two steps: the window of its next row and of
+// the row before that one (which may be computed again), wherever they lie across block borders.
+std::int32_t most_window_blocks(std::int32_t window);
+
 class Scheduler {
   public:
     explicit Scheduler(const EngineOptions& options);

@@ -18,11 +18,13 @@ namespace {
 
 constexpr std::size_t kTicketsKept = 3;  // a ticket's tokens stay valid until the ticket after the next one
 
-bool allows(std::span<const std::uint32_t> mask, TokenId token) {
-    return mask.empty() || ((mask[token / 32] >> (token % 32)) & 1U) != 0;
-}
-
 }  // namespace
+
+TokenId nearest_allowed(std::span<const std::uint32_t> mask, TokenId token, TokenId vocabulary) {
+    const auto allows = [&] { return mask.empty() || ((mask[token / 32] >> (token % 32)) & 1U) != 0; };
+    for (std::int32_t tried = 0; tried < vocabulary && !allows(); ++tried) token = (token + 1) % vocabulary;
+    return token;
+}
 
 TokenSource hashed_source(TokenId vocabulary) {
     return [vocabulary](const Moment& moment) {
@@ -167,11 +169,9 @@ TokenId ScriptedBackend::choose(const backend::SampleRow& row) {
     const std::vector<TokenId>& history = histories_.at(row.logits_index);
     check(!history.empty(), "a sampled row wanted logits");
     check(row.step < history.size(), "there is a prompt");
-    TokenId token = source_({history, row.step, row.parameters.seed});
+    const TokenId token = source_({history, row.step, row.parameters.seed});
     check(token >= 0 && token < options_.vocabulary, "the script speaks the vocabulary");
-    for (std::int32_t tried = 0; tried < options_.vocabulary && !allows(row.allowed, token); ++tried)
-        token = (token + 1) % options_.vocabulary;
-    return token;
+    return nearest_allowed(row.allowed, token, options_.vocabulary);
 }
 
 std::span<const backend::SampledToken> ScriptedBackend::wait(backend::Ticket ticket) {

@@ -28,6 +28,9 @@ using TokenSource = std::function<TokenId(const Moment&)>;
 // A token that depends on every token before it, and on the seed.
 TokenSource hashed_source(TokenId vocabulary);
 
+// The token itself if the mask allows it (an empty one allows all), or else the next one that it does.
+TokenId nearest_allowed(std::span<const std::uint32_t> mask, TokenId token, TokenId vocabulary);
+
 // Answers a prompt with a given list of tokens, then with `end`. Scripts are found by the prompt's last
 // tokens, or, if none fits, `otherwise` speaks.
 class ScriptBook {
