@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "backend/cpu/aligned_buffer.h"
+#include "backend/cpu/activations.h"
 #include "backend/cpu/kernels.h"
 
 namespace gptoss::backend::cpu {
@@ -14,43 +14,33 @@ namespace {
 constexpr std::int32_t kColumns = 2880;
 constexpr std::int32_t kBlocks = kColumns / kBlockColumns;
 
-struct Activations {
-    AlignedBuffer values{std::size_t{kTileRows} * kBlocks * 64};
-    std::vector<BlockScale> scales = std::vector<BlockScale>(kTileRows * kBlocks);
-    std::vector<float> floats = std::vector<float>(kTileRows * kColumns);
-    ActivationRow rows[kTileRows];
-
-    explicit Activations(const Kernels& kernels) {
-        std::mt19937 random(1);
-        std::normal_distribution<float> normal;
-        for (float& value : floats) value = normal(random);
-        for (std::int32_t row = 0; row < kTileRows; ++row) {
-            const QuantizedRow quantized{values.data() + row * kBlocks * 64, scales.data() + row * kBlocks};
-            for (std::int32_t block = 0; block < kBlocks; ++block)
-                kernels.quantize_block(&floats[row * kColumns + block * kBlockColumns], quantized, block);
-            rows[row] = {&floats[row * kColumns], quantized.values, quantized.scales};
-        }
+Activations random_activations(const Kernels& kernels) {
+    Activations activations(kTileRows, kColumns);
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    for (std::int32_t row = 0; row < kTileRows; ++row) {
+        for (std::int32_t k = 0; k < kColumns; ++k) activations.floats(row)[k] = normal(random);
+        activations.quantize(kernels, row);
     }
-};
+    return activations;
+}
 
 void dot(benchmark::State& state, const Kernels& kernels, PanelDot kernel, double bytes_per_weight) {
-    const Activations activations(kernels);
+    const Activations activations = random_activations(kernels);
     const auto row_count = static_cast<std::int32_t>(state.range(0));
-    AlignedBuffer panels(static_cast<std::size_t>(2 * kPanelRows * kColumns * bytes_per_weight) + 8192);
+    AlignedBuffer panel(static_cast<std::size_t>(kPanelRows * kColumns * bytes_per_weight) + 8192);
     std::mt19937 random(2);
-    for (std::uint8_t& byte : panels.as<std::uint8_t>()) byte = static_cast<std::uint8_t>(random() % 64 + 64);
-    const std::byte* second =
-        panels.data() + static_cast<std::size_t>(kPanelRows * kColumns * bytes_per_weight);
-    float out[kTileRows * 2 * kPanelRows];
+    for (std::uint8_t& byte : panel.as<std::uint8_t>()) byte = static_cast<std::uint8_t>(random() % 64 + 64);
+    float out[kTileRows * kPanelRows];
     for (auto _ : state) {
-        kernel(panels.data(), second, kBlocks, activations.rows, row_count, out);
+        kernel(panel.data(), kBlocks, activations.rows(0, row_count).data(), row_count, out);
         benchmark::DoNotOptimize(out);
     }
     const auto iterations = static_cast<double>(state.iterations());
-    state.counters["GMAC/s"] = benchmark::Counter(iterations * 2 * kPanelRows * kColumns * row_count / 1e9,
-                                                  benchmark::Counter::kIsRate);
-    state.counters["GB/s"] = benchmark::Counter(
-        iterations * 2 * kPanelRows * kColumns * bytes_per_weight / 1e9, benchmark::Counter::kIsRate);
+    state.counters["GMAC/s"] =
+        benchmark::Counter(iterations * kPanelRows * kColumns * row_count / 1e9, benchmark::Counter::kIsRate);
+    state.counters["GB/s"] = benchmark::Counter(iterations * kPanelRows * kColumns * bytes_per_weight / 1e9,
+                                                benchmark::Counter::kIsRate);
 }
 
 void add(const Kernels& kernels) {

@@ -22,7 +22,8 @@ namespace {
 
 struct BenchOptions {
     std::string model, synthetic, write, device = "cpu";
-    std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 512, threads = 0;
+    std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 512, threads = 0,
+                 layers = 0;
     bool json = false, exact = false;
 };
 
@@ -44,8 +45,10 @@ Subject subject_of(const BenchOptions& options) {
         return subject;
     }
     subject.name = options.synthetic + ", random weights";
-    subject.synthetic.emplace(options.synthetic == "gpt-oss-120b" ? model::gpt_oss_120b()
-                                                                  : model::gpt_oss_20b());
+    model::Hyperparameters shape =
+        options.synthetic == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
+    if (options.layers > 0) shape.layers = options.layers;
+    subject.synthetic.emplace(shape);
     return subject;
 }
 
@@ -219,6 +222,8 @@ void add_bench(CLI::App& app, int& exit_code) {
     command->add_option("--model", options->model, "GGUF file, or any part of a split one");
     command->add_option("--synthetic", options->synthetic, "Random weights of this shape, no file")
         ->check(CLI::IsMember({"gpt-oss-120b", "gpt-oss-20b"}));
+    command->add_option("--layers", options->layers, "Synthetic: this many layers only, for a quick look")
+        ->check(CLI::NonNegativeNumber);
     command->add_option("-p,--prompt", options->prompt, "Tokens of the prompt, 0 = skip")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);

@@ -5,7 +5,7 @@
 
 namespace gptoss::backend::cpu {
 
-// GB/s (10^9) all threads of the pool read together, each its own stretch of a buffer far larger than the
+// GB/s (10^9) all threads of the pool read together from a buffer far larger than the
 // caches; the best of several passes.
 double measure_read_bandwidth(ThreadPool& pool);
 

@@ -77,7 +77,7 @@ class FastForward final : public ForwardPass {
         for (const PackedLayer& layer : layers_)
             for (const PackedMatrix* matrix :
                  {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.router,
-                  &layer.experts.gate, &layer.experts.up, &layer.experts.down})
+                  &layer.experts.gate_up, &layer.experts.down})
                 bytes += static_cast<std::int64_t>(matrix->memory.size());
         return bytes;
     }
@@ -92,20 +92,13 @@ class FastForward final : public ForwardPass {
     float* angles() { return angles_.as<float>().data(); }
 
     PackedLayer pack_layer(const model::LayerWeights& w) {
-        const std::int32_t experts = shape_.experts;
-        PackedLayer packed{pack(w.query, 1, pool_),
-                           pack(w.key, 1, pool_),
-                           pack(w.value, 1, pool_),
-                           pack(w.attention_output, 1, pool_),
-                           pack(w.router, 1, pool_),
-                           {pack(w.gate, experts, pool_), pack(w.up, experts, pool_),
-                            pack(w.down, experts, pool_), w.gate_bias, w.up_bias, w.down_bias}};
-        // One kernel call takes a panel of each.
-        if (packed.experts.gate.format != packed.experts.up.format) {
-            packed.experts.gate = pack_as_float32(w.gate, experts, pool_);
-            packed.experts.up = pack_as_float32(w.up, experts, pool_);
-        }
-        return packed;
+        return {pack(w.query, 1, pool_),
+                pack(w.key, 1, pool_),
+                pack(w.value, 1, pool_),
+                pack(w.attention_output, 1, pool_),
+                pack(w.router, 1, pool_),
+                {pack_joined(w.gate, w.up, shape_.experts, pool_), pack(w.down, shape_.experts, pool_),
+                 w.gate_bias, w.up_bias, w.down_bias}};
     }
 
     // Rows are read from the file as they are: one of them is a few kilobytes.

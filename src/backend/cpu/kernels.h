@@ -13,11 +13,17 @@
 
 namespace gptoss::backend::cpu {
 
-inline constexpr std::int32_t kPanelRows = 16;  // float32 lanes of a 512-bit vector
+inline constexpr std::int32_t kHalfRows = 16;  // float32 lanes of a 512-bit vector
+inline constexpr std::int32_t kPanelRows = 2 * kHalfRows;
 inline constexpr std::int32_t kBlockColumns = 32;
 inline constexpr std::int32_t kTileRows = 4;  // activation rows a kernel call takes at most
 inline constexpr std::int32_t kHeadSize = 64;
 inline constexpr std::int32_t kHeadTile = 4;  // query heads an attention kernel call takes at most
+
+// A panel of integers is one stream of groups of 17 cache lines: scales, then the integers they belong to. A
+// group is a block of int8, or two blocks of mxfp4 (the second empty at the end of an odd count).
+inline constexpr std::size_t kGroupBytes = 64 + 1024;
+inline constexpr std::int32_t kMxfp4GroupBlocks = 2;
 
 // Integer weights are stored as unsigned bytes, value + 128 (the dot-product instruction wants one unsigned
 // side). `correction` is -128 times the block's sum of activations and undoes that.
@@ -41,10 +47,9 @@ struct ActivationRow {
     const BlockScale* scales = nullptr;
 };
 
-// out[row][0..15] = panel `first` . row, out[row][16..31] = panel `second` . row, for 1 to kTileRows rows.
-// `blocks` = columns / kBlockColumns.
-using PanelDot = void (*)(const std::byte* first, const std::byte* second, std::int32_t blocks,
-                          const ActivationRow* rows, std::int32_t row_count, float* out);
+// out[row][0..31] = panel . row, for 1 to kTileRows rows. `blocks` = columns / kBlockColumns.
+using PanelDot = void (*)(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
+                          std::int32_t row_count, float* out);
 
 // One head's keys and values of a block of 64 tokens: integers as float32, with a scale a token
 // (kv_element.h).
@@ -83,6 +88,9 @@ struct Kernels {
     void (*swiglu)(const float* gate, const float* up, std::int32_t count, float* out);
 
     AttendBlock attend_block;
+
+    // Reads memory as fast as it comes: what the bandwidth is measured with. `bytes` is a multiple of 1024.
+    std::uint64_t (*sum_words)(const std::byte* from, std::size_t bytes);
 
     // `count` integers (a multiple of 16) as float32.
     void (*widen_int16)(const std::byte* from, std::int32_t count, float* to);

@@ -37,7 +37,7 @@ void quantize_block(const float* values, QuantizedRow row, std::int32_t block) {
     return _mm256_set1_epi32(word);
 }
 
-// Sums of one block for the two halves of a panel and kRows rows of activations.
+// Sums of one block for half a panel, in two registers of eight rows, and kRows rows of activations.
 template <int kRows>
 struct BlockSums {
     __m256i sums[2][kRows];
@@ -55,27 +55,29 @@ struct BlockSums {
         for (int row = 0; row < kRows; ++row) {
             const std::byte* activations = rows[row].values + std::size_t{64} * block + 8 * quad;
             const __m256i first = broadcast4(activations), second = broadcast4(activations + 4);
-            for (int half = 0; half < 2; ++half) {
-                sums[half][row] = _mm256_add_epi32(sums[half][row], _mm256_madd_epi16(even[half], first));
-                sums[half][row] = _mm256_add_epi32(sums[half][row], _mm256_madd_epi16(odd[half], second));
+            for (int eight = 0; eight < 2; ++eight) {
+                sums[eight][row] = _mm256_add_epi32(sums[eight][row], _mm256_madd_epi16(even[eight], first));
+                sums[eight][row] = _mm256_add_epi32(sums[eight][row], _mm256_madd_epi16(odd[eight], second));
             }
         }
     }
 };
 
-constexpr std::int32_t kPrefetchBytes = 4096;
-
 template <int kRows>
 [[gnu::always_inline]] inline void store_sums(const __m256 (&sums)[2][kRows], float* out) {
-    for (int row = 0; row < kRows; ++row) {
-        _mm256_storeu_ps(out + 32 * row, sums[0][row]);
-        _mm256_storeu_ps(out + 32 * row + 8, sums[1][row]);
-    }
+    for (int row = 0; row < kRows; ++row)
+        for (int eight = 0; eight < 2; ++eight)
+            _mm256_storeu_ps(out + kPanelRows * row + 8 * eight, sums[eight][row]);
 }
 
+[[gnu::always_inline]] inline void prefetch(const std::byte* from) {
+    _mm_prefetch(reinterpret_cast<const char*>(from) + kPrefetchBytes, _MM_HINT_T0);
+}
+
+// Half a panel: sixteen registers do not hold more sums.
 template <int kRows>
-[[gnu::always_inline]] inline void dot_mxfp4_panel(const std::byte* codes, std::int32_t blocks,
-                                                   const ActivationRow* rows, float* out) {
+[[gnu::always_inline]] inline void dot_mxfp4_half(const std::byte* panel, int half, std::int32_t blocks,
+                                                  const ActivationRow* rows, float* out) {
     // Twice the value of each 4-bit code, plus 128.
     const __m256i table = _mm256_broadcastsi128_si256(_mm_setr_epi8(
         -128, -127, -126, -125, -124, -122, -120, -116, -128, 127, 126, 125, 124, 122, 120, 116));
@@ -83,100 +85,99 @@ template <int kRows>
     const auto look_up = [&](__m256i code) {
         return _mm256_shuffle_epi8(table, _mm256_and_si256(code, nibble));
     };
-    const std::byte* scales = codes + std::size_t{256} * blocks;
     __m256 sums[2][kRows] = {};
-    for (std::int32_t block = 0; block < blocks; ++block, codes += 256, scales += 16) {
+    for (std::int32_t block = 0; block < blocks; ++block) {
+        const std::byte* group = panel + kGroupBytes * (block / kMxfp4GroupBlocks);
+        const std::byte* scales = group + kPanelRows * (block % kMxfp4GroupBlocks) + kHalfRows * half;
+        const std::byte* codes = group + 64 + 512 * (block % kMxfp4GroupBlocks) + 64 * half;
         BlockSums<kRows> block_sums;
         block_sums.start(rows, block);
         for (int pair = 0; pair < 4; ++pair) {
-            const __m256i lower = load256(codes + 64 * pair), upper = load256(codes + 64 * pair + 32);
-            if constexpr (kRows == 1) _mm_prefetch(codes + kPrefetchBytes + 64 * pair, _MM_HINT_T0);
+            const __m256i lower = load256(codes + 128 * pair), upper = load256(codes + 128 * pair + 32);
+            prefetch(codes + 128 * pair);
             block_sums.add(look_up(lower), look_up(upper), rows, block, 2 * pair);
             block_sums.add(look_up(_mm256_srli_epi16(lower, 4)), look_up(_mm256_srli_epi16(upper, 4)), rows,
                            block, 2 * pair + 1);
         }
-        for (int half = 0; half < 2; ++half) {
+        for (int eight = 0; eight < 2; ++eight) {
             // Multiplying by 2^(e - 128) is adding e - 128 to the exponent field; packing has checked the
             // range.
-            const __m128i stored = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + 8 * half));
+            const __m128i stored = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + 8 * eight));
             const __m256i exponents =
                 _mm256_slli_epi32(_mm256_sub_epi32(_mm256_cvtepu8_epi32(stored), _mm256_set1_epi32(128)), 23);
             for (int row = 0; row < kRows; ++row) {
                 const __m256i scale = _mm256_add_epi32(
                     exponents, _mm256_castps_si256(_mm256_set1_ps(rows[row].scales[block].scale)));
-                sums[half][row] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(block_sums.sums[half][row]),
-                                                  _mm256_castsi256_ps(scale), sums[half][row]);
+                sums[eight][row] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(block_sums.sums[eight][row]),
+                                                   _mm256_castsi256_ps(scale), sums[eight][row]);
             }
         }
     }
-    store_sums(sums, out);
+    store_sums(sums, out + kHalfRows * half);
 }
 
 template <int kRows>
-[[gnu::always_inline]] inline void dot_int8_panel(const std::byte* weights, std::int32_t blocks,
-                                                  const ActivationRow* rows, float* out) {
-    const std::byte* scales = weights + std::size_t{512} * blocks;
+[[gnu::always_inline]] inline void dot_int8_half(const std::byte* panel, int half, std::int32_t blocks,
+                                                 const ActivationRow* rows, float* out) {
     __m256 sums[2][kRows] = {};
-    for (std::int32_t block = 0; block < blocks; ++block, weights += 512, scales += 32) {
+    for (std::int32_t block = 0; block < blocks; ++block) {
+        const std::byte* scales = panel + kGroupBytes * block + 32 * half;
+        const std::byte* weights = panel + kGroupBytes * block + 64 + 64 * half;
         BlockSums<kRows> block_sums;
         block_sums.start(rows, block);
         for (int quad = 0; quad < 8; ++quad) {
-            if constexpr (kRows == 1) _mm_prefetch(weights + kPrefetchBytes + 64 * quad, _MM_HINT_T0);
-            block_sums.add(load256(weights + 64 * quad), load256(weights + 64 * quad + 32), rows, block,
+            prefetch(weights + 128 * quad);
+            block_sums.add(load256(weights + 128 * quad), load256(weights + 128 * quad + 32), rows, block,
                            quad);
         }
-        for (int half = 0; half < 2; ++half) {
+        for (int eight = 0; eight < 2; ++eight) {
             const __m256 weight_scales =
-                _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + 16 * half)));
+                _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + 16 * eight)));
             for (int row = 0; row < kRows; ++row) {
                 const __m256 scale =
                     _mm256_mul_ps(weight_scales, _mm256_set1_ps(rows[row].scales[block].scale));
-                sums[half][row] =
-                    _mm256_fmadd_ps(_mm256_cvtepi32_ps(block_sums.sums[half][row]), scale, sums[half][row]);
+                sums[eight][row] =
+                    _mm256_fmadd_ps(_mm256_cvtepi32_ps(block_sums.sums[eight][row]), scale, sums[eight][row]);
             }
         }
     }
-    store_sums(sums, out);
+    store_sums(sums, out + kHalfRows * half);
 }
 
 template <int kRows>
-void dot_mxfp4_rows(const std::byte* first, const std::byte* second, std::int32_t blocks,
-                    const ActivationRow* rows, float* out) {
-    dot_mxfp4_panel<kRows>(first, blocks, rows, out);
-    dot_mxfp4_panel<kRows>(second, blocks, rows, out + kPanelRows);
+void dot_mxfp4_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, float* out) {
+    for (int half = 0; half < 2; ++half) dot_mxfp4_half<kRows>(panel, half, blocks, rows, out);
 }
 template <int kRows>
-void dot_int8_rows(const std::byte* first, const std::byte* second, std::int32_t blocks,
-                   const ActivationRow* rows, float* out) {
-    dot_int8_panel<kRows>(first, blocks, rows, out);
-    dot_int8_panel<kRows>(second, blocks, rows, out + kPanelRows);
+void dot_int8_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, float* out) {
+    for (int half = 0; half < 2; ++half) dot_int8_half<kRows>(panel, half, blocks, rows, out);
 }
 
-void dot_mxfp4(const std::byte* first, const std::byte* second, std::int32_t blocks,
-               const ActivationRow* rows, std::int32_t row_count, float* out) {
+void dot_mxfp4(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, std::int32_t row_count,
+               float* out) {
     switch (row_count) {
         case 1:
-            return dot_mxfp4_rows<1>(first, second, blocks, rows, out);
+            return dot_mxfp4_rows<1>(panel, blocks, rows, out);
         case 2:
-            return dot_mxfp4_rows<2>(first, second, blocks, rows, out);
+            return dot_mxfp4_rows<2>(panel, blocks, rows, out);
         case 3:
-            return dot_mxfp4_rows<3>(first, second, blocks, rows, out);
+            return dot_mxfp4_rows<3>(panel, blocks, rows, out);
         default:
-            return dot_mxfp4_rows<4>(first, second, blocks, rows, out);
+            return dot_mxfp4_rows<4>(panel, blocks, rows, out);
     }
 }
 
-void dot_int8(const std::byte* first, const std::byte* second, std::int32_t blocks, const ActivationRow* rows,
-              std::int32_t row_count, float* out) {
+void dot_int8(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, std::int32_t row_count,
+              float* out) {
     switch (row_count) {
         case 1:
-            return dot_int8_rows<1>(first, second, blocks, rows, out);
+            return dot_int8_rows<1>(panel, blocks, rows, out);
         case 2:
-            return dot_int8_rows<2>(first, second, blocks, rows, out);
+            return dot_int8_rows<2>(panel, blocks, rows, out);
         case 3:
-            return dot_int8_rows<3>(first, second, blocks, rows, out);
+            return dot_int8_rows<3>(panel, blocks, rows, out);
         default:
-            return dot_int8_rows<4>(first, second, blocks, rows, out);
+            return dot_int8_rows<4>(panel, blocks, rows, out);
     }
 }
 
@@ -194,6 +195,7 @@ const Kernels& avx2_kernels() {
         .rms_norm = rms_norm,
         .swiglu = swiglu,
         .attend_block = attend_block,
+        .sum_words = sum_words,
         .widen_int16 = widen<ShortLanes>,
         .widen_int8 = widen<ByteLanes>,
     };

@@ -39,148 +39,142 @@ void quantize_block(const float* values, QuantizedRow row, std::int32_t block) {
     return _mm512_set1_epi32(word);
 }
 
-// Sums of one block for two panels and kRows rows.
+// Sums of one block for the two halves of a panel and kRows rows.
 template <int kRows>
 struct BlockSums {
     __m512i high[2][kRows], low[2][kRows];
 
     [[gnu::always_inline]] void start(const ActivationRow* rows, std::int32_t block) {
         for (int row = 0; row < kRows; ++row)
-            for (int panel = 0; panel < 2; ++panel) {
-                high[panel][row] = _mm512_setzero_si512();
-                low[panel][row] = _mm512_set1_epi32(rows[row].scales[block].correction);
+            for (int half = 0; half < 2; ++half) {
+                high[half][row] = _mm512_setzero_si512();
+                low[half][row] = _mm512_set1_epi32(rows[row].scales[block].correction);
             }
     }
     // Four columns: `quad` of the block.
-    [[gnu::always_inline]] void add(__m512i first, __m512i second, const ActivationRow* rows,
+    [[gnu::always_inline]] void add(__m512i lower, __m512i upper, const ActivationRow* rows,
                                     std::int32_t block, int quad) {
         for (int row = 0; row < kRows; ++row) {
             const std::byte* activations = rows[row].values + std::size_t{64} * block + 4 * quad;
             const __m512i h = broadcast4(activations), l = broadcast4(activations + 32);
-            high[0][row] = _mm512_dpbusd_epi32(high[0][row], first, h);
-            high[1][row] = _mm512_dpbusd_epi32(high[1][row], second, h);
-            low[0][row] = _mm512_dpbusd_epi32(low[0][row], first, l);
-            low[1][row] = _mm512_dpbusd_epi32(low[1][row], second, l);
+            high[0][row] = _mm512_dpbusd_epi32(high[0][row], lower, h);
+            high[1][row] = _mm512_dpbusd_epi32(high[1][row], upper, h);
+            low[0][row] = _mm512_dpbusd_epi32(low[0][row], lower, l);
+            low[1][row] = _mm512_dpbusd_epi32(low[1][row], upper, l);
         }
     }
-    [[gnu::always_inline]] __m512 total(int panel, int row) const {
-        return _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high[panel][row], 8), low[panel][row]));
+    [[gnu::always_inline]] __m512 total(int half, int row) const {
+        return _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high[half][row], 8), low[half][row]));
     }
 };
 
 template <int kRows>
 [[gnu::always_inline]] inline void store_sums(const __m512 (&sums)[2][kRows], float* out) {
-    for (int row = 0; row < kRows; ++row) {
-        _mm512_storeu_ps(out + 32 * row, sums[0][row]);
-        _mm512_storeu_ps(out + 32 * row + 16, sums[1][row]);
-    }
+    for (int row = 0; row < kRows; ++row)
+        for (int half = 0; half < 2; ++half)
+            _mm512_storeu_ps(out + kPanelRows * row + kHalfRows * half, sums[half][row]);
 }
 
-// How far ahead of the arithmetic weights are asked for: covers the latency of memory at full bandwidth.
-constexpr std::int32_t kPrefetchBytes = 4096;
+[[gnu::always_inline]] inline void prefetch(const std::byte* from) {
+    _mm_prefetch(reinterpret_cast<const char*>(from) + kPrefetchBytes, _MM_HINT_T0);
+}
 
 template <int kRows>
-void dot_mxfp4_rows(const std::byte* first, const std::byte* second, std::int32_t blocks,
-                    const ActivationRow* rows, float* out) {
+void dot_mxfp4_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, float* out) {
     // Twice the value of each 4-bit code, plus 128.
     const __m512i table = _mm512_broadcast_i32x4(_mm_setr_epi8(-128, -127, -126, -125, -124, -122, -120, -116,
                                                                -128, 127, 126, 125, 124, 122, 120, 116));
     const __m512i nibble = _mm512_set1_epi8(15);
-    const std::byte* codes[2] = {first, second};
-    const std::byte* scales[2] = {first + std::size_t{256} * blocks, second + std::size_t{256} * blocks};
+    const auto look_up = [&](__m512i code) {
+        return _mm512_shuffle_epi8(table, _mm512_and_si512(code, nibble));
+    };
     __m512 sums[2][kRows] = {};
     for (std::int32_t block = 0; block < blocks; ++block) {
+        const std::byte* group = panel + kGroupBytes * (block / kMxfp4GroupBlocks);
+        const std::byte* scales = group + kPanelRows * (block % kMxfp4GroupBlocks);
+        const std::byte* codes = group + 64 + 512 * (block % kMxfp4GroupBlocks);
         BlockSums<kRows> block_sums;
         block_sums.start(rows, block);
+        prefetch(scales);
         for (int pair = 0; pair < 4; ++pair) {
-            const __m512i a = load512(codes[0] + 64 * pair), b = load512(codes[1] + 64 * pair);
-            if constexpr (kRows == 1) {
-                _mm_prefetch(codes[0] + kPrefetchBytes + 64 * pair, _MM_HINT_T0);
-                _mm_prefetch(codes[1] + kPrefetchBytes + 64 * pair, _MM_HINT_T0);
-            }
-            block_sums.add(_mm512_shuffle_epi8(table, _mm512_and_si512(a, nibble)),
-                           _mm512_shuffle_epi8(table, _mm512_and_si512(b, nibble)), rows, block, 2 * pair);
-            block_sums.add(_mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(a, 4), nibble)),
-                           _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(b, 4), nibble)),
-                           rows, block, 2 * pair + 1);
+            const __m512i lower = load512(codes + 128 * pair), upper = load512(codes + 128 * pair + 64);
+            prefetch(codes + 128 * pair);
+            prefetch(codes + 128 * pair + 64);
+            block_sums.add(look_up(lower), look_up(upper), rows, block, 2 * pair);
+            block_sums.add(look_up(_mm512_srli_epi16(lower, 4)), look_up(_mm512_srli_epi16(upper, 4)), rows,
+                           block, 2 * pair + 1);
         }
-        for (int panel = 0; panel < 2; ++panel) {
+        for (int half = 0; half < 2; ++half) {
             // Multiplying by 2^(e - 128) is adding e - 128 to the exponent field; packing has checked the
             // range.
-            const __m512i exponents = _mm512_slli_epi32(
-                _mm512_sub_epi32(
-                    _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales[panel]))),
-                    _mm512_set1_epi32(128)),
-                23);
+            const __m128i stored =
+                _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + kHalfRows * half));
+            const __m512i exponents =
+                _mm512_slli_epi32(_mm512_sub_epi32(_mm512_cvtepu8_epi32(stored), _mm512_set1_epi32(128)), 23);
             for (int row = 0; row < kRows; ++row) {
-                const __m512 scale = _mm512_castsi512_ps(_mm512_add_epi32(
-                    exponents, _mm512_castps_si512(_mm512_set1_ps(rows[row].scales[block].scale))));
-                sums[panel][row] = _mm512_fmadd_ps(block_sums.total(panel, row), scale, sums[panel][row]);
+                const __m512i scale = _mm512_add_epi32(
+                    exponents, _mm512_castps_si512(_mm512_set1_ps(rows[row].scales[block].scale)));
+                sums[half][row] =
+                    _mm512_fmadd_ps(block_sums.total(half, row), _mm512_castsi512_ps(scale), sums[half][row]);
             }
-            codes[panel] += 256;
-            scales[panel] += 16;
         }
     }
     store_sums(sums, out);
 }
 
 template <int kRows>
-void dot_int8_rows(const std::byte* first, const std::byte* second, std::int32_t blocks,
-                   const ActivationRow* rows, float* out) {
-    const std::byte* weights[2] = {first, second};
-    const std::byte* scales[2] = {first + std::size_t{512} * blocks, second + std::size_t{512} * blocks};
+void dot_int8_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, float* out) {
     __m512 sums[2][kRows] = {};
     for (std::int32_t block = 0; block < blocks; ++block) {
+        const std::byte* scales = panel + kGroupBytes * block;
+        const std::byte* weights = scales + 64;
+        prefetch(scales);
         BlockSums<kRows> block_sums;
         block_sums.start(rows, block);
         for (int quad = 0; quad < 8; ++quad) {
-            if constexpr (kRows == 1) {
-                _mm_prefetch(weights[0] + kPrefetchBytes + 64 * quad, _MM_HINT_T0);
-                _mm_prefetch(weights[1] + kPrefetchBytes + 64 * quad, _MM_HINT_T0);
-            }
-            block_sums.add(load512(weights[0] + 64 * quad), load512(weights[1] + 64 * quad), rows, block,
+            prefetch(weights + 128 * quad);
+            prefetch(weights + 128 * quad + 64);
+            block_sums.add(load512(weights + 128 * quad), load512(weights + 128 * quad + 64), rows, block,
                            quad);
         }
-        for (int panel = 0; panel < 2; ++panel) {
+        for (int half = 0; half < 2; ++half) {
             const __m512 weight_scales =
-                _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales[panel])));
+                _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + 32 * half)));
             for (int row = 0; row < kRows; ++row)
-                sums[panel][row] = _mm512_fmadd_ps(
-                    block_sums.total(panel, row),
+                sums[half][row] = _mm512_fmadd_ps(
+                    block_sums.total(half, row),
                     _mm512_mul_ps(weight_scales, _mm512_set1_ps(rows[row].scales[block].scale)),
-                    sums[panel][row]);
-            weights[panel] += 512;
-            scales[panel] += 32;
+                    sums[half][row]);
         }
     }
     store_sums(sums, out);
 }
 
-void dot_mxfp4(const std::byte* first, const std::byte* second, std::int32_t blocks,
-               const ActivationRow* rows, std::int32_t row_count, float* out) {
+void dot_mxfp4(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, std::int32_t row_count,
+               float* out) {
     switch (row_count) {
         case 1:
-            return dot_mxfp4_rows<1>(first, second, blocks, rows, out);
+            return dot_mxfp4_rows<1>(panel, blocks, rows, out);
         case 2:
-            return dot_mxfp4_rows<2>(first, second, blocks, rows, out);
+            return dot_mxfp4_rows<2>(panel, blocks, rows, out);
         case 3:
-            return dot_mxfp4_rows<3>(first, second, blocks, rows, out);
+            return dot_mxfp4_rows<3>(panel, blocks, rows, out);
         default:
-            return dot_mxfp4_rows<4>(first, second, blocks, rows, out);
+            return dot_mxfp4_rows<4>(panel, blocks, rows, out);
     }
 }
 
-void dot_int8(const std::byte* first, const std::byte* second, std::int32_t blocks, const ActivationRow* rows,
-              std::int32_t row_count, float* out) {
+void dot_int8(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, std::int32_t row_count,
+              float* out) {
     switch (row_count) {
         case 1:
-            return dot_int8_rows<1>(first, second, blocks, rows, out);
+            return dot_int8_rows<1>(panel, blocks, rows, out);
         case 2:
-            return dot_int8_rows<2>(first, second, blocks, rows, out);
+            return dot_int8_rows<2>(panel, blocks, rows, out);
         case 3:
-            return dot_int8_rows<3>(first, second, blocks, rows, out);
+            return dot_int8_rows<3>(panel, blocks, rows, out);
         default:
-            return dot_int8_rows<4>(first, second, blocks, rows, out);
+            return dot_int8_rows<4>(panel, blocks, rows, out);
     }
 }
 
@@ -198,6 +192,7 @@ const Kernels& avx512_kernels() {
         .rms_norm = rms_norm,
         .swiglu = swiglu,
         .attend_block = attend_block,
+        .sum_words = sum_words,
         .widen_int16 = widen<ShortLanes>,
         .widen_int8 = widen<ByteLanes>,
     };

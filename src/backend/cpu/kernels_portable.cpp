@@ -59,11 +59,11 @@ float mxfp4_scale(std::uint8_t exponent, float activation_scale) {
     return activation_scale;
 }
 
-// The 32 weights of one panel row in one block, as stored (value + 128).
+// The 32 weights of one row of a panel in one block, as stored (value + 128).
 void unpack_mxfp4(const std::byte* codes, int lane, std::int16_t* weights) {
     for (int pair = 0; pair < 4; ++pair)
         for (int i = 0; i < 4; ++i) {
-            const auto byte = static_cast<std::uint8_t>(codes[64 * pair + 4 * lane + i]);
+            const auto byte = static_cast<std::uint8_t>(codes[128 * pair + 4 * lane + i]);
             weights[8 * pair + i] = kMxfp4Table[byte & 15];
             weights[8 * pair + 4 + i] = kMxfp4Table[byte >> 4];
         }
@@ -71,44 +71,38 @@ void unpack_mxfp4(const std::byte* codes, int lane, std::int16_t* weights) {
 void unpack_int8(const std::byte* bytes, int lane, std::int16_t* weights) {
     for (int quad = 0; quad < 8; ++quad)
         for (int i = 0; i < 4; ++i)
-            weights[4 * quad + i] = static_cast<std::uint8_t>(bytes[64 * quad + 4 * lane + i]);
+            weights[4 * quad + i] = static_cast<std::uint8_t>(bytes[128 * quad + 4 * lane + i]);
 }
 
 template <bool kMxfp4>
-void dot_panel(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, std::int32_t row_count,
-               float* out) {
-    constexpr std::size_t kBytes = kMxfp4 ? 256 : 512;
+void dot_integers(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
+                  std::int32_t row_count, float* out) {
     float sums[kTileRows][kPanelRows] = {};
-    for (std::int32_t block = 0; block < blocks; ++block)
+    for (std::int32_t block = 0; block < blocks; ++block) {
+        const std::int32_t in_group = kMxfp4 ? block % kMxfp4GroupBlocks : 0;
+        const std::byte* group = panel + kGroupBytes * (kMxfp4 ? block / kMxfp4GroupBlocks : block);
         for (int lane = 0; lane < kPanelRows; ++lane) {
-            std::int16_t weights[32];
-            const std::byte* stored = panel + kBytes * block;
-            const std::byte* scales = panel + kBytes * blocks;
+            std::int16_t weights[kBlockColumns];
             if (kMxfp4)
-                unpack_mxfp4(stored, lane, weights);
+                unpack_mxfp4(group + 64 + 512 * in_group, lane, weights);
             else
-                unpack_int8(stored, lane, weights);
+                unpack_int8(group + 64, lane, weights);
             for (std::int32_t row = 0; row < row_count; ++row) {
-                std::int16_t activations[32];
+                std::int16_t activations[kBlockColumns];
                 std::memcpy(activations, rows[row].values + std::size_t{64} * block, sizeof activations);
                 const BlockScale& scale = rows[row].scales[block];
                 std::int32_t sum = scale.correction;
-                for (int i = 0; i < 32; ++i) sum += std::int32_t{weights[i]} * activations[i];
+                for (int i = 0; i < kBlockColumns; ++i) sum += std::int32_t{weights[i]} * activations[i];
                 const float combined =
-                    kMxfp4 ? mxfp4_scale(static_cast<std::uint8_t>(scales[16 * block + lane]), scale.scale)
-                           : half_at(scales + 32 * block + 2 * lane) * scale.scale;
+                    kMxfp4 ? mxfp4_scale(static_cast<std::uint8_t>(group[kPanelRows * in_group + lane]),
+                                         scale.scale)
+                           : half_at(group + 2 * lane) * scale.scale;
                 sums[row][lane] = __builtin_fmaf(static_cast<float>(sum), combined, sums[row][lane]);
             }
         }
+    }
     for (std::int32_t row = 0; row < row_count; ++row)
-        std::memcpy(out + 32 * row, sums[row], sizeof sums[row]);
-}
-
-template <bool kMxfp4>
-void dot_panels(const std::byte* first, const std::byte* second, std::int32_t blocks,
-                const ActivationRow* rows, std::int32_t row_count, float* out) {
-    dot_panel<kMxfp4>(first, blocks, rows, row_count, out);
-    dot_panel<kMxfp4>(second, blocks, rows, row_count, out + 16);
+        std::memcpy(out + kPanelRows * row, sums[row], sizeof sums[row]);
 }
 
 }  // namespace
@@ -116,8 +110,8 @@ void dot_panels(const std::byte* first, const std::byte* second, std::int32_t bl
 const Kernels& portable_kernels() {
     static constexpr Kernels kernels{
         .name = "portable",
-        .dot_mxfp4 = dot_panels<true>,
-        .dot_int8 = dot_panels<false>,
+        .dot_mxfp4 = dot_integers<true>,
+        .dot_int8 = dot_integers<false>,
         .dot_float32 = dot_floats<LoadFloat32>,
         .dot_bfloat16 = dot_floats<LoadBfloat16>,
         .dot_float16 = dot_floats<LoadFloat16>,
@@ -125,6 +119,7 @@ const Kernels& portable_kernels() {
         .rms_norm = rms_norm,
         .swiglu = swiglu,
         .attend_block = attend_block,
+        .sum_words = sum_words,
         .widen_int16 = widen<ShortLanes>,
         .widen_int8 = widen<ByteLanes>,
     };

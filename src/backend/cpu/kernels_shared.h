@@ -25,7 +25,7 @@ using IntLanes = std::int32_t __attribute__((vector_size(4 * kLanes)));
 using WordLanes = std::uint32_t __attribute__((vector_size(4 * kLanes)));
 using HalfLanes = std::uint16_t __attribute__((vector_size(2 * kLanes)));
 
-inline constexpr int kPanelParts = kPanelRows / kLanes;  // registers that hold a panel's 16 rows
+inline constexpr int kHalfParts = kHalfRows / kLanes;  // registers that hold half a panel's rows
 
 template <typename Vector>
 [[gnu::always_inline]] inline Vector load(const void* from) {
@@ -90,6 +90,10 @@ inline constexpr std::int32_t kRounderBits = 0x4B400000;
     return x < least ? FloatLanes{} : result;
 }
 
+// How far ahead of the arithmetic weights are asked for, to cover the latency of memory at full bandwidth.
+// The end of a panel asks for the beginning of the next.
+inline constexpr std::size_t kPrefetchBytes = 4096;
+
 // --- matrices of floats ---
 
 struct LoadFloat32 {
@@ -104,43 +108,42 @@ struct LoadBfloat16 {
 };
 
 template <typename Load, int kRows>
-[[gnu::always_inline]] inline void dot_floats_rows(const std::byte* first, const std::byte* second,
-                                                   std::int32_t columns, const ActivationRow* rows,
-                                                   float* out) {
+[[gnu::always_inline]] inline void dot_floats_rows(const std::byte* panel, std::int32_t columns,
+                                                   const ActivationRow* rows, float* out) {
     constexpr std::size_t kStep = kPanelRows * Load::kBytes;
     const float* x[kRows];
     for (int row = 0; row < kRows; ++row) x[row] = rows[row].floats;
-    for (int part = 0; part < kPanelParts; ++part) {
-        const std::byte* a = first + part * kLanes * Load::kBytes;
-        const std::byte* b = second + part * kLanes * Load::kBytes;
-        FloatLanes first_sums[kRows] = {}, second_sums[kRows] = {};
-        for (std::int32_t k = 0; k < columns; ++k, a += kStep, b += kStep) {
-            const FloatLanes weights_a = Load::lanes(a), weights_b = Load::lanes(b);
+    for (int part = 0; part < kHalfParts; ++part) {
+        const std::byte* lower = panel + part * kLanes * Load::kBytes;
+        const std::byte* upper = lower + kHalfRows * Load::kBytes;
+        FloatLanes lower_sums[kRows] = {}, upper_sums[kRows] = {};
+        for (std::int32_t k = 0; k < columns; ++k, lower += kStep, upper += kStep) {
+            const FloatLanes a = Load::lanes(lower), b = Load::lanes(upper);
             for (int row = 0; row < kRows; ++row) {
-                first_sums[row] += weights_a * x[row][k];
-                second_sums[row] += weights_b * x[row][k];
+                lower_sums[row] += a * x[row][k];
+                upper_sums[row] += b * x[row][k];
             }
         }
         for (int row = 0; row < kRows; ++row) {
-            store(out + 32 * row + part * kLanes, first_sums[row]);
-            store(out + 32 * row + kPanelRows + part * kLanes, second_sums[row]);
+            store(out + kPanelRows * row + part * kLanes, lower_sums[row]);
+            store(out + kPanelRows * row + kHalfRows + part * kLanes, upper_sums[row]);
         }
     }
 }
 
 template <typename Load>
-void dot_floats(const std::byte* first, const std::byte* second, std::int32_t blocks,
-                const ActivationRow* rows, std::int32_t row_count, float* out) {
+void dot_floats(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
+                std::int32_t row_count, float* out) {
     const std::int32_t columns = blocks * kBlockColumns;
     switch (row_count) {
         case 1:
-            return dot_floats_rows<Load, 1>(first, second, columns, rows, out);
+            return dot_floats_rows<Load, 1>(panel, columns, rows, out);
         case 2:
-            return dot_floats_rows<Load, 2>(first, second, columns, rows, out);
+            return dot_floats_rows<Load, 2>(panel, columns, rows, out);
         case 3:
-            return dot_floats_rows<Load, 3>(first, second, columns, rows, out);
+            return dot_floats_rows<Load, 3>(panel, columns, rows, out);
         default:
-            return dot_floats_rows<Load, 4>(first, second, columns, rows, out);
+            return dot_floats_rows<Load, 4>(panel, columns, rows, out);
     }
 }
 
@@ -201,6 +204,20 @@ void swiglu(const float* gate, const float* up, std::int32_t count, float* out) 
         const FloatLanes e = exponential(minimum(a * -1.702F, broadcast(87.0F)));
         store(out + i, a / (1.0F + e) * (b + 1.0F));
     }
+}
+
+std::uint64_t sum_words(const std::byte* from, std::size_t bytes) {
+    WordLanes sums[8] = {};
+    for (std::size_t at = 0; at < bytes; at += 8 * sizeof(WordLanes))
+        for (std::size_t part = 0; part < 8; ++part) {
+            const std::byte* place = from + at + part * sizeof(WordLanes);
+            __builtin_prefetch(place + kPrefetchBytes);
+            sums[part] += load<WordLanes>(place);
+        }
+    std::uint64_t total = 0;
+    for (const WordLanes& sum : sums)
+        for (int lane = 0; lane < kLanes; ++lane) total += sum[lane];
+    return total;
 }
 
 // --- attention ---

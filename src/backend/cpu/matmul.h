@@ -27,7 +27,7 @@ void project(ThreadPool& pool, const Kernels& kernels, std::span<const Projectio
              std::span<const ActivationRow> rows);
 
 struct PackedExperts {
-    PackedMatrix gate, up, down;  // a group an expert
+    PackedMatrix gate_up, down;  // a group an expert; gate and up joined
     const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
 };
 

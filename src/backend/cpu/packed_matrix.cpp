@@ -18,40 +18,49 @@ namespace {
 
 using gguf::TensorType;
 
-// Where a panel's 16 rows lie in the file; nullptr pads with zeros.
+// Where a panel's rows lie in the file; nullptr pads with zeros.
 using PanelSource = std::array<const std::byte*, kPanelRows>;
 
 // Exponents outside would leave float32's normal range when they meet an activation's scale (2^-60 .. 2^60).
 constexpr int kLeastExponent = 64, kMostExponent = 192;
 constexpr std::byte kExponentOfZero{128};
 
+// Kernels ask for memory ahead of what they read; asking beyond the mapping is harmless but slow.
+constexpr std::size_t kPrefetchSlack = 4096;
+
+// Where four columns of a row lie in a group of two vectors.
+std::size_t place_of(std::int32_t row) {
+    return static_cast<std::size_t>(row / kHalfRows) * 64 + static_cast<std::size_t>(row % kHalfRows) * 4;
+}
+
 // False when an exponent is outside the range.
-bool pack_mxfp4(const PanelSource& source, std::int32_t blocks, std::byte* out) {
-    std::byte* exponents = out + std::size_t{256} * blocks;
+bool pack_mxfp4(const PanelSource& source, std::int32_t blocks, std::byte* panel) {
     bool in_range = true;
-    for (std::int32_t block = 0; block < blocks; ++block, out += 256, exponents += kPanelRows)
+    for (std::int32_t block = 0; block < blocks; ++block) {
+        std::byte* group = panel + kGroupBytes * (block / kMxfp4GroupBlocks);
+        std::byte* exponents = group + kPanelRows * (block % kMxfp4GroupBlocks);
+        std::byte* out = group + 64 + 512 * (block % kMxfp4GroupBlocks);
         for (std::int32_t row = 0; row < kPanelRows; ++row) {
             exponents[row] = kExponentOfZero;
             if (source[row] == nullptr) continue;
             const std::byte* stored = source[row] + std::size_t{17} * block;
-            // Elements 0..15 are the low nibbles of the 16 bytes, elements 16..31 the high ones.
-            std::array<std::uint8_t, 32> codes;
-            std::uint8_t any = 0;
-            for (int i = 0; i < 16; ++i) {
-                const auto byte = static_cast<std::uint8_t>(stored[1 + i]);
-                codes[i] = byte & 15;
-                codes[i + 16] = byte >> 4;
-                any |= byte & 0x77;  // all but the signs
+            // Elements 0..15 are the low nibbles of the 16 bytes, elements 16..31 the high ones. Pairs 0 and
+            // 1 hold low nibbles, 2 and 3 high ones: eight columns are two words of bytes.
+            std::uint64_t halves[2];
+            std::memcpy(halves, stored + 1, sizeof halves);
+            constexpr std::uint64_t kNibbles = 0x0F0F0F0F0F0F0F0FULL;
+            for (int pair = 0; pair < 4; ++pair) {
+                const std::uint64_t eight = (halves[pair % 2] >> (pair < 2 ? 0 : 4)) & kNibbles;
+                const auto packed = static_cast<std::uint32_t>(eight | eight >> 28);
+                std::memcpy(out + 128 * pair + place_of(row), &packed, sizeof packed);
             }
-            for (int pair = 0; pair < 4; ++pair)
-                for (int c = 0; c < 4; ++c)
-                    out[64 * pair + 4 * row + c] =
-                        static_cast<std::byte>(codes[8 * pair + c] | codes[8 * pair + 4 + c] << 4);
-            if (any == 0) continue;  // a block of zeros may carry any exponent
+            const bool any = ((halves[0] | halves[1]) & 0x7777777777777777ULL) != 0;  // all but the signs
+            if (!any) continue;  // a block of zeros may carry any exponent
             exponents[row] = stored[0];
             const auto exponent = static_cast<int>(stored[0]);
             in_range = in_range && exponent >= kLeastExponent && exponent <= kMostExponent;
         }
+    }
     return in_range;
 }
 
@@ -83,47 +92,49 @@ void read_integers(TensorType type, const std::byte* stored, std::int8_t* out) {
     }
 }
 
-void pack_int8(TensorType type, const PanelSource& source, std::int32_t blocks, std::byte* out) {
+void pack_int8(TensorType type, const PanelSource& source, std::int32_t blocks, std::byte* panel) {
     const std::size_t block_bytes = gguf::traits(type).block_bytes;
-    std::byte* scales = out + std::size_t{512} * blocks;
-    for (std::int32_t block = 0; block < blocks; ++block, out += 512, scales += 2 * kPanelRows)
+    for (std::int32_t block = 0; block < blocks; ++block) {
+        std::byte* scales = panel + kGroupBytes * block;
+        std::byte* out = scales + 64;
         for (std::int32_t row = 0; row < kPanelRows; ++row) {
             std::array<std::int8_t, 32> integers{};
             if (source[row] != nullptr) {
                 read_integers(type, source[row] + block_bytes * block, integers.data());
                 std::memcpy(scales + 2 * row, source[row] + block_bytes * block, 2);
             }
-            for (int quad = 0; quad < 8; ++quad)
-                for (int c = 0; c < 4; ++c)
-                    out[64 * quad + 4 * row + c] = static_cast<std::byte>(integers[4 * quad + c] + 128);
+            for (int quad = 0; quad < 8; ++quad) {
+                std::uint32_t four;
+                std::memcpy(&four, integers.data() + 4 * quad, sizeof four);
+                four ^= 0x80808080U;  // + 128
+                std::memcpy(out + 128 * quad + place_of(row), &four, sizeof four);
+            }
         }
+    }
 }
 
-// False when a value does not fit the format.
-bool pack_floats(const model::Matrix& matrix, const PanelSource& source, PackedFormat format,
-                 std::byte* out) {
+// One row of a panel of floats. False when a value does not fit the format.
+bool pack_float_row(const model::Matrix& matrix, const std::byte* source, std::int32_t row,
+                    PackedFormat format, std::byte* panel) {
     const gguf::TypeTraits& type = gguf::traits(matrix.tensor->type);
-    const std::size_t row_bytes = matrix.columns / type.block_elements * type.block_bytes;
     std::vector<float> values(matrix.columns);
+    gguf::dequantize(matrix.tensor->type, {source, values.size() / type.block_elements * type.block_bytes},
+                     values);
     bool fits = true;
-    for (std::int32_t row = 0; row < kPanelRows; ++row) {
-        if (source[row] == nullptr) continue;
-        gguf::dequantize(matrix.tensor->type, {source[row], row_bytes}, values);
-        for (std::int64_t k = 0; k < matrix.columns; ++k) {
-            const std::size_t index = static_cast<std::size_t>(k) * kPanelRows + row;
-            std::uint32_t bits;
-            std::memcpy(&bits, &values[k], sizeof bits);
-            if (format == PackedFormat::float32) {
-                std::memcpy(out + 4 * index, &bits, 4);
-            } else if (format == PackedFormat::bfloat16) {
-                const auto upper = static_cast<std::uint16_t>(bits >> 16);
-                fits = fits && (bits & 0xFFFFU) == 0;
-                std::memcpy(out + 2 * index, &upper, 2);
-            } else {
-                const std::uint16_t half = gguf::half_from_float(values[k]);
-                fits = fits && std::abs(values[k]) <= 65504.0F;
-                std::memcpy(out + 2 * index, &half, 2);
-            }
+    for (std::size_t k = 0; k < values.size(); ++k) {
+        const std::size_t index = k * kPanelRows + row;
+        std::uint32_t bits;
+        std::memcpy(&bits, &values[k], sizeof bits);
+        if (format == PackedFormat::float32) {
+            std::memcpy(panel + 4 * index, &bits, 4);
+        } else if (format == PackedFormat::bfloat16) {
+            const auto upper = static_cast<std::uint16_t>(bits >> 16);
+            fits = fits && (bits & 0xFFFFU) == 0;
+            std::memcpy(panel + 2 * index, &upper, 2);
+        } else {
+            const std::uint16_t half = gguf::half_from_float(values[k]);
+            fits = fits && std::abs(values[k]) <= 65504.0F;
+            std::memcpy(panel + 2 * index, &half, 2);
         }
     }
     return fits;
@@ -150,14 +161,30 @@ std::size_t panel_bytes_of(PackedFormat format, std::int32_t columns) {
     const std::size_t blocks = columns / kBlockColumns;
     switch (format) {
         case PackedFormat::mxfp4:
-            return blocks * (256 + 16);
+            return (blocks + kMxfp4GroupBlocks - 1) / kMxfp4GroupBlocks * kGroupBytes;
         case PackedFormat::int8:
-            return blocks * (512 + 32);
+            return blocks * kGroupBytes;
         case PackedFormat::float32:
-            return std::size_t{64} * columns;
+            return std::size_t{4 * kPanelRows} * columns;
         default:
-            return std::size_t{32} * columns;
+            return std::size_t{2 * kPanelRows} * columns;
     }
+}
+
+bool pack_panel(PackedFormat format, std::span<const model::Matrix> matrices, const PanelSource& source,
+                std::int32_t blocks, std::byte* panel) {
+    const TensorType type = matrices[0].tensor->type;
+    if (format == PackedFormat::mxfp4) return pack_mxfp4(source, blocks, panel);
+    if (format == PackedFormat::int8) {
+        pack_int8(type, source, blocks, panel);
+        return true;
+    }
+    const std::int32_t panel_rows = kPanelRows / static_cast<std::int32_t>(matrices.size());
+    bool fits = true;
+    for (std::int32_t row = 0; row < kPanelRows; ++row)
+        if (source[row] != nullptr)
+            fits = pack_float_row(matrices[row / panel_rows], source[row], row, format, panel) && fits;
+    return fits;
 }
 
 // The file's pages may go first when memory gets short: the packed copy replaces them.
@@ -172,52 +199,59 @@ void no_longer_needed(std::span<const std::byte> bytes) {
 #endif
 }
 
-// False when the values do not fit the format.
-bool pack_as(PackedFormat format, const model::Matrix& matrix, std::int32_t groups, ThreadPool& pool,
-             PackedMatrix& out) {
-    const gguf::TypeTraits& type = gguf::traits(matrix.tensor->type);
-    const std::size_t row_bytes = matrix.columns / type.block_elements * type.block_bytes;
+// One matrix, or two that are joined. False when the values do not fit the format.
+bool pack_as(PackedFormat format, std::span<const model::Matrix> matrices, std::int32_t groups,
+             ThreadPool& pool, PackedMatrix& out) {
+    const auto panel_rows = static_cast<std::int32_t>(kPanelRows / matrices.size());  // of each matrix
     out.format = format;
     out.groups = groups;
-    out.group_rows = static_cast<std::int32_t>(matrix.rows / groups);
-    out.columns = padded_columns(matrix.columns);
+    out.group_rows = static_cast<std::int32_t>(matrices[0].rows / groups);
+    out.panels = (out.group_rows + panel_rows - 1) / panel_rows;
+    out.columns = padded_columns(matrices[0].columns);
     out.panel_bytes = panel_bytes_of(format, out.columns);
-    const std::int64_t panels = std::int64_t{groups} * out.group_panels();
-    out.memory = AlignedBuffer(static_cast<std::size_t>(panels) * out.panel_bytes);
+    const std::int64_t panels = std::int64_t{groups} * out.panels;
+    out.memory = AlignedBuffer(static_cast<std::size_t>(panels) * out.panel_bytes + kPrefetchSlack);
     std::atomic<bool> fits = true;
     pool.for_each(panels, 8, [&](std::int64_t index) {
-        const std::int64_t group = index / out.group_panels();
-        const std::int64_t first = index % out.group_panels() * kPanelRows;
+        const std::int64_t group = index / out.panels;
+        const std::int64_t first = index % out.panels * panel_rows;
         PanelSource source{};
-        for (std::int32_t row = 0; row < kPanelRows && first + row < out.group_rows; ++row)
-            source[row] = matrix.tensor->data.data() + (group * out.group_rows + first + row) * row_bytes;
+        for (std::int32_t row = 0; row < kPanelRows; ++row) {
+            if (first + row % panel_rows >= out.group_rows) continue;
+            const model::Matrix& matrix = matrices[row / panel_rows];
+            const gguf::TypeTraits& type = gguf::traits(matrix.tensor->type);
+            const std::size_t row_bytes = matrix.columns / type.block_elements * type.block_bytes;
+            source[row] =
+                matrix.tensor->data.data() + (group * out.group_rows + first + row % panel_rows) * row_bytes;
+        }
         std::byte* panel = out.memory.data() + static_cast<std::size_t>(index) * out.panel_bytes;
-        bool ok = true;
-        if (format == PackedFormat::mxfp4)
-            ok = pack_mxfp4(source, out.blocks(), panel);
-        else if (format == PackedFormat::int8)
-            pack_int8(matrix.tensor->type, source, out.blocks(), panel);
-        else
-            ok = pack_floats(matrix, source, format, panel);
-        if (!ok) fits.store(false, std::memory_order_relaxed);
+        if (!pack_panel(format, matrices, source, out.blocks(), panel))
+            fits.store(false, std::memory_order_relaxed);
     });
     return fits;
 }
 
-}  // namespace
-
-PackedMatrix pack_as_float32(const model::Matrix& matrix, std::int32_t groups, ThreadPool& pool) {
+PackedMatrix pack_all(std::span<const model::Matrix> matrices, std::int32_t groups, ThreadPool& pool) {
+    const PackedFormat format = preferred_format(matrices.front().tensor->type);
+    const bool one_type = matrices.front().tensor->type == matrices.back().tensor->type;
     PackedMatrix packed;
-    pack_as(PackedFormat::float32, matrix, groups, pool, packed);
+    // float32 holds the values of every type.
+    if (!one_type || !pack_as(format, matrices, groups, pool, packed))
+        pack_as(PackedFormat::float32, matrices, groups, pool, packed);
+    for (const model::Matrix& matrix : matrices) no_longer_needed(matrix.tensor->data);
     return packed;
 }
 
+}  // namespace
+
 PackedMatrix pack(const model::Matrix& matrix, std::int32_t groups, ThreadPool& pool) {
-    PackedMatrix packed;
-    if (!pack_as(preferred_format(matrix.tensor->type), matrix, groups, pool, packed))
-        packed = pack_as_float32(matrix, groups, pool);
-    no_longer_needed(matrix.tensor->data);
-    return packed;
+    return pack_all({&matrix, 1}, groups, pool);
+}
+
+PackedMatrix pack_joined(const model::Matrix& first, const model::Matrix& second, std::int32_t groups,
+                         ThreadPool& pool) {
+    const std::array matrices{first, second};
+    return pack_all(matrices, groups, pool);
 }
 
 PanelDot kernel_for(const Kernels& kernels, PackedFormat format) {

@@ -1,11 +1,12 @@
-// A weight matrix as the fast path reads it: panels of 16 rows, rows interleaved so that a vector lane is a
-// row. Made once at load; afterwards the file's own bytes are no longer needed.
+// A weight matrix as the fast path reads it: panels of 32 rows, rows interleaved so that a vector lane is a
+// row, one panel after the other in the order they are read. Made once at load; afterwards the file's own
+// bytes are no longer needed.
 //
-// Panel layouts, for blocks of 32 columns:
-//   mxfp4     [block][pair 0..3][row 0..15][column 0..3]: low nibble column 8*pair + c, high nibble 8*pair +
-//   4 + c;
-//             then [block][row] E8M0 exponents. Of MXFP4, unchanged in value.
-//   int8      [block][quad 0..7][row][column 0..3] value + 128; then [block][row] float16 scales.
+// Panel layouts, for blocks of 32 columns; a panel's rows are two halves of 16, each a vector of 64 bytes:
+//   mxfp4     for every two blocks [block][row] E8M0 exponents, then [block][pair 0..3][half][row][column
+//   0..3]: low
+//             nibble column 8*pair + c, high nibble 8*pair + 4 + c. Of MXFP4, unchanged in value.
+//   int8      for every block [row] float16 scales, then [quad 0..7][half][row][column 0..3] value + 128.
 //             Of Q8_0, Q4_0, Q5_0 and IQ4_NL, unchanged in value.
 //   float32, float16, bfloat16   [column][row]. F32 whose values are all bfloat16 becomes that (the router,
 //   whose
@@ -15,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "backend/cpu/aligned_buffer.h"
 #include "backend/cpu/kernels.h"
@@ -28,28 +30,30 @@ enum class PackedFormat { mxfp4, int8, float32, bfloat16, float16 };
 struct PackedMatrix {
     PackedFormat format = PackedFormat::float32;
     std::int32_t groups = 1;      // experts, or 1; each starts a panel
-    std::int32_t group_rows = 0;  // of the matrix; the last panel of a group is filled up with zeros
+    std::int32_t group_rows = 0;  // of the matrix (of each matrix, when two are joined)
+    std::int32_t panels = 0;      // of a group; the last is filled up with zeros
     std::int32_t columns = 0;     // rounded up to whole blocks with zeros
     std::size_t panel_bytes = 0;
     AlignedBuffer memory;
 
     std::int32_t blocks() const { return columns / kBlockColumns; }
-    std::int32_t group_panels() const { return (group_rows + kPanelRows - 1) / kPanelRows; }
-    // Kernels take panels in pairs; the last pair of an odd count is one panel twice.
-    std::int32_t group_pairs() const { return (group_panels() + 1) / 2; }
     const std::byte* panel(std::int32_t group, std::int32_t index) const {
-        return memory.data() + (static_cast<std::size_t>(group) * group_panels() + index) * panel_bytes;
+        return memory.data() + (static_cast<std::size_t>(group) * panels + index) * panel_bytes;
     }
 };
 
-// In the format that keeps the matrix's values and is fastest; float32 always does the former.
-// Throws Error(does_not_fit) when there is no memory for it.
+// In the format that keeps the matrix's values and is fastest. Throws Error(does_not_fit) when there is no
+// memory.
 PackedMatrix pack(const model::Matrix& matrix, std::int32_t groups, ThreadPool& pool);
-PackedMatrix pack_as_float32(const model::Matrix& matrix, std::int32_t groups, ThreadPool& pool);
+
+// Two matrices of one shape: a panel's first half is 16 rows of `first`, its second half the same rows of
+// `second`.
+PackedMatrix pack_joined(const model::Matrix& first, const model::Matrix& second, std::int32_t groups,
+                         ThreadPool& pool);
 
 PanelDot kernel_for(const Kernels& kernels, PackedFormat format);
 
-inline std::int32_t padded_columns(std::int64_t columns) {
+constexpr std::int32_t padded_columns(std::int64_t columns) {
     return static_cast<std::int32_t>((columns + kBlockColumns - 1) / kBlockColumns * kBlockColumns);
 }
 

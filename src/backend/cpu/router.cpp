@@ -21,8 +21,9 @@ Routing route(std::span<const float> scores, std::int32_t experts, std::int32_t 
         std::ranges::fill(chosen, Choice{-1, -std::numeric_limits<float>::infinity()});
         for (std::int32_t expert = 0; expert < experts; ++expert) {
             Choice candidate{expert, scores[static_cast<std::size_t>(row) * experts + expert]};
-            if (!(candidate.score >= std::numeric_limits<float>::lowest()))  // NaN or minus infinity
-                candidate.score = std::numeric_limits<float>::lowest();
+            // Infinities become the largest number of their sign, and a NaN the smallest number.
+            constexpr float kLargest = std::numeric_limits<float>::max();
+            candidate.score = candidate.score >= -kLargest ? std::min(candidate.score, kLargest) : -kLargest;
             for (Choice& place : chosen)
                 if (candidate.score > place.score) std::swap(candidate, place);
         }

@@ -1,0 +1,279 @@
+// Prompt processing on random weights of a true shape: each kernel by itself beside what the card can do, then
+// whole prompts.
+//
+//   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long]
+//
+//   kernels  matrix products, attention and routing of one layer, both instruction paths
+//   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
+//   long     one prompt of 131,072 tokens
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "backend/cuda/prefill_forward.h"
+#include "backend/cuda/relayout.h"
+#include "backend/cuda/weight_layout.h"
+#include "base/error.h"
+#include "model/rope.h"
+
+namespace gptoss::backend::cuda {
+namespace {
+
+constexpr double kMatrixRoof = 989e12;  // H100 data sheet, dense float16, FLOP/s
+constexpr std::int32_t kMostPositions = 131072;
+constexpr std::int32_t kMostRows = 8192;
+// Sliding layers reuse a ring of blocks that holds a window and the largest chunk.
+constexpr std::int32_t kSlidingBlocks = kMostRows / model::kBlockTokens + 8;
+
+class Bench {
+  public:
+    Bench(const model::Hyperparameters& shape, std::int32_t positions) : shape_(shape), stream_(make_stream()) {
+        model_.weights = allocate_weights(shape, published_types(shape));
+        fill_synthetic(model_.weights, 1, nullptr);
+        const std::int32_t blocks = positions / model::kBlockTokens;
+        model_.full = make_pool(shape.full_layers(), blocks);
+        model_.sliding = make_pool(shape.sliding_layers(), kSlidingBlocks);
+        std::vector<std::int32_t> tables(static_cast<std::size_t>(2 * blocks));
+        for (std::int32_t i = 0; i < blocks; ++i) {
+            tables[i] = i;
+            tables[blocks + i] = i % kSlidingBlocks;
+        }
+        tables_ = allocate_device(static_cast<std::int64_t>(tables.size()) * 4);
+        cuda_check(cudaMemcpy(tables_.get(), tables.data(), tables.size() * 4, cudaMemcpyHostToDevice));
+        const auto* table = reinterpret_cast<const std::int32_t*>(tables_.get());
+        model_.tables = {table, table + blocks, blocks};
+        const model::RopeTable rope = model::rope_table(shape);
+        std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(), model_.frequencies.inverse);
+        model_.frequencies.magnitude = rope.magnitude;
+        logits_ = allocate_device(std::int64_t{64} * shape.vocabulary * 4);
+        last_tokens_ = allocate_device(256);
+        forward_ = std::make_unique<PrefillForward>(model_, reinterpret_cast<const std::int32_t*>(last_tokens_.get()),
+                                                    reinterpret_cast<float*>(logits_.get()), shape.vocabulary,
+                                                    kMostRows);
+        cuda_check(cudaDeviceSynchronize());
+    }
+
+    // Median milliseconds; a first run is not counted, unless it is the only one.
+    double time_ms(int repeats, const std::function<void(int)>& run) {
+        const int warm_ups = repeats > 1 ? 1 : 0;
+        const Event begin = make_event(true), end = make_event(true);
+        std::vector<float> times;
+        for (int i = 0; i < repeats + warm_ups; ++i) {
+            cuda_check(cudaEventRecord(begin.get(), stream_.get()));
+            run(i);
+            cuda_check(cudaEventRecord(end.get(), stream_.get()));
+            cuda_check(cudaEventSynchronize(end.get()));
+            float ms = 0;
+            cuda_check(cudaEventElapsedTime(&ms, begin.get(), end.get()));
+            if (i >= warm_ups) times.push_back(ms);
+        }
+        std::ranges::sort(times);
+        return times[times.size() / 2];
+    }
+
+    void report(const char* what, std::int32_t rows, double ms, double flop, double bytes) const {
+        std::printf("%-34s %6d rows %9.3f ms %7.1f TFLOP/s (%4.1f %%) %8.1f GB/s\n", what, rows, ms,
+                    flop / ms * 1e-9, flop / ms * 1e3 / kMatrixRoof * 100, bytes / ms * 1e-6);
+        std::fflush(stdout);
+    }
+
+    void products(std::int32_t rows) {
+        const std::int64_t pairs = std::int64_t{rows} * kExpertsUsed;
+        const DeviceMemory activations = allocate_device(pairs * 4096 * 2), output = allocate_device(pairs * 4096 * 4);
+        const DeviceMemory routing_memory = allocate_device(pairs * 64 + (1 << 20));
+        auto* residual = reinterpret_cast<float*>(output.get());
+        fill(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
+        std::byte* next = routing_memory.get();
+        const auto take = [&](std::int64_t bytes) { return std::exchange(next, next + Arena::padded(bytes)); };
+        auto* groups = reinterpret_cast<GroupList*>(take(sizeof(GroupList)));
+        auto* choices = reinterpret_cast<std::int32_t*>(take(pairs * 4));
+        auto* sorted_pairs = reinterpret_cast<std::int32_t*>(take(pairs * 4));
+        auto* pair_weights = reinterpret_cast<float*>(take(pairs * 4));
+        auto* cache_rows = reinterpret_cast<std::int64_t*>(take(rows * 8));
+        const DeviceMemory rotation = allocate_device(std::int64_t{rows} * kHeadSize * 4);
+        cuda_check(cudaMemset(rotation.get(), 0, std::size_t{static_cast<std::size_t>(rows)} * kHeadSize * 4));
+        cuda_check(cudaMemset(cache_rows, 0, static_cast<std::size_t>(rows) * 8));
+        const DeviceMemory input = allocate_device(std::int64_t{rows} * shape_.hidden * 4);
+        fill_floats(reinterpret_cast<float*>(input.get()), std::int64_t{rows} * shape_.hidden);
+
+        Routing routing;
+        routing.residual = reinterpret_cast<const float*>(input.get());
+        routing.row_count = rows;
+        routing.hidden = shape_.hidden;
+        routing.experts = shape_.experts;
+        routing.epsilon = 1e-5F;
+        routing.normalised = reinterpret_cast<__half*>(activations.get());
+        routing.choices = choices;
+        routing.pair_weights = pair_weights;
+        routing.groups = groups;
+        routing.sorted_pairs = sorted_pairs;
+        const auto layer = [&](int i) -> const DeviceLayer& {
+            return model_.weights.layers[static_cast<std::size_t>(i) % model_.weights.layers.size()];
+        };
+        const double routing_ms = time_ms(10, [&](int i) {
+            routing.gain = layer(i).expert_norm;
+            routing.router = layer(i).router;
+            routing.router_bias = layer(i).router_bias;
+            launch_routing(routing, stream_.get());
+        });
+        report("routing", rows, routing_ms, 2.0 * rows * shape_.hidden * shape_.experts,
+               double(rows) * shape_.hidden * 6);
+        fill(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
+
+        for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup}) {
+            const std::string name = path == GemmPath::warp ? " (mma.sync)" : " (wgmma)";
+            const auto run = [&](const char* what, const auto& matrix, GemmProblem problem, double products_rows) {
+                const double ms = time_ms(5, [&](int i) {
+                    problem.weights = matrix(layer(i));
+                    launch_gemm(problem, stream_.get(), path);
+                });
+                const DeviceMatrix& w = problem.weights;
+                report((what + name).c_str(), rows, ms,
+                       2.0 * products_rows * (w.rows / problem.experts) * w.columns,
+                       double(w.rows) * double(w.value_stride_bytes + w.scale_stride_bytes));
+            };
+            GemmProblem dense;
+            dense.activations = reinterpret_cast<const __half*>(activations.get());
+            dense.row_count = rows;
+            dense.epilogue.kind = Epilogue::query_key_value;
+            dense.epilogue.queries = reinterpret_cast<std::uint16_t*>(output.get());
+            dense.epilogue.query_rows = shape_.query_width();
+            dense.epilogue.kv_rows = shape_.kv_width();
+            dense.epilogue.rotation = reinterpret_cast<const float*>(rotation.get());
+            dense.epilogue.cache_rows = cache_rows;
+            dense.epilogue.cache = model_.full.data;
+            run("query, key, value", [](const DeviceLayer& l) { return l.qkv; }, dense, rows);
+            dense.epilogue = {};
+            dense.epilogue.kind = Epilogue::residual;
+            dense.epilogue.output = residual;
+            dense.epilogue.output_stride = shape_.hidden;
+            run("output", [](const DeviceLayer& l) { return l.output; }, dense, rows);
+
+            GemmProblem grouped;
+            grouped.experts = shape_.experts;
+            grouped.activations = reinterpret_cast<const __half*>(activations.get());
+            grouped.groups = groups;
+            grouped.row_count = static_cast<std::int32_t>(pairs);
+            grouped.source_rows = sorted_pairs;
+            grouped.source_divisor = kExpertsUsed;
+            grouped.epilogue.kind = Epilogue::swiglu;
+            grouped.epilogue.activations = reinterpret_cast<__half*>(output.get());
+            grouped.epilogue.order = ActivationOrder::nibbles;
+            run("gate, up", [](const DeviceLayer& l) { return l.gate_up; }, grouped, double(pairs));
+            grouped.source_rows = nullptr;
+            grouped.epilogue = {};
+            grouped.epilogue.kind = Epilogue::expert_output;
+            grouped.epilogue.expert_outputs = reinterpret_cast<__half*>(output.get());
+            grouped.epilogue.pairs = sorted_pairs;
+            grouped.epilogue.pair_weights = pair_weights;
+            run("down", [](const DeviceLayer& l) { return l.down; }, grouped, double(pairs));
+        }
+    }
+
+    void attention(std::int32_t rows, std::int32_t depth, bool slides) {
+        const std::int32_t group = shape_.query_heads / shape_.kv_heads;
+        const DeviceMemory queries = allocate_device(std::int64_t{rows} * shape_.query_width() * 2);
+        const DeviceMemory output = allocate_device(std::int64_t{rows} * shape_.query_width() * 2);
+        fill(reinterpret_cast<__half*>(queries.get()), std::int64_t{rows} * shape_.query_width());
+        const DeviceMemory segments = allocate_device(sizeof(PrefillSegment));
+        const PrefillSegment segment{0, 0, rows, depth, 0};
+        cuda_check(cudaMemcpy(segments.get(), &segment, sizeof(segment), cudaMemcpyHostToDevice));
+        PrefillAttention a;
+        a.segments = reinterpret_cast<const PrefillSegment*>(segments.get());
+        a.segment_count = 1;
+        a.tile_count = attention_tiles(rows, group);
+        a.queries = reinterpret_cast<const std::uint16_t*>(queries.get());
+        a.query_heads = shape_.query_heads;
+        a.pool = slides ? model_.sliding : model_.full;
+        a.tables = slides ? model_.tables.sliding : model_.tables.full;
+        a.table_stride = model_.tables.table_stride;
+        a.window = slides ? shape_.sliding_window : 0;
+        a.output = reinterpret_cast<__half*>(output.get());
+        const double ms = time_ms(3, [&](int i) {
+            a.sinks = model_.weights.layers[0].sinks;
+            a.pool_layer = i % a.pool.layers;
+            launch_prefill_attention(a, stream_.get());
+        });
+        double keys = 0;
+        for (std::int32_t i = 0; i < rows; ++i) keys += std::min(depth + i + 1, slides ? shape_.sliding_window : depth + i + 1);
+        const std::string what = std::string(slides ? "window" : "full") + " attention at " + std::to_string(depth);
+        report(what.c_str(), rows, ms, 4.0 * keys * shape_.query_width(),
+               double(depth + rows) * 2 * shape_.kv_width() * 2);
+    }
+
+    void prompt(std::int32_t length, std::int32_t chunk, int repeats) {
+        std::vector<RowInput> rows(static_cast<std::size_t>(chunk));
+        const double ms = time_ms(repeats, [&](int) {
+            for (std::int32_t first = 0; first < length; first += chunk) {
+                const std::int32_t count = std::min(chunk, length - first);
+                for (std::int32_t i = 0; i < count; ++i)
+                    rows[static_cast<std::size_t>(i)] =
+                        RowInput{(first + i) * 7919 % 200000, first + i, 0, first, first + i + 1 == length ? 0 : -1};
+                forward_->run({rows.data(), static_cast<std::size_t>(count)}, stream_.get());
+            }
+        });
+        std::printf("prompt of %6d in chunks of %4d: %9.2f ms, %8.0f tok/s\n", length, chunk, ms, length / ms * 1e3);
+        std::fflush(stdout);
+    }
+
+  private:
+    KvPool make_pool(std::int32_t layers, std::int32_t blocks) {
+        KvPool pool{nullptr, model::KvType::bf16, layers, blocks, shape_.kv_heads, shape_.head_size};
+        pools_.push_back(allocate_device(pool.layer_elements() * layers * 2));
+        pool.data = pools_.back().get();
+        cuda_check(cudaMemset(pool.data, 0, static_cast<std::size_t>(pool.layer_elements() * layers * 2)));
+        return pool;
+    }
+    void fill(__half* to, std::int64_t count) {
+        std::vector<__half> values(static_cast<std::size_t>(1 << 16));
+        unsigned state = 1;
+        for (__half& v : values) v = __float2half(static_cast<float>((state = state * 1664525U + 1013904223U) >> 8) / 8388608.0F - 1.0F);
+        for (std::int64_t i = 0; i < count; i += 1 << 16)
+            cuda_check(cudaMemcpy(to + i, values.data(), static_cast<std::size_t>(std::min<std::int64_t>(1 << 16, count - i)) * 2, cudaMemcpyHostToDevice));
+    }
+    void fill_floats(float* to, std::int64_t count) {
+        std::vector<float> values(static_cast<std::size_t>(count));
+        unsigned state = 1;
+        for (float& v : values) v = static_cast<float>((state = state * 1664525U + 1013904223U) >> 8) / 8388608.0F - 1.0F;
+        cuda_check(cudaMemcpy(to, values.data(), values.size() * 4, cudaMemcpyHostToDevice));
+    }
+
+    model::Hyperparameters shape_;
+    Stream stream_;
+    DeviceModel model_;
+    std::vector<DeviceMemory> pools_;
+    DeviceMemory tables_, logits_, last_tokens_;
+    std::unique_ptr<PrefillForward> forward_;
+};
+
+}  // namespace
+}  // namespace gptoss::backend::cuda
+
+int main(int argc, char** argv) {
+    using namespace gptoss;
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const auto asked = [&](const char* word) { return std::ranges::find(words, word) != words.end(); };
+    model::Hyperparameters shape = asked("gpt-oss-20b") ? model::gpt_oss_20b() : model::gpt_oss_120b();
+    if (!asked("model") && !asked("long")) shape.layers = 4;  // kernels need only a few to rotate among
+    try {
+        backend::cuda::Bench bench(shape, backend::cuda::kMostPositions);
+        if (asked("kernels")) {
+            for (const std::int32_t rows : {64, 512, 2048, 8192}) bench.products(rows);
+            for (const bool slides : {false, true})
+                for (const std::int32_t depth : {0, 8192, 120000}) bench.attention(2048, depth, slides);
+        }
+        if (asked("model")) {
+            bench.prompt(1024, 1024, 5);
+            for (const std::int32_t chunk : {2048, 4096, 8192}) bench.prompt(8192, chunk, 3);
+        }
+        if (asked("long")) bench.prompt(131072, 8192, 1);
+    } catch (const Error& error) {
+        std::printf("%s\n", error.for_people().c_str());
+        return 1;
+    }
+    return 0;
+}
