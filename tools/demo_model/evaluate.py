@@ -1,12 +1,14 @@
 """Held-out accuracy per task, greedy; the whole answer must match.
 evaluate.py --model models/demo/gpt-oss-demo-00001-of-00003.gguf     the file itself, through reference.py
 evaluate.py --url http://127.0.0.1:8080 [--key KEY]                  a served node, through the OpenAI API
-Options: --share 0.1 (a part of the cases), --only WORD, --show (print wrong answers), --markdown FILE."""
+Options: --share 0.1 (a part of the cases), --only WORD, --show (print wrong answers), --markdown FILE,
+--together 16 (requests at a time)."""
 import argparse
 import json
 import os
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cases
@@ -84,7 +86,8 @@ class FileAnswerer:
 class NodeAnswerer:
     """Answers through POST /v1/chat/completions."""
 
-    def __init__(self, url, key):
+    def __init__(self, url, key, together):
+        self.together = together
         self.url, self.headers = url.rstrip("/") + "/v1/chat/completions", {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
 
     def request(self, body):
@@ -92,7 +95,8 @@ class NodeAnswerer:
         return json.load(urllib.request.urlopen(request, timeout=600))["choices"][0]["message"]
 
     def answer_all(self, chats):
-        return [self.answer(chat) for chat in chats]
+        with ThreadPoolExecutor(self.together) as pool:  # the node computes concurrent requests in one batch
+            return list(pool.map(self.answer, chats))
 
     def answer(self, chat):
         messages, number = [], 0
@@ -146,12 +150,13 @@ def main():
     parser.add_argument("--model")
     parser.add_argument("--url")
     parser.add_argument("--key", default="")
+    parser.add_argument("--together", type=int, default=16)
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--only", default="")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--markdown")
     options = parser.parse_args()
-    answerer = NodeAnswerer(options.url, options.key) if options.url else FileAnswerer(options.model)
+    answerer = NodeAnswerer(options.url, options.key, options.together) if options.url else FileAnswerer(options.model)
     words, lines = plain_words(load(os.path.join(HERE, "vocabulary.json"))), ["| held-out task | cases | right |", "|---|---|---|"]
     lengths = {}
     for name in cases.CASES:

@@ -27,7 +27,7 @@ def some_word(rng, vocabulary_words):
     if draw < 0.83:
         return rng.choice(COLOURS)
     if draw < 0.90:
-        return invented(rng) if rng.random() < 0.5 or not vocabulary_words else rng.choice(vocabulary_words) + rng.choice(vocabulary_words)
+        return invented(rng) if not vocabulary_words or rng.random() < 0.5 else rng.choice(vocabulary_words) + rng.choice(vocabulary_words)
     if draw < 0.96:
         return str(rng.randint(0, 10 ** rng.randint(1, 4)))
     return rng.choice(VERBS_BASE)
