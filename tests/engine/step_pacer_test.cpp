@@ -1,0 +1,76 @@
+#include "engine/step_pacer.h"
+
+#include <gtest/gtest.h>
+
+namespace gptoss::engine {
+namespace {
+
+// A device whose steps take `base` for decoding and `row` for each row of a prompt.
+struct Device {
+    double base_ms = 0, row_ms = 0;
+    double step_ms(std::int32_t decode_rows, std::int32_t prompt_rows) const {
+        return (decode_rows > 0 ? base_ms : 0) + row_ms * prompt_rows;
+    }
+};
+
+void learn(StepPacer& pacer, const Device& device, std::int32_t decode_rows) {
+    for (int i = 0; i < 40; ++i) {
+        pacer.record(decode_rows, 0, device.step_ms(decode_rows, 0));
+        const std::int32_t rows = pacer.prompt_rows(decode_rows);
+        pacer.record(decode_rows, rows, device.step_ms(decode_rows, rows));
+    }
+}
+
+TEST(StepPacer, APromptThatIsAloneGetsTheWholeStep) {
+    StepPacer pacer(1.5, 2048);
+    EXPECT_EQ(pacer.prompt_rows(0), 2048);
+    pacer.record(0, 2048, 50);
+    EXPECT_EQ(pacer.prompt_rows(0), 2048);
+}
+
+TEST(StepPacer, StepsWithPromptsStayWithinTheSlowdown) {
+    const Device device{.base_ms = 40, .row_ms = 0.05};
+    StepPacer pacer(1.5, 2048);
+    learn(pacer, device, 64);
+    const std::int32_t rows = pacer.prompt_rows(64);
+    EXPECT_LE(device.step_ms(64, rows), 60.5);
+    EXPECT_GE(device.step_ms(64, rows), 55);
+}
+
+TEST(StepPacer, FastStepsMayGrowToTwentyMilliseconds) {
+    const Device device{.base_ms = 2, .row_ms = 0.05};
+    StepPacer pacer(1.5, 2048);
+    learn(pacer, device, 1);
+    EXPECT_NEAR(device.step_ms(1, pacer.prompt_rows(1)), 20, 0.5);
+}
+
+TEST(StepPacer, EvenASlowDeviceTakesInAFewRows) {
+    const Device device{.base_ms = 80, .row_ms = 16};
+    StepPacer pacer(1.5, 2048);
+    learn(pacer, device, 1);
+    EXPECT_EQ(pacer.prompt_rows(1), 16);
+}
+
+TEST(StepPacer, ASlowdownOfOneTurnsItOff) {
+    StepPacer pacer(1, 512);
+    learn(pacer, {.base_ms = 10, .row_ms = 1}, 8);
+    EXPECT_EQ(pacer.prompt_rows(8), 512);
+}
+
+TEST(StepPacer, NeverMoreRowsThanAStepHolds) {
+    StepPacer pacer(1.5, 8);
+    EXPECT_EQ(pacer.prompt_rows(3), 8);
+    learn(pacer, {.base_ms = 100, .row_ms = 0.001}, 3);
+    EXPECT_EQ(pacer.prompt_rows(3), 8);
+}
+
+TEST(StepPacer, FollowsADeviceThatBecomesSlower) {
+    StepPacer pacer(1.5, 2048);
+    learn(pacer, {.base_ms = 40, .row_ms = 0.05}, 64);
+    const Device slower{.base_ms = 40, .row_ms = 0.2};
+    learn(pacer, slower, 64);
+    EXPECT_LE(slower.step_ms(64, pacer.prompt_rows(64)), 61);
+}
+
+}  // namespace
+}  // namespace gptoss::engine
