@@ -3,6 +3,7 @@
 // without requests costs nothing. The calling thread takes part in every loop.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -32,8 +33,10 @@ class ThreadPool {
              static_cast<void*>(std::addressof(task))});
     }
 
-    // Calls task(begin, end) for ranges of at most `grain` indices that cover [0, count) once. Threads take
-    // ranges in ascending order as they become free: one that is slowed down by others does not hold up all.
+    // Calls task(begin, end) for ranges that cover [0, count) once. Threads take ranges in ascending order as
+    // they become free, each a fraction of what is left but at least `grain` indices: long ones first, so
+    // that memory streams, short ones last, so that threads end together even when one is slowed down by
+    // others.
     template <typename Task>
     void for_ranges(std::int64_t count, std::int64_t grain, Task&& task) {
         if (count <= grain || size() == 1) {
@@ -42,10 +45,13 @@ class ThreadPool {
         }
         next_.store(0, std::memory_order_relaxed);
         on_all([&](std::int32_t) {
-            for (;;) {
-                const std::int64_t begin = next_.fetch_add(grain, std::memory_order_relaxed);
-                if (begin >= count) return;
-                task(begin, begin + grain < count ? begin + grain : count);
+            std::int64_t begin = next_.load(std::memory_order_relaxed);
+            while (begin < count) {
+                const std::int64_t fraction = (count - begin) / (2 * size());
+                const std::int64_t end = begin + std::min(std::max(fraction, grain), count - begin);
+                if (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+                task(begin, end);
+                begin = next_.load(std::memory_order_relaxed);
             }
         });
     }

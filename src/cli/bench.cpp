@@ -101,7 +101,7 @@ std::vector<TokenId> random_tokens(std::int32_t count, std::int32_t vocabulary) 
     return tokens;
 }
 
-// One generated token for each sequence: sampled as gpt-oss is meant to be, at temperature 1.
+// One generated token for each sequence, the most probable one.
 void generate_step(backend::Backend& backend, backend::SequenceRunner& runner, std::int32_t sequences,
                    std::uint64_t step) {
     static constexpr TokenId kLast = backend::kTokenFromLastSample;
@@ -111,6 +111,7 @@ void generate_step(backend::Backend& backend, backend::SequenceRunner& runner, s
         feeds.push_back({slot, std::span(&kLast, 1), 1});
         rows[slot].logits_index = rows[slot].slot = slot;
         rows[slot].step = step;
+        rows[slot].parameters.temperature = 0;
     }
     runner.forward(feeds);
     backend.wait(backend.sample(rows));

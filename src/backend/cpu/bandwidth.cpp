@@ -12,26 +12,26 @@
 namespace gptoss::backend::cpu {
 namespace {
 
-constexpr std::size_t kBytes = std::size_t{1} << 30;
+constexpr std::int64_t kBytes = std::int64_t{1} << 30;
 constexpr int kPasses = 8;
 
-// Stretches the threads take in turn, as the forward pass hands out panels.
-constexpr std::int64_t kStretch = std::int64_t{4} << 20;
+// The least a thread takes at a time.
+constexpr std::int64_t kStretch = std::int64_t{128} << 10;
 
 }  // namespace
 
 double measure_read_bandwidth(ThreadPool& pool) {
-    const AlignedBuffer buffer(kBytes);
+    const AlignedBuffer buffer(static_cast<std::size_t>(kBytes));
     std::memset(buffer.data(), 1, buffer.size());
     std::atomic<std::uint64_t> total = 0;  // used, so that the reads are not removed
     const Kernels& kernels = best_kernels();
     double best = 0;
     for (int pass = 0; pass < kPasses; ++pass) {
         const auto start = std::chrono::steady_clock::now();
-        pool.for_ranges(
-            static_cast<std::int64_t>(kBytes), kStretch, [&](std::int64_t begin, std::int64_t end) {
-                total += kernels.sum_words(buffer.data() + begin, static_cast<std::size_t>(end - begin));
-            });
+        pool.for_ranges(kBytes / kStretch, 1, [&](std::int64_t begin, std::int64_t end) {
+            total += kernels.sum_words(buffer.data() + begin * kStretch,
+                                       static_cast<std::size_t>((end - begin) * kStretch));
+        });
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         best = std::max(best, static_cast<double>(kBytes) / seconds.count());
     }

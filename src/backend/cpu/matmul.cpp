@@ -6,10 +6,8 @@ namespace {
 // Rows of activations that stay in the second-level cache (6.5 KB each at 2880 columns) while panels pass by.
 constexpr std::int64_t kRowsAtOnce = 64;
 
-// Enough ranges for threads to even out, few enough that each streams a long stretch of memory.
-std::int64_t grain(std::int64_t panels, const ThreadPool& pool) {
-    return std::max<std::int64_t>(1, panels / (std::int64_t{pool.size()} * 4));
-}
+// The least a thread takes at a time: 100 to 200 KB of weights, 2 to 4 microseconds of reading.
+constexpr std::int64_t kGrain = 2;
 
 // Calls done(row, values[32]) for rows times one panel.
 template <typename Done>
@@ -89,7 +87,7 @@ void project(ThreadPool& pool, const Kernels& kernels, std::span<const Projectio
              std::span<const ActivationRow> rows) {
     std::int64_t panels = 0;
     for (const Projection& projection : projections) panels += projection.matrix->panels;
-    pool.for_ranges(panels, grain(panels, pool), [&](std::int64_t begin, std::int64_t end) {
+    pool.for_ranges(panels, kGrain, [&](std::int64_t begin, std::int64_t end) {
         for (std::size_t row = 0; row < rows.size(); row += kRowsAtOnce) {
             const auto some = rows.subspan(row, std::min<std::size_t>(kRowsAtOnce, rows.size() - row));
             std::int64_t first = 0;  // panel of the projection
@@ -122,7 +120,7 @@ void apply_experts(ThreadPool& pool, const Kernels& kernels, const PackedExperts
     const std::int64_t columns =
         (experts.gate_up.panels + 1) / 2;  // in blocks of 32: two panels of gate and up
     const auto units = static_cast<std::int64_t>(active.size()) * columns;
-    pool.for_ranges(units, std::min(columns, grain(units, pool)), [&](std::int64_t begin, std::int64_t end) {
+    pool.for_ranges(units, kGrain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t unit = begin; unit < end;) {
             const std::int32_t expert = active[unit / columns];
             const std::int64_t unit_end = std::min(end, (unit / columns + 1) * columns);
@@ -137,7 +135,7 @@ void apply_experts(ThreadPool& pool, const Kernels& kernels, const PackedExperts
 
     // A thread owns columns of x, so that experts can be added one after the other without a lock.
     const std::int64_t panels = experts.down.panels;
-    pool.for_ranges(panels, grain(panels, pool), [&](std::int64_t begin, std::int64_t end) {
+    pool.for_ranges(panels, kGrain, [&](std::int64_t begin, std::int64_t end) {
         for (const std::int32_t expert : active)
             for_assignments(expert, [&](std::int64_t first, std::int64_t count) {
                 for (std::int64_t panel = begin; panel < end; ++panel)
