@@ -10,6 +10,7 @@
 #include "gguf/file.h"
 #include "model/weights.h"
 #include "node/demo_model.h"
+#include "node/validation.h"
 
 namespace gptoss::node {
 
@@ -55,6 +56,16 @@ void read_into_memory(const gguf::File& file, const LoadProgress& progress) {
     }
     // Nothing depends on the bytes; a volatile use keeps the loop.
     [[maybe_unused]] volatile unsigned char keep = seen;
+}
+
+Validation validate(const Settings& settings, const gguf::File& file, const LoadProgress& progress) {
+    std::vector<std::filesystem::path> parts;
+    for (const gguf::Part& part : file.parts()) parts.push_back(part.path);
+    return validate_model(settings, parts, [&](std::uint64_t done_bytes, std::uint64_t total_bytes) {
+        progress("hashing parts", static_cast<std::int64_t>(done_bytes),
+                 static_cast<std::int64_t>(total_bytes));
+        return true;
+    });
 }
 
 model::KvType kv_type(const std::string& name) {
@@ -164,6 +175,7 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     request.max_sequences = settings.max_sequences > 0 ? static_cast<std::int32_t>(settings.max_sequences)
                                                        : (may_use_gpu ? kGpuSequences : kCpuSequences);
 
+    const Validation validation = validate(settings, core->file, progress);
     const Choice choice = choose_device(settings, devices, shape, request);
     loaded.plan = make_plan(settings, shape, request, choice.needs, tensor_bytes(core->file));
     loaded.free_bytes = choice.needs.free_bytes;
@@ -197,6 +209,10 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     loaded.served.card["layers"] = shape.layers;
     loaded.served.card["weight_bytes"] = loaded.plan.weight_bytes;
     loaded.served.card["parts"] = core->file.parts().size();
+    loaded.served.card["provenance"] = {
+        {"composite_sha256", validation.composite}, {"model_id", validation.model_id},
+        {"hashes_from", validation.hashes_from},    {"registry", validation.registry},
+        {"verified", validation.verified},          {"detail", validation.detail}};
     return loaded;
 }
 

@@ -106,8 +106,11 @@ std::vector<SettingSpec> make_specs() {
              "midnight.",
              &S::date, {}, SettingKind::date),
 
-        yes_or_no("REQUIRE_MODEL_VALIDATION", "--require-model-validation", "Chain",
-                  "Serve only weights whose hash the registry approves.", &S::require_model_validation),
+        text("REQUIRE_MODEL_VALIDATION", "--require-model-validation", "Chain",
+             "Compare the weights' hash with the ModelRegistry at start: off, warn, or require, which serves "
+             "nothing "
+             "else. true and 1 mean require.",
+             &S::require_model_validation, {"off", "warn", "require", "true", "false", "1", "0"}),
         secret("RPC_URL", "Chain",
                "The chain's JSON-RPC endpoint. Kept secret, as providers put keys into it.", &S::rpc_url),
         number("CHAIN_ID", "--chain-id", "Chain", "The chain the node belongs to (84532: Base Sepolia).",
@@ -123,6 +126,12 @@ std::vector<SettingSpec> make_specs() {
 }
 
 }  // namespace
+
+ValidationMode validation_mode(const Settings& settings) {
+    const std::string& mode = settings.require_model_validation;
+    if (mode == "require" || mode == "true" || mode == "1") return ValidationMode::require;
+    return mode == "warn" ? ValidationMode::warn : ValidationMode::off;
+}
 
 std::span<const SettingSpec> setting_specs() {
     static const std::vector<SettingSpec> specs = make_specs();

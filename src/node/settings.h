@@ -41,7 +41,7 @@ struct Settings {
     std::string reasoning_fields = "both";
     std::string date = "today";
 
-    bool require_model_validation = false;
+    std::string require_model_validation = "off";
     std::string rpc_url;
     std::int64_t chain_id = 84532;
     std::string contract_model_registry;
@@ -49,6 +49,10 @@ struct Settings {
     std::string owner_private_key;
     std::string s5_seed_phrase;
 };
+
+// REQUIRE_MODEL_VALIDATION: older deployments say true or 1 for require, false or 0 for off.
+enum class ValidationMode { off, warn, require };
+ValidationMode validation_mode(const Settings& settings);
 
 using SettingField = std::variant<std::string Settings::*, std::int64_t Settings::*, bool Settings::*>;
 

@@ -230,7 +230,7 @@ void check_together(const Settings& settings) {
         refuse("GPTOSS_CACHE_TOKENS is smaller than MAX_CONTEXT_LENGTH",
                "One whole conversation must fit the cache: raise the first or lower the second.");
     }
-    if (settings.require_model_validation &&
+    if (validation_mode(settings) != ValidationMode::off &&
         (settings.rpc_url.empty() || settings.contract_model_registry.empty())) {
         refuse("REQUIRE_MODEL_VALIDATION needs RPC_URL and CONTRACT_MODEL_REGISTRY",
                "Set both, so that the registry can be asked, or turn the validation off.");

@@ -1,0 +1,36 @@
+// Are the weights about to be served the registered ones? Asked once at start, before anything is served.
+//
+//   off      hashes are taken from a manifest that is still believed; nothing is hashed or asked
+//   warn     hashed (or believed) and compared with the registry; a difference is a warning
+//   require  the same, and anything but an identical, approved entry is an error
+//
+// A registry that cannot be reached: the last identical answer, kept beside the model, stands for
+// kAnswerDays; without one, or when it is older, `require` refuses and `warn` warns.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "node/settings.h"
+#include "provenance/part_hashes.h"
+
+namespace gptoss::node {
+
+inline constexpr int kAnswerDays = 7;
+
+struct Validation {
+    std::string composite;    // empty when it was not computed
+    std::string model_id;     // 0x…; empty when the repository is not known
+    std::string hashes_from;  // "manifest", "hashed at start", "not hashed"
+    std::string registry;     // "identical", "absent", "different", "inactive", "unreachable", "not asked"
+    std::string detail;       // one line for people
+    bool verified = false;    // the registry holds this very composite hash, approved
+};
+
+// Throws Error(hash_mismatch) or Error(chain_failed) in mode require, Error(setting_invalid) for settings
+// that cannot work, and what hashing throws.
+Validation validate_model(const Settings& settings, std::span<const std::filesystem::path> parts,
+                          const provenance::HashProgress& progress = {});
+
+}  // namespace gptoss::node
