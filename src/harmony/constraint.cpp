@@ -14,7 +14,7 @@ namespace {
 
 // Both are dropped as a whole when full: what is in use is kept alive by its users.
 constexpr std::size_t kMostGraphs = 64;
-constexpr std::size_t kMostRules = 64;
+constexpr std::size_t kMostRules = 24;
 
 std::string key_of(const HeaderChoice& choice) {
     std::string key;

@@ -40,7 +40,7 @@ void JsonGrammar::close(Stack stack, Progress& out) const {
     if (state.leaf != kNone) {
         const ByteDfa& leaf = *leaves[state.leaf];
         stack.back().inner = leaf.start();
-        if (leaf.accepts(leaf.start())) behind(stack, out);
+        if (leaf.accepts(leaf.start())) close_behind(stack, out);
         if (leaf.goes_on(leaf.start())) out.push_back(std::move(stack));
     } else if (state.is_string) {
         stack.back().inner = string_lexer::kText;
@@ -50,9 +50,16 @@ void JsonGrammar::close(Stack stack, Progress& out) const {
     }
 }
 
-void JsonGrammar::behind(Stack stack, Progress& out) const {
+void JsonGrammar::close_behind(Stack stack, Progress& out) const {
     stack.back() = {states[stack.back().state].next, 0, 0};
     close(std::move(stack), out);
+}
+
+JsonGrammar::Progress JsonGrammar::behind(const Stack& stack) const {
+    Progress progress;
+    close_behind(stack, progress);
+    sort(progress);
+    return progress;
 }
 
 JsonGrammar::Progress JsonGrammar::step(const Progress& progress, std::uint8_t byte) const {
@@ -67,14 +74,14 @@ JsonGrammar::Progress JsonGrammar::step(const Progress& progress, std::uint8_t b
             if (to == ByteDfa::kDead) continue;
             Stack next = stack;
             next.back().inner = to;
-            if (leaf.accepts(to)) behind(next, out);
+            if (leaf.accepts(to)) close_behind(next, out);
             if (leaf.goes_on(to)) out.push_back(std::move(next));
         } else if (state.is_string) {
             const auto from = static_cast<string_lexer::State>(top.inner);
             const string_lexer::State to = string_lexer::next(from, byte);
             if (to == string_lexer::kDead) continue;
             if (to == string_lexer::kClosed) {
-                if (top.characters >= state.least_characters) behind(stack, out);
+                if (top.characters >= state.least_characters) close_behind(stack, out);
                 continue;
             }
             // A character that was begun must still fit.

@@ -75,11 +75,12 @@ class JsonGrammar {
     // True when some rule enters itself before it has read anything: reading would never get under way.
     bool has_empty_recursion() const;
 
-    // For callers that step a leaf or a string themselves: the stack goes on behind it.
-    void behind(Stack stack, Progress& out) const;
+    // For callers that read the leaf or string on top of `stack` themselves: where it goes on behind it.
+    Progress behind(const Stack& stack) const;
 
   private:
     void close(Stack stack, Progress& out) const;  // follows everything that reads nothing
+    void close_behind(Stack stack, Progress& out) const;
     static void sort(Progress& progress);
 };
 

@@ -1,11 +1,13 @@
 #include "harmony/json_rule.h"
 
+#include <algorithm>
+
 namespace gptoss::harmony {
 namespace {
 
 // Of 25 kB each with the whole vocabulary.
-constexpr std::size_t kMostMasks = 256;
-constexpr std::size_t kMostLeafPlaces = 128;
+constexpr std::size_t kMostMasks = 128;
+constexpr std::size_t kMostLeafPlaces = 64;
 
 class JsonProgress : public ContentProgress {
   public:
@@ -46,7 +48,7 @@ class JsonProgress : public ContentProgress {
 }  // namespace
 
 JsonRule::JsonRule(JsonVocabulary vocabulary, JsonGrammar grammar)
-    : vocabulary_(std::move(vocabulary)), grammar_(std::move(grammar)) {}
+    : vocabulary_(std::move(vocabulary)), grammar_(std::move(grammar)), table_(grammar_) {}
 
 std::unique_ptr<ContentProgress> JsonRule::begin() const {
     return std::make_unique<JsonProgress>(shared_from_this());
@@ -55,6 +57,7 @@ std::unique_ptr<ContentProgress> JsonRule::begin() const {
 std::shared_ptr<const TokenMask> JsonRule::mask(const JsonGrammar::Progress& progress) const {
     const std::lock_guard lock(mutex_);
     if (const auto known = masks_.find(progress); known != masks_.end()) return known->second;
+    table_.keep_small();
     auto mask = std::make_shared<TokenMask>(vocabulary_.tokenizer->vocabulary_size());
     JsonGrammar::Progress structure;
     for (const JsonGrammar::Stack& stack : progress) {
@@ -80,19 +83,24 @@ void JsonRule::add_string(const JsonGrammar::Stack& stack, TokenMask& mask) cons
     const std::uint32_t room = state.most_characters == JsonGrammar::kNoLimit
                                    ? JsonGrammar::kNoLimit
                                    : state.most_characters - top.characters;
-    if (tokens.inside.empty() || tokens.inside.front().characters <= room) {
-        mask.allow_all(tokens.all_inside);
+    // Few tokens are too long for the room that is left, or few are short enough: visit the few.
+    const auto first_that_fits =
+        std::partition_point(tokens.inside.begin(), tokens.inside.end(),
+                             [&](const StringTokens::Counted& counted) { return counted.characters > room; });
+    if (first_that_fits - tokens.inside.begin() < tokens.inside.end() - first_that_fits) {
+        TokenMask fitting = tokens.all_inside;
+        for (auto counted = tokens.inside.begin(); counted != first_that_fits; ++counted)
+            fitting.forbid(counted->token);
+        mask.allow_all(fitting);
     } else {
-        for (auto counted = tokens.inside.rbegin();
-             counted != tokens.inside.rend() && counted->characters <= room; ++counted)
+        for (auto counted = first_that_fits; counted != tokens.inside.end(); ++counted)
             mask.allow(counted->token);
     }
     const std::uint32_t missing =
         state.least_characters > top.characters ? state.least_characters - top.characters : 0;
-    JsonGrammar::Progress behind;
-    grammar_.behind(stack, behind);
+    const ProgressTable::Id behind = table_.id(grammar_.behind(stack));
     for (const StringTokens::Exit& exit : tokens.exits) {
-        if (grammar_.step(behind, exit.rest).empty()) continue;
+        if (!table_.goes_on(behind, exit.rest)) continue;
         for (const auto& counted : exit.tokens)
             if (counted.characters >= missing && counted.characters <= room) mask.allow(counted.token);
     }
@@ -102,17 +110,13 @@ void JsonRule::add_leaf(const JsonGrammar::Stack& stack, TokenMask& mask) const 
     const JsonGrammar::Frame& top = stack.back();
     const LeafTokens& tokens = leaf_tokens({grammar_.states[top.state].leaf, top.inner});
     mask.allow_all(tokens.inside);
-    JsonGrammar::Progress behind;
-    grammar_.behind(stack, behind);
-    const auto step = [this](const JsonGrammar::Progress& at, std::uint8_t byte) {
-        return grammar_.step(at, byte);
-    };
-    const auto alive = [](const JsonGrammar::Progress& at) { return !at.empty(); };
-    const auto allow = [&](const VocabularyTrie::Node& node, const JsonGrammar::Progress&) {
-        mask.allow(node.token);
-    };
+    const ProgressTable::Id behind = table_.id(grammar_.behind(stack));
     for (const VocabularyTrie::Node* way_out : tokens.ways_out)
-        vocabulary_.trie->walk_below(*way_out, behind, step, alive, allow);
+        vocabulary_.trie->walk_below(
+            *way_out, behind,
+            [this](ProgressTable::Id at, std::uint8_t byte) { return table_.step(at, byte); },
+            [](ProgressTable::Id at) { return at != ProgressTable::kDead; },
+            [&](const VocabularyTrie::Node& node, ProgressTable::Id) { mask.allow(node.token); });
 }
 
 const JsonRule::LeafTokens& JsonRule::leaf_tokens(LeafPlace place) const {
@@ -134,10 +138,10 @@ const JsonRule::LeafTokens& JsonRule::leaf_tokens(LeafPlace place) const {
 void JsonRule::add_structure(const JsonGrammar::Progress& progress, TokenMask& mask) const {
     if (progress.empty()) return;
     vocabulary_.trie->walk(
-        progress,
-        [this](const JsonGrammar::Progress& at, std::uint8_t byte) { return grammar_.step(at, byte); },
-        [](const JsonGrammar::Progress& at) { return !at.empty(); },
-        [&](const VocabularyTrie::Node& node, const JsonGrammar::Progress&) { mask.allow(node.token); });
+        table_.id(progress),
+        [this](ProgressTable::Id at, std::uint8_t byte) { return table_.step(at, byte); },
+        [](ProgressTable::Id at) { return at != ProgressTable::kDead; },
+        [&](const VocabularyTrie::Node& node, ProgressTable::Id) { mask.allow(node.token); });
 }
 
 }  // namespace gptoss::harmony

@@ -9,6 +9,7 @@
 
 #include "harmony/content_rule.h"
 #include "harmony/json_grammar.h"
+#include "harmony/progress_table.h"
 #include "harmony/string_tokens.h"
 #include "harmony/vocabulary_trie.h"
 
@@ -52,6 +53,7 @@ class JsonRule : public ContentRule, public std::enable_shared_from_this<JsonRul
     JsonVocabulary vocabulary_;
     JsonGrammar grammar_;
     mutable std::mutex mutex_;
+    mutable ProgressTable table_;
     mutable std::map<JsonGrammar::Progress, std::shared_ptr<const TokenMask>> masks_;
     mutable std::map<LeafPlace, std::unique_ptr<LeafTokens>> leaf_tokens_;
 };

@@ -1,4 +1,4 @@
-// Automata over characters -> automata over bytes.
+// What is done with automata over characters: limits of length, and automata over bytes.
 #include <algorithm>
 #include <array>
 
@@ -149,6 +149,34 @@ class ByteNfa {
 using StateSet = std::vector<std::uint32_t>;  // sorted
 
 }  // namespace
+
+CharacterNfa with_length(const CharacterNfa& nfa, LengthRange length) {
+    // Every state once for each number of characters read; without an upper limit, `least` stands for more
+    // too.
+    const bool limited = length.most != LengthRange{}.most;
+    const std::uint64_t counts = (limited ? length.most : length.least) + std::uint64_t{1};
+    if (counts * nfa.states.size() > CharacterNfa::kMostStates * 5)
+        throw PatternError("together with its length limits it needs too many states");
+    const auto state_count = static_cast<std::uint32_t>(nfa.states.size());
+    const auto copies = static_cast<std::uint32_t>(counts);
+    CharacterNfa product;
+    product.states.resize(copies * state_count + 1);
+    product.start = nfa.start;
+    product.end = copies * state_count;
+    for (std::uint32_t count = 0; count < copies; ++count) {
+        const bool last = count + 1 == copies;
+        for (std::uint32_t i = 0; i < state_count; ++i) {
+            auto& state = product.states[count * state_count + i];
+            for (const std::uint32_t to : nfa.states[i].empty)
+                state.empty.push_back(count * state_count + to);
+            if (last && limited) continue;
+            for (const auto& edge : nfa.states[i].edges)
+                state.edges.push_back({edge.on, (last ? count : count + 1) * state_count + edge.to});
+        }
+        if (count >= length.least) product.states[count * state_count + nfa.end].empty.push_back(product.end);
+    }
+    return product;
+}
 
 ByteDfa to_bytes(const CharacterNfa& nfa, Spelling spelling) {
     const ByteNfa bytes(nfa, spelling);
