@@ -1,5 +1,6 @@
 #include "model/synthetic.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -71,6 +72,49 @@ void fill_quantized(TensorType type, std::span<std::byte> bytes, float spread, R
         for (std::size_t i = 0; i < elements; ++i) values[i] = spread * random.normal();
         gguf::quantize(type, std::span(values).first(elements), bytes.subspan(at, count));
     }
+}
+
+// UTF-8 of the character that stands for a byte in a GPT-2 style vocabulary: printable ones for themselves,
+// the other 68 from U+0100 on.
+std::string character_of(int byte, int& others) {
+    const bool itself = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+    const int code = itself ? byte : 0x100 + others++;
+    if (code < 0x80) return std::string(1, static_cast<char>(code));
+    return {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
+}
+
+// A vocabulary that other programs accept: the bytes, one merge, then names; the special tokens where o200k
+// has them.
+void set_tokenizer(gguf::Metadata& metadata, std::int32_t vocabulary) {
+    std::vector<std::string> tokens;
+    int others = 0;
+    for (int byte = 0; byte < 256; ++byte) tokens.push_back(character_of(byte, others));
+    tokens.push_back("ab");
+    while (tokens.size() < static_cast<std::size_t>(vocabulary))
+        tokens.push_back("t" + std::to_string(tokens.size()));
+    std::vector<std::int64_t> types(tokens.size(), 1);
+    if (vocabulary > 200018)
+        for (const auto& [id, text] : {std::pair{199998, "<|startoftext|>"},
+                                       {199999, "<|endoftext|>"},
+                                       {200002, "<|return|>"},
+                                       {200003, "<|constrain|>"},
+                                       {200005, "<|channel|>"},
+                                       {200006, "<|start|>"},
+                                       {200007, "<|end|>"},
+                                       {200008, "<|message|>"},
+                                       {200012, "<|call|>"},
+                                       {200018, "<|endofprompt|>"}}) {
+            tokens[id] = text;
+            types[id] = 3;
+        }
+    metadata.set("tokenizer.ggml.model", std::string("gpt2"));
+    metadata.set("tokenizer.ggml.pre", std::string("gpt-4o"));
+    metadata.set("tokenizer.ggml.tokens", std::move(tokens));
+    metadata.set("tokenizer.ggml.token_type", std::move(types));
+    metadata.set("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
+    for (const auto& [name, id] : {std::pair{"bos", 199998}, {"eos", 200002}, {"padding", 199999}})
+        metadata.set("tokenizer.ggml." + std::string(name) + "_token_id",
+                     static_cast<std::uint64_t>(std::min(id, vocabulary - 1)));
 }
 
 }  // namespace
@@ -148,8 +192,7 @@ std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& 
     };
     metadata.set("general.architecture", std::string("gpt-oss"));
     metadata.set("general.name", std::string("synthetic: random weights"));
-    metadata.set("tokenizer.ggml.model", std::string("none"));
-    count("vocab_size", shape.vocabulary);
+    set_tokenizer(metadata, shape.vocabulary);
     count("block_count", shape.layers);
     count("context_length", shape.context_length);
     count("embedding_length", shape.hidden);

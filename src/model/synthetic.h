@@ -39,7 +39,7 @@ class SyntheticModel {
     Weights weights_;
 };
 
-// The same as a GGUF file without a tokenizer. Returns the bytes written.
+// The same as a GGUF file, with a stand-in vocabulary. Returns the bytes written.
 // Throws Error(file_unreadable) or Error(disk_full).
 std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& weights);
 
