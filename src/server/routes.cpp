@@ -1,5 +1,7 @@
 #include "server/routes.h"
 
+#include "server/static_files.h"
+
 namespace gptoss::server {
 
 namespace {
@@ -48,6 +50,34 @@ void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
                 }});
 }
 
+// What the console draws: where the node stands, what it claimed and how busy it is, in one answer.
+Json status_json(const NodeState& state) {
+    Json json = state.to_json();
+    json["version"] = GPTOSS_VERSION;
+    const auto service = state.find_service();
+    if (service == nullptr) return json;
+    const backend::BackendInfo& info = service->engine().backend_info();
+    json["placement"] = info.placement;
+    json["claimed_bytes"] = info.claimed_bytes;
+    json["card"] = service->served_model().card;
+    const engine::EngineOptions& options = service->engine().options();
+    json["max_sequences"] = options.max_sequences;
+    json["queue_limit"] = options.queue_limit;
+    const engine::EngineStats stats = service->engine().stats();
+    json["engine"] = {{"running", stats.running},
+                      {"waiting", stats.waiting},
+                      {"kv_blocks_used", stats.full_blocks_used},
+                      {"kv_blocks_cached", stats.full_blocks_cached},
+                      {"kv_blocks_total", stats.full_blocks_total},
+                      {"prompt_tokens", stats.prompt_tokens},
+                      {"cached_tokens", stats.cached_tokens},
+                      {"generated_tokens", stats.generated_tokens},
+                      {"preemptions", stats.preemptions},
+                      {"prompt_tokens_per_second", stats.prompt_tokens_per_second},
+                      {"generated_tokens_per_second", stats.generated_tokens_per_second}};
+    return json;
+}
+
 using Generating = Answer (api::Service::*)(std::string_view, const Caller&);
 
 void add_generating(Router& router, NodeState& state, const std::string& path, Generating endpoint) {
@@ -61,7 +91,11 @@ void add_generating(Router& router, NodeState& state, const std::string& path, G
 
 Router make_routes(NodeState& state, Metrics& metrics) {
     Router router;
+    add_static_routes(router, console_files());
     add_status_routes(router, state, metrics);
+    router.add({"GET", "/v1/status", false, [&state](const HttpRequest&, const Caller&) -> Answer {
+                    return api::json_reply(status_json(state));
+                }});
     add_generating(router, state, "/v1/chat/completions", &api::Service::chat);
     add_generating(router, state, "/v1/completions", &api::Service::completions);
     add_generating(router, state, "/v1/inference", &api::Service::inference);

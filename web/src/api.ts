@@ -1,0 +1,75 @@
+// The node's API as the console uses it. The key lives in session storage: it is gone with the tab.
+import { signal } from '@preact/signals';
+
+export const needsKey = signal(false);
+const keyName = 'gptoss-key';
+
+export function setKey(key: string): void {
+    sessionStorage.setItem(keyName, key.trim());
+    needsKey.value = false;
+}
+
+export class ApiError extends Error {
+    constructor(message: string, readonly status: number) { super(message); }
+}
+
+async function request(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    const key = sessionStorage.getItem(keyName);
+    if (key) headers.set('Authorization', `Bearer ${key}`);
+    if (init.body) headers.set('Content-Type', 'application/json');
+    const response = await fetch(path, { ...init, headers, cache: 'no-store' });
+    if (response.ok) return response;
+    if (response.status === 401) needsKey.value = true;
+    const body = await response.json().catch(() => null) as { error?: { message?: string } } | null;
+    throw new ApiError(body?.error?.message ?? `The node answered ${response.status}.`, response.status);
+}
+
+export interface NodeStatus {
+    status: 'loading' | 'ready' | 'draining' | 'failed';
+    progress?: { stage: string; done_bytes: number; total_bytes: number; fraction?: number };
+    failure?: string; model?: string; context_length?: number; device?: string; version: string; placement?: string;
+    max_sequences?: number;
+    card?: { layers?: number; parts?: number; composite_hash?: string; verified_by?: string;
+        memory?: { weight_bytes: number; full_kv_bytes: number; sliding_kv_bytes: number; workspace_bytes: number; runtime_bytes: number; free_bytes: number } };
+    engine?: { running: number; waiting: number; kv_blocks_used: number; kv_blocks_cached: number; kv_blocks_total: number;
+        prompt_tokens: number; cached_tokens: number; generated_tokens: number; preemptions: number;
+        prompt_tokens_per_second: number; generated_tokens_per_second: number };
+}
+
+export const fetchStatus = async (): Promise<NodeStatus> => (await request('/v1/status')).json();
+
+export interface Chunk {
+    choices: { delta: { content?: string; reasoning?: string; reasoning_content?: string;
+        tool_calls?: { index: number; id?: string; function: { name?: string; arguments?: string } }[] }; finish_reason: string | null }[];
+    usage?: { prompt_tokens: number; completion_tokens: number; prompt_tokens_details: { cached_tokens: number };
+        completion_tokens_details: { reasoning_tokens: number } } | null;
+    timings?: { generation_tokens_per_second: number; prompt_ms: number; queue_ms: number };
+    error?: { message: string };
+}
+
+export async function* streamChat(body: unknown, abort: AbortSignal): AsyncGenerator<Chunk> {
+    const response = await request('/v1/chat/completions', { method: 'POST', body: JSON.stringify(body), signal: abort });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const lines = new EventLines();
+    let ended = false;
+    for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        for (const data of lines.push(value)) {
+            if (data === '[DONE]') ended = true;
+            else yield JSON.parse(data) as Chunk;
+        }
+    }
+    if (!ended) throw new ApiError('The connection ended before the answer did.', 0);
+}
+
+// Server-sent events' data lines, whatever pieces they come in.
+export class EventLines {
+    private rest = '';
+    push(piece: string): string[] {
+        const lines = (this.rest + piece).split('\n');
+        this.rest = lines.pop()!;
+        return lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6).replace(/\r$/, ''));
+    }
+}
