@@ -20,28 +20,19 @@ void set_up_logging() {
 }
 
 void add_subcommands(CLI::App& app, int& exit_code) {
+    using namespace gptoss::cli;
 #if defined(GPTOSS_HAS_SERVER)
-    gptoss::cli::add_serve(app, exit_code);
-    gptoss::cli::add_chat(app, exit_code);
+    add_serve(app, exit_code);
+    add_chat(app, exit_code);
+    add_download(app, exit_code);
+    add_verify(app, exit_code);
+    add_register(app, exit_code);
+    add_tokenize(app, exit_code);
+    add_render(app, exit_code);
 #endif
-    gptoss::cli::add_plan(app, exit_code);
-#if __has_include("cli/bench.cpp")
-    gptoss::cli::add_bench(app, exit_code);
-#endif
-#if defined(GPTOSS_HAS_SERVER)
-#if __has_include("cli/tokenize.cpp")
-    gptoss::cli::add_tokenize(app, exit_code);
-#endif
-#if __has_include("cli/render.cpp")
-    gptoss::cli::add_render(app, exit_code);
-#endif
-#endif
-    gptoss::cli::add_logits(app, exit_code);
-#if defined(GPTOSS_HAS_SERVER)
-    gptoss::cli::add_download(app, exit_code);
-    gptoss::cli::add_verify(app, exit_code);
-    gptoss::cli::add_register(app, exit_code);
-#endif
+    add_plan(app, exit_code);
+    add_bench(app, exit_code);
+    add_logits(app, exit_code);
 }
 
 }  // namespace

@@ -92,8 +92,7 @@ void Server::drain() {
         boost::system::error_code ignored;
         server.acceptor.close(ignored);
     });
-    const std::lock_guard lock(server.mutex);
-    for (Session* session : server.sessions) close_session(*session, true);
+    close_sessions(server, true);
 }
 
 bool Server::wait_until_idle(std::chrono::milliseconds limit) {
@@ -103,10 +102,7 @@ bool Server::wait_until_idle(std::chrono::milliseconds limit) {
 
 void Server::stop() {
     drain();
-    {
-        const std::lock_guard lock(state_->mutex);
-        for (Session* session : state_->sessions) close_session(*session, false);
-    }
+    close_sessions(*state_, false);
     // With the listener and all connections closed the context runs out of work, and the threads return.
     for (std::thread& thread : state_->threads) thread.join();
     state_->threads.clear();

@@ -41,7 +41,7 @@ struct Server::State {
 // Serves one connection until it ends.
 void start_session(Server::State& server, boost::asio::ip::tcp::socket socket);
 
-// To be called with server.mutex held. Closes the connection at once, or only if it waits for a request.
-void close_session(Session& session, bool only_if_idle);
+// Closes all connections at once, or only those that wait for a request.
+void close_sessions(Server::State& server, bool only_idle_ones);
 
 }  // namespace gptoss::server

@@ -90,9 +90,7 @@ class Session : public std::enable_shared_from_this<Session> {
     auto executor() { return stream_.get_executor(); }
 
     void close(bool only_if_idle) {
-        const auto alive = weak_from_this().lock();
-        if (alive == nullptr) return;  // ending by itself right now
-        asio::post(stream_.get_executor(), [self = alive, only_if_idle] {
+        asio::post(stream_.get_executor(), [self = shared_from_this(), only_if_idle] {
             self->closing_ = true;
             if (only_if_idle && !self->waits_for_request_) return;
             self->gone_ = true;
@@ -371,8 +369,17 @@ void start_session(Server::State& server, tcp::socket socket) {
         session->executor(), [session]() -> Task { co_await session->run(); }, asio::detached);
 }
 
-void close_session(Session& session, bool only_if_idle) {
-    session.close(only_if_idle);
+void close_sessions(Server::State& server, bool only_idle_ones) {
+    // A session that ends at this moment lives until the list is gone, and then takes the mutex to leave: the
+    // list must not be destroyed under it.
+    std::vector<std::shared_ptr<Session>> alive;
+    {
+        const std::lock_guard lock(server.mutex);
+        for (Session* session : server.sessions) {
+            if (auto shared = session->weak_from_this().lock()) alive.push_back(std::move(shared));
+        }
+    }
+    for (const auto& session : alive) session->close(only_idle_ones);
 }
 
 }  // namespace gptoss::server

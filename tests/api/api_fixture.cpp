@@ -33,11 +33,12 @@ Api::Api(ApiOptions options) {
     engine_options.sliding_blocks = scripted.sliding_blocks;
     engine_options.sliding_window = scripted.sliding_window;
     engine_options.vocabulary = scripted.vocabulary;
+    engine_options.queue_limit = options.queue_limit;
     engine_ = std::make_shared<engine::Engine>(std::move(backend), engine_options);
     options.service.constrained = options.constrained;
     options.service.date = "2026-11-22";
     service_ = std::make_shared<api::Service>(engine_, api::ServedModel{"script", 0, cut_tokenizer()},
-                                              options.service, nullptr);
+                                              options.service, options.observer);
 }
 
 void Api::say(const std::string& text) {

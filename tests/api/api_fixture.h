@@ -18,6 +18,8 @@ std::shared_ptr<const Tokenizer> cut_tokenizer();
 
 struct ApiOptions {
     bool constrained = true;
+    int queue_limit = 1024;
+    api::GenerationObserver* observer = nullptr;
     ScriptedOptions backend;
     api::ServiceOptions service;
 };
