@@ -19,13 +19,16 @@ std::int64_t available_memory_bytes() {
 }  // namespace
 
 DeviceNeeds cpu_needs(const model::Hyperparameters& shape, const model::PlanRequest& request) {
-    // float32 buffers of one step: residual, norm, q, k, v, attention, and per chosen expert gate, up and
-    // down.
-    const std::int64_t row_floats = 3LL * shape.hidden + 2LL * shape.query_width() + 2LL * shape.kv_width() +
-                                    shape.experts +
-                                    shape.experts_used * (2LL * shape.expert_width + shape.hidden);
-    const std::int64_t logits_floats = static_cast<std::int64_t>(request.max_sequences) * shape.vocabulary;
-    return {"CPU", 4 * (request.max_batch_tokens * row_floats + logits_floats), 0, available_memory_bytes()};
+    // What forward.cpp claims for a row: residual stream, q, k, v, rope angles and router scores in float32;
+    // the inputs of matrices as float32 and 16-bit integers with 8 bytes for 32 values (activations.h).
+    const std::int64_t floats =
+        shape.hidden + shape.query_width() + 2LL * shape.kv_width() + shape.head_size + shape.experts;
+    const std::int64_t inputs =
+        shape.hidden + shape.query_width() + std::int64_t{shape.experts_used} * shape.expert_width;
+    const std::int64_t row_bytes = 4 * floats + 6 * inputs + inputs / 4;
+    const std::int64_t logits_bytes =
+        2LL * 4 * request.max_sequences * shape.vocabulary;  // and a copy to sample from
+    return {"CPU", request.max_batch_tokens * row_bytes + logits_bytes, 0, available_memory_bytes()};
 }
 
 }  // namespace gptoss::backend
