@@ -30,7 +30,7 @@ export interface NodeStatus {
     progress?: { stage: string; done_bytes: number; total_bytes: number; fraction?: number };
     failure?: string; model?: string; context_length?: number; device?: string; version: string; placement?: string;
     max_sequences?: number;
-    card?: { layers?: number; parts?: number; composite_hash?: string; verified_by?: string;
+    card?: { layers?: number; parts?: number; provenance?: { composite_sha256: string; registry: string; verified: boolean; detail: string };
         memory?: { weight_bytes: number; full_kv_bytes: number; sliding_kv_bytes: number; workspace_bytes: number; runtime_bytes: number; free_bytes: number } };
     engine?: { running: number; waiting: number; kv_blocks_used: number; kv_blocks_cached: number; kv_blocks_total: number;
         prompt_tokens: number; cached_tokens: number; generated_tokens: number; preemptions: number;

@@ -15,7 +15,8 @@ export function MachinePage() {
     const { card, engine } = status;
     const facts: [string, string | number | undefined][] = [
         ['Model', status.model], ['Context', status.context_length && `${status.context_length.toLocaleString('en')} tokens`], ['Layers', card?.layers],
-        ['File parts', card?.parts], ['Composite hash', card?.composite_hash], ['Verified', card?.verified_by], ['Device', status.device], ['Placement', status.placement], ['Version', status.version],
+        ['File parts', card?.parts], ['Composite hash', card?.provenance?.composite_sha256],
+        ['Verified', card?.provenance && `${card.provenance.verified ? 'yes' : 'no'}: ${card.provenance.detail || card.provenance.registry}`], ['Device', status.device], ['Placement', status.placement], ['Version', status.version],
     ];
     return <main class="machine">
         <h1>Machine</h1>
