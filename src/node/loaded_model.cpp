@@ -209,6 +209,10 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     loaded.served.card["layers"] = shape.layers;
     loaded.served.card["weight_bytes"] = loaded.plan.weight_bytes;
     loaded.served.card["parts"] = core->file.parts().size();
+    loaded.served.card["memory"] = {
+        {"weight_bytes", loaded.plan.weight_bytes},         {"full_kv_bytes", loaded.plan.full_kv_bytes},
+        {"sliding_kv_bytes", loaded.plan.sliding_kv_bytes}, {"workspace_bytes", loaded.plan.workspace_bytes},
+        {"runtime_bytes", loaded.plan.runtime_bytes},       {"free_bytes", loaded.free_bytes}};
     loaded.served.card["provenance"] = {
         {"composite_sha256", validation.composite}, {"model_id", validation.model_id},
         {"hashes_from", validation.hashes_from},    {"registry", validation.registry},
