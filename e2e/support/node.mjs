@@ -1,0 +1,57 @@
+// A started gpt-oss-node on a free port, with the demo model or another.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+const binary = process.env.GPT_OSS_NODE ?? new URL('../../build/release/gpt-oss-node', import.meta.url).pathname;
+
+export async function startNode(args = [], env = {}) {
+    const child = spawn(binary, ['serve', '--port', '0', '--date', '2026-11-22', ...args],
+        { cwd: '/', env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+    let log = '';
+    child.stderr.on('data', (data) => { log += data; });
+    const exited = once(child, 'exit');
+    const origin = await waitFor(() => log.match(/listening on (http:\S+)/)?.[1], () => child.exitCode !== null, () => log);
+    await waitFor(async () => (await fetch(`${origin}/ready`)).status === 200, () => child.exitCode !== null, () => log);
+    return {
+        origin,
+        url: `${origin}/v1`,
+        log: () => log,
+        child,
+        // The exit code once it has stopped by itself.
+        exited: async () => (await exited)[0],
+        stop: async () => { child.kill('SIGTERM'); return (await exited)[0]; },
+        post: (path, body, options = {}) => fetch(`${origin}${path}`,
+            { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), ...options }),
+        metric: async (name) => {
+            const text = await (await fetch(`${origin}/metrics`)).text();
+            const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+            return line === undefined ? 0 : Number(line.split(' ')[1]);
+        },
+    };
+}
+
+// Polls until `check` gives something; fails when `over` says that it never will, or after a minute.
+export async function waitFor(check, over = () => false, why = () => '') {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+        const result = await Promise.resolve().then(check).catch(() => undefined);
+        if (result) return result;
+        if (over() || Date.now() > deadline) throw new Error(`waited in vain: ${why()}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+}
+
+// The events of a streamed reply: parsed JSON, and the string "[DONE]".
+export async function events(response) {
+    const text = await response.text();
+    return text.split('\n\n').filter((event) => event.startsWith('data: '))
+        .map((event) => (event === 'data: [DONE]' ? '[DONE]' : JSON.parse(event.slice(6))));
+}
+
+export const weatherTool = {
+    type: 'function',
+    function: {
+        name: 'get_weather', description: 'The weather in a city.',
+        parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+    },
+};

@@ -1,0 +1,89 @@
+// The model in the box, found, loaded and asked, in this process.
+#include "node/demo_model.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <limits>
+#include <thread>
+
+#include "base/error.h"
+#include "node/loaded_model.h"
+
+namespace gptoss::node {
+namespace {
+
+std::vector<Device> cpu() {
+    return {{"cpu",
+             [](const model::Hyperparameters& shape, const model::PlanRequest& request) {
+                 return backend::cpu_needs(shape, request);
+             },
+             [](const model::Weights& weights, const backend::BackendOptions& options) {
+                 return backend::make_cpu_backend(weights, options);
+             }}};
+}
+
+const LoadProgress kSilent = [](const std::string&, std::int64_t, std::int64_t) {};
+
+TEST(DemoModel, IsFoundAndAnswers) {
+    Settings settings;
+    settings.max_context_length = 2048;
+    settings.max_sequences = 2;
+    std::string stages;
+    LoadedModel model =
+        load_model(settings, cpu(),
+                   [&](const std::string& stage, std::int64_t, std::int64_t) { stages += stage + "\n"; });
+    EXPECT_NE(stages.find("reading weights"), std::string::npos);
+    EXPECT_EQ(model.engine->options().context_length, 2048);
+    EXPECT_GE(model.plan.request.cache_tokens, 2048);
+
+    api::ServiceOptions options;
+    options.date = "2026-11-22";
+    const auto service = std::make_shared<api::Service>(model.engine, model.served, options, nullptr);
+    auto answer = service->chat(
+        R"({"messages": [{"role": "user", "content": "What is 2+2?"}], "temperature": 0, "max_tokens": 400})",
+        {"test", [] {}});
+    auto& exchange = *std::get<std::unique_ptr<api::Exchange>>(answer);
+    api::Exchange::Output output;
+    while (!(output = exchange.take()).finished) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(output.reply.status, 200);
+    const api::Json message = api::Json::parse(output.reply.body)["choices"][0]["message"];
+    EXPECT_NE(message["content"].get<std::string>().find('4'), std::string::npos) << output.reply.body;
+    EXPECT_FALSE(message.value("reasoning", std::string()).empty());
+}
+
+TEST(DemoModel, RefusesWhatDoesNotFitOrContradictsTheModel) {
+    const auto code = [](const Settings& settings) {
+        try {
+            load_model(settings, cpu(), kSilent);
+            return std::string("loaded");
+        } catch (const Error& error) {
+            return std::string(to_string(error.code()));
+        }
+    };
+    Settings settings;
+    settings.max_context_length = 1 << 20;
+    EXPECT_EQ(code(settings), "setting_invalid");
+    settings = {};
+    settings.max_sequences = 4096;
+    settings.batch_tokens = 65536;
+    settings.cache_tokens = std::numeric_limits<std::int32_t>::max();
+    EXPECT_EQ(code(settings), "does_not_fit");
+    settings = {};
+    settings.device = "cuda";
+    EXPECT_EQ(code(settings), "setting_invalid");
+    settings = {};
+    settings.model_path = "/nowhere.gguf";
+    EXPECT_EQ(code(settings), "file_not_found");
+}
+
+TEST(DemoModel, StopsLoadingWhenTold) {
+    EXPECT_THROW(load_model({}, cpu(),
+                            [](const std::string&, std::int64_t, std::int64_t) {
+                                throw Error(ErrorCode::cancelled, "enough");
+                            }),
+                 Error);
+}
+
+}  // namespace
+}  // namespace gptoss::node
