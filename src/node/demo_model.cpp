@@ -22,7 +22,7 @@ fs::path first_gguf_in(const fs::path& folder) {
 }
 
 fs::path in_tree_above(fs::path folder) {
-    constexpr int kLevels = 4;  // build/<preset>/tests/… is three below the root
+    constexpr int kLevels = 5;  // build/<preset>/tests/node is four below the root
     for (int level = 0; level < kLevels && !folder.empty(); ++level, folder = folder.parent_path()) {
         if (fs::path found = first_gguf_in(folder / "models" / "demo"); !found.empty()) return found;
     }
