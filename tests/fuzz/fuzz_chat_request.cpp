@@ -1,4 +1,5 @@
-// Any bytes as a request: they are read or refused with an Error, never more, and what was read can be rendered.
+// Any bytes as a request: they are read or refused with an Error, never more, and what was read can be
+// rendered.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
