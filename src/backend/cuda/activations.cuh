@@ -31,9 +31,22 @@ __host__ __device__ constexpr int place_in_block(int element) {
     }
 }
 
+// Columns of a slab, 128 bytes of a row, and blocks in one half of it (slab_stream.cuh).
+constexpr __host__ __device__ int slab_columns(PlaneType type) {
+    return type == PlaneType::mxfp4 ? 256 : type == PlaneType::q8_0 ? 128 : 64;
+}
+constexpr __host__ __device__ int blocks_a_half(PlaneType type) {
+    return slab_columns(type) / kQuantBlock / 2;
+}
+
+// Where an element of a row stands. In right halves of slabs, blocks 2i and 2i + 1 change places: lanes read
+// a block of the left half and the same one of the right half at once, and would meet in the same banks.
 template <PlaneType kType>
 __device__ inline int place_of(int element) {
-    return element / kQuantBlock * kQuantBlock + place_in_block<kType>(element % kQuantBlock);
+    constexpr int kHalf = blocks_a_half(kType);
+    int block = element / kQuantBlock;
+    if (kHalf > 1) block ^= block / kHalf % 2;
+    return block * kQuantBlock + place_in_block<kType>(element % kQuantBlock);
 }
 __device__ inline int place_of(int element, PlaneType type) {
     if (type == PlaneType::mxfp4) return place_of<PlaneType::mxfp4>(element);
@@ -41,10 +54,37 @@ __device__ inline int place_of(int element, PlaneType type) {
     return place_of<PlaneType::f16>(element);
 }
 
+// Elements of a stored row of activations: the exchange of blocks may leave a gap at the end.
+constexpr __host__ __device__ int stored_activations(int columns) {
+    return (columns + 2 * kQuantBlock - 1) / (2 * kQuantBlock) * (2 * kQuantBlock);
+}
+
 // Saturates instead of overflowing: a float16 infinity times a zero weight would poison a whole row.
 __device__ inline std::uint16_t to_activation(float value, PlaneType type) {
     if (type == PlaneType::bf16) return __bfloat16_as_ushort(__float2bfloat16_rn(value));
     return __half_as_ushort(__float2half_rn(fminf(fmaxf(value, -65504.0F), 65504.0F)));
+}
+
+__device__ inline std::uint32_t to_activation_pair(float first, float second, PlaneType type) {
+    return static_cast<std::uint32_t>(to_activation(first, type)) |
+           static_cast<std::uint32_t>(to_activation(second, type)) << 16;
+}
+
+// Elements i .. i + 3 of a row, i a multiple of 4.
+template <PlaneType kType>
+__device__ void store_four_activations(std::uint16_t* row, int i, float4 v) {
+    auto* place = reinterpret_cast<std::uint32_t*>(row + place_of<kType>(i));
+    if constexpr (kType == PlaneType::mxfp4) {
+        place[0] = to_activation_pair(v.x, v.z, kType);
+        place[2] = to_activation_pair(v.y, v.w, kType);
+        static_assert(place_in_block<kType>(2) == 1 && place_in_block<kType>(1) == 4 &&
+                      place_in_block<kType>(3) == 5);
+    } else {
+        place[0] = to_activation_pair(v.x, v.y, kType);
+        place[kType == PlaneType::q8_0 ? 1 : 4] = to_activation_pair(v.z, v.w, kType);
+        static_assert(place_in_block<kType>(1) == 1 &&
+                      place_in_block<kType>(2) == (kType == PlaneType::q8_0 ? 2 : 8));
+    }
 }
 
 }  // namespace gptoss::backend::cuda

@@ -295,6 +295,12 @@ __global__ void __launch_bounds__(kThreads, 2)
 
 }  // namespace
 
+void prepare_attention() {
+    prefer_shared_memory(attention_kernel<model::KvType::bf16>);
+    prefer_shared_memory(attention_kernel<model::KvType::f16>);
+    prefer_shared_memory(attention_kernel<model::KvType::f8>);
+}
+
 void launch_attention(const DecodeContext& context, const LayerStage& stage, std::int32_t splits,
                       cudaStream_t stream) {
     const dim3 grid(static_cast<unsigned>(splits), static_cast<unsigned>(context.kv_heads),

@@ -12,14 +12,15 @@ namespace {
 constexpr int kDownRows = 2;
 static_assert(kDownRows <= ExpertChoice::kGroupRows, "the choice has room for the rows");
 
+// Offsets in shared memory, behind the rings.
 struct Layout {
-    int sum_capacity, activation_stride, activations, sums, biases, squares, bytes;
+    int sum_capacity, activation_stride, activations, sums, biases, squares, choice, bytes;
 };
 
 template <PlaneType kType>
-__host__ __device__ Layout layout_of(const DecodeContext& context, int blocks) {
+Layout layout_of(const DecodeContext& context, int blocks) {
     Layout layout{};
-    const int rows = min(context.rows, kDownRows);
+    const int rows = std::min(context.rows, kDownRows);
     const int row_tiles = (context.hidden / kTileRows + blocks - 1) / blocks;
     layout.sum_capacity = row_tiles * rows * kExpertsUsed;  // a sum per row tile and expert
     layout.activation_stride = activation_stride_bytes(kType, context.expert_width);
@@ -27,87 +28,97 @@ __host__ __device__ Layout layout_of(const DecodeContext& context, int blocks) {
     layout.sums = layout.activations + rows * kExpertsUsed * layout.activation_stride;
     layout.biases = layout.sums + TileSums<4>::bytes(layout.sum_capacity);
     layout.squares = layout.biases + layout.sum_capacity * kTileRows * 4;
-    layout.bytes = layout.squares + rows * row_tiles * kTileRows * 4;
+    layout.choice = layout.squares + rows * row_tiles * kTileRows * 4;
+    layout.bytes = layout.choice + static_cast<int>(sizeof(ExpertChoice));
     return layout;
 }
 
 template <PlaneType kType>
 __global__ void __launch_bounds__(kStreamThreads, 2)
-    down_kernel(const DecodeContext context, const LayerStage stage) {
-    extern __shared__ __align__(128) std::byte shared[];
-    __shared__ ExpertChoice choice;
+    down_kernel(const DecodeContext context, const LayerStage stage, const Layout layout) {
+    std::byte* shared = dynamic_shared();
+    auto& choice = *reinterpret_cast<ExpertChoice*>(shared + layout.choice);
     const DeviceMatrix& matrix = stage.weights.down;
-    const Layout layout = layout_of<kType>(context, static_cast<int>(gridDim.x));
     const int first_row = static_cast<int>(blockIdx.y) * kDownRows;
     const int rows = min(context.rows - first_row, kDownRows);
-    float* biases = reinterpret_cast<float*>(shared + layout.biases);
+    auto* biases = reinterpret_cast<float*>(shared + layout.biases);
+    const int thread = static_cast<int>(threadIdx.x);
 
     let_next_stage_start();
     float router_biases[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-        const int expert = static_cast<int>(threadIdx.x) % 32 + i * 32;
+        const int expert = thread % 32 + i * 32;
         router_biases[i] = expert < context.experts ? __ldg(stage.weights.router_bias + expert) : 0.0F;
     }
-    choose_experts(choice, context, stage.layer, first_row, rows, router_biases);
+    choose_experts(choice, context, stage.layer, first_row, rows, router_biases, [] {});
 
     // Tile of the stream = (row tile, active expert): all experts of a row tile one after another.
     const TileRun run =
         tiles_of_block(context.hidden / kTileRows, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
     const TileSums<4> sums(shared + layout.sums, layout.sum_capacity, run.count * choice.active,
                            slabs_a_tile(kType, context.expert_width));
+    auto row_tile_of = [&](int tile) { return quotient(tile, choice.active); };
     auto matrix_row = [&](int tile) {
-        return std::int64_t{choice.expert[tile % choice.active]} * context.hidden +
-               (run.first + tile / choice.active) * kTileRows;
+        const int row_tile = row_tile_of(tile), active = tile - row_tile * choice.active;
+        return choice.expert[active] * context.hidden + (run.first + row_tile) * kTileRows;
     };
     auto tile_of = [&](int tile) { return tile_address(matrix, matrix_row(tile)); };
-    SlabStream<kType, 1, decltype(tile_of)> stream(shared, matrix, sums, tile_of);
+    SlabStream<kType, 1, decltype(tile_of)> stream(matrix, sums, tile_of);
     copy_biases(biases, sums.tiles, [&](int tile) { return stage.weights.down_bias + matrix_row(tile); });
     stream.start();
     wait_for_previous_stage();
 
+    // Four threads an output in the end, one for each of the row's experts: what they need then.
+    const int own_rows = run.count * kTileRows, rank = thread % kExpertsUsed, output = thread / kExpertsUsed;
+    float* residual =
+        context.buffers.residual + std::int64_t{first_row} * context.hidden + run.first * kTileRows;
+    auto place_of_output = [&](int item) {
+        const int row = item >= own_rows ? 1 : 0;
+        static_assert(kDownRows <= 2, "an output is of the first row or the second");
+        return residual + (row * context.hidden + item - row * own_rows);
+    };
+    const float before = output < own_rows * rows ? __ldcg(place_of_output(output)) : 0.0F;
+#pragma unroll 1
     for (int i = 0; i < rows * kExpertsUsed; ++i)
-        store_activation_row<kType>(shared + layout.activations + i * layout.activation_stride,
-                                    context.buffers.expert_hidden +
-                                        (std::int64_t{first_row} * kExpertsUsed + i) * context.expert_width,
-                                    context.expert_width);
+        store_activation_row<kType>(
+            shared + layout.activations + i * layout.activation_stride,
+            context.buffers.expert_hidden +
+                (std::int64_t{first_row} * kExpertsUsed + i) * stored_activations(context.expert_width),
+            context.expert_width);
     __syncthreads();
-    const std::uint32_t activations = shared_address(shared + layout.activations);
     stream.run(
         [&](int tile, int column) {
-            const int active = tile % choice.active;
+            const int active = tile - row_tile_of(tile) * choice.active;
             const int source = choice.row[active][column] * kExpertsUsed + choice.rank[active][column];
-            return activations + static_cast<std::uint32_t>(source * layout.activation_stride);
+            return static_cast<std::uint32_t>(layout.activations + source * layout.activation_stride);
         },
         1.0F);
-    wait_for_copies<0>();
-    __syncthreads();
+    finish_stream();
 
-    // Four threads an output, one for each of the row's experts.
-    float* squares = reinterpret_cast<float*>(shared + layout.squares);
-    const int own_rows = run.count * kTileRows, rank = static_cast<int>(threadIdx.x) % kExpertsUsed;
-    const int whole_quads = (own_rows * rows + 7) / 8 * 8;  // whole warps take part in the shuffles
-    for (int item = static_cast<int>(threadIdx.x) / kExpertsUsed; item < whole_quads;
-         item += kStreamThreads / kExpertsUsed) {
+    auto* squares = reinterpret_cast<float*>(shared + layout.squares);
+    constexpr int kOutputs = kStreamThreads / kExpertsUsed;
+    const int whole_warps = (own_rows * rows + 7) / 8 * 8;  // whole warps take part in the shuffles
+#pragma unroll 1
+    for (int item = output; item < whole_warps; item += kOutputs) {
         const bool used = item < own_rows * rows;
-        const int row = used ? item / own_rows : 0, i = used ? item % own_rows : 0;
+        const int row = used && item >= own_rows ? 1 : 0, i = used ? item - row * own_rows : 0;
         const int tile = i / kTileRows * choice.active + choice.index[row][rank];
         float sum = choice.weight[row][rank] * (sums.at(tile, i % kTileRows, choice.column[row][rank]) +
                                                 biases[tile * kTileRows + i % kTileRows]);
         sum += __shfl_xor_sync(kAllLanes, sum, 1);
         sum += __shfl_xor_sync(kAllLanes, sum, 2);
         if (used && rank == 0) {
-            float* place = context.buffers.residual + std::int64_t{first_row + row} * context.hidden +
-                           run.first * kTileRows + i;
-            const float value = __ldcg(place) + sum;
-            *place = value;
+            const float value = (item < kOutputs ? before : __ldcg(place_of_output(item))) + sum;
+            *place_of_output(item) = value;
             squares[item] = value * value;
         }
     }
     __syncthreads();
-    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+    const int warp = thread / 32, lane = thread % 32;
     if (warp < rows) {
         float square = 0;
+#pragma unroll 1
         for (int i = lane; i < own_rows; i += 32) square += squares[warp * own_rows + i];
         square = warp_sum(square);
         if (lane == 0)
@@ -122,20 +133,16 @@ void launch_down(const DecodeContext& context, const LayerStage& stage, cudaStre
     with_plane_type(stage.weights.down.type, [&](auto type) {
         constexpr PlaneType kType = decltype(type)::value;
         const int groups = (context.rows + kDownRows - 1) / kDownRows;
-        const int blocks = min(context.multiprocessors, context.hidden / kTileRows);
+        const int blocks = std::min(context.multiprocessors, context.hidden / kTileRows);
+        const Layout layout = layout_of<kType>(context, blocks);
         launch_dependent(down_kernel<kType>,
                          dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)), kStreamThreads,
-                         layout_of<kType>(context, blocks).bytes, stream, context, stage);
+                         layout.bytes, stream, context, stage, layout);
     });
 }
 
 void prepare_down() {
-    auto of_type = [](auto type) {
-        constexpr PlaneType kType = decltype(type)::value;
-        allow_shared_memory(down_kernel<kType>);
-    };
-    for (PlaneType type : {PlaneType::mxfp4, PlaneType::q8_0, PlaneType::f16, PlaneType::bf16})
-        with_plane_type(type, of_type);
+    for_each_plane_type([](auto type) { allow_shared_memory(down_kernel<decltype(type)::value>); });
 }
 
 }  // namespace gptoss::backend::cuda

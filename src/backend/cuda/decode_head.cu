@@ -8,12 +8,13 @@ namespace {
 // More tiles than this a block, and their sums take too much shared memory.
 constexpr int kMostTiles = 192;
 
+// Offsets in shared memory, behind the rings.
 struct Layout {
     int tile_capacity, activation_stride, activations, sums, bytes;
 };
 
 template <PlaneType kType, int kGroups>
-__host__ __device__ Layout layout_of(int rows, int columns, int tiles, int blocks) {
+Layout layout_of(int rows, int columns, int tiles, int blocks) {
     Layout layout{};
     layout.tile_capacity = (tiles + blocks - 1) / blocks;
     layout.activation_stride = activation_stride_bytes(kType, columns);
@@ -26,21 +27,20 @@ __host__ __device__ Layout layout_of(int rows, int columns, int tiles, int block
 template <PlaneType kType, int kGroups>
 __global__ void __launch_bounds__(kStreamThreads, 2)
     head_kernel(const DecodeContext context, const float* output_norm, const DeviceMatrix matrix,
-                float* logits, const std::int64_t logits_stride) {
-    extern __shared__ __align__(128) std::byte shared[];
-    const int tiles = matrix.rows / kTileRows;
-    const Layout layout =
-        layout_of<kType, kGroups>(context.rows, context.hidden, tiles, static_cast<int>(gridDim.x));
-    const TileRun run = tiles_of_block(tiles, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+                float* logits, const std::int64_t logits_stride, const Layout layout) {
+    std::byte* shared = dynamic_shared();
+    const TileRun run =
+        tiles_of_block(matrix.rows / kTileRows, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
     const TileSums<kGroups * 4> sums(shared + layout.sums, layout.tile_capacity, run.count,
                                      slabs_a_tile(kType, context.hidden));
     let_next_stage_start();
-    auto tile_of = [&](int tile) { return tile_address(matrix, std::int64_t{run.first + tile} * kTileRows); };
-    SlabStream<kType, kGroups, decltype(tile_of)> stream(shared, matrix, sums, tile_of);
+    auto tile_of = [&](int tile) { return tile_address(matrix, (run.first + tile) * kTileRows); };
+    SlabStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
     stream.start();
     prefetch_floats(output_norm, context.hidden);
     wait_for_previous_stage();
 
+#pragma unroll 1
     for (int row = 0; row < context.rows; ++row) {
         const float factor = root_mean_square_factor(
             context.buffers.sums.square_before_attention(context.buffers.sums.layers, row), context.hidden,
@@ -50,19 +50,19 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
                                     output_norm, context.hidden, factor);
     }
     __syncthreads();
-    const std::uint32_t activations = shared_address(shared + layout.activations);
     stream.run(
         [&](int, int column) {
-            return activations +
-                   static_cast<std::uint32_t>(min(column, context.rows - 1) * layout.activation_stride);
+            return static_cast<std::uint32_t>(layout.activations +
+                                              min(column, context.rows - 1) * layout.activation_stride);
         },
         1.0F);
-    wait_for_copies<0>();
-    __syncthreads();
+    finish_stream();
     const int own_rows = run.count * kTileRows;
+#pragma unroll 1
     for (int row = 0; row < context.rows; ++row) {
         const int index = context.inputs[row].logits_index;
         if (index < 0) continue;
+#pragma unroll 1
         for (int i = static_cast<int>(threadIdx.x); i < own_rows; i += kStreamThreads) {
             const int token = run.first * kTileRows + i;
             if (token < context.vocabulary)
@@ -75,11 +75,11 @@ template <PlaneType kType, int kGroups>
 void launch(const DecodeContext& context, const float* output_norm, const DeviceMatrix& head, float* logits,
             std::int64_t logits_stride, cudaStream_t stream) {
     const int tiles = head.rows / kTileRows;
-    int blocks = min(context.multiprocessors, tiles);
-    blocks = max(blocks, (tiles + kMostTiles - 1) / kMostTiles);
+    int blocks = std::min(context.multiprocessors, tiles);
+    blocks = std::max(blocks, (tiles + kMostTiles - 1) / kMostTiles);
+    const Layout layout = layout_of<kType, kGroups>(context.rows, context.hidden, tiles, blocks);
     launch_dependent(head_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
-                     layout_of<kType, kGroups>(context.rows, context.hidden, tiles, blocks).bytes, stream,
-                     context, output_norm, head, logits, logits_stride);
+                     layout.bytes, stream, context, output_norm, head, logits, logits_stride, layout);
 }
 
 }  // namespace
@@ -96,13 +96,10 @@ void launch_head(const DecodeContext& context, const float* output_norm, const D
 }
 
 void prepare_head() {
-    auto of_type = [](auto type) {
-        constexpr PlaneType kType = decltype(type)::value;
-        allow_shared_memory(head_kernel<kType, 1>);
-        allow_shared_memory(head_kernel<kType, 2>);
-    };
-    for (PlaneType type : {PlaneType::mxfp4, PlaneType::q8_0, PlaneType::f16, PlaneType::bf16})
-        with_plane_type(type, of_type);
+    for_each_plane_type([](auto type) {
+        allow_shared_memory(head_kernel<decltype(type)::value, 1>);
+        allow_shared_memory(head_kernel<decltype(type)::value, 2>);
+    });
 }
 
 }  // namespace gptoss::backend::cuda

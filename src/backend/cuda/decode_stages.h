@@ -24,7 +24,7 @@ namespace gptoss::backend::cuda {
 inline constexpr std::int32_t kMaxDecodeRows = 8;
 inline constexpr std::int32_t kExpertsUsed = 4;    // checked when weights are uploaded
 inline constexpr std::int32_t kHeadSize = 64;      // likewise
-inline constexpr std::int32_t kMostExperts = 128;   // likewise
+inline constexpr std::int32_t kMostExperts = 128;  // likewise
 inline constexpr std::int32_t kMaxGroupHeads = 8;  // query heads that share a key head, likewise
 inline constexpr std::int32_t kMaxSplits = 32;     // of a row's keys
 
@@ -51,10 +51,11 @@ struct StepSums {
 
 // Device memory of a step; sizes for kMaxDecodeRows rows.
 struct DecodeBuffers {
-    float* residual = nullptr;                  // [row][hidden]
-    float* query = nullptr;                     // [row][query_width], paired order, rotated
-    std::uint16_t* attention = nullptr;         // [row][query_width], activations beside the output plane
-    std::uint16_t* expert_hidden = nullptr;     // [row][kExpertsUsed][expert_width], beside the down plane
+    float* residual = nullptr;           // [row][hidden]
+    float* query = nullptr;              // [row][query_width], paired order, rotated
+    std::uint16_t* attention = nullptr;  // [row][query_width], activations beside the output plane
+    // [row][kExpertsUsed][expert_width rounded up to 64], beside the down plane; gaps are zero
+    std::uint16_t* expert_hidden = nullptr;
     float* attention_partials = nullptr;        // [row][kv head][kMaxSplits][kMaxGroupHeads][kHeadSize + 2]
     std::int32_t* attention_tickets = nullptr;  // [row][kv head], zero between steps
     StepSums sums;
@@ -115,6 +116,7 @@ void launch_head(const DecodeContext& context, const float* output_norm, const D
 // Allows every kernel its shared memory on the current device; call once per device. Throws
 // Error(device_failed).
 void prepare_query_key_value();
+void prepare_attention();
 void prepare_output();
 void prepare_gate_up();
 void prepare_down();

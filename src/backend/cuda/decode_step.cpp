@@ -13,7 +13,7 @@ struct Sizes {
     explicit Sizes(const model::Hyperparameters& shape)
         : residual(std::int64_t{kMaxDecodeRows} * shape.hidden),
           query(std::int64_t{kMaxDecodeRows} * shape.query_width()),
-          expert_hidden(std::int64_t{kMaxDecodeRows} * kExpertsUsed * shape.expert_width),
+          expert_hidden(std::int64_t{kMaxDecodeRows} * kExpertsUsed * ((shape.expert_width + 63) / 64 * 64)),
           partials(std::int64_t{kMaxDecodeRows} * shape.kv_heads * kMaxSplits * kMaxGroupHeads *
                    (kHeadSize + 2)),
           tickets(std::int64_t{kMaxDecodeRows} * shape.kv_heads),
@@ -62,7 +62,9 @@ DecodeStep::DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens
     positions_ = arena_.take_array<std::int32_t>(kMaxDecodeRows);
     slots_ = arena_.take_array<std::int32_t>(kMaxDecodeRows);
     cuda_check(cudaMemset(buffers_.attention_tickets, 0, static_cast<std::size_t>(sizes.tickets) * 4));
+    cuda_check(cudaMemset(buffers_.expert_hidden, 0, static_cast<std::size_t>(sizes.expert_hidden) * 2));
     prepare_query_key_value();
+    prepare_attention();
     prepare_output();
     prepare_gate_up();
     prepare_down();

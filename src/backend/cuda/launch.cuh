@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 
@@ -28,6 +29,14 @@ void launch_dependent(void (*kernel)(Parameters...), dim3 grid, int threads, std
     cuda_check(cudaLaunchKernelEx(&configuration, kernel, std::forward<Arguments>(arguments)...));
 }
 
+// Has a multiprocessor divided in favour of shared memory while the kernel runs. Kernels that ask for
+// different divisions never run side by side, and no stage would overlap the next.
+template <typename... Parameters>
+void prefer_shared_memory(void (*kernel)(Parameters...)) {
+    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                    cudaSharedmemCarveoutMaxShared));
+}
+
 // Lets a kernel use all the shared memory a block may have.
 template <typename... Parameters>
 void allow_shared_memory(void (*kernel)(Parameters...)) {
@@ -38,8 +47,7 @@ void allow_shared_memory(void (*kernel)(Parameters...)) {
     cuda_check(cudaFuncGetAttributes(&attributes, kernel));
     cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     limit - static_cast<int>(attributes.sharedSizeBytes)));
-    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
-                                    cudaSharedmemCarveoutMaxShared));
+    prefer_shared_memory(kernel);
 }
 
 // Calls action(tag) with the plane type as the tag's `value`.
@@ -55,6 +63,12 @@ void with_plane_type(PlaneType type, Action&& action) {
         case PlaneType::bf16:
             return action(std::integral_constant<PlaneType, PlaneType::bf16>());
     }
+}
+
+template <typename Action>
+void for_each_plane_type(Action&& action) {
+    for (const PlaneType type : {PlaneType::mxfp4, PlaneType::q8_0, PlaneType::f16, PlaneType::bf16})
+        with_plane_type(type, action);
 }
 
 }  // namespace gptoss::backend::cuda

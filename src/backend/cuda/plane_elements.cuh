@@ -2,6 +2,7 @@
 // against.
 #pragma once
 
+#include "backend/cuda/mxfp4_words.h"
 #include "backend/cuda/primitives.cuh"
 #include "backend/cuda/weights.h"
 
@@ -13,8 +14,9 @@ __device__ inline float plane_element(const DeviceMatrix& matrix, std::int64_t r
     const int block = column / kQuantBlock, inside = column % kQuantBlock;
     switch (matrix.type) {
         case PlaneType::mxfp4: {
-            const auto byte = static_cast<unsigned>(values[block * 16 + inside % 16]);
-            const unsigned code = inside < 16 ? byte & 15U : byte >> 4;
+            const std::uint32_t word =
+                reinterpret_cast<const std::uint32_t*>(values)[block * 4 + inside % 16 / 4];
+            const unsigned code = mxfp4_code(word, static_cast<unsigned>(inside % 4 * 2 + inside / 16));
             const unsigned magnitude = code & 7U;
             const float value = magnitude < 4    ? 0.5F * static_cast<float>(magnitude)
                                 : magnitude == 4 ? 2.0F

@@ -45,19 +45,15 @@ __device__ inline void wait_for_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
-// --- Shared memory reads by 32-bit address.
-__device__ inline std::uint32_t load_shared_32(std::uint32_t address) {
-    std::uint32_t value;
-    asm volatile("ld.shared.b32 %0, [%1];" : "=r"(value) : "r"(address) : "memory");
-    return value;
+// --- Dynamic shared memory by offset. Plain loads, so that the compiler may order them; offsets instead of
+// pointers, so that an exclusive or of the address stays visible as shared memory.
+__device__ inline std::byte* dynamic_shared() {
+    extern __shared__ __align__(128) std::byte dynamic_shared_memory[];
+    return dynamic_shared_memory;
 }
-__device__ inline uint4 load_shared_128(std::uint32_t address) {
-    uint4 value;
-    asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
-                 : "r"(address)
-                 : "memory");
-    return value;
+template <typename T>
+__device__ inline const T& shared_at(std::uint32_t offset) {
+    return *reinterpret_cast<const T*>(dynamic_shared() + offset);
 }
 
 // 16 bytes that are read once: no room in the L1 cache for them.
@@ -86,8 +82,7 @@ __device__ inline uint2 load_streaming_64(const void* pointer) {
 struct HalfNumbers {  // float16 operands
     static __device__ inline void multiply_add(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                                std::uint32_t b1) {
-        asm volatile(
-            "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
             "{%0, %1, %2, %3};"
             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
@@ -103,8 +98,7 @@ struct HalfNumbers {  // float16 operands
 struct BrainNumbers {  // bfloat16 operands
     static __device__ inline void multiply_add(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                                std::uint32_t b1) {
-        asm volatile(
-            "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, "
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, "
             "%9}, {%0, %1, %2, %3};"
             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
@@ -132,6 +126,12 @@ __device__ inline float from_fixed_point(long long value, int fraction_bits) {
 __device__ inline void add_fixed_point(long long* sum, float value, int fraction_bits) {
     atomicAdd(reinterpret_cast<unsigned long long*>(sum),
               static_cast<unsigned long long>(to_fixed_point(value, fraction_bits)));
+}
+
+// n / d for 0 <= n < 2^20 and 0 < d < 2^12, in a few instructions: (n + 1/2) / d is at least 1 / (2 d) away
+// from a whole number, more than the error of an approximate reciprocal.
+__device__ inline int quotient(int n, int d) {
+    return static_cast<int>((static_cast<float>(n) + 0.5F) * __fdividef(1.0F, static_cast<float>(d)));
 }
 
 __device__ inline float warp_sum(float value) {

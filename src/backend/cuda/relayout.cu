@@ -2,6 +2,7 @@
 #include <cuda_fp16.h>
 
 #include "backend/cuda/memory.h"
+#include "backend/cuda/mxfp4_words.h"
 #include "backend/cuda/relayout.h"
 #include "base/check.h"
 
@@ -34,9 +35,11 @@ __global__ void split_mxfp4(const std::byte* source, std::int64_t first_row, std
     const std::byte* from = source + index * kBlockBytes;
     const std::int64_t row = place_of_row(map, first_row + index / blocks), block = index % blocks;
     scale_row(plane, row)[block] = from[0];
-    std::byte bytes[16];
-    for (int i = 0; i < 16; ++i) bytes[i] = from[1 + i];
-    memcpy(__builtin_assume_aligned(value_row(plane, row) + block * 16, 16), bytes, 16);
+    std::uint32_t words[4] = {};
+    for (int i = 0; i < 16; ++i) words[i / 4] |= static_cast<std::uint32_t>(from[1 + i]) << (8 * (i % 4));
+    *reinterpret_cast<uint4*>(value_row(plane, row) + block * 16) = {
+        regrouped_mxfp4_word(words[0]), regrouped_mxfp4_word(words[1]), regrouped_mxfp4_word(words[2]),
+        regrouped_mxfp4_word(words[3])};
 }
 
 __global__ void split_q8_0(const std::byte* source, std::int64_t first_row, std::int64_t count,

@@ -7,16 +7,17 @@
 // finished.
 //
 // A slab's left half (64 bytes a row) and right half are the upper and lower 8 rows of one 16 x 16 tensor
-// core operand: 8 rows of weights fill it, and the 8 columns of the other operand are 4 activation rows at
-// the left half's elements and the same 4 rows at the right half's. The two 8 x 4 results that make sense are
-// added at the end. A lane's scale is that of its own row, half and block, so a scale costs one
-// multiplication per block.
+// core operand: 8 rows of weights fill it. The 8 columns of the other operand are 4 activation rows, each
+// once at the left half's elements and once at the right half's. Of the 16 x 8 results, left times left and
+// right times right mean something, and a lane holds exactly one of each, of the same weight row and the same
+// activation row: they are multiplied with their block's scales and added.
 //
 // Sums are formed in an order that depends on the shapes and the number of blocks alone: the same input gives
 // the same bits.
 #pragma once
 
 #include "backend/cuda/activations.cuh"
+#include "backend/cuda/mxfp4_words.h"
 #include "backend/cuda/primitives.cuh"
 #include "backend/cuda/weights.h"
 
@@ -28,16 +29,15 @@ inline constexpr int kTileRows = 8;
 inline constexpr int kSlabRowBytes = 128;
 inline constexpr int kSlabValueBytes = kTileRows * kSlabRowBytes;
 inline constexpr int kSlabScaleRowBytes = 8;
-inline constexpr int kSlabBytes = kSlabValueBytes + kTileRows * kSlabScaleRowBytes;
-// 16 warps x 5 slabs x 1088 bytes = 87 KB a block: two kernels of a step fit on a multiprocessor together,
-// and together they hold more bytes in flight than an H100's memory needs to be busy (about 20 KB a
-// multiprocessor).
-inline constexpr int kDepth = 5;
-inline constexpr int kRingBytes = kStreamWarps * kDepth * kSlabBytes;
+inline constexpr int kSlabScaleBytes = kTileRows * kSlabScaleRowBytes;
+// 16 warps x 4 slabs x 1088 bytes = 70 KB a block: with its activations less than half of what a
+// multiprocessor has, so that two kernels of a step fit there together; and more bytes in flight than an
+// H100's memory needs to be busy (about 20 KB a multiprocessor).
+inline constexpr int kDepth = 4;
+inline constexpr int kValueRingBytes = kDepth * kSlabValueBytes;  // of one warp
+inline constexpr int kScaleRingBytes = kDepth * kSlabScaleBytes;
+inline constexpr int kRingBytes = kStreamWarps * (kValueRingBytes + kScaleRingBytes);
 
-constexpr __host__ __device__ int slab_columns(PlaneType type) {
-    return type == PlaneType::mxfp4 ? 256 : type == PlaneType::q8_0 ? 128 : 64;
-}
 constexpr __host__ __device__ int slabs_a_tile(PlaneType type, int columns) {
     return (columns + slab_columns(type) - 1) / slab_columns(type);
 }
@@ -63,9 +63,8 @@ struct TileRun {
     int count;
 };
 __device__ inline TileRun tiles_of_block(int tiles, int block, int blocks) {
-    const int first = static_cast<int>(static_cast<std::int64_t>(tiles) * block / blocks);
-    const int last = static_cast<int>(static_cast<std::int64_t>(tiles) * (block + 1) / blocks);
-    return {first, last - first};
+    const int each = quotient(tiles, blocks), more = tiles - each * blocks;  // the first `more` have one more
+    return {block * each + min(block, more), each + (block < more ? 1 : 0)};
 }
 
 // Results of a block in shared memory. `sums` [tiles][8][columns] holds what the warp that began a tile
@@ -77,7 +76,7 @@ struct TileSums {
     int tiles;
     int slabs_per_tile;
 
-    static constexpr int bytes(int tile_count) {
+    static constexpr __host__ __device__ int bytes(int tile_count) {
         return (tile_count + kStreamWarps) * kTileRows * kColumns * static_cast<int>(sizeof(float));
     }
     __device__ TileSums(std::byte* memory, int tile_capacity, int tile_count, int slabs)
@@ -86,110 +85,131 @@ struct TileSums {
           tiles(tile_count),
           slabs_per_tile(slabs) {}
 
-    __device__ int first_slab(int warp) const { return tiles * slabs_per_tile * warp / kStreamWarps; }
+    __device__ int first_slab(int warp) const {
+        return static_cast<int>(static_cast<unsigned>(tiles * slabs_per_tile * warp) / kStreamWarps);
+    }
 
-    // Valid after a block barrier behind run().
+    // Valid after finish_stream().
     __device__ float at(int tile, int row, int column) const {
         const int begin = tile * slabs_per_tile, end = begin + slabs_per_tile;
         const int place = row * kColumns + column;
         float sum = sums[tile * kTileRows * kColumns + place];
         // The first warp that may have begun behind the tile's first slab, and those after it.
-        for (int warp = begin * kStreamWarps / (tiles * slabs_per_tile) + 1; warp < kStreamWarps; ++warp) {
-            const int first = first_slab(warp);
-            if (first >= end) break;
-            if (first > begin && first < first_slab(warp + 1))
-                sum += partials[warp * kTileRows * kColumns + place];
+        int warp = quotient(begin * kStreamWarps, tiles * slabs_per_tile) + 1;
+        int first = first_slab(warp);
+#pragma unroll 1
+        while (warp < kStreamWarps && first < end) {
+            const int next = first_slab(++warp);
+            if (first > begin && first < next) sum += partials[(warp - 1) * kTileRows * kColumns + place];
+            first = next;
         }
         return sum;
     }
 };
 
-// One warp's run through its slabs. `TileOf` maps a tile of the block (0 ..) to its TileAddress.
-// kGroups groups of 4 activation rows.
+// What a stage's epilogue reads is there: sums, and whatever was copied asynchronously.
+__device__ inline void finish_stream() {
+    commit_copies();  // copies that no slab came after
+    wait_for_copies<0>();
+    __syncthreads();
+}
+
+// One warp's run through its slabs. The rings are at the beginning of the dynamic shared memory. `TileOf`
+// maps a tile of the block (0 ..) to its TileAddress. kGroups groups of 4 activation rows.
 template <PlaneType kType, int kGroups, typename TileOf>
 class SlabStream {
   public:
     static constexpr int kColumns = kGroups * 4;
     using Sums = TileSums<kColumns>;
 
-    __device__ SlabStream(std::byte* rings, const DeviceMatrix& matrix, const Sums& sums, TileOf tile_of)
+    __device__ SlabStream(const DeviceMatrix& matrix, const Sums& sums, TileOf tile_of)
         : matrix_(matrix),
           sums_(sums),
           tile_of_(tile_of),
-          ring_(shared_address(rings) + (threadIdx.x / 32) * kDepth * kSlabBytes),
-          chunks_a_row_(static_cast<int>(value_bytes_a_row(kType, matrix.columns) / 16)) {
-        const int warp = static_cast<int>(threadIdx.x) / 32;
-        begin_ = sums.first_slab(warp);
-        end_ = sums.first_slab(warp + 1);
-        load_tile_ = begin_ / sums.slabs_per_tile;
-        load_slab_ = begin_ % sums.slabs_per_tile;
-        loads_left_ = end_ - begin_;
-        if (loads_left_ > 0) seek();
+          lane_(static_cast<int>(threadIdx.x) % 32),
+          warp_(static_cast<int>(threadIdx.x) / 32),
+          begin_(sums.first_slab(warp_)),
+          count_(sums.first_slab(warp_ + 1) - begin_),
+          first_tile_(quotient(begin_, sums.slabs_per_tile)),
+          first_slab_(begin_ - first_tile_ * sums.slabs_per_tile),
+          load_tile_(first_tile_),
+          load_slab_(first_slab_),
+          loads_left_(count_) {
+        if (count_ > 0) seek();
     }
 
     // Sends the first kDepth slabs on their way.
     __device__ void start() {
+#pragma unroll 1
         for (int slot = 0; slot < kDepth; ++slot) load(slot);
     }
 
-    // `row_address(tile, column)`: shared address of the activation row that stands in a column (0 ..
+    // `row_offset(tile, column)`: offset in shared memory of the activation row that stands in a column (0 ..
     // kColumns - 1) of a tile. `factor` multiplies the results.
-    template <typename RowAddress>
-    __device__ void run(RowAddress row_address, float factor) {
-        const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
-        const int warp = static_cast<int>(threadIdx.x) / 32;
-        // The lane's place in an activation row: columns 4 .. 7 stand for the right halves.
-        const std::uint32_t lane_offset = (g >= 4 ? kBlocksAHalf * 64U : 0U) + t * 16U;
-        int tile = begin_ / sums_.slabs_per_tile, slab = begin_ % sums_.slabs_per_tile;
-        bool began_here = slab == 0;
+    template <typename RowOffset>
+    __device__ void run(RowOffset row_offset, float factor) {
+        const int g = lane_ / 4, t = lane_ % 4;
+        // Operand column g is activation row g / 2 at the left half's elements (g even) or the right's, where
+        // neighbouring blocks have changed places (activations.cuh).
+        const std::uint32_t lane_offset =
+            g % 2 * (kBlocksAHalf * 64U + (kBlocksAHalf > 1 ? 64U : 0U)) + t * 16U;
+        int tile = first_tile_, slab = first_slab_, slot = 0;
+        float* place = sums_.sums + tile * kTileRows * kColumns;
+        if (slab != 0) place = sums_.partials + warp_ * kTileRows * kColumns;
         std::uint32_t rows[kGroups];
-        auto find_rows = [&] {
+        float totals[kGroups] = {};
+        bool at_tile = true;
+#pragma unroll 1
+        for (int left = count_; left > 0; --left) {
+            if (at_tile) {
 #pragma unroll
-            for (int group = 0; group < kGroups; ++group)
-                rows[group] = row_address(tile, group * 4 + g % 4) + lane_offset;
-        };
-        if (begin_ < end_) find_rows();
-        float totals[kGroups][2] = {};
-        int slot = 0;
-        for (int index = begin_; index < end_; ++index) {
+                for (int group = 0; group < kGroups; ++group)
+                    rows[group] =
+                        row_offset(tile, group * 4 + g / 2) + lane_offset + slab * kSlabActivationBytes;
+                at_tile = false;
+            }
             wait_for_copies<kDepth - 1>();
             __syncwarp();
-            multiply(ring_ + slot * kSlabBytes, rows, slab * (2 * kBlocksAHalf * 64U), totals, g, t);
+            multiply(slot, rows, totals, g, t);
             __syncwarp();
             load(slot);
             slot = slot + 1 == kDepth ? 0 : slot + 1;
-            if (++slab == sums_.slabs_per_tile || index + 1 == end_) {
-                float* place = (began_here ? sums_.sums + tile * kTileRows * kColumns
-                                           : sums_.partials + warp * kTileRows * kColumns) +
-                               g * kColumns + t % 2 * 2;
+            if (++slab == sums_.slabs_per_tile || left == 1) {
 #pragma unroll
-                for (int group = 0; group < kGroups; ++group)
-#pragma unroll
-                    for (int i = 0; i < 2; ++i) {
-                        float& total = totals[group][i];
-                        total += __shfl_xor_sync(kAllLanes, total, 2);  // left and right half
-                        if (t < 2) place[group * 4 + i] = total * (factor * kFactor);
-                        total = 0;
-                    }
+                for (int group = 0; group < kGroups; ++group) {
+                    place[g * kColumns + group * 4 + t] = totals[group] * (factor * kFactor);
+                    totals[group] = 0;
+                }
                 slab = 0;
-                began_here = true;
-                if (++tile < sums_.tiles) find_rows();
+                place = sums_.sums + ++tile * kTileRows * kColumns;
+                at_tile = true;
             }
         }
     }
 
   private:
-    static constexpr int kBlocksAHalf = slab_columns(kType) / kQuantBlock / 2;
-    // mxfp4 weights are read as float16 denormals and small numbers: 2^-14 of what they mean.
-    static constexpr float kFactor = kType == PlaneType::mxfp4 ? 16384.0F : 1.0F;
+    static constexpr int kBlocksAHalf = blocks_a_half(kType);
+    static constexpr std::uint32_t kSlabActivationBytes = 2 * kBlocksAHalf * 64;
+    static constexpr float kFactor = kType == PlaneType::mxfp4 ? kMxfp4Unit : 1.0F;
     static constexpr bool kHasScales = kType == PlaneType::mxfp4 || kType == PlaneType::q8_0;
 
+    __device__ int chunks_a_row() const {
+        return static_cast<int>(static_cast<unsigned>(value_bytes_a_row(kType, matrix_.columns)) / 16U);
+    }
+    __device__ std::uint32_t value_slot(int slot) const {
+        return static_cast<std::uint32_t>(warp_ * kValueRingBytes + slot * kSlabValueBytes);
+    }
+    __device__ std::uint32_t scale_slot(int slot) const {
+        return static_cast<std::uint32_t>(kStreamWarps * kValueRingBytes + warp_ * kScaleRingBytes +
+                                          slot * kSlabScaleBytes);
+    }
+
     __device__ void seek() {
-        const int lane = static_cast<int>(threadIdx.x) % 32;
         const TileAddress tile = tile_of_(load_tile_);
-        values_ = tile.values + (lane / 8) * matrix_.value_stride_bytes + load_slab_ * kSlabRowBytes +
-                  lane % 8 * 16;
-        scales_ = tile.scales + (lane % 8) * matrix_.scale_stride_bytes + load_slab_ * kSlabScaleRowBytes;
+        values_ = tile.values + (lane_ / 8 * static_cast<int>(matrix_.value_stride_bytes) +
+                                 load_slab_ * kSlabRowBytes + lane_ % 8 * 16);
+        scales_ = tile.scales + (lane_ % 8 * static_cast<int>(matrix_.scale_stride_bytes) +
+                                 load_slab_ * kSlabScaleRowBytes);
     }
 
     // Copies the next slab into a ring slot: lane -> row lane / 8 (and + 4), 16-byte chunk lane % 8. Chunk c
@@ -198,21 +218,21 @@ class SlabStream {
     __device__ void load(int slot) {
         if (loads_left_ > 0) {
             --loads_left_;
-            const int lane = static_cast<int>(threadIdx.x) % 32, row = lane / 8, chunk = lane % 8;
-            const std::uint32_t to = ring_ + slot * kSlabBytes;
-            const bool valid = load_slab_ * 8 + chunk < chunks_a_row_;
-            copy_16_bytes_async(to + row * kSlabRowBytes + ((chunk ^ row) * 16), values_, valid);
-            copy_16_bytes_async(to + (row + 4) * kSlabRowBytes + ((chunk ^ (row + 4)) * 16),
-                                values_ + 4 * matrix_.value_stride_bytes, valid);
-            if (kHasScales && lane < kTileRows)
-                copy_8_bytes_async(to + kSlabValueBytes + lane * kSlabScaleRowBytes, scales_);
-            if (++load_slab_ == sums_.slabs_per_tile) {
+            const int row = lane_ / 8, chunk = lane_ % 8;
+            const std::uint32_t to = value_slot(slot) + row * kSlabRowBytes + ((chunk ^ row) * 16);
+            const std::uint32_t shared = shared_address(dynamic_shared());
+            const bool valid = load_slab_ * 8 + chunk < chunks_a_row();
+            copy_16_bytes_async(shared + to, values_, valid);
+            copy_16_bytes_async(shared + (to ^ 64U) + 4 * kSlabRowBytes,
+                                values_ + 4 * static_cast<int>(matrix_.value_stride_bytes), valid);
+            if (kHasScales && lane_ < kTileRows)
+                copy_8_bytes_async(shared + scale_slot(slot) + lane_ * kSlabScaleRowBytes, scales_);
+            values_ += kSlabRowBytes;
+            scales_ += kSlabScaleRowBytes;
+            if (++load_slab_ == sums_.slabs_per_tile && loads_left_ > 0) {
                 load_slab_ = 0;
                 ++load_tile_;
-                if (loads_left_ > 0) seek();
-            } else {
-                values_ += kSlabRowBytes;
-                scales_ += kSlabScaleRowBytes;
+                seek();
             }
         }
         commit_copies();
@@ -231,81 +251,77 @@ class SlabStream {
         high = *reinterpret_cast<const std::uint32_t*>(&second);
     }
 
-    // Nibble kNibble of both 16-bit halves of a word of e2m1 as float16: sign to bit 15, exponent and
-    // mantissa to bits 11 .. 9. Read as float16 that is the number times 2^-14, the one denormal included.
-    template <int kNibble>
-    static __device__ std::uint32_t unpack_e2m1(std::uint32_t word) {
-        const std::uint32_t sign = word << (12 - 4 * kNibble);
-        const std::uint32_t magnitude =
-            kNibble == 3 ? word >> 3 : word << (kNibble == 3 ? 0 : 9 - 4 * kNibble);
-        return (sign & 0x80008000U) | (magnitude & 0x0E000E00U);
-    }
-
-    static __device__ std::uint32_t word_of(std::uint32_t slab, int g, int t, int chunk) {
-        return load_shared_32(slab + g * kSlabRowBytes + ((chunk ^ g) * 16) + t * 4);
+    // A lane's word of a chunk. `own` is its word of chunk 0: in the order c ^ g, chunk c is an exclusive or
+    // of the address away.
+    static __device__ std::uint32_t word_of(std::uint32_t own, int chunk) {
+        return shared_at<std::uint32_t>(own ^ (chunk * 16U));
     }
 
     // The operands of the two products that cover block `step` of each half.
-    static __device__ void load_weights(std::uint32_t slab, int g, int t, int step, std::uint32_t (&first)[4],
+    static __device__ void load_weights(std::uint32_t own, int step, std::uint32_t (&first)[4],
                                         std::uint32_t (&second)[4]) {
         if constexpr (kType == PlaneType::mxfp4) {
-            const std::uint32_t left = word_of(slab, g, t, step), right = word_of(slab, g, t, step + 4);
-            first[0] = unpack_e2m1<0>(left), first[1] = unpack_e2m1<0>(right);
-            first[2] = unpack_e2m1<1>(left), first[3] = unpack_e2m1<1>(right);
-            second[0] = unpack_e2m1<2>(left), second[1] = unpack_e2m1<2>(right);
-            second[2] = unpack_e2m1<3>(left), second[3] = unpack_e2m1<3>(right);
+            const std::uint32_t left = word_of(own, step), right = word_of(own, step + 4);
+            first[0] = unpacked_mxfp4_pair<0>(left), first[1] = unpacked_mxfp4_pair<0>(right);
+            first[2] = unpacked_mxfp4_pair<1>(left), first[3] = unpacked_mxfp4_pair<1>(right);
+            second[0] = unpacked_mxfp4_pair<2>(left), second[1] = unpacked_mxfp4_pair<2>(right);
+            second[2] = unpacked_mxfp4_pair<3>(left), second[3] = unpacked_mxfp4_pair<3>(right);
         } else if constexpr (kType == PlaneType::q8_0) {
-            unpack_int8(word_of(slab, g, t, 2 * step), first[0], first[2]);
-            unpack_int8(word_of(slab, g, t, 2 * step + 4), first[1], first[3]);
-            unpack_int8(word_of(slab, g, t, 2 * step + 1), second[0], second[2]);
-            unpack_int8(word_of(slab, g, t, 2 * step + 5), second[1], second[3]);
+            unpack_int8(word_of(own, 2 * step), first[0], first[2]);
+            unpack_int8(word_of(own, 2 * step + 4), first[1], first[3]);
+            unpack_int8(word_of(own, 2 * step + 1), second[0], second[2]);
+            unpack_int8(word_of(own, 2 * step + 5), second[1], second[3]);
         } else {
-            first[0] = word_of(slab, g, t, 0), first[1] = word_of(slab, g, t, 4);
-            first[2] = word_of(slab, g, t, 1), first[3] = word_of(slab, g, t, 5);
-            second[0] = word_of(slab, g, t, 2), second[1] = word_of(slab, g, t, 6);
-            second[2] = word_of(slab, g, t, 3), second[3] = word_of(slab, g, t, 7);
+            first[0] = word_of(own, 0), first[1] = word_of(own, 4);
+            first[2] = word_of(own, 1), first[3] = word_of(own, 5);
+            second[0] = word_of(own, 2), second[1] = word_of(own, 6);
+            second[2] = word_of(own, 3), second[3] = word_of(own, 7);
         }
     }
 
-    // The scale of block `step` of the lane's half, from the half's four bytes.
+    // The scale of block `step` of a half, from the half's four bytes.
     static __device__ float scale_of(std::uint32_t scales, int step) {
-        if constexpr (kType == PlaneType::mxfp4)
-            return __uint_as_float((scales >> (8 * step) & 0xFFU) << 23);
+        if constexpr (kType == PlaneType::mxfp4)  // the byte is a float's exponent
+            return __uint_as_float((step < 3 ? scales << (23 - 8 * step) : scales >> 1) & 0x7F800000U);
         else if constexpr (kType == PlaneType::q8_0)
             return __half2float(__ushort_as_half(static_cast<unsigned short>(scales >> (16 * step))));
         else
             return 1.0F;
     }
 
-    __device__ void multiply(std::uint32_t slab, const std::uint32_t (&rows)[kGroups],
-                             std::uint32_t row_offset, float (&totals)[kGroups][2], int g, int t) const {
-        const std::uint32_t scales =
-            kHasScales ? load_shared_32(slab + kSlabValueBytes + g * kSlabScaleRowBytes + t / 2 * 4) : 0U;
+    // One slab; the rows' offsets move on to the next one.
+    __device__ void multiply(int slot, std::uint32_t (&rows)[kGroups], float (&totals)[kGroups], int g,
+                             int t) const {
+        const std::uint32_t own = value_slot(slot) + g * kSlabRowBytes + g * 16 + t * 4;
+        const std::uint32_t odd_step = g % 2 * 128U;  // a right half's blocks stand in the order 1, 0, 3, 2
+        const uint2 scales =
+            kHasScales ? shared_at<uint2>(scale_slot(slot) + g * kSlabScaleRowBytes) : uint2{};
 #pragma unroll
         for (int step = 0; step < kBlocksAHalf; ++step) {
             std::uint32_t first[4], second[4];
-            load_weights(slab, g, t, step, first, second);
-            const float scale = scale_of(scales, step);
+            load_weights(own, step, first, second);
+            const float left = scale_of(scales.x, step), right = scale_of(scales.y, step);
 #pragma unroll
             for (int group = 0; group < kGroups; ++group) {
-                const uint4 b = load_shared_128(rows[group] + row_offset + step * 64U);
+                const uint4 b = shared_at<uint4>(rows[group] + step * 64U - (step % 2 == 1 ? odd_step : 0U));
                 float c[4] = {};
                 using Numbers = std::conditional_t<kType == PlaneType::bf16, BrainNumbers, HalfNumbers>;
                 Numbers::multiply_add(c, first, b.x, b.y);
                 Numbers::multiply_add(c, second, b.z, b.w);
-                // Lanes 0 and 1 of a quad hold columns 0 .. 3, the left half's; 2 and 3 the right half's.
-                totals[group][0] += scale * (t < 2 ? c[0] : c[2]);
-                totals[group][1] += scale * (t < 2 ? c[1] : c[3]);
+                totals[group] += left * c[0];   // weight row g, left; activation row t, left
+                totals[group] += right * c[3];  // weight row g, right; activation row t, right
             }
         }
+#pragma unroll
+        for (int group = 0; group < kGroups; ++group) rows[group] += kSlabActivationBytes;
     }
 
     const DeviceMatrix& matrix_;
     const Sums& sums_;
     TileOf tile_of_;
-    std::uint32_t ring_;
-    int chunks_a_row_;
-    int begin_, end_;                         // slabs of the block that are this warp's
+    int lane_, warp_;
+    int begin_, count_;                       // slabs of the block that are this warp's
+    int first_tile_, first_slab_;             // where they begin
     int load_tile_, load_slab_, loads_left_;  // the next slab to be copied
     const std::byte* values_ = nullptr;
     const std::byte* scales_ = nullptr;

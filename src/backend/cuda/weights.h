@@ -2,9 +2,8 @@
 // every row starts on 16 bytes and any kernel can stream whole rows with 16-byte loads.
 //
 //   type    value plane, bytes a row             scale plane, bytes a row (padded to 16)
-//   mxfp4   columns / 2, GGUF order in a block   columns / 32 e8m0 bytes: 2^(e - 127)
-//           of 32 (byte j: element j low nibble,
-//           element j + 16 high nibble)
+//   mxfp4   columns / 2: GGUF's words, the bits   columns / 32 e8m0 bytes: 2^(e - 127)
+//           of each regrouped (mxfp4_words.h)
 //   q8_0    columns, int8                        columns / 32 float16
 //   f16     2 * columns                          none
 //   bf16    2 * columns                          none
