@@ -236,9 +236,7 @@ TEST(Experts, AddTheWeightedSwigluOfTheChosenOnes) {
                              down_bias = floats(kExperts * kHidden), scores = floats(kRows * kExperts);
     const Routing routing = route(scores, kExperts, kUsed);
     const PackedExperts experts{pack_joined(gate.matrix, up.matrix, kExperts, pool),
-                                pack(down.matrix, kExperts, pool),
-                                gate_bias.data(),
-                                up_bias.data(),
+                                pack(down.matrix, kExperts, pool), gate_bias.data(), up_bias.data(),
                                 down_bias.data()};
     for (const Kernels* kernels : test::available_kernels()) {
         Activations in = random_activations(*kernels, kRows, kHidden, 5);
