@@ -14,8 +14,8 @@ inline constexpr std::int32_t kMostTopLogprobs = 128;
 
 // One row to sample, in device memory.
 struct SampleJob {
-    const float* logits = nullptr;           // [vocabulary], of the model
-    float* adjusted = nullptr;               // [vocabulary] scratch, when there are biases or counts; else null
+    const float* logits = nullptr;  // [vocabulary], of the model
+    float* adjusted = nullptr;      // [vocabulary] scratch, when there are biases or counts; else null
     const std::uint32_t* allowed = nullptr;  // null = all but padding
     const TokenBias* biases = nullptr;
     const TokenCount* counts = nullptr;
