@@ -60,24 +60,23 @@ void Scheduler::remove(Sequence& sequence) {
         queue_.remove(sequence);
         return;
     }
-    ++sequence.epoch;
-    sequence.in_flight = 0;
-    release_blocks(sequence);
-    free_slots_.push_back(sequence.slot);
-    sequence.slot = -1;
-    std::erase(running_, &sequence);
+    stop_running(sequence);
     queue_.finished(sequence);
 }
 
 void Scheduler::preempt(Sequence& sequence) {
     ++preemptions_;
+    stop_running(sequence);
+    queue_.push_preempted(sequence);
+}
+
+void Scheduler::stop_running(Sequence& sequence) {
     ++sequence.epoch;
     sequence.in_flight = 0;
     release_blocks(sequence);
     free_slots_.push_back(sequence.slot);
     sequence.slot = -1;
     std::erase(running_, &sequence);
-    queue_.push_preempted(sequence);
 }
 
 bool Scheduler::must_read_first() const {
@@ -108,12 +107,6 @@ const StepPlan& Scheduler::plan(std::int32_t prompt_rows) {
         check(running_.size() > 1, "a sequence that is alone can always go on");
         preempt(*running_.back());
     }
-    // Nothing is allocated until the copies are made, so their sources may go now.
-    for (BlockId source : pinned_) {
-        cache_.return_sliding(source);
-        cache_.leave(source);
-    }
-    pinned_.clear();
     return plan_;
 }
 
@@ -262,19 +255,17 @@ void Scheduler::take_match(Sequence& sequence, const PrefixCache::Match& match) 
         sequence.sliding_blocks[block] = cache_.borrow_sliding(match.path[block]);
 
     if (match.copied == kNoBlock) return;
-    // The source stays until the plan is complete: the allocations that follow must not evict it.
-    cache_.enter(match.copied);
-    const BlockId sliding_source = cache_.borrow_sliding(match.copied);
-    if (cover(sequence, 1) == 0) {
-        // The last free block may be the source itself: then it is worth more as room than as a copy.
-        cache_.return_sliding(match.copied);
-        cache_.leave(match.copied);
-        return;
-    }
-    pinned_.push_back(match.copied);
-    plan_.copies.push_back({backend::Pool::full, match.copied, sequence.full_blocks.back()});
-    plan_.copies.push_back({backend::Pool::sliding, sliding_source, sequence.sliding_blocks.back()});
+    // The source may be evicted to make room, even for the copy itself. That does no harm: copies are made in
+    // their order and before anything is written.
+    const BlockId sliding_source = cache_.sliding_of(match.copied);
+    if (cover(sequence, 1) == 0) return;
+    plan_copy(backend::Pool::full, match.copied, sequence.full_blocks.back());
+    plan_copy(backend::Pool::sliding, sliding_source, sequence.sliding_blocks.back());
     sequence.computed += match.copied_tokens;
+}
+
+void Scheduler::plan_copy(backend::Pool pool, BlockId from, BlockId to) {
+    if (from != to) plan_.copies.push_back({pool, from, to});
 }
 
 BlockId Scheduler::allocate_full() {

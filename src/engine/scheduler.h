@@ -46,7 +46,7 @@ struct BlockCopy {
 
 struct StepPlan {
     std::vector<PlannedRows> rows;
-    std::vector<BlockCopy> copies;  // to be made before the step
+    std::vector<BlockCopy> copies;  // to be made in this order, before the step
     std::int32_t decode_rows = 0;
     std::int32_t prompt_rows = 0;
 };
@@ -98,7 +98,9 @@ class Scheduler {
     Admission admit(Sequence& sequence);
     bool is_being_computed(const Sequence& sequence, std::int32_t block) const;
     void take_match(Sequence& sequence, const PrefixCache::Match& match);
+    void plan_copy(backend::Pool pool, BlockId from, BlockId to);
     void preempt(Sequence& sequence);
+    void stop_running(Sequence& sequence);
 
     BlockId allocate_full();
     BlockId allocate_sliding();
@@ -117,7 +119,6 @@ class Scheduler {
     FairQueue queue_;
     std::vector<Sequence*> running_;  // best first: higher priority, then earlier arrival
     std::vector<std::int32_t> free_slots_;
-    std::vector<BlockId> pinned_;  // sources of the plan's copies
     StepPlan plan_;
     std::uint64_t plan_number_ = 0;
     std::int64_t preemptions_ = 0;

@@ -58,7 +58,13 @@ TEST_F(FairQueueTest, TheClientWithFewerRunningGoesFirst) {
     add("busy");
     add("idle");
     EXPECT_THAT(take_all(), ElementsAre(4, 3));
+    // Two of the first client's three are over: both have one running, and its turn was the later one.
     queue.finished(first);
+    queue.finished(first);
+    add("busy");
+    add("idle");
+    add("idle");
+    EXPECT_THAT(take_all(), ElementsAre(6, 5, 7));
 }
 
 TEST_F(FairQueueTest, HigherPriorityGoesBeforeEverything) {

@@ -121,6 +121,18 @@ TEST_F(PrefixCacheTest, AHashCollisionIsNotTakenForTheText) {
     EXPECT_EQ(full.holders(own), 1);
 }
 
+TEST_F(PrefixCacheTest, AHashCollisionOfWholeBeginningsIsNotTakenForTheText) {
+    std::vector<TokenId> first = text_of(128, 0);
+    std::vector<TokenId> second = first;
+    std::fill_n(second.begin(), 64, 9);
+    live_and_leave(first);
+    live_and_leave(std::span(second).first(64));
+    const std::vector<std::uint64_t> collided{hashes_of(second)[0], hashes_of(first)[1]};
+    EXPECT_EQ(cache.find(second, collided).path.size(), 1U);
+    const BlockId own = full.allocate();
+    EXPECT_EQ(cache.add(kNoBlock, collided[1], std::span(second).last(64), own, kNoBlock), kNoBlock);
+}
+
 TEST_F(PrefixCacheTest, WithoutItsWindowABlockCannotBeGoneOnFrom) {
     const std::vector<TokenId> text = text_of(5 * 64, 0);
     const std::vector<BlockId> path = live_and_leave(text);

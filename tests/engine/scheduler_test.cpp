@@ -205,6 +205,22 @@ TEST(Scheduler, ThePreemptedFindsItsOwnBlocksAgain) {
     EXPECT_FALSE(first.running());
 }
 
+TEST(Scheduler, APromptInProgressKeepsTheBlocksItStillNeeds) {
+    EngineOptions options = roomy();
+    options.full_blocks = 20;
+    options.context_length = 20 * kBlockTokens;
+    Harness harness(options);
+    Sequence& first = harness.add(1000, 10);
+    harness.step(64);
+    Sequence& second = harness.add(600, 10);
+    while (first.running()) {
+        EXPECT_FALSE(second.running()) << "16 of 20 blocks are spoken for";
+        harness.step(64);
+    }
+    while (second.tokens.size() < 610) harness.step(64);
+    EXPECT_EQ(harness.scheduler.preemptions(), 0);
+}
+
 TEST(Scheduler, ALargeRequestIsNotStarvedBySmallOnes) {
     EngineOptions options = roomy();
     options.full_blocks = 20;
@@ -259,6 +275,17 @@ TEST(Scheduler, TokensAheadOfTheHost) {
     scheduler.commit();
     EXPECT_EQ(sequence.token_count(), 14);
     EXPECT_TRUE(scheduler.plan(kAnyNumber).rows.empty()) << "nothing is computed beyond the limit";
+}
+
+// It may be computed again, and must not be written under a reader's eyes.
+TEST(Scheduler, TheBlockOfTheLastPositionIsNotSharedYet) {
+    Harness harness(roomy());
+    Sequence& sequence = harness.add(64, 4);
+    harness.step();
+    EXPECT_EQ(sequence.computed, 64);
+    EXPECT_EQ(sequence.shared_blocks, 0);
+    harness.step();
+    EXPECT_EQ(sequence.shared_blocks, 1);
 }
 
 TEST(Scheduler, RandomCallsNeverLoseABlock) {

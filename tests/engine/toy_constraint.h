@@ -24,7 +24,9 @@ class ToyConstraint final : public TokenConstraint {
     }
 
     std::span<const std::uint32_t> allowed() override { return mask_; }
-    std::uint64_t allowed_id() const override { return kind_ == Kind::sections ? state_ % 7 + 1 : 0; }
+    std::uint64_t allowed_id() const override {
+        return kind_ == Kind::sections || kind_ == Kind::each ? state_ % 7 + 1 : 0;
+    }
     bool depends_on_last_token() const override { return kind_ == Kind::each; }
 
     void accept(TokenId token) override {

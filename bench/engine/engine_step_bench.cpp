@@ -1,0 +1,106 @@
+// What the engine itself costs a step, over a backend that computes nothing: planning, block tables, the
+// batch, handing out tokens. The device works meanwhile, so this only has to stay well below a step of the
+// device.
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "engine/step_loop.h"
+
+namespace {
+
+using namespace gptoss;
+
+class IdleBackend final : public backend::Backend {
+  public:
+    explicit IdleBackend(bool asynchronous) { info_.asynchronous = asynchronous; }
+    const backend::BackendInfo& info() const override { return info_; }
+    void forward(const backend::Batch&) override {}
+    backend::Ticket sample(std::span<const backend::SampleRow> rows) override {
+        results_[next_ % 3].assign(rows.size(), {.token = 1, .logprob = 0, .top = {}});
+        return next_++;
+    }
+    std::span<const backend::SampledToken> wait(backend::Ticket ticket) override {
+        return results_[ticket % 3];
+    }
+    void read_logits(std::int32_t, std::span<float>) override {}
+    void copy_block(backend::Pool, backend::BlockId, backend::BlockId) override {}
+
+  private:
+    backend::BackendInfo info_;
+    std::vector<backend::SampledToken> results_[3];
+    backend::Ticket next_ = 0;
+};
+
+class SilentSink final : public engine::GenerationSink {
+  public:
+    void on_token(const backend::SampledToken&) override {}
+    void on_finish(engine::FinishReason, const engine::Usage&, const std::string&) override {}
+};
+
+constexpr std::int32_t kContext = 131072;
+
+engine::EngineOptions options_for(std::int32_t sequences) {
+    return {.context_length = kContext,
+            .max_sequences = sequences,
+            .max_batch_tokens = 2048,
+            .full_blocks = 20 * 1024,
+            .sliding_blocks = 8 * sequences + 64};
+}
+
+void add_request(engine::StepLoop& loop, engine::RequestId id, std::int32_t prompt_count) {
+    auto request = std::make_unique<engine::Request>();
+    std::mt19937 random(static_cast<unsigned>(id));
+    for (std::int32_t i = 0; i < prompt_count; ++i)
+        request->tokens.push_back(static_cast<TokenId>(random() % 200000));
+    request->id = id;
+    request->prompt_count = prompt_count;
+    request->token_limit = kContext;
+    request->client = "client " + std::to_string(id % 7);
+    request->sink = std::make_shared<SilentSink>();
+    request->submitted = engine::Clock::now();
+    loop.add(std::move(request));
+}
+
+// Every sequence generates, at a context of about 1,000 tokens.
+void decode_step(benchmark::State& state) {
+    const auto sequences = static_cast<std::int32_t>(state.range(0));
+    const auto loop = std::make_unique<engine::StepLoop>(std::make_unique<IdleBackend>(state.range(1) != 0),
+                                                         options_for(sequences));
+    for (std::int32_t i = 0; i < sequences; ++i) add_request(*loop, i + 1, 1000);
+    for (int i = 0; i < 1000; ++i) loop->step();
+    for (auto _ : state) loop->step();
+    state.counters["running"] = loop->stats().running;
+}
+BENCHMARK(decode_step)
+    ->ArgNames({"sequences", "asynchronous"})
+    ->ArgsProduct({{1, 64, 256}, {0, 1}})
+    ->Iterations(2000)  // more, and the blocks run out
+    ->Unit(benchmark::kMicrosecond);
+
+// A prompt of 100,000 tokens that was computed before: found, taken and given back.
+void admit_cached_prompt(benchmark::State& state) {
+    engine::StepLoop loop(std::make_unique<IdleBackend>(false), options_for(4));
+    engine::RequestId id = 1;
+    const auto tokens = [] {
+        std::mt19937 random(1);
+        std::vector<TokenId> made(100000);
+        for (TokenId& token : made) token = static_cast<TokenId>(random() % 200000);
+        return made;
+    }();
+    for (auto _ : state) {
+        auto request = std::make_unique<engine::Request>();
+        request->tokens = tokens;
+        request->id = id++;
+        request->prompt_count = static_cast<std::int32_t>(tokens.size());
+        request->token_limit = request->prompt_count + 1;
+        request->sink = std::make_shared<SilentSink>();
+        loop.add(std::move(request));
+        while (loop.busy()) loop.step();
+    }
+}
+BENCHMARK(admit_cached_prompt)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
