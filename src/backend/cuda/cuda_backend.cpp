@@ -11,6 +11,7 @@
 #include "backend/cuda/decode_step.h"
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_sampler.h"
+#include "backend/cuda/prefill_forward.h"
 #include "backend/cuda/relayout.h"
 #include "backend/cuda/upload.h"
 #include "backend/cuda/weight_layout.h"
@@ -35,6 +36,12 @@ std::int64_t logits_bytes(const model::Hyperparameters& shape, std::int32_t max_
 
 std::int64_t tables_bytes(const model::PlanRequest& request) {
     return std::int64_t{request.max_sequences} * table_stride(request) * std::int64_t{sizeof(std::int32_t)};
+}
+
+// The prompt path's products want columns in whole 64s, as the published models have them. Other shapes
+// compute prompts with the decode step, eight rows at a time.
+bool fits_prefill(const model::Hyperparameters& shape) {
+    return shape.hidden % 64 == 0 && shape.expert_width % 64 == 0;
 }
 
 // The host's copy of the block tables, so that only what changed is sent.
@@ -101,6 +108,14 @@ class CudaBackend final : public Backend {
         cuda_check(cudaGetDevice(&device));
         cuda_check(cudaDeviceGetAttribute(&model_.multiprocessors, cudaDevAttrMultiProcessorCount, device));
         decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
+        if (fits_prefill(shape_))
+            prefill_ = std::make_unique<PrefillForward>(model_, sampler_.last_tokens(), logits_,
+                                                        shape_.vocabulary, max_rows_);
+        // Keys and values must be numbers from the start, also where nobody has written yet.
+        cuda_check(
+            cudaMemset(model_.full.data, 0, static_cast<std::size_t>(pool_bytes(options.plan, false))));
+        cuda_check(
+            cudaMemset(model_.sliding.data, 0, static_cast<std::size_t>(pool_bytes(options.plan, true))));
 
         cudaDeviceProp properties{};
         cuda_check(cudaGetDeviceProperties(&properties, device));
@@ -109,6 +124,7 @@ class CudaBackend final : public Backend {
             "all " + std::to_string(shape_.layers) + " layers and head on GPU " + std::to_string(device);
         info_.claimed_bytes = model_.weights.bytes + arena_.used_bytes() +
                               DecodeStep::workspace_bytes(shape_) +
+                              (prefill_ ? PrefillForward::workspace_bytes(shape_, max_rows_) : 0) +
                               DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
         info_.asynchronous = true;
         cuda_check(cudaDeviceSynchronize());
@@ -128,7 +144,15 @@ class CudaBackend final : public Backend {
             sliding_tables_.update(segment.slot, segment.sliding_blocks.first(blocks), stream_.get());
         }
         logits_rows_ = static_cast<std::int32_t>(batch.logits_rows.size());
-        forward_in_small_steps(batch);
+        const std::vector<RowInput> inputs = inputs_of(batch);
+        if (prefill_ && inputs.size() > kMaxDecodeRows) {
+            prefill_->run(inputs, stream_.get());
+            return;
+        }
+        for (std::size_t first = 0; first < inputs.size(); first += kMaxDecodeRows)
+            decode_->run(std::span(inputs).subspan(
+                             first, std::min<std::size_t>(kMaxDecodeRows, inputs.size() - first)),
+                         stream_.get());
     }
 
     Ticket sample(std::span<const SampleRow> rows) override {
@@ -166,30 +190,23 @@ class CudaBackend final : public Backend {
         return sliding ? plan.sliding_kv_bytes : plan.full_kv_bytes;
     }
 
-    // Any batch, kMaxDecodeRows rows at a time: right for decoding, slow for prompts.
-    void forward_in_small_steps(const Batch& batch) {
+    static std::vector<RowInput> inputs_of(const Batch& batch) {
         std::vector<RowInput> inputs;
-        inputs.reserve(kMaxDecodeRows);
+        inputs.reserve(batch.tokens.size());
         std::size_t next_logits = 0;
-        for (const Segment& segment : batch.segments) {
+        for (const Segment& segment : batch.segments)
             for (std::int32_t i = 0; i < segment.row_count; ++i) {
-                if (inputs.size() == kMaxDecodeRows) {
-                    decode_->run(inputs, stream_.get());
-                    inputs.clear();
-                }
+                const std::int32_t row = segment.first_row + i;
                 RowInput input;
-                input.token = batch.tokens[static_cast<std::size_t>(segment.first_row + i)];
+                input.token = batch.tokens[static_cast<std::size_t>(row)];
                 input.position = segment.first_position + i;
                 input.slot = segment.slot;
-                const bool continues = !inputs.empty() && inputs.back().slot == segment.slot;
-                input.first_new_position = continues ? inputs.back().first_new_position : input.position;
-                if (next_logits < batch.logits_rows.size() &&
-                    batch.logits_rows[next_logits] == segment.first_row + i)
+                input.first_new_position = segment.first_position;
+                if (next_logits < batch.logits_rows.size() && batch.logits_rows[next_logits] == row)
                     input.logits_index = static_cast<std::int32_t>(next_logits++);
                 inputs.push_back(input);
             }
-        }
-        decode_->run(inputs, stream_.get());
+        return inputs;
     }
 
     void check_batch(const Batch& batch) const {
@@ -226,7 +243,8 @@ class CudaBackend final : public Backend {
     Tables full_tables_{nullptr, 0, 0}, sliding_tables_{nullptr, 0, 0};
     float* logits_ = nullptr;  // [max_sequences][vocabulary]
     std::int32_t logits_rows_ = 0;
-    std::unique_ptr<DecodeStep> decode_;
+    std::unique_ptr<DecodeStep> decode_;       // up to kMaxDecodeRows rows
+    std::unique_ptr<PrefillForward> prefill_;  // more; null when the shape does not fit it
     BackendInfo info_;
 };
 
@@ -270,6 +288,8 @@ std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameter
 
 std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request) {
     return cuda::DecodeStep::workspace_bytes(shape) +
+           (cuda::fits_prefill(shape) ? cuda::PrefillForward::workspace_bytes(shape, request.max_batch_tokens)
+                                      : 0) +
            cuda::DeviceSampler::workspace_bytes(shape.vocabulary, request.max_sequences) +
            2 * cuda::Arena::padded(cuda::tables_bytes(request)) +
            cuda::Arena::padded(cuda::logits_bytes(shape, request.max_sequences));
