@@ -1,5 +1,5 @@
-// Prompt processing on random weights of a true shape: each kernel by itself beside what the card can do, then
-// whole prompts.
+// Prompt processing on random weights of a true shape: each kernel by itself beside what the card can do,
+// then whole prompts.
 //
 //   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long]
 //
@@ -31,7 +31,8 @@ constexpr std::int32_t kSlidingBlocks = kMostRows / model::kBlockTokens + 8;
 
 class Bench {
   public:
-    Bench(const model::Hyperparameters& shape, std::int32_t positions) : shape_(shape), stream_(make_stream()) {
+    Bench(const model::Hyperparameters& shape, std::int32_t positions)
+        : shape_(shape), stream_(make_stream()) {
         model_.weights = allocate_weights(shape, published_types(shape));
         fill_synthetic(model_.weights, 1, nullptr);
         const std::int32_t blocks = positions / model::kBlockTokens;
@@ -47,13 +48,14 @@ class Bench {
         const auto* table = reinterpret_cast<const std::int32_t*>(tables_.get());
         model_.tables = {table, table + blocks, blocks};
         const model::RopeTable rope = model::rope_table(shape);
-        std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(), model_.frequencies.inverse);
+        std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
+                  model_.frequencies.inverse);
         model_.frequencies.magnitude = rope.magnitude;
         logits_ = allocate_device(std::int64_t{64} * shape.vocabulary * 4);
         last_tokens_ = allocate_device(256);
-        forward_ = std::make_unique<PrefillForward>(model_, reinterpret_cast<const std::int32_t*>(last_tokens_.get()),
-                                                    reinterpret_cast<float*>(logits_.get()), shape.vocabulary,
-                                                    kMostRows);
+        forward_ = std::make_unique<PrefillForward>(
+            model_, reinterpret_cast<const std::int32_t*>(last_tokens_.get()),
+            reinterpret_cast<float*>(logits_.get()), shape.vocabulary, kMostRows);
         cuda_check(cudaDeviceSynchronize());
     }
 
@@ -83,20 +85,28 @@ class Bench {
 
     void products(std::int32_t rows) {
         const std::int64_t pairs = std::int64_t{rows} * kExpertsUsed;
-        const DeviceMemory activations = allocate_device(pairs * 4096 * 2), output = allocate_device(pairs * 4096 * 4);
+        const DeviceMemory activations = allocate_device(pairs * 4096 * 2),
+                           output = allocate_device(pairs * 4096 * 4);
         const DeviceMemory routing_memory = allocate_device(pairs * 64 + (1 << 20));
         auto* residual = reinterpret_cast<float*>(output.get());
         fill(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
         std::byte* next = routing_memory.get();
-        const auto take = [&](std::int64_t bytes) { return std::exchange(next, next + Arena::padded(bytes)); };
+        const auto take = [&](std::int64_t bytes) {
+            return std::exchange(next, next + Arena::padded(bytes));
+        };
         auto* groups = reinterpret_cast<GroupList*>(take(sizeof(GroupList)));
         auto* choices = reinterpret_cast<std::int32_t*>(take(pairs * 4));
         auto* sorted_pairs = reinterpret_cast<std::int32_t*>(take(pairs * 4));
         auto* pair_weights = reinterpret_cast<float*>(take(pairs * 4));
         auto* cache_rows = reinterpret_cast<std::int64_t*>(take(rows * 8));
         const DeviceMemory rotation = allocate_device(std::int64_t{rows} * kHeadSize * 4);
-        cuda_check(cudaMemset(rotation.get(), 0, std::size_t{static_cast<std::size_t>(rows)} * kHeadSize * 4));
-        cuda_check(cudaMemset(cache_rows, 0, static_cast<std::size_t>(rows) * 8));
+        cuda_check(
+            cudaMemset(rotation.get(), 0, std::size_t{static_cast<std::size_t>(rows)} * kHeadSize * 4));
+        std::vector<std::int64_t> places(static_cast<std::size_t>(rows));  // block after block
+        for (std::int32_t i = 0; i < rows; ++i)
+            places[static_cast<std::size_t>(i)] =
+                i / model::kBlockTokens * model_.full.block_elements() + i % model::kBlockTokens * kHeadSize;
+        cuda_check(cudaMemcpy(cache_rows, places.data(), places.size() * 8, cudaMemcpyHostToDevice));
         const DeviceMemory input = allocate_device(std::int64_t{rows} * shape_.hidden * 4);
         fill_floats(reinterpret_cast<float*>(input.get()), std::int64_t{rows} * shape_.hidden);
 
@@ -126,7 +136,8 @@ class Bench {
 
         for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup}) {
             const std::string name = path == GemmPath::warp ? " (mma.sync)" : " (wgmma)";
-            const auto run = [&](const char* what, const auto& matrix, GemmProblem problem, double products_rows) {
+            const auto run = [&](const char* what, const auto& matrix, GemmProblem problem,
+                                 double products_rows) {
                 const double ms = time_ms(5, [&](int i) {
                     problem.weights = matrix(layer(i));
                     launch_gemm(problem, stream_.get(), path);
@@ -146,12 +157,14 @@ class Bench {
             dense.epilogue.rotation = reinterpret_cast<const float*>(rotation.get());
             dense.epilogue.cache_rows = cache_rows;
             dense.epilogue.cache = model_.full.data;
-            run("query, key, value", [](const DeviceLayer& l) { return l.qkv; }, dense, rows);
+            run(
+                "query, key, value", [](const DeviceLayer& l) { return l.qkv; }, dense, rows);
             dense.epilogue = {};
             dense.epilogue.kind = Epilogue::residual;
             dense.epilogue.output = residual;
             dense.epilogue.output_stride = shape_.hidden;
-            run("output", [](const DeviceLayer& l) { return l.output; }, dense, rows);
+            run(
+                "output", [](const DeviceLayer& l) { return l.output; }, dense, rows);
 
             GemmProblem grouped;
             grouped.experts = shape_.experts;
@@ -163,29 +176,30 @@ class Bench {
             grouped.epilogue.kind = Epilogue::swiglu;
             grouped.epilogue.activations = reinterpret_cast<__half*>(output.get());
             grouped.epilogue.order = ActivationOrder::nibbles;
-            run("gate, up", [](const DeviceLayer& l) { return l.gate_up; }, grouped, double(pairs));
+            run(
+                "gate, up", [](const DeviceLayer& l) { return l.gate_up; }, grouped, double(pairs));
             grouped.source_rows = nullptr;
             grouped.epilogue = {};
             grouped.epilogue.kind = Epilogue::expert_output;
             grouped.epilogue.expert_outputs = reinterpret_cast<__half*>(output.get());
             grouped.epilogue.pairs = sorted_pairs;
             grouped.epilogue.pair_weights = pair_weights;
-            run("down", [](const DeviceLayer& l) { return l.down; }, grouped, double(pairs));
+            run(
+                "down", [](const DeviceLayer& l) { return l.down; }, grouped, double(pairs));
         }
     }
 
     void attention(std::int32_t rows, std::int32_t depth, bool slides) {
-        const std::int32_t group = shape_.query_heads / shape_.kv_heads;
         const DeviceMemory queries = allocate_device(std::int64_t{rows} * shape_.query_width() * 2);
         const DeviceMemory output = allocate_device(std::int64_t{rows} * shape_.query_width() * 2);
         fill(reinterpret_cast<__half*>(queries.get()), std::int64_t{rows} * shape_.query_width());
         const DeviceMemory segments = allocate_device(sizeof(PrefillSegment));
-        const PrefillSegment segment{0, 0, rows, depth, 0};
+        const PrefillSegment segment{0, 0, rows, depth};
         cuda_check(cudaMemcpy(segments.get(), &segment, sizeof(segment), cudaMemcpyHostToDevice));
         PrefillAttention a;
         a.segments = reinterpret_cast<const PrefillSegment*>(segments.get());
         a.segment_count = 1;
-        a.tile_count = attention_tiles(rows, group);
+        a.row_count = rows;
         a.queries = reinterpret_cast<const std::uint16_t*>(queries.get());
         a.query_heads = shape_.query_heads;
         a.pool = slides ? model_.sliding : model_.full;
@@ -193,16 +207,21 @@ class Bench {
         a.table_stride = model_.tables.table_stride;
         a.window = slides ? shape_.sliding_window : 0;
         a.output = reinterpret_cast<__half*>(output.get());
-        const double ms = time_ms(3, [&](int i) {
-            a.sinks = model_.weights.layers[0].sinks;
-            a.pool_layer = i % a.pool.layers;
-            launch_prefill_attention(a, stream_.get());
-        });
-        double keys = 0;
-        for (std::int32_t i = 0; i < rows; ++i) keys += std::min(depth + i + 1, slides ? shape_.sliding_window : depth + i + 1);
-        const std::string what = std::string(slides ? "window" : "full") + " attention at " + std::to_string(depth);
-        report(what.c_str(), rows, ms, 4.0 * keys * shape_.query_width(),
-               double(depth + rows) * 2 * shape_.kv_width() * 2);
+        for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup}) {
+            const double ms = time_ms(3, [&](int i) {
+                a.sinks = model_.weights.layers[0].sinks;
+                a.pool_layer = i % a.pool.layers;
+                launch_prefill_attention(a, stream_.get(), path);
+            });
+            double keys = 0;
+            for (std::int32_t i = 0; i < rows; ++i)
+                keys += std::min(depth + i + 1, slides ? shape_.sliding_window : depth + i + 1);
+            const std::string what = std::string(slides ? "window" : "full") + " attention at " +
+                                     std::to_string(depth) +
+                                     (path == GemmPath::warp ? " (mma.sync)" : " (wgmma)");
+            report(what.c_str(), rows, ms, 4.0 * keys * shape_.query_width(),
+                   double(depth + rows) * 2 * shape_.kv_width() * 2);
+        }
     }
 
     void prompt(std::int32_t length, std::int32_t chunk, int repeats) {
@@ -211,12 +230,13 @@ class Bench {
             for (std::int32_t first = 0; first < length; first += chunk) {
                 const std::int32_t count = std::min(chunk, length - first);
                 for (std::int32_t i = 0; i < count; ++i)
-                    rows[static_cast<std::size_t>(i)] =
-                        RowInput{(first + i) * 7919 % 200000, first + i, 0, first, first + i + 1 == length ? 0 : -1};
+                    rows[static_cast<std::size_t>(i)] = RowInput{(first + i) * 7919 % 200000, first + i, 0,
+                                                                 first, first + i + 1 == length ? 0 : -1};
                 forward_->run({rows.data(), static_cast<std::size_t>(count)}, stream_.get());
             }
         });
-        std::printf("prompt of %6d in chunks of %4d: %9.2f ms, %8.0f tok/s\n", length, chunk, ms, length / ms * 1e3);
+        std::printf("prompt of %6d in chunks of %4d: %9.2f ms, %8.0f tok/s\n", length, chunk, ms,
+                    length / ms * 1e3);
         std::fflush(stdout);
     }
 
@@ -231,14 +251,19 @@ class Bench {
     void fill(__half* to, std::int64_t count) {
         std::vector<__half> values(static_cast<std::size_t>(1 << 16));
         unsigned state = 1;
-        for (__half& v : values) v = __float2half(static_cast<float>((state = state * 1664525U + 1013904223U) >> 8) / 8388608.0F - 1.0F);
+        for (__half& v : values)
+            v = __float2half(static_cast<float>((state = state * 1664525U + 1013904223U) >> 8) / 8388608.0F -
+                             1.0F);
         for (std::int64_t i = 0; i < count; i += 1 << 16)
-            cuda_check(cudaMemcpy(to + i, values.data(), static_cast<std::size_t>(std::min<std::int64_t>(1 << 16, count - i)) * 2, cudaMemcpyHostToDevice));
+            cuda_check(cudaMemcpy(to + i, values.data(),
+                                  static_cast<std::size_t>(std::min<std::int64_t>(1 << 16, count - i)) * 2,
+                                  cudaMemcpyHostToDevice));
     }
     void fill_floats(float* to, std::int64_t count) {
         std::vector<float> values(static_cast<std::size_t>(count));
         unsigned state = 1;
-        for (float& v : values) v = static_cast<float>((state = state * 1664525U + 1013904223U) >> 8) / 8388608.0F - 1.0F;
+        for (float& v : values)
+            v = static_cast<float>((state = state * 1664525U + 1013904223U) >> 8) / 8388608.0F - 1.0F;
         cuda_check(cudaMemcpy(to, values.data(), values.size() * 4, cudaMemcpyHostToDevice));
     }
 

@@ -1,0 +1,245 @@
+// Flash attention (Dao 2023) with mma.sync: scores of 128 query rows against one block of 64 keys at a time,
+// softmax kept up to date as blocks go by, probabilities never leave the registers. Four warps of 32 query
+// rows; keys and values are copied two blocks ahead.
+//
+// A sink is a key that is always seen, with a raw logit and no value: the running maximum starts at it and
+// the running sum at one.
+#include "backend/cuda/attention_prefill.h"
+#include "backend/cuda/attention_prefill_tile.cuh"
+#include "backend/cuda/attention_prefill_warpgroup.cuh"
+#include "base/check.h"
+
+namespace gptoss::backend::cuda {
+
+namespace {
+
+using model::KvType;
+
+constexpr int kKeys = kAttentionKeys, kHead = kAttentionHead, kTileBytes = kAttentionTileBytes;
+constexpr int kRows = 128;  // query rows (tokens times heads of a group) of a block of threads
+constexpr int kThreads = 128;
+constexpr int kStages = 3;
+constexpr int kSharedBytes = kStages * 2 * kTileBytes;
+static_assert(kThreads / 32 * 32 == kRows, "a warp has 32 rows");
+
+template <KvType type>
+__device__ __forceinline__ void multiply(float (&sum)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
+                                         std::uint32_t b1) {
+    if constexpr (type == KvType::bf16)
+        BrainNumbers::multiply_add(sum, a, b0, b1);
+    else
+        HalfNumbers::multiply_add(sum, a, b0, b1);
+}
+
+template <KvType type>
+__global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const PrefillAttention a) {
+    extern __shared__ __align__(128) std::byte shared_memory[];
+    const std::uint32_t shared = shared_address(shared_memory);
+    const int group = a.query_heads / a.pool.kv_heads;  // a power of two
+    const int tokens = kRows / group;
+    const int kv_head = blockIdx.x % a.pool.kv_heads;
+    // Later tiles of a long sequence see more keys: start them first.
+    const AttentionPlace place =
+        find_attention_place(a, (gridDim.x - 1 - blockIdx.x) / a.pool.kv_heads, tokens);
+    if (place.token_count == 0) return;
+
+    const int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
+    const std::int32_t* table = a.tables + std::int64_t{place.segment.slot} * a.table_stride;
+    constexpr int kElementBytes = type == KvType::f8 ? 1 : 2;
+    const std::byte* layer = a.pool.data + a.pool_layer * a.pool.layer_elements() * kElementBytes;
+    const auto copy_block = [&](int block) {
+        const int stage = (block - place.first_block) % kStages;
+        const std::byte* keys =
+            layer +
+            (table[block] * a.pool.block_elements() + kv_head * a.pool.tile_elements()) * kElementBytes;
+        const std::byte* values = keys + a.pool.kv_heads * a.pool.tile_elements() * kElementBytes;
+        copy_attention_tile<type, kThreads>(shared + 2 * stage * kTileBytes,
+                                            shared_memory + 2 * stage * kTileBytes, keys, threadIdx.x);
+        copy_attention_tile<type, kThreads>(shared + (2 * stage + 1) * kTileBytes,
+                                            shared_memory + (2 * stage + 1) * kTileBytes, values,
+                                            threadIdx.x);
+    };
+#pragma unroll
+    for (int s = 0; s < kStages - 1; ++s) {
+        if (place.first_block + s <= place.last_block) copy_block(place.first_block + s);
+        commit_copies();
+    }
+
+    // Query row r of the tile is head r % group of token r / group. A lane has rows g and g + 8 of two slabs.
+    std::uint32_t queries[2][4][4];
+    int positions[2][2];
+    float highest[2][2], sums[2][2];
+    constexpr float kLog2e = 1.4426950408889634F;
+#pragma unroll
+    for (int m = 0; m < 2; ++m) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const int r = warp * 32 + m * 16 + half * 8 + g;
+            const int token = min(r / group, place.token_count - 1);
+            const int head = kv_head * group + r % group;
+            positions[m][half] = place.segment.first_position + place.first_token + token;
+            highest[m][half] = a.sinks[head] * kLog2e;
+            sums[m][half] = c == 0 ? 1.0F : 0.0F;  // added up over the four lanes of a row at the end
+            const std::int64_t row = place.segment.first_row + place.first_token + token;
+            const auto* query =
+                reinterpret_cast<const std::uint32_t*>(a.queries + (row * a.query_heads + head) * kHead);
+#pragma unroll
+            for (int k = 0; k < 4; ++k) {
+                queries[m][k][half] = query[k * 8 + c];
+                queries[m][k][2 + half] = query[k * 8 + 4 + c];
+            }
+        }
+    }
+
+    float output[2][8][4] = {};
+    const float scale = 0.125F * kLog2e;  // 1 / sqrt(64), and exp2 in place of exp
+    const int lane = threadIdx.x % 32;
+    for (int block = place.first_block; block <= place.last_block; ++block) {
+        wait_for_copies<kStages - 2>();
+        __syncthreads();  // this block has landed for all; the one before has been read by all
+        if (block + kStages - 1 <= place.last_block) copy_block(block + kStages - 1);
+        commit_copies();
+        const std::uint32_t keys = shared + 2 * ((block - place.first_block) % kStages) * kTileBytes;
+        const std::uint32_t values = keys + kTileBytes;
+
+        float scores[2][8][4] = {};
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {
+#pragma unroll
+            for (int n = 0; n < 4; ++n) {  // 16 keys
+                std::uint32_t b[4];
+                load_matrices(b,
+                              keys + piece_offset(n * 16 + lane / 16 * 8 + lane % 8, k * 2 + lane / 8 % 2));
+#pragma unroll
+                for (int m = 0; m < 2; ++m) {
+                    multiply<type>(scores[m][2 * n], queries[m][k], b[0], b[1]);
+                    multiply<type>(scores[m][2 * n + 1], queries[m][k], b[2], b[3]);
+                }
+            }
+        }
+
+#pragma unroll
+        for (int m = 0; m < 2; ++m) {
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+                const int last_key = positions[m][half] - block * kKeys;
+                const int first_key = a.window > 0 ? last_key - a.window + 1 : 0;
+                if (last_key < kKeys - 1 || first_key > 0) {  // some keys of this block are not seen
+#pragma unroll
+                    for (int n = 0; n < 8; ++n) {
+#pragma unroll
+                        for (int i = 0; i < 2; ++i) {
+                            const int key = n * 8 + 2 * c + i;
+                            if (key > last_key || key < first_key) scores[m][n][2 * half + i] = -INFINITY;
+                        }
+                    }
+                }
+                float top = -INFINITY;
+#pragma unroll
+                for (int n = 0; n < 8; ++n)
+                    top = fmaxf(top, fmaxf(scores[m][n][2 * half], scores[m][n][2 * half + 1]));
+                top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
+                top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
+                const float now = fmaxf(highest[m][half], top * scale);  // finite: the sink is
+                const float shrink = exp2_fast(highest[m][half] - now);
+                highest[m][half] = now;
+                float sum = 0;
+#pragma unroll
+                for (int n = 0; n < 8; ++n) {
+#pragma unroll
+                    for (int i = 0; i < 2; ++i) {
+                        float& score = scores[m][n][2 * half + i];
+                        score = exp2_fast(fmaf(score, scale, -now));
+                        sum += score;
+                        output[m][n][2 * half + i] *= shrink;
+                    }
+                }
+                sums[m][half] = sums[m][half] * shrink + sum;
+            }
+        }
+
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {  // 16 keys
+            std::uint32_t p[2][4];
+#pragma unroll
+            for (int m = 0; m < 2; ++m) {
+#pragma unroll
+                for (int i = 0; i < 4; ++i)
+                    p[m][i] = pack_probabilities<type>(scores[m][2 * k + i / 2][i % 2 * 2],
+                                                       scores[m][2 * k + i / 2][i % 2 * 2 + 1]);
+            }
+#pragma unroll
+            for (int n = 0; n < 4; ++n) {  // 16 value columns
+                std::uint32_t b[4];
+                load_matrices_transposed(b, values + piece_offset(k * 16 + lane % 16, n * 2 + lane / 16));
+#pragma unroll
+                for (int m = 0; m < 2; ++m) {
+                    multiply<type>(output[m][2 * n], p[m], b[0], b[1]);
+                    multiply<type>(output[m][2 * n + 1], p[m], b[2], b[3]);
+                }
+            }
+        }
+    }
+    wait_for_copies<0>();
+
+#pragma unroll
+    for (int m = 0; m < 2; ++m) {
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            float sum = sums[m][half];
+            sum += __shfl_xor_sync(kAllLanes, sum, 1);
+            sum += __shfl_xor_sync(kAllLanes, sum, 2);
+            const float inverse = 1.0F / sum;
+            const int r = warp * 32 + m * 16 + half * 8 + g;
+            if (r / group >= place.token_count) continue;
+            const std::int64_t row = place.segment.first_row + place.first_token + r / group;
+            __half* to = a.output + (row * a.query_heads + kv_head * group + r % group) * kHead;
+#pragma unroll
+            for (int n = 0; n < 8; ++n)
+                store_attention_pair(to, a.order, n * 8 + 2 * c, output[m][n][2 * half] * inverse,
+                                     output[m][n][2 * half + 1] * inverse);
+        }
+    }
+}
+
+template <typename Kernel>
+void launch(Kernel kernel, int rows, int threads, int shared_bytes, const PrefillAttention& a,
+            cudaStream_t stream) {
+    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
+    const int tokens = rows / (a.query_heads / a.pool.kv_heads);
+    // Enough for any division of the rows into segments; blocks past the last tile leave at once.
+    const int tiles = a.row_count / tokens + a.segment_count;
+    kernel<<<tiles * a.pool.kv_heads, threads, shared_bytes, stream>>>(a);
+    cuda_check(cudaGetLastError());
+}
+
+}  // namespace
+
+void launch_prefill_attention(const PrefillAttention& attention, cudaStream_t stream, GemmPath path) {
+    const std::int32_t group = attention.query_heads / attention.pool.kv_heads;
+    check(attention.pool.head_size == kHead, "head size 64");
+    check(group > 0 && (group & (group - 1)) == 0 && group <= 64, "heads in a group: a power of two");
+    if (attention.row_count == 0) return;
+    const bool warpgroup =
+        path == GemmPath::warpgroup || (path == GemmPath::automatic && has_warpgroup_matrix());
+    const auto choose = [&]<KvType type>() {
+        if (warpgroup && type != KvType::f8)
+            launch(warpgroup_attention_kernel<type>, WarpgroupAttention::kRows, WarpgroupAttention::kThreads,
+                   WarpgroupAttention::kSharedBytes, attention, stream);
+        else
+            launch(prefill_attention_kernel<type>, kRows, kThreads, kSharedBytes, attention, stream);
+    };
+    switch (attention.pool.type) {
+        case KvType::bf16:
+            choose.template operator()<KvType::bf16>();
+            break;
+        case KvType::f16:
+            choose.template operator()<KvType::f16>();
+            break;
+        case KvType::f8:
+            choose.template operator()<KvType::f8>();
+            break;
+    }
+}
+
+}  // namespace gptoss::backend::cuda

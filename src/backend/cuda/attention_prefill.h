@@ -1,0 +1,44 @@
+// Attention of many new rows over their sequences' cached keys, the rows' own included. Queries of all heads
+// that share a key head are computed together, so a window of 128 keys costs little more than 128 keys.
+#pragma once
+
+#include <cuda_fp16.h>
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "backend/cuda/device_state.h"
+#include "backend/cuda/gemm.h"
+
+namespace gptoss::backend::cuda {
+
+// Consecutive rows of one sequence at consecutive positions.
+struct PrefillSegment {
+    std::int32_t slot = 0;
+    std::int32_t first_row = 0;
+    std::int32_t row_count = 0;
+    std::int32_t first_position = 0;
+};
+
+struct PrefillAttention {
+    const PrefillSegment* segments = nullptr;  // device
+    std::int32_t segment_count = 0;
+    std::int32_t row_count = 0;  // of all segments
+    // [row][query heads * 64], as the query_key_value epilogue leaves them
+    const std::uint16_t* queries = nullptr;
+    std::int32_t query_heads = 0;
+    KvPool pool;  // of this kind of layer; every number in it finite
+    std::int32_t pool_layer = 0;
+    const std::int32_t* tables = nullptr;  // [slot][table_stride], blocks by position / kBlockTokens
+    std::int32_t table_stride = 0;
+    std::int32_t window = 0;       // keys a row sees, itself included; 0 = all
+    const float* sinks = nullptr;  // [query_heads]
+    __half* output = nullptr;      // [row][query heads * 64], columns in `order`
+    ActivationOrder order = ActivationOrder::sequential;
+};
+
+// Head size 64; heads in a group 1, 2, 4 or 8. Throws Error(device_failed) when the launch fails.
+void launch_prefill_attention(const PrefillAttention& attention, cudaStream_t stream,
+                              GemmPath path = GemmPath::automatic);
+
+}  // namespace gptoss::backend::cuda

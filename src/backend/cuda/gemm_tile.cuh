@@ -1,0 +1,191 @@
+// What the two matrix kernels (gemm_warp.cuh, gemm_warpgroup.cuh) share: which tile is whose, how a stage
+// lies in shared memory, and how packed weights become the matrix unit's registers.
+//
+// Weights are the matrix unit's A operand (its rows are weight rows), activations its B operand (its columns
+// are tokens). So a weight is unpacked once for all tokens of a tile, and never leaves the registers.
+#pragma once
+
+#include "backend/cuda/gemm.h"
+#include "backend/cuda/gemm_ptx.cuh"
+#include "backend/cuda/mxfp4_words.h"
+
+namespace gptoss::backend::cuda {
+
+// 192 weight rows a tile: 2880 and 5760 are multiples of 192, though not of 128.
+inline constexpr int kTileRows = 192;
+
+// Activations lie in slabs of [token][64 columns], 128 bytes a token.
+inline constexpr int kSlabColumns = 64;
+inline constexpr int kSlabBytes = kMaxTileTokens * kSlabColumns * 2;
+
+struct Tile {
+    int expert = 0;
+    int weight_row = 0;  // first row, within the expert
+    int first_row = 0;   // first sorted row
+    int row_count = 0;
+};
+
+// Tiles are numbered so that neighbours share weights: token tiles of one group vary fastest. Returns false
+// past the last tile.
+__device__ __forceinline__ bool find_tile(const GemmProblem& problem, const TokenGroup& dense, int row_tiles,
+                                          int index, Tile& tile) {
+    TokenGroup group = dense;
+    if (problem.groups != nullptr) {
+        const GroupList& list = *problem.groups;
+        if (index >= list.tile_count * row_tiles) return false;
+        int low = 0, high = list.group_count;  // the last group that starts at or before `index`
+        while (high - low > 1) {
+            const int middle = (low + high) / 2;
+            if (list.groups[middle].first_tile * row_tiles <= index)
+                low = middle;
+            else
+                high = middle;
+        }
+        group = list.groups[low];
+    } else if (index >= dense.tile_count * row_tiles) {
+        return false;
+    }
+    const int local = index - group.first_tile * row_tiles;
+    const int token_tile = local % group.tile_count;
+    tile.expert = group.expert;
+    tile.weight_row = local / group.tile_count * kTileRows;
+    tile.first_row = group.first_row + token_tile * group.tile_rows;
+    tile.row_count = min(group.tile_rows, group.row_count - token_tile * group.tile_rows);
+    return true;
+}
+
+__device__ __forceinline__ int source_row(const GemmProblem& problem, int sorted_row) {
+    return problem.source_rows == nullptr ? sorted_row
+                                          : problem.source_rows[sorted_row] / problem.source_divisor;
+}
+
+// How one stage of `stage_columns` columns of packed weights lies in shared memory: rows after rows, the
+// 16-byte pieces of eight (or four) neighbouring rows exchanged by an exclusive or, so that the lanes of a
+// warp, which read the same column of different rows, hit different banks.
+template <PlaneType type, int stage_columns>
+struct WeightStage {
+    static constexpr int kBlocks = stage_columns / kQuantBlock;
+    static constexpr int kRowBytes = type == PlaneType::mxfp4  ? stage_columns / 2
+                                     : type == PlaneType::q8_0 ? stage_columns
+                                                               : stage_columns * 2;
+    static_assert(kRowBytes == 32 || kRowBytes == 64 || kRowBytes == 128, "the exchange below covers these");
+    static constexpr int kBlockBytes = kRowBytes / kBlocks;
+    static constexpr int kLaneWords = kBlockBytes / 16;  // of a block, for each of four lanes
+    static constexpr int kBytes = kTileRows * kRowBytes;
+
+    __device__ static int exchanged(int linear) {
+        return linear ^ ((linear >> 3) & (kRowBytes == 128 ? 0x70 : 0x30));
+    }
+
+    // The two weight rows of a lane (2g and 2g + 1 of its warp's sixteen) may be read in either order: in
+    // half of the lanes the odd row first, where that is what keeps them out of each other's banks.
+    __device__ static int swaps(int g) {
+        if constexpr (kRowBytes == 64 && type == PlaneType::mxfp4) return g >> 2;
+        if constexpr (kRowBytes == 64 && type == PlaneType::q8_0) return g & 1;
+        return 0;
+    }
+
+    __device__ static void load(std::uint32_t (&words)[kLaneWords], std::uint32_t stage, int row, int block,
+                                int lane) {
+        load_shared(words, stage + exchanged(row * kRowBytes + block * kBlockBytes + lane * kLaneWords * 4));
+    }
+};
+
+// ---- packed words to float16 pairs: out[step][i] are the values at 2c, 2c + 1 (i = 0) and 2c + 8, 2c + 9
+// (i = 1) of step 0 and 1 of a block of 32 columns, in the order of stored_column().
+
+// A float16 with sign, two exponent bits and one mantissa bit of e2m1 in the places of its own is 2^-14 times
+// the value, zero and subnormals included. `scale` holds 2^(e - 127 + 14) twice.
+__device__ __forceinline__ void unpack_mxfp4(std::uint32_t word, __half2 scale, std::uint32_t (&out)[2][2]) {
+    const std::uint32_t low0 = unpacked_mxfp4_pair<0>(word);  // bytes 0, 2
+    const std::uint32_t low1 = unpacked_mxfp4_pair<2>(word);  // bytes 1, 3
+    const std::uint32_t high0 = unpacked_mxfp4_pair<1>(word);
+    const std::uint32_t high1 = unpacked_mxfp4_pair<3>(word);
+    out[0][0] = as_word(__hmul2(as_half2(low0), scale));
+    out[0][1] = as_word(__hmul2(as_half2(low1), scale));
+    out[1][0] = as_word(__hmul2(as_half2(high0), scale));
+    out[1][1] = as_word(__hmul2(as_half2(high1), scale));
+}
+
+// 0x6400 is 1024 in float16, and its low byte counts ones: 1024 + (x + 128) - 1152 = x, exactly.
+__device__ __forceinline__ void unpack_int8(std::uint32_t word, __half2 scale, std::uint32_t (&out)[2]) {
+    constexpr std::uint32_t kThousands = 0x64646464U;
+    const __half2 offset = __half2half2(__ushort_as_half(0x6480));  // 1152
+    const std::uint32_t shifted = word ^ 0x80808080U;
+    out[0] = as_word(__hmul2(__hsub2(as_half2(__byte_perm(shifted, kThousands, 0x4140)), offset), scale));
+    out[1] = as_word(__hmul2(__hsub2(as_half2(__byte_perm(shifted, kThousands, 0x4342)), offset), scale));
+}
+
+__device__ __forceinline__ std::uint32_t bf16_to_f16(std::uint32_t pair) {
+    return as_word(to_half2(__uint_as_float(pair << 16), __uint_as_float(pair & 0xFFFF0000U)));
+}
+
+// The scales of a stage: one 32-bit word a row, copied with the weights. (Loaded from global memory by those
+// who multiply, they would wait behind all the copies that run ahead.)
+template <PlaneType type, int stage_columns>
+struct ScaleStage {
+    static constexpr bool kPresent = type == PlaneType::mxfp4 || type == PlaneType::q8_0;
+    static constexpr int kRowBytes = stage_columns / kQuantBlock * (type == PlaneType::q8_0 ? 2 : 1);
+    static_assert(kRowBytes == 4 || kRowBytes == 2, "a word holds the scales of one stage or of two");
+    static constexpr int kBytes = kPresent ? 1024 : 0;  // 192 words, and the next part aligned
+    static_assert(kTileRows * 4 <= 1024);
+
+    __device__ static void copy(std::uint32_t to, int row, const std::byte* scales_of_row, int stage) {
+        copy_async_4(to + row * 4, scales_of_row + stage * kRowBytes / 4 * 4);
+    }
+
+    // Exponents e become e - 98, the float16 exponent of 2^(e - 127 + 14); below that, zero.
+    __device__ static std::uint32_t load(std::uint32_t scales, int row, int stage) {
+        if constexpr (!kPresent) return 0;
+        std::uint32_t word[1];
+        load_shared(word, scales + row * 4);
+        if constexpr (kRowBytes == 2) word[0] >>= stage % 2 * 16;
+        return type == PlaneType::mxfp4 ? __vsubus4(word[0], 0x62626262U) : word[0];
+    }
+
+    __device__ static __half2 of_block(std::uint32_t word, int block) {
+        if constexpr (type == PlaneType::mxfp4)  // the byte in both halves, moved to the exponent's place
+            return as_half2(__byte_perm(word, 0, 0x0404 | block << 12 | block << 4) << 2);
+        else
+            return as_half2(__byte_perm(word, 0, block == 0 ? 0x1010 : 0x3232));
+    }
+};
+
+// One lane's share of one row and block.
+template <PlaneType type, int words_count>
+__device__ __forceinline__ void unpack(const std::uint32_t (&words)[words_count], __half2 scale,
+                                       std::uint32_t (&out)[2][2]) {
+    if constexpr (type == PlaneType::mxfp4) {
+        unpack_mxfp4(words[0], scale, out);
+    } else if constexpr (type == PlaneType::q8_0) {
+        unpack_int8(words[0], scale, out[0]);
+        unpack_int8(words[1], scale, out[1]);
+    } else {
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            out[i / 2][i % 2] = type == PlaneType::bf16 ? bf16_to_f16(words[i]) : words[i];
+    }
+}
+
+// The A registers of a block of 32 columns for a lane's two rows, in the order mma and wgmma want them:
+// row of slot 0 and slot 1 at the low columns, then at the high columns.
+template <PlaneType type, int stage_columns>
+__device__ __forceinline__ void load_fragments(std::uint32_t (&fragments)[2][4], std::uint32_t stage,
+                                               const int (&rows)[2], int block, int lane,
+                                               const std::uint32_t (&scales)[2]) {
+    using Weights = WeightStage<type, stage_columns>;
+    using Scales = ScaleStage<type, stage_columns>;
+#pragma unroll
+    for (int slot = 0; slot < 2; ++slot) {
+        std::uint32_t words[Weights::kLaneWords], values[2][2];
+        Weights::load(words, stage, rows[slot], block, lane);
+        unpack<type>(words, Scales::of_block(scales[slot], block), values);
+#pragma unroll
+        for (int step = 0; step < 2; ++step) {
+            fragments[step][slot] = values[step][0];
+            fragments[step][2 + slot] = values[step][1];
+        }
+    }
+}
+
+}  // namespace gptoss::backend::cuda

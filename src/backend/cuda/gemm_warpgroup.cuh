@@ -1,0 +1,254 @@
+// The matrix product with wgmma (sm_90a). Three warpgroups of 64 weight rows each unpack weights into
+// registers and multiply; a fourth copies packed weights and activations ahead, several stages deep. Stages
+// are handed over by barriers in shared memory: `full` when the copies of a stage have landed, `empty` when
+// every warp has read it.
+//
+// While one warpgroup unpacks, the others keep the matrix unit busy; inside a warpgroup the products of up to
+// `kBlocks` blocks of 32 columns are in flight while the next one is unpacked.
+#pragma once
+
+#include "backend/cuda/gemm_epilogue.cuh"
+#include "backend/cuda/gemm_wgmma.cuh"
+
+namespace gptoss::backend::cuda {
+
+template <PlaneType type>
+struct WarpgroupGemm {
+    static constexpr int kConsumers = 3;
+    static constexpr int kThreads = (kConsumers + 1) * 128;
+    static_assert(kConsumers * 64 == kTileRows, "a warpgroup multiplies 64 rows");
+    // 64 or 128 bytes of a weight row a stage.
+    static constexpr int kColumns = type == PlaneType::mxfp4 ? 128 : 64;
+    static constexpr int kSlabs = kColumns / kSlabColumns;
+    using Weights = WeightStage<type, kColumns>;
+    using Scales = ScaleStage<type, kColumns>;
+    static constexpr int kBlocks = Weights::kBlocks;
+    static constexpr int kInFlight =
+        2;  // blocks whose products may run while another is unpacked, and that one
+    static constexpr int kStageBytes = kSlabs * kSlabBytes + Weights::kBytes + Scales::kBytes;
+    static constexpr int kStages = (227 * 1024 - 1024 - 256) / kStageBytes;
+    static constexpr int kSharedBytes = kStages * kStageBytes + 1024 + 2 * kStages * 8;
+    static_assert(kSharedBytes <= 227 * 1024, "a block's limit on sm_90");
+    // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy.
+    static constexpr int kConsumerRegisters = 152, kProducerRegisters = 56;
+
+    // Position in the ring of stages; the phase flips when it wraps.
+    struct Ring {
+        int stage = 0;
+        std::uint32_t phase = 0;
+        __device__ void advance() {
+            if (++stage == kStages) {
+                stage = 0;
+                phase ^= 1;
+            }
+        }
+    };
+    struct Shared {
+        std::uint32_t stages;  // address of stage 0: slabs of activations, weights, scales
+        std::uint32_t barriers;
+        __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
+        __device__ std::uint32_t weights(int i) const { return stage(i) + kSlabs * kSlabBytes; }
+        __device__ std::uint32_t scales(int i) const { return weights(i) + Weights::kBytes; }
+        __device__ std::uint32_t full(int i) const { return barriers + i * 8; }
+        __device__ std::uint32_t empty(int i) const { return barriers + (kStages + i) * 8; }
+    };
+
+    // Copies one tile. A thread always copies the same 16-byte piece of a row, of every 16th token and of
+    // every 32nd (or 16th) weight row, and the scales of one row or two.
+    __device__ static void produce(const GemmProblem& problem, const Tile& tile, const Shared& shared,
+                                   Ring& ring) {
+        const DeviceMatrix& w = problem.weights;
+        const int rows_of_expert = w.rows / problem.experts;
+        const int thread = threadIdx.x % 128;
+        constexpr int kPieces = Weights::kRowBytes / 16, kRowsAPass = 128 / kPieces;
+        const int weight_row = thread / kPieces, weight_piece = thread % kPieces;
+        const std::int64_t first_row = std::int64_t{tile.expert} * rows_of_expert + tile.weight_row;
+        const std::byte* weights = w.values + first_row * w.value_stride_bytes + weight_piece * 16;
+        const std::byte* scales = w.scales + first_row * w.scale_stride_bytes;
+        const int last_row = rows_of_expert - 1 - tile.weight_row;  // rows past it repeat it
+
+        const int token = thread / 8, token_piece = thread % 8;
+        const __half* activations = problem.activations + token_piece * 8;
+        const int passes = tile_rows_for(tile.row_count) / 16;
+        std::uint32_t sources[kMaxTileTokens / 16];  // where the tokens' rows start, in 16 bytes
+#pragma unroll
+        for (int i = 0; i < kMaxTileTokens / 16; ++i)
+            sources[i] = static_cast<std::uint32_t>(
+                std::int64_t{source_row(problem, tile.first_row + min(token + i * 16, tile.row_count - 1))} *
+                (w.columns / 8));
+
+        for (int s = 0; s * kColumns < w.columns; ++s, ring.advance()) {
+            barrier_wait(shared.empty(ring.stage), ring.phase ^ 1);
+            const std::uint32_t stage = shared.stage(ring.stage);
+            const bool whole = (s + 1) * kColumns <= w.columns;  // else only the first slab exists
+            if (whole || weight_piece < kPieces / 2) {
+#pragma unroll
+                for (int i = 0; i < kTileRows / kRowsAPass; ++i) {
+                    const int row = weight_row + i * kRowsAPass;
+                    copy_async_16(shared.weights(ring.stage) +
+                                      Weights::exchanged(row * Weights::kRowBytes + weight_piece * 16),
+                                  weights + min(row, last_row) * w.value_stride_bytes);
+                }
+            }
+            if constexpr (Scales::kPresent) {
+#pragma unroll
+                for (int row = thread; row < kTileRows; row += 128)
+                    Scales::copy(shared.scales(ring.stage), row,
+                                 scales + min(row, last_row) * w.scale_stride_bytes, s);
+            }
+            const std::uint32_t to = stage + token * 128 + ((token_piece ^ (token & 7)) << 4);
+#pragma unroll
+            for (int i = 0; i < kMaxTileTokens / 16; ++i) {
+                if (i < passes) {
+                    const __half* row = activations + std::uint64_t{sources[i]} * 8;
+                    copy_async_16(to + i * 16 * 128, row);
+                    if (kSlabs == 2 && whole)
+                        copy_async_16(to + i * 16 * 128 + kSlabBytes, row + kSlabColumns);
+                }
+            }
+            barrier_arrive_after_copies(shared.full(ring.stage));
+            weights += Weights::kRowBytes;
+            activations += kColumns;
+        }
+    }
+
+    // What a consumer thread carries through a tile. A tile's tokens are multiplied in pieces of 64, 32 and
+    // 16, chosen at run time: a loop of its own for every token count costs the compiler more registers than
+    // there are, and it then waits after every product.
+    struct Accumulation {
+        int tokens = 0;  // a multiple of 16
+        int rows[2];     // in the tile, of slot 0 and slot 1
+        float first64[8][4] = {};
+        float second64[8][4] = {};
+        float next32[4][4] = {};
+        float last16[2][4] = {};
+
+        __device__ bool has_first64() const { return tokens >= 64; }
+        __device__ bool has_second64() const { return tokens == 128; }
+        __device__ bool has_next32() const { return (tokens & 32) != 0; }
+        __device__ bool has_last16() const { return (tokens & 16) != 0; }
+    };
+
+    // A block of 32 columns against some of the tokens; `b` describes the first of them.
+    template <int tokens>
+    __device__ static void multiply_piece(float (&sums)[tokens / 8][4],
+                                          const std::uint32_t (&fragments)[2][4], std::uint64_t b) {
+        warpgroup_fence();
+        warpgroup_multiply<tokens>(sums, fragments[0], b);
+        warpgroup_multiply<tokens>(sums, fragments[1], b + 2);  // 16 columns are 32 bytes
+    }
+
+    // One block of 32 columns: unpack, multiply, leave in flight.
+    __device__ static void multiply_block(Accumulation& state, std::uint32_t (&fragments)[2][4],
+                                          std::uint32_t stage, int block, const std::uint32_t (&scales)[2]) {
+        load_fragments<type, kColumns>(fragments, stage + kSlabs * kSlabBytes, state.rows, block,
+                                       threadIdx.x % 4, scales);
+        const std::uint64_t b = matrix_descriptor(stage + block / 2 * kSlabBytes + block % 2 * 64);
+        constexpr int kToken = 128 >> 4;  // a descriptor counts in 16 bytes
+        if (state.has_first64()) multiply_piece<64>(state.first64, fragments, b);
+        if (state.has_second64()) multiply_piece<64>(state.second64, fragments, b + 64 * kToken);
+        if (state.has_next32()) multiply_piece<32>(state.next32, fragments, b + (state.tokens & 64) * kToken);
+        if (state.has_last16()) multiply_piece<16>(state.last16, fragments, b + (state.tokens & 96) * kToken);
+        warpgroup_commit();
+    }
+
+    // All columns of a tile.
+    __device__ static void accumulate(Accumulation& state, int columns, const Shared& shared, Ring& ring) {
+        const bool signals = threadIdx.x % 32 == 0;
+        std::uint32_t fragments[kInFlight][2][4];
+        int unreleased = -1;  // the stage before, which products in flight may still read
+        const int whole_stages = columns / kColumns;
+        for (int s = 0; s < whole_stages; ++s) {
+            barrier_wait(shared.full(ring.stage), ring.phase);
+            fence_for_matrix_unit();
+            const std::uint32_t scales[2] = {Scales::load(shared.scales(ring.stage), state.rows[0], s),
+                                             Scales::load(shared.scales(ring.stage), state.rows[1], s)};
+#pragma unroll
+            for (int block = 0; block < kBlocks; ++block) {
+                warpgroup_wait<kInFlight - 1>();  // those that read this block's fragments are done
+                if (block == kInFlight - 1 && unreleased >= 0 && signals)
+                    barrier_arrive(shared.empty(unreleased));
+                multiply_block(state, fragments[block % kInFlight], shared.stage(ring.stage), block, scales);
+            }
+            unreleased = ring.stage;
+            ring.advance();
+        }
+        if (whole_stages * kColumns < columns) {  // half a stage is left
+            barrier_wait(shared.full(ring.stage), ring.phase);
+            fence_for_matrix_unit();
+            const std::uint32_t scales[2] = {
+                Scales::load(shared.scales(ring.stage), state.rows[0], whole_stages),
+                Scales::load(shared.scales(ring.stage), state.rows[1], whole_stages)};
+            warpgroup_wait<0>();
+            if (unreleased >= 0 && signals) barrier_arrive(shared.empty(unreleased));
+#pragma unroll
+            for (int block = 0; block < kBlocks / 2; ++block)
+                multiply_block(state, fragments[block % kInFlight], shared.stage(ring.stage), block, scales);
+            unreleased = ring.stage;
+            ring.advance();
+        }
+        warpgroup_wait<0>();
+        hold_registers(state.first64);
+        hold_registers(state.second64);
+        hold_registers(state.next32);
+        hold_registers(state.last16);
+        if (signals) barrier_arrive(shared.empty(unreleased));
+    }
+
+    __device__ static void consume(const GemmProblem& problem, const Tile& tile, const Shared& shared,
+                                   Ring& ring) {
+        const DeviceMatrix& w = problem.weights;
+        const int rows_of_expert = w.rows / problem.experts;
+        const int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4;
+        Accumulation state;
+#pragma unroll
+        for (int slot = 0; slot < 2; ++slot)
+            state.rows[slot] = warp * 16 + 2 * g + (slot ^ Weights::swaps(g));
+        state.tokens = tile_rows_for(tile.row_count);
+        accumulate(state, w.columns, shared, ring);
+        const auto store = [&](const auto& sums, int first_token) {
+            store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp * 16 + 2 * g,
+                       Weights::swaps(g) != 0, threadIdx.x % 4, first_token, sums);
+        };
+        if (state.has_first64()) store(state.first64, 0);
+        if (state.has_second64()) store(state.second64, 64);
+        if (state.has_next32()) store(state.next32, state.tokens & 64);
+        if (state.has_last16()) store(state.last16, state.tokens & 96);
+    }
+};
+
+template <PlaneType type>
+__global__ void __launch_bounds__(WarpgroupGemm<type>::kThreads, 1)
+    gemm_warpgroup_kernel(const __grid_constant__ GemmProblem problem,
+                          const __grid_constant__ TokenGroup dense) {
+    if constexpr (kHasWarpgroupMatrix) {
+        using Gemm = WarpgroupGemm<type>;
+        extern __shared__ std::byte shared_memory[];
+        typename Gemm::Shared shared;
+        shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;
+        shared.barriers = shared.stages + Gemm::kStages * Gemm::kStageBytes;
+        if (threadIdx.x == 0) {
+            for (int i = 0; i < Gemm::kStages; ++i) {
+                barrier_init(shared.full(i), 128);
+                barrier_init(shared.empty(i), Gemm::kConsumers * 4);
+            }
+        }
+        __syncthreads();
+        const int row_tiles = (problem.weights.rows / problem.experts + kTileRows - 1) / kTileRows;
+        typename Gemm::Ring ring;
+        Tile tile;
+        if (threadIdx.x >= Gemm::kConsumers * 128) {
+            asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
+            for (int index = blockIdx.x; find_tile(problem, dense, row_tiles, index, tile);
+                 index += gridDim.x)
+                Gemm::produce(problem, tile, shared, ring);
+        } else {
+            asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
+            for (int index = blockIdx.x; find_tile(problem, dense, row_tiles, index, tile);
+                 index += gridDim.x)
+                Gemm::consume(problem, tile, shared, ring);
+        }
+    }
+}
+
+}  // namespace gptoss::backend::cuda

@@ -1,0 +1,282 @@
+#include "backend/cuda/prefill_forward.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace gptoss::backend::cuda {
+
+namespace {
+
+// Hands out aligned pieces; with a null start it only counts.
+class Layout {
+  public:
+    explicit Layout(std::byte* start = nullptr) : start_(start) {}
+    template <typename T>
+    T* take(std::int64_t count) {
+        std::byte* piece = start_ == nullptr ? nullptr : start_ + bytes_;
+        bytes_ += Arena::padded(count * static_cast<std::int64_t>(sizeof(T)));
+        return reinterpret_cast<T*>(piece);
+    }
+    std::int64_t bytes() const { return bytes_; }
+
+  private:
+    std::byte* start_;
+    std::int64_t bytes_ = 0;
+};
+
+}  // namespace
+
+std::int64_t PrefillForward::workspace_bytes(const model::Hyperparameters& shape, std::int32_t max_rows) {
+    return lay_out(shape, max_rows, nullptr, nullptr);
+}
+
+// The only description of the workspace: `buffers` null just counts.
+std::int64_t PrefillForward::lay_out(const model::Hyperparameters& shape, std::int32_t max_rows,
+                                     std::byte* start, Buffers* buffers) {
+    const std::int64_t rows = max_rows, pairs = rows * kExpertsUsed;
+    Layout layout(start);
+    Buffers b;
+    b.inputs = layout.take<RowInput>(rows);
+    b.segments = layout.take<PrefillSegment>(rows);
+    b.logits_sources = layout.take<std::int32_t>(rows);
+    b.rows.rotation = layout.take<float>(rows * kHeadSize);
+    b.rows.full_cache_rows = layout.take<std::int64_t>(rows);
+    b.rows.sliding_cache_rows = layout.take<std::int64_t>(rows);
+    b.residual = layout.take<float>(rows * shape.hidden);
+    b.normalised = layout.take<__half>(rows * shape.hidden);
+    b.choices = layout.take<std::int32_t>(pairs);
+    b.pair_weights = layout.take<float>(pairs);
+    b.sorted_pairs = layout.take<std::int32_t>(pairs);
+    b.groups = layout.take<GroupList>(1);
+    b.expert_outputs = layout.take<__half>(pairs * shape.hidden);
+    // Queries and attention outputs are over before the experts' hidden values begin: they share memory.
+    const std::int64_t shared_start = layout.bytes();
+    b.queries = layout.take<std::uint16_t>(rows * shape.query_width());
+    b.attention = layout.take<__half>(rows * shape.query_width());
+    Layout other(start == nullptr ? nullptr : start + shared_start);
+    b.expert_hidden = other.take<__half>(pairs * shape.expert_width);
+    if (buffers != nullptr) *buffers = b;
+    return std::max(layout.bytes(), shared_start + other.bytes());
+}
+
+PrefillForward::PrefillForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
+                               std::int64_t logits_stride, std::int32_t max_rows)
+    : model_(model),
+      last_tokens_(last_tokens),
+      logits_(logits),
+      logits_stride_(logits_stride),
+      max_rows_(max_rows),
+      arena_(workspace_bytes(model.weights.shape, max_rows)) {
+    check(max_rows > 0, "room for at least one row");
+    check(model.weights.shape.experts_used == kExpertsUsed, "four experts a token");
+    lay_out(model.weights.shape, max_rows, arena_.take(workspace_bytes(model.weights.shape, max_rows)),
+            &buffers_);
+    for (HostInputs& inputs : host_inputs_) {
+        inputs.memory =
+            allocate_pinned(max_rows * static_cast<std::int64_t>(sizeof(RowInput) + sizeof(PrefillSegment) +
+                                                                 sizeof(std::int32_t)));
+        inputs.copied = make_event();
+    }
+}
+
+void PrefillForward::run(std::span<const RowInput> rows, cudaStream_t stream) {
+    const Run run = upload(rows, stream);
+    launch_prefill_embedding(buffers_.inputs, run.rows, model_.weights.embedding, last_tokens_,
+                             model_.frequencies, model_.full, model_.sliding, model_.tables, buffers_.rows,
+                             buffers_.residual, stream);
+    const std::int32_t layers = model_.weights.shape.layers;
+    for (std::int32_t layer = 0; layer < layers; ++layer) {
+        project_query_key_value(run, layer, stream);
+        // The last layer's keys and values are all that later rows need of it.
+        if (layer + 1 == layers && run.logits_rows == 0) return;
+        attend(run, layer, stream);
+        project_output(run, layer, stream);
+        choose_experts(run, layer, stream);
+        compute_experts(run, layer, stream);
+    }
+    compute_logits(run, stream);
+}
+
+PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaStream_t stream) {
+    check(static_cast<std::int64_t>(rows.size()) <= max_rows_, "no more rows than there is room for");
+    HostInputs& host = host_inputs_[runs_++ % host_inputs_.size()];
+    cuda_check(cudaEventSynchronize(host.copied.get()));
+    auto* inputs = reinterpret_cast<RowInput*>(host.memory.get());
+    auto* segments = reinterpret_cast<PrefillSegment*>(inputs + max_rows_);
+    auto* logits_sources = reinterpret_cast<std::int32_t*>(segments + max_rows_);
+
+    Run run;
+    for (const RowInput& row : rows) {
+        inputs[run.rows] = row;
+        if (run.rows == 0 || row.slot != rows[run.rows - 1].slot)
+            segments[run.segments++] = PrefillSegment{row.slot, run.rows, 0, row.position};
+        PrefillSegment& segment = segments[run.segments - 1];
+        check(row.position == segment.first_position + segment.row_count,
+              "a segment's positions are consecutive");
+        ++segment.row_count;
+        if (row.logits_index >= 0) {
+            check(row.logits_index == run.logits_rows, "logits rows are counted in order");
+            logits_sources[run.logits_rows++] = run.rows;
+        }
+        ++run.rows;
+    }
+    const auto copy = [&](void* to, const void* from, std::size_t bytes) {
+        if (bytes > 0) cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream));
+    };
+    copy(buffers_.inputs, inputs, run.rows * sizeof(RowInput));
+    copy(buffers_.segments, segments, run.segments * sizeof(PrefillSegment));
+    copy(buffers_.logits_sources, logits_sources, run.logits_rows * sizeof(std::int32_t));
+    cuda_check(cudaEventRecord(host.copied.get(), stream));
+    return run;
+}
+
+// Expert outputs of the layer before, norm, projection, bias, rotation; queries stay, keys and values go into
+// the cache.
+void PrefillForward::project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream) {
+    const model::Hyperparameters& shape = model_.weights.shape;
+    const DeviceLayer& weights = model_.weights.layers[layer];
+    RowNorm norm;
+    norm.residual = buffers_.residual;
+    norm.expert_outputs = layer > 0 ? buffers_.expert_outputs : nullptr;
+    norm.gain = weights.attention_norm;
+    norm.normalised = buffers_.normalised;
+    norm.order = activation_order(weights.qkv.type);
+    norm.row_count = run.rows;
+    norm.hidden = shape.hidden;
+    norm.epsilon = static_cast<float>(shape.rms_epsilon);
+    launch_row_norm(norm, stream);
+
+    const KvPool& pool = model_.pool(layer);
+    GemmProblem problem;
+    problem.weights = weights.qkv;
+    problem.activations = buffers_.normalised;
+    problem.row_count = run.rows;
+    problem.epilogue.kind = Epilogue::query_key_value;
+    problem.epilogue.bias = weights.qkv_bias;
+    problem.epilogue.queries = buffers_.queries;
+    problem.epilogue.query_rows = shape.query_width();
+    problem.epilogue.kv_rows = shape.kv_width();
+    problem.epilogue.rotation = buffers_.rows.rotation;
+    problem.epilogue.cache_rows =
+        shape.slides(layer) ? buffers_.rows.sliding_cache_rows : buffers_.rows.full_cache_rows;
+    problem.epilogue.cache =
+        pool.data + pool_layer(layer) * pool.layer_elements() * model::kv_element_bytes(pool.type);
+    problem.epilogue.cache_type = pool.type;
+    launch_gemm(problem, stream);
+}
+
+void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t stream) {
+    const model::Hyperparameters& shape = model_.weights.shape;
+    const DeviceLayer& weights = model_.weights.layers[layer];
+    PrefillAttention attention;
+    attention.segments = buffers_.segments;
+    attention.segment_count = run.segments;
+    attention.row_count = run.rows;
+    attention.queries = buffers_.queries;
+    attention.query_heads = shape.query_heads;
+    attention.pool = model_.pool(layer);
+    attention.pool_layer = pool_layer(layer);
+    attention.tables = shape.slides(layer) ? model_.tables.sliding : model_.tables.full;
+    attention.table_stride = model_.tables.table_stride;
+    attention.window = shape.slides(layer) ? shape.sliding_window : 0;
+    attention.sinks = weights.sinks;
+    attention.output = buffers_.attention;
+    attention.order = activation_order(weights.output.type);
+    launch_prefill_attention(attention, stream);
+}
+
+// residual += output * attention + bias
+void PrefillForward::project_output(const Run& run, std::int32_t layer, cudaStream_t stream) {
+    const DeviceLayer& weights = model_.weights.layers[layer];
+    GemmProblem problem;
+    problem.weights = weights.output;
+    problem.activations = buffers_.attention;
+    problem.row_count = run.rows;
+    problem.epilogue.kind = Epilogue::residual;
+    problem.epilogue.bias = weights.output_bias;
+    problem.epilogue.output = buffers_.residual;
+    problem.epilogue.output_stride = model_.weights.shape.hidden;
+    launch_gemm(problem, stream);
+}
+
+// Norm, router, top four, and the rows sorted by expert.
+void PrefillForward::choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
+    const model::Hyperparameters& shape = model_.weights.shape;
+    const DeviceLayer& weights = model_.weights.layers[layer];
+    Routing routing;
+    routing.residual = buffers_.residual;
+    routing.gain = weights.expert_norm;
+    routing.router = weights.router;
+    routing.router_bias = weights.router_bias;
+    routing.row_count = run.rows;
+    routing.hidden = shape.hidden;
+    routing.experts = shape.experts;
+    routing.epsilon = static_cast<float>(shape.rms_epsilon);
+    routing.normalised = buffers_.normalised;
+    routing.order = activation_order(weights.gate_up.type);
+    routing.choices = buffers_.choices;
+    routing.pair_weights = buffers_.pair_weights;
+    routing.groups = buffers_.groups;
+    routing.sorted_pairs = buffers_.sorted_pairs;
+    launch_routing(routing, stream);
+}
+
+// SwiGLU of gate and up, then down times the routing weight, one output row a (row, expert) pair. They are
+// summed by the next norm, always in the same order.
+void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
+    const model::Hyperparameters& shape = model_.weights.shape;
+    const DeviceLayer& weights = model_.weights.layers[layer];
+    GemmProblem problem;
+    problem.weights = weights.gate_up;
+    problem.experts = shape.experts;
+    problem.activations = buffers_.normalised;
+    problem.source_rows = buffers_.sorted_pairs;
+    problem.source_divisor = kExpertsUsed;
+    problem.groups = buffers_.groups;
+    problem.row_count = run.rows * kExpertsUsed;
+    problem.epilogue.kind = Epilogue::swiglu;
+    problem.epilogue.bias = weights.gate_up_bias;
+    problem.epilogue.activations = buffers_.expert_hidden;
+    problem.epilogue.order = activation_order(weights.down.type);
+    launch_gemm(problem, stream);
+
+    problem.weights = weights.down;
+    problem.activations = buffers_.expert_hidden;
+    problem.source_rows = nullptr;
+    problem.epilogue = {};
+    problem.epilogue.kind = Epilogue::expert_output;
+    problem.epilogue.bias = weights.down_bias;
+    problem.epilogue.expert_outputs = buffers_.expert_outputs;
+    problem.epilogue.pairs = buffers_.sorted_pairs;
+    problem.epilogue.pair_weights = buffers_.pair_weights;
+    launch_gemm(problem, stream);
+}
+
+void PrefillForward::compute_logits(const Run& run, cudaStream_t stream) {
+    const model::Hyperparameters& shape = model_.weights.shape;
+    RowNorm norm;
+    norm.residual = buffers_.residual;
+    norm.expert_outputs = buffers_.expert_outputs;
+    norm.gain = model_.weights.output_norm;
+    norm.normalised = buffers_.normalised;
+    norm.order = activation_order(model_.weights.head.type);
+    norm.sources = buffers_.logits_sources;
+    norm.row_count = run.logits_rows;
+    norm.hidden = shape.hidden;
+    norm.epsilon = static_cast<float>(shape.rms_epsilon);
+    launch_row_norm(norm, stream);
+
+    GemmProblem problem;
+    problem.weights = model_.weights.head;
+    problem.activations = buffers_.normalised;
+    problem.row_count = run.logits_rows;
+    problem.epilogue.kind = Epilogue::logits;
+    problem.epilogue.output = logits_;
+    problem.epilogue.output_stride = logits_stride_;
+    problem.epilogue.output_columns = shape.vocabulary;
+    launch_gemm(problem, stream);
+}
+
+}  // namespace gptoss::backend::cuda

@@ -1,0 +1,81 @@
+// The forward pass for many rows at once: chunks of prompts, and batches too large for the decode step. Any
+// number of segments of any sequences; everything stays on the device.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backend/cuda/attention_prefill.h"
+#include "backend/cuda/device_model.h"
+#include "backend/cuda/memory.h"
+#include "backend/cuda/prefill_routing.h"
+#include "backend/cuda/prefill_rows.h"
+
+namespace gptoss::backend::cuda {
+
+class PrefillForward {
+  public:
+    // `model`, `last_tokens` (device, by slot) and `logits` (device, rows `logits_stride` floats apart) must
+    // outlive it. `max_rows`: of one run(). Both KV pools must hold finite numbers from the start (zeros):
+    // the unused end of a block is multiplied with probability zero.
+    PrefillForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
+                   std::int64_t logits_stride, std::int32_t max_rows);
+
+    // Device memory it claims.
+    static std::int64_t workspace_bytes(const model::Hyperparameters& shape, std::int32_t max_rows);
+
+    // Enqueues the whole pass. Rows of one sequence are consecutive and at consecutive positions; the
+    // logits_index of the rows that want logits count 0, 1, 2, ... Returns before the work is done; blocks
+    // only while the inputs of the run before last are still being copied.
+    void run(std::span<const RowInput> rows, cudaStream_t stream);
+
+  private:
+    struct HostInputs {
+        PinnedMemory memory;
+        Event copied;
+    };
+    struct Buffers {
+        RowInput* inputs = nullptr;
+        PrefillSegment* segments = nullptr;
+        std::int32_t* logits_sources = nullptr;  // rows that want logits
+        PrefillRows rows;
+        float* residual = nullptr;         // [row][hidden]
+        __half* normalised = nullptr;      // [row][hidden]
+        std::uint16_t* queries = nullptr;  // [row][query_width]
+        __half* attention = nullptr;       // [row][query_width]
+        std::int32_t* choices = nullptr;   // [row][experts used]
+        float* pair_weights = nullptr;     // [row][experts used]
+        std::int32_t* sorted_pairs = nullptr;
+        GroupList* groups = nullptr;
+        __half* expert_hidden = nullptr;   // [sorted pair][expert_width]
+        __half* expert_outputs = nullptr;  // [pair][hidden]
+    };
+    // What a run is, as the host sees it.
+    struct Run {
+        std::int32_t rows = 0, segments = 0, logits_rows = 0;
+    };
+
+    static std::int64_t lay_out(const model::Hyperparameters& shape, std::int32_t max_rows, std::byte* start,
+                                Buffers* buffers);
+    Run upload(std::span<const RowInput> rows, cudaStream_t stream);
+    void project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream);
+    void attend(const Run& run, std::int32_t layer, cudaStream_t stream);
+    void project_output(const Run& run, std::int32_t layer, cudaStream_t stream);
+    void choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream);
+    void compute_experts(const Run& run, std::int32_t layer, cudaStream_t stream);
+    void compute_logits(const Run& run, cudaStream_t stream);
+
+    const DeviceModel& model_;
+    const std::int32_t* last_tokens_;
+    float* logits_;
+    std::int64_t logits_stride_;
+    std::int32_t max_rows_;
+    Arena arena_;
+    Buffers buffers_;
+    std::array<HostInputs, 2> host_inputs_;
+    std::uint64_t runs_ = 0;
+};
+
+}  // namespace gptoss::backend::cuda

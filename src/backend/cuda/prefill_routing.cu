@@ -1,0 +1,259 @@
+#include "backend/cuda/decode_stages.h"
+#include "backend/cuda/gemm_ptx.cuh"
+#include "backend/cuda/prefill_routing.h"
+#include "base/check.h"
+
+namespace gptoss::backend::cuda {
+
+namespace {
+
+constexpr int kRows = 16;  // of a block of threads
+constexpr int kWarps = 8;
+constexpr int kThreads = kWarps * 32;
+constexpr int kLogits = kRows * kMaxExperts;
+constexpr int kSharedBytes = kWarps * kLogits * 4;
+
+// Four float32 as float16 pairs, and what that rounding left, as float16 pairs: 22 bits together. Values of
+// residual rows are normalised before, so neither overflows.
+struct SplitQuad {
+    std::uint32_t large[2], small[2];
+};
+__device__ __forceinline__ SplitQuad split(const float (&v)[4], bool nibbles) {
+    const float pairs[2][2] = {{v[0], nibbles ? v[2] : v[1]}, {nibbles ? v[1] : v[2], v[3]}};
+    SplitQuad out;
+#pragma unroll
+    for (int p = 0; p < 2; ++p) {
+        const __half2 large = to_half2(pairs[p][0], pairs[p][1]);
+        const float2 back = __half22float2(large);
+        out.large[p] = as_word(large);
+        out.small[p] = as_word(to_half2(pairs[p][0] - back.x, pairs[p][1] - back.y));
+    }
+    return out;
+}
+
+__device__ __forceinline__ void load_quad(float (&v)[4], const float* from) {
+    const float4 quad = *reinterpret_cast<const float4*>(from);
+    v[0] = quad.x, v[1] = quad.y, v[2] = quad.z, v[3] = quad.w;
+}
+
+// Warps share the columns; each holds partial logits of all experts for the block's 16 rows. `slabs`: of 16
+// experts.
+template <int slabs>
+__global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
+    extern __shared__ float partial_logits[];  // [warp][row][expert]
+    __shared__ float inverse_rms[kRows];
+    const int first_row = blockIdx.x * kRows;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, c = lane % 4;
+    const auto row_of = [&](int i) {
+        return r.residual + std::int64_t{min(first_row + i, r.row_count - 1)} * r.hidden;
+    };
+
+    for (int i = warp; i < kRows; i += kWarps) {
+        const float* row = row_of(i);
+        float squares = 0;
+        for (int column = lane * 4; column < r.hidden; column += 128) {
+            float v[4];
+            load_quad(v, row + column);
+            squares += v[0] * v[0] + v[1] * v[1] + v[2] * v[2] + v[3] * v[3];
+        }
+        for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(kAllLanes, squares, step);
+        if (lane == 0) inverse_rms[i] = rsqrtf(squares / static_cast<float>(r.hidden) + r.epsilon);
+    }
+    __syncthreads();
+
+    const bool nibbles = r.order == ActivationOrder::nibbles;
+    const float* rows[2] = {row_of(g), row_of(8 + g)};
+    const float scales[2] = {inverse_rms[g], inverse_rms[8 + g]};
+    float sums[slabs][2][4] = {};
+    for (int step = warp; step < r.hidden / 16; step += kWarps) {
+        // The columns this lane of the matrix instruction covers, four together in memory.
+        const int column = step / 2 * 32 + (nibbles ? step % 2 * 16 + 4 * c : step % 2 * 4 + 8 * c);
+        // All loads of a step before their first use: what counts here is how many are on their way.
+        float weights[slabs][2][4];
+#pragma unroll
+        for (int slab = 0; slab < slabs; ++slab)
+#pragma unroll
+            for (int half = 0; half < 2; ++half)
+                load_quad(weights[slab][half],
+                          r.router + std::int64_t{min(slab * 16 + half * 8 + g, r.experts - 1)} * r.hidden +
+                              column);
+        float gain[4];
+        load_quad(gain, r.gain + column);
+        SplitQuad b[2];
+#pragma unroll
+        for (int n = 0; n < 2; ++n) {
+            float v[4];
+            load_quad(v, rows[n] + column);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) v[i] *= scales[n] * gain[i];
+            b[n] = split(v, nibbles);
+            if (first_row + 8 * n + g < r.row_count) {
+                auto* to = reinterpret_cast<std::uint32_t*>(
+                    r.normalised + std::int64_t{first_row + 8 * n + g} * r.hidden + step * 16);
+                to[c] = b[n].large[0];
+                to[4 + c] = b[n].large[1];
+            }
+        }
+#pragma unroll
+        for (int slab = 0; slab < slabs; ++slab) {
+            const SplitQuad a[2] = {split(weights[slab][0], nibbles), split(weights[slab][1], nibbles)};
+            const std::uint32_t large[4] = {a[0].large[0], a[1].large[0], a[0].large[1], a[1].large[1]};
+            const std::uint32_t small[4] = {a[0].small[0], a[1].small[0], a[0].small[1], a[1].small[1]};
+#pragma unroll
+            for (int n = 0; n < 2; ++n) {
+                HalfNumbers::multiply_add(sums[slab][n], large, b[n].large[0], b[n].large[1]);
+                HalfNumbers::multiply_add(sums[slab][n], large, b[n].small[0], b[n].small[1]);
+                HalfNumbers::multiply_add(sums[slab][n], small, b[n].large[0], b[n].large[1]);
+            }
+        }
+    }
+#pragma unroll
+    for (int slab = 0; slab < slabs; ++slab)
+#pragma unroll
+        for (int n = 0; n < 2; ++n)
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+                partial_logits[warp * kLogits + (8 * n + 2 * c + i % 2) * kMaxExperts + slab * 16 +
+                               i / 2 * 8 + g] = sums[slab][n][i];
+    __syncthreads();
+    // Always added in the same order: the same input gives the same routing.
+    for (int i = threadIdx.x; i < kLogits; i += kThreads) {
+        const int expert = i % kMaxExperts;
+        float logit = -INFINITY;
+        if (expert < r.experts) {
+            logit = 0;
+            for (int w = 0; w < kWarps; ++w) logit += partial_logits[w * kLogits + i];
+            logit += r.router_bias[expert];
+        }
+        partial_logits[i] = logit;
+    }
+    __syncthreads();
+
+    for (int i = warp; i < kRows && first_row + i < r.row_count; i += kWarps) {
+        float* logits = partial_logits + i * kMaxExperts;
+        const int row = first_row + i;
+        if (r.logits != nullptr)
+            for (int e = lane; e < r.experts; e += 32)
+                r.logits[std::int64_t{row} * r.experts + e] = logits[e];
+        float chosen[kExpertsUsed];
+#pragma unroll
+        for (int k = 0; k < kExpertsUsed; ++k) {
+            float best = -INFINITY;
+            int expert = kMaxExperts;
+            for (int e = lane; e < kMaxExperts; e += 32) {
+                if (logits[e] > best) {
+                    best = logits[e];
+                    expert = e;
+                }
+            }
+            for (int step = 16; step > 0; step /= 2) {  // the lower number wins a tie
+                const float other = __shfl_xor_sync(kAllLanes, best, step);
+                const int other_expert = __shfl_xor_sync(kAllLanes, expert, step);
+                if (other > best || (other == best && other_expert < expert)) {
+                    best = other;
+                    expert = other_expert;
+                }
+            }
+            chosen[k] = best;
+            expert = min(expert, r.experts - 1);  // logits that are not numbers must not leave the table
+            if (lane == 0) {
+                r.choices[std::int64_t{row} * kExpertsUsed + k] = expert;
+                logits[expert] = -INFINITY;
+            }
+            __syncwarp();
+        }
+        float total = 0;
+#pragma unroll
+        for (int k = 0; k < kExpertsUsed; ++k) total += expf(chosen[k] - chosen[0]);
+        if (lane < kExpertsUsed) {
+            float mine = chosen[0];
+#pragma unroll
+            for (int k = 1; k < kExpertsUsed; ++k) mine = lane == k ? chosen[k] : mine;
+            r.pair_weights[std::int64_t{row} * kExpertsUsed + lane] = expf(mine - chosen[0]) / total;
+        }
+    }
+}
+
+constexpr int kSortWarps = 32;
+
+// A stable counting sort of the pairs by expert, by one block. Warps take equal runs of pairs in order.
+__global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) {
+    __shared__ int counts[kSortWarps][kMaxExperts];  // then: where a warp's next pair of that expert goes
+    __shared__ int totals[kMaxExperts], ranks[kMaxExperts];
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int pairs = r.row_count * kExpertsUsed;
+    const int run = (pairs + kSortWarps * 32 - 1) / (kSortWarps * 32) * 32;
+    const int first = warp * run, last = min(first + run, pairs);
+    for (int e = lane; e < kMaxExperts; e += 32) counts[warp][e] = 0;
+    __syncwarp();
+    for (int i = first + lane; i < last; i += 32) atomicAdd(&counts[warp][r.choices[i]], 1);
+    __syncthreads();
+
+    const int e = threadIdx.x;
+    if (e < kMaxExperts) {
+        int total = 0;
+        for (int w = 0; w < kSortWarps; ++w) {
+            const int count = counts[w][e];
+            counts[w][e] = total;
+            total += count;
+        }
+        totals[e] = total;
+    }
+    __syncthreads();
+    if (e < kMaxExperts) {  // larger groups come first, so that the small ones fill the gaps at the end
+        int rank = 0;
+        for (int other = 0; other < kMaxExperts; ++other)
+            rank += totals[other] > totals[e] || (totals[other] == totals[e] && other < e);
+        ranks[e] = rank;
+    }
+    __syncthreads();
+    if (e < kMaxExperts) {
+        const auto tiles = [](int rows) { return (rows + kMaxTileTokens - 1) / kMaxTileTokens; };
+        int start = 0, first_tile = 0;
+        for (int other = 0; other < kMaxExperts; ++other) {
+            if (ranks[other] >= ranks[e]) continue;
+            start += totals[other];
+            first_tile += tiles(totals[other]);
+        }
+        const int rows = totals[e];
+        if (rows > 0) {
+            const int tile_count = tiles(rows);
+            r.groups->groups[ranks[e]] = TokenGroup{
+                e, start, rows, tile_rows_for((rows + tile_count - 1) / tile_count), tile_count, first_tile};
+        }
+        if (ranks[e] == kMaxExperts - 1) r.groups->tile_count = first_tile + tiles(rows);
+        for (int w = 0; w < kSortWarps; ++w) counts[w][e] += start;
+    }
+    const int groups = __syncthreads_count(e < kMaxExperts && totals[e] > 0);
+    if (threadIdx.x == 0) r.groups->group_count = groups;
+
+    for (int base = first; base < last; base += 32) {
+        const bool here = base + lane < last;
+        const unsigned active = __ballot_sync(kAllLanes, here);
+        if (here) {
+            const int expert = r.choices[base + lane];
+            const unsigned same = __match_any_sync(active, expert);
+            const int before = __popc(same & ((1U << lane) - 1));
+            r.sorted_pairs[counts[warp][expert] + before] = base + lane;
+            __syncwarp(active);
+            if (before == 0) counts[warp][expert] += __popc(same);
+        }
+        __syncwarp();
+    }
+}
+
+}  // namespace
+
+void launch_routing(const Routing& routing, cudaStream_t stream) {
+    check(routing.hidden % 32 == 0, "columns come in blocks of 32");
+    check(routing.experts <= kMaxExperts && routing.experts >= kExpertsUsed, "4 to 128 experts");
+    if (routing.row_count == 0) return;
+    const auto router = routing.experts <= 32 ? router_kernel<2> : router_kernel<kMaxExperts / 16>;
+    cuda_check(cudaFuncSetAttribute(router, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
+    router<<<(routing.row_count + kRows - 1) / kRows, kThreads, kSharedBytes, stream>>>(routing);
+    cuda_check(cudaGetLastError());
+    sort_kernel<<<1, kSortWarps * 32, 0, stream>>>(routing);
+    cuda_check(cudaGetLastError());
+}
+
+}  // namespace gptoss::backend::cuda

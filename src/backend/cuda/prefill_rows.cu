@@ -1,0 +1,115 @@
+#include "backend/cuda/gemm_ptx.cuh"
+#include "backend/cuda/plane_elements.cuh"
+#include "backend/cuda/prefill_rows.h"
+#include "base/check.h"
+
+namespace gptoss::backend::cuda {
+
+namespace {
+
+constexpr int kThreads = 256;
+
+__global__ void embedding_kernel(const RowInput* inputs, DeviceMatrix embedding,
+                                 const std::int32_t* last_tokens, RotationFrequencies frequencies,
+                                 KvPool full, KvPool sliding, BlockTables tables, PrefillRows rows,
+                                 float* residual) {
+    const int row = blockIdx.x;
+    const RowInput input = inputs[row];
+    const int token = input.token >= 0 ? input.token : last_tokens[input.slot];
+    for (int i = threadIdx.x; i < embedding.columns; i += blockDim.x)
+        residual[std::int64_t{row} * embedding.columns + i] = plane_element(embedding, token, i);
+    if (threadIdx.x < kHeadSize / 2) {
+        double sine = 0, cosine = 0;
+        sincos(input.position * frequencies.inverse[threadIdx.x], &sine, &cosine);
+        float* to = rows.rotation + (std::int64_t{row} * (kHeadSize / 2) + threadIdx.x) * 2;
+        to[0] = static_cast<float>(cosine * frequencies.magnitude);
+        to[1] = static_cast<float>(sine * frequencies.magnitude);
+    }
+    if (threadIdx.x == 0) {
+        const std::int64_t entry =
+            std::int64_t{input.slot} * tables.table_stride + input.position / model::kBlockTokens;
+        const int inside = input.position % model::kBlockTokens * kHeadSize;
+        rows.full_cache_rows[row] = tables.full[entry] * full.block_elements() + inside;
+        rows.sliding_cache_rows[row] = tables.sliding[entry] * sliding.block_elements() + inside;
+    }
+}
+
+// A lane's four values of a step lie together in memory and become two pairs of the activations' order
+// (gemm.h); `base` is the block's first column.
+__device__ __forceinline__ void store_quad(__half* row, int column, ActivationOrder order,
+                                           const float (&v)[4]) {
+    const bool nibbles = order == ActivationOrder::nibbles;
+    __half* first = row + stored_column(order, column);
+    *reinterpret_cast<__half2*>(first) = nibbles ? to_half2(v[0], v[2]) : to_half2(v[0], v[1]);
+    *reinterpret_cast<__half2*>(first + 8) = nibbles ? to_half2(v[1], v[3]) : to_half2(v[2], v[3]);
+}
+
+constexpr int kQuads = 4;  // of a thread: 4096 columns in all
+
+__global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
+    const std::int64_t row = blockIdx.x;
+    const std::int64_t source = n.sources == nullptr ? row : n.sources[row];
+    float* residual = n.residual + source * n.hidden;
+    float values[kQuads][4];
+    float squares = 0;
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+        const int column = (q * kThreads + threadIdx.x) * 4;
+        if (column >= n.hidden) break;
+        const float4 x = *reinterpret_cast<const float4*>(residual + column);
+        values[q][0] = x.x, values[q][1] = x.y, values[q][2] = x.z, values[q][3] = x.w;
+        if (n.expert_outputs != nullptr) {
+            float sums[4] = {};
+#pragma unroll
+            for (int k = 0; k < kExpertsUsed; ++k) {
+                const auto* from = reinterpret_cast<const __half2*>(
+                    n.expert_outputs + (source * kExpertsUsed + k) * n.hidden + column);
+                const float2 low = __half22float2(from[0]), high = __half22float2(from[1]);
+                sums[0] += low.x, sums[1] += low.y, sums[2] += high.x, sums[3] += high.y;
+            }
+            for (int i = 0; i < 4; ++i) values[q][i] += sums[i] * (1.0F / kExpertOutputScale);
+            *reinterpret_cast<float4*>(residual + column) =
+                make_float4(values[q][0], values[q][1], values[q][2], values[q][3]);
+        }
+        for (int i = 0; i < 4; ++i) squares += values[q][i] * values[q][i];
+    }
+
+    __shared__ float of_warps[kThreads / 32];
+    for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(kAllLanes, squares, step);
+    if (threadIdx.x % 32 == 0) of_warps[threadIdx.x / 32] = squares;
+    __syncthreads();
+    float total = 0;
+    for (int w = 0; w < kThreads / 32; ++w) total += of_warps[w];
+    const float inverse = rsqrtf(total / static_cast<float>(n.hidden) + n.epsilon);
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+        const int column = (q * kThreads + threadIdx.x) * 4;
+        if (column >= n.hidden) break;
+        const float4 gain = *reinterpret_cast<const float4*>(n.gain + column);
+        const float normalised[4] = {values[q][0] * inverse * gain.x, values[q][1] * inverse * gain.y,
+                                     values[q][2] * inverse * gain.z, values[q][3] * inverse * gain.w};
+        store_quad(n.normalised + row * n.hidden, column, n.order, normalised);
+    }
+}
+
+}  // namespace
+
+void launch_prefill_embedding(const RowInput* inputs, std::int32_t row_count, const DeviceMatrix& embedding,
+                              const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
+                              const KvPool& full, const KvPool& sliding, const BlockTables& tables,
+                              const PrefillRows& rows, float* residual, cudaStream_t stream) {
+    if (row_count == 0) return;
+    embedding_kernel<<<row_count, kThreads, 0, stream>>>(inputs, embedding, last_tokens, frequencies, full,
+                                                         sliding, tables, rows, residual);
+    cuda_check(cudaGetLastError());
+}
+
+void launch_row_norm(const RowNorm& norm, cudaStream_t stream) {
+    check(norm.hidden % 64 == 0 && norm.hidden <= kQuads * 4 * kThreads,
+          "hidden is a multiple of 64, at most 4096");
+    if (norm.row_count == 0) return;
+    norm_kernel<<<norm.row_count, kThreads, 0, stream>>>(norm);
+    cuda_check(cudaGetLastError());
+}
+
+}  // namespace gptoss::backend::cuda

@@ -1,0 +1,178 @@
+// Attention of many rows against a slow reference in double: prefixes, several segments, windows, shared key
+// heads, every type of cache, blocks in scattered order.
+#include "backend/cuda/attention_prefill.h"
+
+#include <cuda_bf16.h>
+#include <cuda_fp8.h>
+
+#include <algorithm>
+
+#include "backend/cuda/prefill_support.h"
+
+namespace gptoss::backend::cuda::test {
+namespace {
+
+class PrefillAttentionTest : public backend::test::GpuTest, public testing::WithParamInterface<GemmPath> {
+  protected:
+    void SetUp() override {
+        GpuTest::SetUp();
+        if (!IsSkipped() && GetParam() == GemmPath::warpgroup && !has_warpgroup_matrix())
+            GTEST_SKIP() << "wgmma is Hopper's alone";
+    }
+    const GemmPath path = GetParam();
+};
+INSTANTIATE_TEST_SUITE_P(Instructions, PrefillAttentionTest,
+                         testing::Values(GemmPath::warp, GemmPath::warpgroup), [](const auto& given) {
+                             return given.param == GemmPath::warp ? "warp" : "warpgroup";
+                         });
+
+constexpr int kHead = 64;
+
+// Rounds to the cache's type and back; `bytes` gets the element.
+float rounded(float value, model::KvType type, std::byte* bytes) {
+    if (type == model::KvType::f8) {
+        const __nv_fp8_storage_t stored = __nv_cvt_float_to_fp8(value, __NV_SATFINITE, __NV_E4M3);
+        *bytes = static_cast<std::byte>(stored);
+        return __half2float(__half(__nv_cvt_fp8_to_halfraw(stored, __NV_E4M3)));
+    }
+    const std::uint16_t bits = type == model::KvType::bf16 ? __bfloat16_as_ushort(__float2bfloat16(value))
+                                                           : __half_as_ushort(__float2half(value));
+    std::memcpy(bytes, &bits, 2);
+    return type == model::KvType::bf16 ? __bfloat162float(__ushort_as_bfloat16(bits))
+                                       : __half2float(__ushort_as_half(bits));
+}
+
+struct Shape {
+    std::int32_t query_heads, kv_heads, window;
+    model::KvType type;
+    std::vector<PrefillSegment> segments;  // slot, first_row, row_count, first_position
+};
+
+double error_of(Shape shape, GemmPath path) {
+    const std::int32_t group = shape.query_heads / shape.kv_heads;
+    const int element_bytes = shape.type == model::KvType::f8 ? 1 : 2;
+    std::int32_t rows = 0, blocks = 0, stride = 0, slots = 0;
+    for (PrefillSegment& s : shape.segments) {
+        s.first_row = rows;
+        rows += s.row_count;
+        const std::int32_t used = (s.first_position + s.row_count + 63) / 64;
+        blocks += used;
+        stride = std::max(stride, used);
+        slots = std::max(slots, s.slot + 1);
+    }
+    // Blocks in an order that is not the positions': 37 is prime to every count used here.
+    std::vector<std::int32_t> tables(static_cast<std::size_t>(slots * stride), -1);
+    std::int32_t next = 0;
+    for (const PrefillSegment& s : shape.segments) {
+        for (std::int32_t b = 0; b < (s.first_position + s.row_count + 63) / 64; ++b) {
+            const bool needed = shape.window == 0 || (b + 1) * 64 > s.first_position - shape.window + 1;
+            if (needed) tables[s.slot * stride + b] = next * 37 % blocks;
+            ++next;
+        }
+    }
+    KvPool pool{nullptr, shape.type, 2, blocks, shape.kv_heads, kHead};
+    const std::int64_t elements = pool.layer_elements() * 2;
+    std::vector<std::byte> cache(static_cast<std::size_t>(elements * element_bytes));
+    std::vector<float> cached(static_cast<std::size_t>(elements));
+    const std::vector<float> random = random_floats(static_cast<std::size_t>(elements), 1.0F, 1);
+    for (std::int64_t i = 0; i < elements; ++i)
+        cached[i] = rounded(random[i], shape.type, cache.data() + i * element_bytes);
+
+    const model::KvType query_type =
+        shape.type == model::KvType::bf16 ? model::KvType::bf16 : model::KvType::f16;
+    std::vector<float> queries =
+        random_floats(static_cast<std::size_t>(rows * shape.query_heads * kHead), 1.5F, 2);
+    std::vector<std::uint16_t> query_bits(queries.size());
+    for (std::size_t i = 0; i < queries.size(); ++i)
+        queries[i] = rounded(queries[i], query_type, reinterpret_cast<std::byte*>(&query_bits[i]));
+    const std::vector<float> sinks = random_floats(shape.query_heads, 2.0F, 3);
+
+    const DeviceVector<std::byte> d_cache(cache);
+    const DeviceVector<std::uint16_t> d_queries(query_bits);
+    const DeviceVector<float> d_sinks(sinks);
+    const DeviceVector<std::int32_t> d_tables(tables);
+    const DeviceVector<PrefillSegment> d_segments(shape.segments);
+    const DeviceVector<__half> output(queries.size());
+    pool.data = d_cache.get();
+    PrefillAttention a;
+    a.segments = d_segments.get();
+    a.segment_count = static_cast<std::int32_t>(shape.segments.size());
+    a.row_count = rows;
+    a.queries = d_queries.get();
+    a.query_heads = shape.query_heads;
+    a.pool = pool;
+    a.pool_layer = 1;
+    a.tables = d_tables.get();
+    a.table_stride = stride;
+    a.window = shape.window;
+    a.sinks = d_sinks.get();
+    a.output = output.get();
+    launch_prefill_attention(a, nullptr, path);
+    const std::vector<__half> stored = output.read();
+
+    std::vector<double> reference, found;
+    for (const PrefillSegment& s : shape.segments) {
+        for (std::int32_t i = 0; i < s.row_count; ++i) {
+            const std::int32_t position = s.first_position + i, row = s.first_row + i;
+            const std::int32_t first = shape.window > 0 ? std::max(0, position - shape.window + 1) : 0;
+            for (std::int32_t head = 0; head < shape.query_heads; ++head) {
+                const float* query = &queries[(row * shape.query_heads + head) * kHead];
+                const auto tile = [&](std::int32_t key, bool values) {
+                    return &cached[pool.layer_elements() +
+                                   tables[s.slot * stride + key / 64] * pool.block_elements() +
+                                   ((values ? shape.kv_heads : 0) + head / group) * pool.tile_elements() +
+                                   key % 64 * kHead];
+                };
+                double total = std::exp(double{sinks[head]}), sums[kHead] = {};
+                for (std::int32_t key = first; key <= position; ++key) {
+                    double score = 0;
+                    for (int d = 0; d < kHead; ++d) score += double{query[d]} * tile(key, false)[d];
+                    const double p = std::exp(score / 8);
+                    total += p;
+                    for (int d = 0; d < kHead; ++d) sums[d] += p * tile(key, true)[d];
+                }
+                for (int d = 0; d < kHead; ++d) {
+                    reference.push_back(sums[d] / total);
+                    found.push_back(__half2float(stored[std::size_t(row * shape.query_heads + head) * kHead +
+                                                        stored_column(ActivationOrder::sequential, d)]));
+                }
+            }
+        }
+    }
+    return relative_error(reference, found);
+}
+
+// Probabilities are rounded to the cache's type before they meet the values.
+double tolerance(model::KvType type) {
+    return type == model::KvType::bf16 ? 3e-3 : 6e-4;
+}
+
+TEST_P(PrefillAttentionTest, EveryCacheType) {
+    for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
+        for (const std::int32_t window : {0, 128})
+            EXPECT_LT(error_of({16, 2, window, type, {{0, 0, 130, 0}}}, path), tolerance(type)) << window;
+}
+
+TEST_P(PrefillAttentionTest, PrefixesAndSegments) {
+    for (const std::int32_t window : {0, 128})
+        for (const std::int32_t heads : {8, 4, 2, 1})
+            EXPECT_LT(error_of({heads * 2,
+                                2,
+                                window,
+                                model::KvType::bf16,
+                                {{2, 0, 1, 0}, {0, 0, 77, 1000}, {3, 0, 33, 63}, {1, 0, 1, 700}}},
+                               path),
+                      tolerance(model::KvType::bf16))
+                << heads << " heads a group, window " << window;
+}
+
+TEST_P(PrefillAttentionTest, OneRow) {
+    for (const std::int32_t position : {0, 1, 63, 64, 127, 128, 129, 500})
+        for (const std::int32_t window : {0, 128})
+            EXPECT_LT(error_of({8, 1, window, model::KvType::f16, {{0, 0, 1, position}}}, path),
+                      tolerance(model::KvType::f16))
+                << position << ' ' << window;
+}
+
+}  // namespace
+}  // namespace gptoss::backend::cuda::test

@@ -1,0 +1,107 @@
+// The whole prompt path on the golden model: whole prompts, chunks, and several sequences in one batch must
+// give the logits of an independent float32 implementation.
+#include "backend/cuda/prefill_forward.h"
+
+#include "backend/cuda/prefill_support.h"
+#include "backend/cuda/upload.h"
+#include "backend/oracle.h"
+#include "model/rope.h"
+
+namespace gptoss::backend::cuda::test {
+namespace {
+
+class PrefillForwardTest : public backend::test::GpuTest {};
+
+constexpr std::int32_t kBlocks = 64, kSlots = 4, kMostRows = 1024;
+
+struct Model {
+    explicit Model(model::KvType type) : loaded(backend::test::load_oracle_model()) {
+        device.weights = upload_weights(loaded.weights, 2, {});
+        const model::Hyperparameters& shape = device.weights.shape;
+        const auto pool = [&](std::int32_t layers) {
+            KvPool p{nullptr, type, layers, kBlocks, shape.kv_heads, shape.head_size};
+            const std::int64_t bytes = p.layer_elements() * layers * model::kv_element_bytes(type);
+            memory.push_back(allocate_device(bytes));
+            p.data = memory.back().get();
+            cuda_check(cudaMemset(p.data, 0, static_cast<std::size_t>(bytes)));
+            return p;
+        };
+        device.full = pool(shape.full_layers());
+        device.sliding = pool(shape.sliding_layers());
+        std::vector<std::int32_t> table(kBlocks);  // slot s owns 16 blocks, scattered
+        for (std::int32_t i = 0; i < kBlocks; ++i) table[i] = i * 29 % kBlocks;
+        tables = DeviceVector<std::int32_t>(table);
+        device.tables = {tables.get(), tables.get(), kBlocks / kSlots};
+        const model::RopeTable rope = model::rope_table(shape);
+        std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
+                  device.frequencies.inverse);
+        device.frequencies.magnitude = rope.magnitude;
+        logits = DeviceVector<float>(std::size_t{kMostRows} * shape.vocabulary);
+        last_tokens = DeviceVector<std::int32_t>(std::size_t{kSlots});
+        forward = std::make_unique<PrefillForward>(device, last_tokens.get(), logits.get(), shape.vocabulary,
+                                                   kMostRows);
+    }
+
+    backend::test::LoadedModel loaded;
+    DeviceModel device;
+    std::vector<DeviceMemory> memory;
+    DeviceVector<std::int32_t> tables{std::size_t{0}}, last_tokens{std::size_t{0}};
+    DeviceVector<float> logits{std::size_t{0}};
+    std::unique_ptr<PrefillForward> forward;
+};
+
+// Rows `first` .. `last` of a case as a segment of `slot`; the case's last rows want logits.
+void append(std::vector<RowInput>& rows, const backend::test::OracleCase& oracle, std::int32_t slot,
+            std::int32_t first, std::int32_t last) {
+    const auto length = static_cast<std::int32_t>(oracle.tokens.size());
+    std::int32_t wanted = 0;
+    for (const RowInput& row : rows) wanted = std::max(wanted, row.logits_index + 1);
+    for (std::int32_t i = first; i < last; ++i)
+        rows.push_back(RowInput{oracle.tokens[i], i, slot, first, i >= length - oracle.rows ? wanted++ : -1});
+}
+
+double error_of(const Model& model, const backend::test::OracleCase& oracle, std::size_t first_index) {
+    const std::vector<float> found = model.logits.read();
+    const std::size_t vocabulary = model.device.weights.shape.vocabulary;
+    return backend::test::relative_error(
+        std::span(found).subspan(first_index * vocabulary, oracle.logits.size()), oracle.logits);
+}
+
+TEST_F(PrefillForwardTest, WholePromptsMatchTheOracle) {
+    for (const auto& [type, allowed] :
+         {std::pair{model::KvType::bf16, 3e-2}, {model::KvType::f16, 2e-3}, {model::KvType::f8, 2e-1}}) {
+        Model model(type);
+        for (const int length : {40, 200, 600}) {
+            const auto oracle = backend::test::oracle_case(length);
+            std::vector<RowInput> rows;
+            append(rows, oracle, 1, 0, length);
+            model.forward->run(rows, nullptr);
+            const double error = error_of(model, oracle, 0);
+            std::printf("[ measured ] %d tokens, cache of %d bytes: %.2e from the oracle\n", length,
+                        model::kv_element_bytes(type), error);
+            EXPECT_LT(error, allowed);
+        }
+    }
+}
+
+TEST_F(PrefillForwardTest, ChunksAndMixedBatchesGiveTheSame) {
+    Model model(model::KvType::f16);
+    const auto a = backend::test::oracle_case(600), b = backend::test::oracle_case(200),
+               c = backend::test::oracle_case(40);
+    std::vector<RowInput> first, second, third;
+    append(first, a, 0, 0, 100);
+    append(first, b, 2, 0, 190);
+    model.forward->run(first, nullptr);
+    append(second, b, 2, 190, 200);
+    append(second, a, 0, 100, 333);
+    model.forward->run(second, nullptr);
+    EXPECT_LT(error_of(model, b, 0), 2e-3);
+    append(third, c, 3, 0, 40);
+    append(third, a, 0, 333, 600);
+    model.forward->run(third, nullptr);
+    EXPECT_LT(error_of(model, c, 0), 2e-3);
+    EXPECT_LT(error_of(model, a, 8), 2e-3);
+}
+
+}  // namespace
+}  // namespace gptoss::backend::cuda::test

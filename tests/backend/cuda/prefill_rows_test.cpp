@@ -1,0 +1,164 @@
+// The routing and the norms of the prompt path against slow references in double.
+#include "backend/cuda/prefill_rows.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "backend/cuda/prefill_routing.h"
+#include "backend/cuda/prefill_support.h"
+
+namespace gptoss::backend::cuda::test {
+namespace {
+
+class PrefillRowsTest : public backend::test::GpuTest {};
+
+TEST_F(PrefillRowsTest, RoutingMatchesReference) {
+    for (const auto& [rows, hidden, experts] :
+         {std::tuple{1, 128, 8}, std::tuple{75, 2880, 128}, std::tuple{700, 256, 32}}) {
+        const std::vector<float> residual = random_floats(std::size_t(rows) * hidden, 20.0F, 1);
+        const std::vector<float> gain = random_floats(hidden, 1.0F, 2);
+        const std::vector<float> router = random_floats(std::size_t(experts) * hidden, 0.05F, 3);
+        const std::vector<float> bias = random_floats(experts, 0.5F, 4);
+        const DeviceVector<float> d_residual(residual), d_gain(gain), d_router(router), d_bias(bias);
+        const DeviceVector<__half> normalised(std::size_t(rows) * hidden);
+        const DeviceVector<std::int32_t> choices(std::size_t(rows) * kExpertsUsed),
+            pairs(std::size_t(rows) * kExpertsUsed);
+        const DeviceVector<float> weights(std::size_t(rows) * kExpertsUsed),
+            logits(std::size_t(rows) * experts);
+        const DeviceVector<GroupList> groups(std::size_t{1});
+        for (const ActivationOrder order : {ActivationOrder::nibbles, ActivationOrder::sequential}) {
+            Routing r;
+            r.residual = d_residual.get();
+            r.gain = d_gain.get();
+            r.router = d_router.get();
+            r.router_bias = d_bias.get();
+            r.row_count = rows;
+            r.hidden = hidden;
+            r.experts = experts;
+            r.epsilon = 1e-5F;
+            r.normalised = normalised.get();
+            r.order = order;
+            r.choices = choices.get();
+            r.pair_weights = weights.get();
+            r.logits = logits.get();
+            r.groups = groups.get();
+            r.sorted_pairs = pairs.get();
+            launch_routing(r, nullptr);
+            const auto found_normalised = normalised.read();
+            const auto found_logits = logits.read();
+            const auto found_choices = choices.read();
+            const auto found_weights = weights.read();
+            const auto found_pairs = pairs.read();
+            const GroupList list = groups.read()[0];
+
+            std::vector<double> norm, norm_found, logit;
+            for (std::int32_t t = 0; t < rows; ++t) {
+                double squares = 0;
+                for (std::int32_t k = 0; k < hidden; ++k)
+                    squares += double{residual[t * hidden + k]} * residual[t * hidden + k];
+                const double inverse = 1.0 / std::sqrt(squares / hidden + 1e-5);
+                std::vector<double> row(hidden);
+                for (std::int32_t k = 0; k < hidden; ++k) {
+                    row[k] = residual[t * hidden + k] * inverse * gain[k];
+                    norm.push_back(row[k]);
+                    norm_found.push_back(
+                        __half2float(found_normalised[std::size_t(t) * hidden + stored_column(order, k)]));
+                }
+                for (std::int32_t e = 0; e < experts; ++e) {
+                    double sum = bias[e];
+                    for (std::int32_t k = 0; k < hidden; ++k) sum += row[k] * router[e * hidden + k];
+                    logit.push_back(sum);
+                }
+                std::vector<std::int32_t> best(experts);
+                std::iota(best.begin(), best.end(), 0);
+                std::ranges::stable_sort(best, [&](int a, int b) {
+                    return found_logits[t * experts + a] > found_logits[t * experts + b];
+                });
+                double total = 0;
+                for (int k = 0; k < kExpertsUsed; ++k)
+                    total += std::exp(logit[t * experts + best[k]] - logit[t * experts + best[0]]);
+                for (int k = 0; k < kExpertsUsed; ++k) {
+                    EXPECT_EQ(found_choices[t * kExpertsUsed + k], best[k]);
+                    EXPECT_NEAR(found_weights[t * kExpertsUsed + k],
+                                std::exp(logit[t * experts + best[k]] - logit[t * experts + best[0]]) / total,
+                                1e-4);
+                }
+            }
+            EXPECT_LT(relative_error(norm, norm_found), kHalfRounding);
+            EXPECT_LT(relative_error(logit, {found_logits.begin(), found_logits.end()}), 3e-6);
+
+            // Every pair once, by expert, ascending; groups cover them and the largest comes first.
+            std::int32_t covered = 0, tiles = 0, largest = rows * kExpertsUsed;
+            for (std::int32_t i = 0; i < list.group_count; ++i) {
+                const TokenGroup& group = list.groups[i];
+                EXPECT_EQ(group.first_row, covered);
+                EXPECT_EQ(group.first_tile, tiles);
+                EXPECT_LE(group.row_count, largest);
+                EXPECT_EQ(group.tile_count, (group.row_count + group.tile_rows - 1) / group.tile_rows);
+                EXPECT_LE(group.tile_rows, kMaxTileTokens);
+                for (std::int32_t j = 0; j < group.row_count; ++j) {
+                    EXPECT_EQ(found_choices[found_pairs[covered + j]], group.expert);
+                    if (j > 0) {
+                        EXPECT_LT(found_pairs[covered + j - 1], found_pairs[covered + j]);
+                    }
+                }
+                covered += group.row_count;
+                tiles += group.tile_count;
+                largest = group.row_count;
+            }
+            EXPECT_EQ(covered, rows * kExpertsUsed);
+            EXPECT_EQ(list.tile_count, tiles);
+        }
+    }
+}
+
+TEST_F(PrefillRowsTest, RowNormAddsExpertsFirst) {
+    constexpr std::int32_t kRows = 9, kHidden = 2880;
+    const std::vector<float> before = random_floats(std::size_t{kRows} * kHidden, 2.0F, 1),
+                             gain = random_floats(kHidden, 1.0F, 2);
+    const std::vector<float> outputs = random_floats(std::size_t{kRows} * kExpertsUsed * kHidden, 0.1F, 3);
+    std::vector<__half> halves(outputs.size());
+    std::ranges::transform(outputs, halves.begin(), [](float v) { return __float2half(v); });
+    const DeviceVector<float> residual(before), d_gain(gain);
+    const DeviceVector<__half> d_outputs(halves), normalised(std::size_t{kRows} * kHidden);
+    const std::vector<std::int32_t> sources = {7, 2, 4};
+    const DeviceVector<std::int32_t> d_sources(sources);
+    RowNorm norm;
+    norm.residual = residual.get();
+    norm.expert_outputs = d_outputs.get();
+    norm.gain = d_gain.get();
+    norm.normalised = normalised.get();
+    norm.sources = d_sources.get();
+    norm.row_count = 3;
+    norm.hidden = kHidden;
+    norm.epsilon = 1e-5F;
+    launch_row_norm(norm, nullptr);
+    const auto after = residual.read();
+    const auto found = normalised.read();
+    std::vector<double> reference, reference_found, sums, sums_found;
+    for (std::int32_t i = 0; i < 3; ++i) {
+        double squares = 0;
+        std::vector<double> row(kHidden);
+        for (std::int32_t k = 0; k < kHidden; ++k) {
+            row[k] = before[sources[i] * kHidden + k];
+            for (int e = 0; e < kExpertsUsed; ++e)
+                row[k] +=
+                    double{__half2float(halves[(std::size_t(sources[i]) * kExpertsUsed + e) * kHidden + k])} /
+                    kExpertOutputScale;
+            squares += row[k] * row[k];
+            sums.push_back(row[k]);
+            sums_found.push_back(after[sources[i] * kHidden + k]);
+        }
+        for (std::int32_t k = 0; k < kHidden; ++k) {
+            reference.push_back(row[k] / std::sqrt(squares / kHidden + 1e-5) * gain[k]);
+            reference_found.push_back(__half2float(
+                found[std::size_t(i) * kHidden + stored_column(ActivationOrder::sequential, k)]));
+        }
+    }
+    EXPECT_LT(relative_error(sums, sums_found), 1e-6);
+    EXPECT_LT(relative_error(reference, reference_found), kHalfRounding);
+    EXPECT_EQ(after[0], before[0]);  // rows that were not named are left alone
+}
+
+}  // namespace
+}  // namespace gptoss::backend::cuda::test

@@ -1,0 +1,130 @@
+// What the tests of the prompt's kernels share: vectors on the device, and random weights in planes.
+#pragma once
+
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "backend/cuda/decode_stages.h"
+#include "backend/cuda/gpu.h"
+#include "backend/cuda/mxfp4_words.h"
+#include "backend/cuda/weights.h"
+
+namespace gptoss::backend::cuda::test {
+
+template <typename T>
+class DeviceVector {
+  public:
+    explicit DeviceVector(const std::vector<T>& values)
+        : count_(values.size()),
+          memory_(allocate_device(static_cast<std::int64_t>(count_ * sizeof(T) + 4096))) {
+        cuda_check(cudaMemcpy(memory_.get(), values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice));
+    }
+    // Filled with 0xFF: no number at all, in every float type.
+    explicit DeviceVector(std::size_t count)
+        : count_(count), memory_(allocate_device(static_cast<std::int64_t>(count * sizeof(T) + 4096))) {
+        cuda_check(cudaMemset(memory_.get(), 0xFF, count * sizeof(T)));
+    }
+    T* get() const { return reinterpret_cast<T*>(memory_.get()); }
+    std::vector<T> read() const {
+        std::vector<T> values(count_);
+        cuda_check(cudaDeviceSynchronize());
+        cuda_check(cudaMemcpy(values.data(), memory_.get(), count_ * sizeof(T), cudaMemcpyDeviceToHost));
+        return values;
+    }
+
+  private:
+    std::size_t count_;
+    DeviceMemory memory_;
+};
+
+inline std::vector<float> random_floats(std::size_t count, float size, unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal(0.0F, size);
+    std::vector<float> values(count);
+    for (float& value : values) value = normal(random);
+    return values;
+}
+
+// A matrix with random bits in its planes (numbers of a plausible size), on the device and as floats.
+struct RandomMatrix {
+    RandomMatrix(PlaneType type, std::int32_t rows, std::int32_t columns, unsigned seed)
+        : values(static_cast<std::size_t>(rows * value_bytes_a_row(type, columns)) + kSlackBytes),
+          scales(static_cast<std::size_t>(rows * scale_bytes_a_row(type, columns)) + kSlackBytes),
+          floats(static_cast<std::size_t>(rows) * columns),
+          device_values(std::size_t{0}),
+          device_scales(std::size_t{0}) {
+        std::mt19937 random(seed);
+        for (std::byte& b : values) b = static_cast<std::byte>(random());
+        matrix.type = type;
+        matrix.rows = rows;
+        matrix.columns = columns;
+        matrix.value_stride_bytes = value_bytes_a_row(type, columns);
+        matrix.scale_stride_bytes = scale_bytes_a_row(type, columns);
+        static const float codes[16] = {0, .5F, 1, 1.5F, 2, 3, 4, 6, -0.0F, -.5F, -1, -1.5F, -2, -3, -4, -6};
+        for (std::int32_t row = 0; row < rows; ++row) {
+            std::byte* value_row = values.data() + row * matrix.value_stride_bytes;
+            std::byte* scale_row = scales.data() + row * matrix.scale_stride_bytes;
+            for (std::int32_t column = 0; column < columns; ++column) {
+                const std::int32_t block = column / kQuantBlock, inside = column % kQuantBlock;
+                float& out = floats[static_cast<std::size_t>(row) * columns + column];
+                if (type == PlaneType::mxfp4) {
+                    if (inside == 0) scale_row[block] = static_cast<std::byte>(118 + random() % 6);
+                    const auto byte = static_cast<unsigned>(value_row[block * 16 + inside % 16]);
+                    out = codes[inside < 16 ? byte & 15U : byte >> 4] *
+                          std::ldexp(1.0F, static_cast<int>(scale_row[block]) - 127);
+                } else if (type == PlaneType::q8_0) {
+                    auto* scale = reinterpret_cast<__half*>(scale_row) + block;
+                    if (inside == 0)
+                        *scale = __float2half(1e-4F + 1e-7F * static_cast<float>(random() % 4096));
+                    out = static_cast<float>(static_cast<signed char>(value_row[column])) *
+                          __half2float(*scale);
+                } else {
+                    const float value = static_cast<float>(static_cast<int>(random() % 2001) - 1000) * 2e-5F;
+                    std::uint32_t bits = 0;
+                    if (type == PlaneType::f16) {
+                        const __half half = __float2half(value);
+                        reinterpret_cast<__half*>(value_row)[column] = half;
+                        out = __half2float(half);
+                    } else {
+                        std::memcpy(&bits, &value, 4);
+                        bits &= 0xFFFF0000U;
+                        reinterpret_cast<std::uint16_t*>(value_row)[column] =
+                            static_cast<std::uint16_t>(bits >> 16);
+                        std::memcpy(&out, &bits, 4);
+                    }
+                }
+            }
+        }
+        if (type == PlaneType::mxfp4) {  // GGUF's words until here
+            auto* words = reinterpret_cast<std::uint32_t*>(values.data());
+            for (std::size_t i = 0; i < values.size() / 4; ++i) words[i] = regrouped_mxfp4_word(words[i]);
+        }
+        device_values = DeviceVector<std::byte>(values);
+        device_scales = DeviceVector<std::byte>(scales);
+        matrix.values = device_values.get();
+        matrix.scales = device_scales.get();
+    }
+
+    DeviceMatrix matrix;
+    std::vector<std::byte> values, scales;
+    std::vector<float> floats;  // [rows][columns]
+    DeviceVector<std::byte> device_values, device_scales;
+};
+
+inline constexpr double kHalfRounding = 5e-4;  // relative, of a result stored as float16
+
+inline double relative_error(const std::vector<double>& reference, const std::vector<double>& found) {
+    double difference = 0, size = 0;
+    for (std::size_t i = 0; i < reference.size(); ++i) {
+        difference += (reference[i] - found[i]) * (reference[i] - found[i]);
+        size += reference[i] * reference[i];
+    }
+    return std::sqrt(difference / size);  // NaN when anything found is not a number
+}
+
+}  // namespace gptoss::backend::cuda::test
