@@ -33,10 +33,6 @@ bool runs_before(const Sequence* a, const Sequence* b) {
 
 }  // namespace
 
-std::int32_t most_window_blocks(std::int32_t window) {
-    return (window - 1) / kBlockTokens + 2;
-}
-
 Scheduler::Scheduler(const EngineOptions& options)
     : options_(options),
       full_(options.full_blocks),

@@ -53,7 +53,9 @@ struct StepPlan {
 
 // Blocks of the sliding pool that a sequence can hold between two steps: the window of its next row and of
 // the row before that one (which may be computed again), wherever they lie across block borders.
-std::int32_t most_window_blocks(std::int32_t window);
+constexpr std::int32_t most_window_blocks(std::int32_t window) {
+    return (window - 1) / model::kBlockTokens + 2;
+}
 
 class Scheduler {
   public:
