@@ -1,7 +1,6 @@
 // `register`: the ModelRegistry's entry for a model: look, dry run, send.
 #include <cstdio>
 #include <memory>
-#include <sstream>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -70,14 +69,6 @@ chain::Candidate candidate_of(Options options) {
     return {options.repository, options.file, *chain::word_from_hex("0x" + composite)};
 }
 
-std::vector<std::string> split_at_commas(const std::string& text) {
-    std::vector<std::string> parts;
-    std::istringstream stream(text);
-    for (std::string part; std::getline(stream, part, ',');)
-        if (!part.empty()) parts.push_back(part);
-    return parts;
-}
-
 void print(const chain::Candidate& candidate, const chain::EntryView& view) {
     std::printf("model id    %s\n", chain::to_hex_prefixed(view.id).c_str());
     std::printf("repository  %s\nfirst file  %s\n", candidate.repository.c_str(), candidate.file.c_str());
@@ -98,7 +89,7 @@ int run(const Options& options) {
         throw Error(ErrorCode::setting_invalid, "CONTRACT_MODEL_REGISTRY is not an address",
                     "Set it to the registry's address, 0x and 40 digits.");
     const chain::Candidate candidate = candidate_of(options);
-    chain::EvmClient client(chain::JsonRpc(split_at_commas(settings.rpc_url)),
+    chain::EvmClient client(chain::JsonRpc(chain::split_endpoints(settings.rpc_url)),
                             static_cast<std::uint64_t>(settings.chain_id));
     chain::ModelRegistry registry(client, *address);
     const chain::EntryView view = chain::look_up(registry, candidate);

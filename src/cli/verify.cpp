@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -21,13 +20,6 @@ struct Options {
     std::string model, expected, release;
     bool json = false, write_manifest = false;
 };
-
-std::string utc_now() {
-    const std::time_t now = std::time(nullptr);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
-    return text;
-}
 
 // A progress line on the terminal, a tenth of a second apart at most.
 provenance::HashProgress progress_line() {
@@ -94,8 +86,9 @@ int run(const Options& options) {
         const auto path = provenance::manifest_path(options.model);
         const auto earlier = provenance::load_manifest(path);
         provenance::save_manifest(
-            path, provenance::make_manifest(report.parts, earlier ? earlier->repository : "",
-                                            earlier ? earlier->revision : "", "hashed " + utc_now()));
+            path,
+            provenance::make_manifest(report.parts, earlier ? earlier->repository : "",
+                                      earlier ? earlier->revision : "", "hashed " + provenance::utc_now()));
         std::fprintf(stderr, "wrote %s\n", path.c_str());
     }
     return 0;

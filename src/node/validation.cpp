@@ -7,7 +7,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 
 #include "base/error.h"
 #include "provenance/chain/registration.h"
@@ -73,20 +72,12 @@ void keep_answer(const std::filesystem::path& path, const std::string& composite
                                                            {"checked_at", std::time(nullptr)}};
 }
 
-std::vector<std::string> endpoints(const std::string& urls) {
-    std::vector<std::string> parts;
-    std::istringstream stream(urls);
-    for (std::string part; std::getline(stream, part, ',');)
-        if (!part.empty()) parts.push_back(part);
-    return parts;
-}
-
 chain::EntryView ask_registry(const Settings& settings, const chain::Candidate& candidate) {
     const auto address = chain::address_from_hex(settings.contract_model_registry);
     if (!address)
         throw Error(ErrorCode::setting_invalid, "CONTRACT_MODEL_REGISTRY is not an address",
                     "REQUIRE_MODEL_VALIDATION needs RPC_URL, CHAIN_ID and CONTRACT_MODEL_REGISTRY.");
-    chain::EvmClient client(chain::JsonRpc(endpoints(settings.rpc_url)),
+    chain::EvmClient client(chain::JsonRpc(chain::split_endpoints(settings.rpc_url)),
                             static_cast<std::uint64_t>(settings.chain_id));
     chain::ModelRegistry registry(client, *address);
     return chain::look_up(registry, candidate);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <ctime>
 #include <exception>
 #include <fstream>
 #include <mutex>
@@ -220,15 +219,6 @@ void check_disk(const DownloadRequest& request, const std::vector<RemoteFile>& f
                 std::to_string(space.available / 1'000'000) + " MB are free",
             "Free some room or choose another folder with --to.",
             {{"needed_bytes", std::to_string(needed)}, {"free_bytes", std::to_string(space.available)}});
-}
-
-std::string utc_now() {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
 }
 
 void write_records(const DownloadRequest& request, const DownloadResult& result) {

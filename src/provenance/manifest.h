@@ -32,6 +32,9 @@ struct Manifest {
 // PREFIX.manifest.json for PREFIX-00001-of-0000N.gguf, NAME.manifest.json for NAME.gguf.
 std::filesystem::path manifest_path(const std::filesystem::path& model);
 
+// Now, as manifests write it: "2026-11-22T10:00:00Z".
+std::string utc_now();
+
 // From hashes just computed; stamps size, time and inode as they are now.
 Manifest make_manifest(std::span<const PartHash> parts, std::string repository, std::string revision,
                        std::string obtained);

@@ -1,5 +1,7 @@
 #include "provenance/chain/json_rpc.h"
 
+#include <sstream>
+
 #include "base/error.h"
 
 namespace gptoss::provenance::chain {
@@ -42,6 +44,14 @@ std::string read(const HttpReply& http, std::int64_t id, RpcReply& reply) {
 }
 
 }  // namespace
+
+std::vector<std::string> split_endpoints(const std::string& urls) {
+    std::vector<std::string> parts;
+    std::istringstream stream(urls);
+    for (std::string part; std::getline(stream, part, ',');)
+        if (!part.empty()) parts.push_back(part);
+    return parts;
+}
 
 std::string host_of(const std::string& url) {
     auto begin = url.find("://");

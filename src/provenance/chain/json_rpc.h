@@ -39,6 +39,9 @@ class JsonRpc {
     HttpClient client_;
 };
 
+// RPC_URL as it is set: endpoints separated by commas.
+std::vector<std::string> split_endpoints(const std::string& urls);
+
 // "https://host.example/v2/SECRET" -> "host.example".
 std::string host_of(const std::string& url);
 
