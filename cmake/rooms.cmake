@@ -74,13 +74,17 @@ function(gptoss_test name)
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${TEST_LABELS}")
 endfunction()
 
-# gptoss_fuzz(NAME FILE USES room...): a libFuzzer target under the fuzz preset, nothing otherwise.
+# gptoss_fuzz(NAME FILE USES room...): a libFuzzer target under the fuzz preset, nothing otherwise; `fuzzers` builds all.
 function(gptoss_fuzz name file)
     if(NOT GPTOSS_FUZZ)
         return()
     endif()
     cmake_parse_arguments(FUZZ "" "" "USES" ${ARGN})
     add_executable(${name} ${file})
+    if(NOT TARGET fuzzers)
+        add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers ${name})
     target_link_libraries(${name} PRIVATE gptoss_options)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     foreach(room IN LISTS FUZZ_USES)
