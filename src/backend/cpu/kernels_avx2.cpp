@@ -153,52 +153,12 @@ void dot_int8_rows(const std::byte* panel, std::int32_t blocks, const Activation
     for (int half = 0; half < 2; ++half) dot_int8_half<kRows>(panel, half, blocks, rows, out);
 }
 
-void dot_mxfp4(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, std::int32_t row_count,
-               float* out) {
-    switch (row_count) {
-        case 1:
-            return dot_mxfp4_rows<1>(panel, blocks, rows, out);
-        case 2:
-            return dot_mxfp4_rows<2>(panel, blocks, rows, out);
-        case 3:
-            return dot_mxfp4_rows<3>(panel, blocks, rows, out);
-        default:
-            return dot_mxfp4_rows<4>(panel, blocks, rows, out);
-    }
-}
-
-void dot_int8(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, std::int32_t row_count,
-              float* out) {
-    switch (row_count) {
-        case 1:
-            return dot_int8_rows<1>(panel, blocks, rows, out);
-        case 2:
-            return dot_int8_rows<2>(panel, blocks, rows, out);
-        case 3:
-            return dot_int8_rows<3>(panel, blocks, rows, out);
-        default:
-            return dot_int8_rows<4>(panel, blocks, rows, out);
-    }
-}
-
 }  // namespace
 
 const Kernels& avx2_kernels() {
-    static constexpr Kernels kernels{
-        .name = "AVX2",
-        .dot_mxfp4 = dot_mxfp4,
-        .dot_int8 = dot_int8,
-        .dot_float32 = dot_floats<LoadFloat32>,
-        .dot_bfloat16 = dot_floats<LoadBfloat16>,
-        .dot_float16 = dot_floats<LoadFloat16>,
-        .quantize_block = quantize_block,
-        .rms_norm = rms_norm,
-        .swiglu = swiglu,
-        .attend_block = attend_block,
-        .sum_words = sum_words,
-        .widen_int16 = widen<ShortLanes>,
-        .widen_int8 = widen<ByteLanes>,
-    };
+    static constexpr Kernels kernels = kernel_set<LoadFloat16>(
+        "AVX2", dot_by_rows<dot_mxfp4_rows<1>, dot_mxfp4_rows<2>, dot_mxfp4_rows<3>, dot_mxfp4_rows<4>>,
+        dot_by_rows<dot_int8_rows<1>, dot_int8_rows<2>, dot_int8_rows<3>, dot_int8_rows<4>>, quantize_block);
     return kernels;
 }
 

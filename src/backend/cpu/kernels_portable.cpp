@@ -108,21 +108,8 @@ void dot_integers(const std::byte* panel, std::int32_t blocks, const ActivationR
 }  // namespace
 
 const Kernels& portable_kernels() {
-    static constexpr Kernels kernels{
-        .name = "portable",
-        .dot_mxfp4 = dot_integers<true>,
-        .dot_int8 = dot_integers<false>,
-        .dot_float32 = dot_floats<LoadFloat32>,
-        .dot_bfloat16 = dot_floats<LoadBfloat16>,
-        .dot_float16 = dot_floats<LoadFloat16>,
-        .quantize_block = quantize_block,
-        .rms_norm = rms_norm,
-        .swiglu = swiglu,
-        .attend_block = attend_block,
-        .sum_words = sum_words,
-        .widen_int16 = widen<ShortLanes>,
-        .widen_int8 = widen<ByteLanes>,
-    };
+    static constexpr Kernels kernels =
+        kernel_set<LoadFloat16>("portable", dot_integers<true>, dot_integers<false>, quantize_block);
     return kernels;
 }
 

@@ -321,5 +321,37 @@ void attend_block(const float* const* queries, std::int32_t heads, const KvView&
     }
 }
 
+// A matrix kernel is compiled for each number of activation rows, so that its sums stay in registers.
+using RowsDot = void (*)(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, float* out);
+
+template <RowsDot kOne, RowsDot kTwo, RowsDot kThree, RowsDot kFour>
+void dot_by_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
+                 std::int32_t row_count, float* out) {
+    static_assert(kTileRows == 4, "one kernel for each number of rows");
+    constexpr RowsDot kernels[] = {kOne, kTwo, kThree, kFour};
+    kernels[row_count - 1](panel, blocks, rows, out);
+}
+
+// The set of one instruction set: what differs, and what the vector types above make of the rest.
+template <typename LoadFloat16>
+constexpr Kernels kernel_set(std::string_view name, PanelDot dot_mxfp4, PanelDot dot_int8,
+                             void (*quantize_block)(const float*, QuantizedRow, std::int32_t)) {
+    return {
+        .name = name,
+        .dot_mxfp4 = dot_mxfp4,
+        .dot_int8 = dot_int8,
+        .dot_float32 = dot_floats<LoadFloat32>,
+        .dot_bfloat16 = dot_floats<LoadBfloat16>,
+        .dot_float16 = dot_floats<LoadFloat16>,
+        .quantize_block = quantize_block,
+        .rms_norm = rms_norm,
+        .swiglu = swiglu,
+        .attend_block = attend_block,
+        .sum_words = sum_words,
+        .widen_int16 = widen<ShortLanes>,
+        .widen_int8 = widen<ByteLanes>,
+    };
+}
+
 }  // namespace
 }  // namespace gptoss::backend::cpu
