@@ -1,10 +1,10 @@
 // The inner loops of the fast path, once per instruction set, chosen at run time.
 //
-// A matrix is stored in panels of 32 rows (packed_matrix.h), two vectors of 16 lanes, so that a vector lane is a row of the matrix and
-// no sum runs across lanes. Activations meet integer weights as 16-bit integers with one scale for 32 values:
-// twice the work of 8 bits, which memory leaves time for, and 256 times finer, so that the rounding does not
-// flip nearly tied experts. Every output is summed in the same order whatever else is in the batch: a row's
-// result does not depend, to the bit, on the rows it is computed beside.
+// A matrix is stored in panels of 32 rows (packed_matrix.h), two vectors of 16 lanes, so that a vector lane
+// is a row of the matrix and no sum runs across lanes. Activations meet integer weights as 16-bit integers
+// with one scale for 32 values: twice the work of 8 bits, which memory leaves time for, and 256 times finer,
+// so that the rounding does not flip nearly tied experts. Every output is summed in the same order whatever
+// else is in the batch: a row's result does not depend, to the bit, on the rows it is computed beside.
 #pragma once
 
 #include <cstddef>
