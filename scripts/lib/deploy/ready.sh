@@ -1,0 +1,55 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # variables are shared with scripts/restart-and-deploy-openai.sh
+# Waiting for a node with a deadline, and asking it whether it really works. Both set $reason when they fail.
+
+wait_ready() {   # wait_ready FOLDER REFERENCE URL
+    local folder="$1" reference="$2" url="$3" deadline=$((SECONDS + deadline_s)) answer status told="" last="nothing yet"
+    while :; do
+        answer="$(curl --silent --max-time 3 "$url/ready" 2>/dev/null || true)"
+        status="$(jq -r '.status // empty' <<<"$answer" 2>/dev/null || true)"
+        case "$status" in
+            ready)
+                note "ready: $(jq -r '"\(.model), \(.context_length) tokens of context, on \(.device)"' <<<"$answer")"
+                return 0
+                ;;
+            loading) last="$(jq -r '.progress | .stage + (if .fraction then ", \(.fraction * 100 | floor) %" else "" end)' <<<"$answer")" ;;
+            failed) reason="the node says: $(jq -r '.failure' <<<"$answer")" && return 1 ;;
+        esac
+        if [ -n "$status" ] && [ "$last" != "$told" ]; then
+            note "$last"
+            told="$last"
+        fi
+        if ! "$kind"_alive "$reference"; then
+            reason="it stopped by itself: $("$kind"_log "$reference" "$folder" 40 | grep -E 'error|warning|terminate' | tail -n 1)"
+            return 1
+        fi
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            reason="not ready within $deadline_s s (at: $last)"
+            return 1
+        fi
+        sleep 0.5
+    done
+}
+
+# The first key of the keys file: the check is a client like any other.
+client_key() {
+    local file
+    file="$(setting "$1" GPTOSS_API_KEYS_FILE)"
+    case "$file" in /run/secrets/*) [ "$kind" = container ] && file="$secrets${file#/run/secrets}" ;; esac
+    [ -z "$file" ] || awk 'NF && $1 !~ /^#/ { print $NF; exit }' "$file"
+}
+
+run_check() {   # run_check FOLDER URL
+    local folder="$1" context options=() failing
+    context="$(setting "$folder/settings.env" MAX_CONTEXT_LENGTH)"
+    [ "${context:-0}" != 0 ] && options+=(--context "$context")
+    # shellcheck disable=SC2206  # several options in one string, as they were given
+    options+=($check_options)
+    if OPENAI_API_KEY="$(client_key "$folder/settings.env")" "$kind"_tool check --url "$2" --json "${options[@]}" \
+        >"$folder/check.json" 2>"$folder/check.err"; then
+        note "check passed"
+        return 0
+    fi
+    failing="$(jq -r '[.checks[] | select(.passed | not) | .name] | join(", ")' "$folder/check.json" 2>/dev/null || true)"
+    reason="check failed: ${failing:-$(tail -n 1 "$folder/check.err")}"
+    return 1
+}
