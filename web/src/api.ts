@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 
 export const needsKey = signal(false);
+export const keyRefused = signal(false);
 const keyName = 'gptoss-key';
 
 export function setKey(key: string): void {
@@ -20,24 +21,39 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
     if (init.body) headers.set('Content-Type', 'application/json');
     const response = await fetch(path, { ...init, headers, cache: 'no-store' });
     if (response.ok) return response;
-    if (response.status === 401) needsKey.value = true;
+    if (response.status === 401) {
+        needsKey.value = true;
+        keyRefused.value = key !== null;
+    }
     const body = await response.json().catch(() => null) as { error?: { message?: string } } | null;
     throw new ApiError(body?.error?.message ?? `The node answered ${response.status}.`, response.status);
+}
+
+export interface MemoryPlan {
+    weight_bytes: number; full_kv_bytes: number; sliding_kv_bytes: number; workspace_bytes: number; runtime_bytes: number;
+    free_bytes: number;   // before anything was claimed
+}
+
+export interface EngineFigures {
+    running: number; waiting: number; kv_blocks_used: number; kv_blocks_cached: number; kv_blocks_total: number;
+    prompt_tokens: number; cached_tokens: number; generated_tokens: number; preemptions: number;
+    prompt_tokens_per_second: number; generated_tokens_per_second: number;
 }
 
 export interface NodeStatus {
     status: 'loading' | 'ready' | 'draining' | 'failed';
     progress?: { stage: string; done_bytes: number; total_bytes: number; fraction?: number };
     failure?: string; model?: string; context_length?: number; device?: string; version: string; placement?: string;
-    max_sequences?: number;
-    card?: { layers?: number; parts?: number; provenance?: { composite_sha256: string; registry: string; verified: boolean; detail: string };
-        memory?: { weight_bytes: number; full_kv_bytes: number; sliding_kv_bytes: number; workspace_bytes: number; runtime_bytes: number; free_bytes: number } };
-    engine?: { running: number; waiting: number; kv_blocks_used: number; kv_blocks_cached: number; kv_blocks_total: number;
-        prompt_tokens: number; cached_tokens: number; generated_tokens: number; preemptions: number;
-        prompt_tokens_per_second: number; generated_tokens_per_second: number };
+    max_sequences?: number; queue_limit?: number; claimed_bytes?: number;
+    card?: { layers?: number; parts?: number; memory?: MemoryPlan;
+        provenance?: { composite_sha256: string; registry: string; verified: boolean; detail: string; hashes_from: string } };
+    engine?: EngineFigures;
 }
 
 export const fetchStatus = async (): Promise<NodeStatus> => (await request('/v1/status')).json();
+export const fetchMetrics = async (): Promise<string> => (await request('/metrics')).text();
+export const countTokens = async (text: string): Promise<number> =>
+    (await (await request('/tokenize', { method: 'POST', body: JSON.stringify({ content: text }) })).json()).count;
 
 export interface Chunk {
     choices: { delta: { content?: string; reasoning?: string; reasoning_content?: string;
@@ -66,10 +82,12 @@ export async function* streamChat(body: unknown, abort: AbortSignal): AsyncGener
 
 // Server-sent events' data lines, whatever pieces they come in.
 export class EventLines {
-    private rest = '';
+    private rest: string[] = [];   // pieces of a line without its end: joined once, as a line may be a megabyte
     push(piece: string): string[] {
-        const lines = (this.rest + piece).split('\n');
-        this.rest = lines.pop()!;
+        const end = piece.lastIndexOf('\n');
+        if (end < 0) { this.rest.push(piece); return []; }
+        const lines = (this.rest.join('') + piece.slice(0, end)).split('\n');
+        this.rest = [piece.slice(end + 1)];
         return lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6).replace(/\r$/, ''));
     }
 }

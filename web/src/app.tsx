@@ -1,40 +1,59 @@
-import { useState } from 'preact/hooks';
-import { needsKey, setKey } from './api';
+import { useEffect, useState } from 'preact/hooks';
+import { keyRefused, needsKey, setKey } from './api';
 import { ChatPage } from './chat_page';
-import { MachinePage } from './machine_page';
-import { away, node, page } from './state';
+import { bringBack, discarded, page, storageProblem } from './state';
+import { awaySince, node } from './watch';
 
 export function App() {
     return <>
         <header class="top">
-            <strong>gpt-oss-node</strong>
+            <strong class="brand">gpt-oss-node</strong>
             <nav aria-label="Pages">
                 <a href="#chat" aria-current={page.value === 'chat' ? 'page' : undefined}>Chat</a>
                 <a href="#machine" aria-current={page.value === 'machine' ? 'page' : undefined}>Machine</a>
             </nav>
             <span class="node" role="status"><NodeWords /></span>
+            <Speed />
         </header>
+        {awaySince.value !== null && <p class="banner" role="alert">The node does not answer. Trying again every second; nothing here is lost.</p>}
+        {storageProblem.value && <p class="banner" role="alert">{storageProblem.value}</p>}
         {needsKey.value && <Login />}
-        {page.value === 'chat' ? <ChatPage /> : <MachinePage />}
+        {page.value === 'chat' ? <ChatPage /> : <Machine />}
+        <p class="toast" role="status">{discarded.value && <>Deleted “{discarded.value.title}”. <button onClick={bringBack}>Undo</button></>}</p>
     </>;
 }
 
+// The chart's code is loaded when it is looked at.
+function Machine() {
+    const [loaded, set] = useState<{ MachinePage: () => preact.JSX.Element } | null>(null);
+    useEffect(() => { void import('./machine_page').then(set); }, []);
+    return loaded ? <loaded.MachinePage /> : <main class="machine" />;
+}
+
 function NodeWords() {
-    if (away.value) return <><i class="dot bad" />The node is away. Trying again…</>;
+    if (awaySince.value !== null) return <><i class="dot bad" />Away</>;
     const status = node.value;
+    if (needsKey.value) return <><i class="dot" />Locked</>;
     if (!status) return <><i class="dot" />Connecting…</>;
-    if (status.status === 'loading') {
-        const fraction = status.progress?.fraction;
-        return <><i class="dot" />Loading: {status.progress?.stage} {fraction !== undefined && <progress aria-label="Loading" value={fraction} />}</>;
-    }
-    if (status.status !== 'ready') return <><i class="dot bad" />{status.status}{status.failure && `: ${status.failure}`}</>;
+    if (status.status === 'loading') return <><i class="dot" />Loading…</>;
+    if (status.status !== 'ready') return <><i class="dot bad" />{status.status}</>;
     return <><i class="dot good" />{status.model}</>;
+}
+
+// Apart from the words that are read aloud when they change.
+function Speed() {
+    const engine = awaySince.value === null ? node.value?.engine : undefined;
+    return engine?.running ? <span class="speed">{engine.generated_tokens_per_second.toFixed(0)} tok/s</span> : null;
 }
 
 function Login() {
     const [key, change] = useState('');
     return <form class="login" onSubmit={(event) => { event.preventDefault(); setKey(key); }}>
-        <label>This node asks for an API key. <input type="password" autocomplete="off" value={key} onInput={(event) => change(event.currentTarget.value)} /></label>
-        <button disabled={!key.trim()}>Log in</button>
+        <label for="key">This node asks for an API key. It is kept until the tab is closed.</label>
+        {keyRefused.value && <p role="alert" class="problem">The node refused this key.</p>}
+        <div class="row">
+            <input id="key" type="password" autocomplete="off" autofocus value={key} onInput={(event) => change(event.currentTarget.value)} />
+            <button class="strong" disabled={!key.trim()}>Log in</button>
+        </div>
     </form>;
 }

@@ -12,8 +12,9 @@ export function runBuiltin(call: ToolCall): string | undefined {
     if (call.name !== 'calculate' && call.name !== 'current_time') return undefined;
     try {
         if (call.name === 'current_time') return JSON.stringify({ time: new Date().toISOString() });
-        const given = JSON.parse(call.arguments) as { expression?: unknown };
-        return JSON.stringify({ result: calculate(String(given.expression ?? '')) });
+        // The only text among the arguments: small models call it by other names.
+        const given = Object.values(JSON.parse(call.arguments) as object).find((value) => typeof value === 'string');
+        return JSON.stringify({ result: calculate(given ?? '') });
     } catch (error) {
         return JSON.stringify({ error: (error as Error).message });
     }

@@ -1,109 +1,103 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { fromExport, toExport, toMarkdown } from './conversation';
+import { copyText } from './clipboard';
+import { Composer } from './composer';
+import { ConversationList } from './conversation_list';
+import { toMarkdown } from './conversation';
+import { Icon } from './icons';
 import { SettingsPanel } from './settings_panel';
-import { ask, commit, conversations, create, current, discard, open, regenerate, stop, streaming } from './state';
+import { ask, commit, create, current, stop, streaming } from './state';
+import { builtinTools } from './builtin_tools';
 import { TurnView } from './turn_view';
+import { node } from './watch';
 
 export function ChatPage() {
     const [listOpen, showList] = useState(false);
     const [settingsOpen, showSettings] = useState(false);
+    const [copied, setCopied] = useState(false);
     const conversation = current.value;
-    return <div class="chat">
-        {listOpen || <button class="list-button" aria-expanded="false" onClick={() => showList(true)}>Chats</button>}
-        <aside class={listOpen ? 'open' : ''} aria-label="Conversations">
-            <ConversationList close={() => showList(false)} />
-        </aside>
+    useEffect(() => {
+        const onKey = (event: KeyboardEvent) => {
+            if (event.key === 'Escape') { stop(); showList(false); }
+            if (!(event.ctrlKey || event.metaKey)) return;
+            if (event.key === 'k') { event.preventDefault(); showList(true); setTimeout(() => document.getElementById('search')?.focus()); }
+            if (event.shiftKey && event.key.toLowerCase() === 'o') { event.preventDefault(); create(); focusMessage(); }
+        };
+        addEventListener('keydown', onKey);
+        return () => removeEventListener('keydown', onKey);
+    }, []);
+    const copy = async () => {
+        await copyText(toMarkdown(conversation));
+        setCopied(true);
+        setTimeout(() => setCopied(false), 2000);
+    };
+    return <div class={`chat ${settingsOpen ? 'with-settings' : ''}`}>
+        <aside class={listOpen ? 'list open' : 'list'} aria-label="Conversations"><ConversationList close={() => showList(false)} /></aside>
         <main>
             <div class="bar">
+                <button class="quiet list-button" aria-expanded={listOpen} onClick={() => showList(true)}><Icon name="list" /><span class="hidden">Chats</span></button>
                 <h1>{conversation.title}</h1>
-                <label>Effort <select value={conversation.settings.effort} onChange={(event) =>
-                    commit({ ...conversation, settings: { ...conversation.settings, effort: event.currentTarget.value as 'low' } })}>
-                    <option>low</option><option>medium</option><option>high</option>
-                </select></label>
-                <button aria-expanded={settingsOpen} onClick={() => showSettings(!settingsOpen)}>Settings</button>
+                <button class="quiet" disabled={!conversation.turns.length} onClick={() => void copy()}><Icon name="copy" /><span class="label" role="status">{copied ? 'Copied' : 'Copy as Markdown'}</span></button>
+                <button class="quiet" aria-expanded={settingsOpen} onClick={() => showSettings(!settingsOpen)}><Icon name="settings" /><span class="label">Settings</span></button>
             </div>
-            {settingsOpen && <SettingsPanel />}
             <Turns />
             <Composer />
         </main>
+        {settingsOpen && <SettingsPanel close={() => showSettings(false)} />}
     </div>;
 }
+
+export function focusMessage(): void { setTimeout(() => document.getElementById('message')?.focus()); }
 
 function Turns() {
     const box = useRef<HTMLDivElement>(null);
     const follows = useRef(true);
-    const { turns } = current.value;
+    const lastTop = useRef(0);
+    const [behind, setBehind] = useState(false);
+    const { turns, id } = current.value;
+    useLayoutEffect(() => { follows.current = true; setBehind(false); }, [id]);
     useLayoutEffect(() => { if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight; });
-    return <div class="turns" ref={box} tabIndex={0} role="log" aria-label="Messages" onScroll={(event) => {
-        const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-        follows.current = scrollHeight - scrollTop - clientHeight < 60;
-    }}>
-        {!turns.length && <p class="hint">Ask the model something. What it thinks, the tools it calls and its answer are shown as they come.</p>}
-        {turns.map((turn, index) => <TurnView key={turn.id} turn={turn} isLast={index === turns.length - 1} />)}
+    // Scrolling up lets go of the end, reaching the end takes hold of it again.
+    const onScroll = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: { currentTarget: HTMLElement }) => {
+        const atEnd = scrollHeight - scrollTop - clientHeight < 8;
+        if (atEnd) follows.current = true;
+        else if (scrollTop < lastTop.current) follows.current = false;
+        lastTop.current = scrollTop;
+        setBehind(!follows.current);
+    };
+    const catchUp = () => { follows.current = true; setBehind(false); box.current!.scrollTop = box.current!.scrollHeight; };
+    return <div class="turns-frame">
+        <div class="turns" ref={box} tabIndex={0} role="log" aria-label="Messages" onScroll={onScroll}>
+            {!turns.length && <Welcome />}
+            {turns.map((turn, index) => <TurnView key={turn.id} turn={turn} isLast={index === turns.length - 1} />)}
+        </div>
+        {behind && <button class="catch-up" onClick={catchUp}><Icon name="down" />{streaming.value ? 'Follow the answer' : 'To the end'}</button>}
     </div>;
 }
 
-function Composer() {
-    const [text, change] = useState('');
-    const field = useRef<HTMLTextAreaElement>(null);
-    const busy = streaming.value !== null;
-    const send = () => {
-        if (busy || !text.trim()) return;
-        ask(text.trim());
-        change('');
-    };
-    useEffect(() => {
-        field.current?.focus();
-        const onKey = (event: KeyboardEvent) => { if (event.key === 'Escape') stop(); };
-        addEventListener('keydown', onKey);
-        return () => removeEventListener('keydown', onKey);
-    }, []);
-    const canRegenerate = !busy && current.value.turns.some((turn) => turn.role === 'user');
-    return <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>
-        <textarea ref={field} aria-label="Message" dir="auto" rows={3} placeholder="Message: Enter sends, Shift+Enter starts a line, Escape stops" value={text}
-            onInput={(event) => change(event.currentTarget.value)}
-            onKeyDown={(event) => { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } }} />
-        <div>
-            {busy ? <button type="button" class="strong" onClick={stop}>Stop</button> : <button class="strong" disabled={!text.trim()}>Send</button>}
-            <button type="button" disabled={!canRegenerate} onClick={regenerate}>Regenerate</button>
-        </div>
-    </form>;
-}
+const suggestions = ['What is the capital of France?', 'Write a short poem about computers.', 'Count backwards from 10'];
+const toolSuggestion = 'What is 6 times 7? Use the calculator.';
 
-function ConversationList({ close }: { close: () => void }) {
-    const [search, change] = useState('');
-    const [problem, setProblem] = useState('');
-    const wanted = search.toLowerCase();
-    const found = conversations.value.filter((entry) => !wanted || entry.title.toLowerCase().includes(wanted) || entry.turns.some((turn) => turn.text.toLowerCase().includes(wanted)));
-    const load = async (file: File | undefined) => {
-        if (!file) return;
-        try {
-            const loaded = fromExport(await file.text());
-            loaded.forEach(commit);
-            if (loaded[0]) open(loaded[0]);
-            setProblem('');
-        } catch (error) { setProblem(`${file.name} cannot be imported: ${(error as Error).message}`); }
+function Welcome() {
+    const status = node.value;
+    if (status?.status === 'loading') {
+        const { stage, fraction } = status.progress ?? {};
+        return <section class="welcome">
+            <h2>The model is being loaded</h2>
+            <p class="hint">{stage || 'Starting'}{fraction !== undefined && ` · ${(100 * fraction).toFixed(0)} %`}</p>
+            <progress aria-label="Loading" value={fraction} />
+        </section>;
+    }
+    const ready = status?.status === 'ready';
+    const askWithTools = () => {
+        commit({ ...current.value, settings: { ...current.value.settings, tools: JSON.stringify(builtinTools, null, 1) } });
+        ask(toolSuggestion);
     };
-    return <>
-        <div class="row"><button class="strong" onClick={() => { create(); close(); }}>New chat</button><button class="close" onClick={close}>Close</button></div>
-        <input type="search" aria-label="Search conversations" placeholder="Search" value={search} onInput={(event) => change(event.currentTarget.value)} />
-        <ul>{found.map((entry) => <li key={entry.id}>
-            <button class="entry" aria-current={entry.id === current.value.id} onClick={() => { open(entry); close(); }}>{entry.title}</button>
-            <button aria-label={`Delete ${entry.title}`} title="Delete" onClick={() => discard(entry.id)}>×</button>
-        </li>)}</ul>
-        <div class="row wrap">
-            <button onClick={() => download('conversations.json', toExport(conversations.value))}>Export</button>
-            <label class="button">Import<input class="hidden" type="file" accept=".json,application/json" onChange={(event) => { void load(event.currentTarget.files?.[0]); event.currentTarget.value = ''; }} /></label>
-            <button onClick={() => void navigator.clipboard.writeText(toMarkdown(current.value))}>Copy as Markdown</button>
+    return <section class="welcome">
+        <h2>Talk to {status?.model ?? 'the model'}</h2>
+        <p class="hint">Its reasoning, the tools it calls and its answer appear as they come. Everything stays between this browser and your node.</p>
+        <div class="suggestions">
+            {suggestions.map((text) => <button key={text} disabled={!ready} onClick={() => ask(text)}>{text}</button>)}
+            <button disabled={!ready} onClick={askWithTools}><Icon name="tool" />{toolSuggestion}</button>
         </div>
-        {problem && <p role="alert" class="problem">{problem}</p>}
-    </>;
-}
-
-function download(name: string, text: string): void {
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    </section>;
 }

@@ -1,74 +1,87 @@
-import { useEffect, useRef } from 'preact/hooks';
-import UPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
-import { history, node } from './state';
+import { useEffect } from 'preact/hooks';
+import { Chart } from './chart';
+import { copyText } from './clipboard';
+import { Icon } from './icons';
+import { firstToken, nextToken, refusals, scrape, type Latency } from './latency';
+import { MemoryBar } from './memory_bar';
+import { happenings, node } from './watch';
 
-const bytes = (count: number): string => {
-    const units = ['B', 'KB', 'MB', 'GB', 'TB'];
-    const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), units.length - 1);
-    return `${(count / 1000 ** power).toFixed(power ? 1 : 0)} ${units[power]}`;
-};
+const scrapeEveryMs = 2000;
 
 export function MachinePage() {
+    useEffect(() => {
+        void scrape();
+        const timer = setInterval(() => { if (!document.hidden) void scrape(); }, scrapeEveryMs);
+        return () => clearInterval(timer);
+    }, []);
     const status = node.value;
-    if (!status) return <main class="machine"><p class="hint">Nothing is known yet.</p></main>;
-    const { card, engine } = status;
-    const facts: [string, string | number | undefined][] = [
-        ['Model', status.model], ['Context', status.context_length && `${status.context_length.toLocaleString('en')} tokens`], ['Layers', card?.layers],
-        ['File parts', card?.parts], ['Composite hash', card?.provenance?.composite_sha256],
-        ['Verified', card?.provenance && `${card.provenance.verified ? 'yes' : 'no'}: ${card.provenance.detail || card.provenance.registry}`], ['Device', status.device], ['Placement', status.placement], ['Version', status.version],
-    ];
-    return <main class="machine">
-        <h1>Machine</h1>
-        <dl>{facts.filter(([, value]) => value !== undefined && value !== '').map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
-        {card?.memory && <Memory />}
-        {engine && <>
-            <h2>Now</h2>
-            <dl class="figures">
-                <div><dt>Generation</dt><dd>{engine.generated_tokens_per_second.toFixed(1)} tok/s</dd></div>
-                <div><dt>Prompts</dt><dd>{engine.prompt_tokens_per_second.toFixed(1)} tok/s</dd></div>
-                <div><dt>Running</dt><dd>{engine.running} of {status.max_sequences}</dd></div>
-                <div><dt>Waiting</dt><dd>{engine.waiting}</dd></div>
-                <div><dt>Prompt tokens from cache</dt><dd>{engine.prompt_tokens ? `${(100 * engine.cached_tokens / engine.prompt_tokens).toFixed(0)} %` : '–'}</dd></div>
-                <div><dt>Tokens generated</dt><dd>{engine.generated_tokens.toLocaleString('en')}</dd></div>
-            </dl>
-            <Meter label="KV cache" parts={[['used', engine.kv_blocks_used], ['prefixes', engine.kv_blocks_cached], ['free', engine.kv_blocks_total - engine.kv_blocks_used - engine.kv_blocks_cached]]} unit={(count) => `${count} blocks`} />
-            <h2>The last hour</h2>
-            <Chart />
+    if (!status) return <main class="machine"><h1>Machine</h1><p class="hint">Nothing is known yet.</p></main>;
+    return <main class="machine" tabIndex={0}>
+        <Model />
+        {status.progress && <section class="card"><h2>Loading</h2><p>{status.progress.stage || 'Starting'}{status.progress.fraction !== undefined && ` · ${(100 * status.progress.fraction).toFixed(0)} %`}</p>
+            <progress aria-label="Loading" value={status.progress.fraction} /></section>}
+        {status.failure && <section class="card" role="alert"><h2>Failed</h2><p class="problem">{status.failure}</p></section>}
+        {status.engine && <>
+            <Figures />
+            {status.card?.memory && <MemoryBar memory={status.card.memory} engine={status.engine} />}
+            <section class="card"><h2>The last hour <span class="soft">while this page was open</span></h2>
+                <Chart unit="tok/s" lines={[{ label: 'generation', of: (sample) => sample.generation }, { label: 'prompts', of: (sample) => sample.prompt }]} />
+                <Chart unit="sequences" height={120} lines={[{ label: 'running', of: (sample) => sample.running }, { label: 'waiting', of: (sample) => sample.waiting }]} />
+            </section>
         </>}
+        <Troubles />
     </main>;
 }
 
-function Memory() {
-    const memory = node.value!.card!.memory!;
-    const claimed = memory.weight_bytes + memory.full_kv_bytes + memory.sliding_kv_bytes + memory.workspace_bytes + memory.runtime_bytes;
-    return <><h2>Memory</h2><Meter label="Memory plan" unit={bytes} parts={[['weights', memory.weight_bytes], ['KV, full layers', memory.full_kv_bytes], ['KV, sliding layers', memory.sliding_kv_bytes],
-        ['workspace', memory.workspace_bytes], ['runtime', memory.runtime_bytes], ['free', Math.max(memory.free_bytes - claimed, 0)]]} /></>;
+function Model() {
+    const { model, device, placement, version, context_length: context, card } = node.value!;
+    const { composite_sha256: hash, verified, detail, registry, hashes_from: from } = card?.provenance ?? {};
+    const facts = [card?.layers && `${card.layers} layers`, card?.parts && `${card.parts} file${card.parts > 1 ? 's' : ''}`,
+        context && `${context.toLocaleString('en')} tokens of context`, `gpt-oss-node ${version}`].filter(Boolean);
+    return <section class="model">
+        <h1>{model ?? 'No model yet'}</h1>
+        <p class="soft">{facts.join(' · ')}</p>
+        <p>{device}{placement && `: ${placement}`}</p>
+        {card?.provenance && <p class="provenance">
+            <span class={`badge ${verified ? 'good' : ''}`}>{verified ? 'Verified' : 'Not verified'}</span>
+            <span>{[detail || registry, hash && from].filter(Boolean).join(' · ')}</span>
+            {hash && <span class="hash"><code>{hash}</code><button class="quiet small" aria-label="Copy the composite hash" onClick={() => void copyText(hash)}><Icon name="copy" /></button></span>}
+        </p>}
+    </section>;
 }
 
-function Meter({ label, parts, unit }: { label: string; parts: [string, number][]; unit: (value: number) => string }) {
-    const total = parts.reduce((sum, [, value]) => sum + value, 0) || 1;
-    const shown = parts.filter(([, value]) => value > 0);
-    return <figure class="meter" aria-label={label}>
-        <div class="track" aria-hidden="true">{shown.map(([name, value]) => <span key={name} class={`part part-${name === 'free' ? 'free' : parts.findIndex(([other]) => other === name)}`} style={{ width: `${100 * value / total}%` }} />)}</div>
-        <figcaption><b>{label}</b>{shown.map(([name, value]) => <span key={name}><i class={`part part-${name === 'free' ? 'free' : parts.findIndex(([other]) => other === name)}`} />{name} {unit(value)}</span>)}</figcaption>
-    </figure>;
+function Figures() {
+    const { engine, max_sequences: most } = node.value!;
+    const { generated_tokens_per_second: generation, prompt_tokens_per_second: prompts, running, waiting, prompt_tokens: prompt, cached_tokens: cached, generated_tokens: generated } = engine!;
+    return <dl class="figures-grid">
+        <Figure name="Generation" value={generation.toFixed(generation < 100 ? 1 : 0)} unit="tok/s" note={`${generated.toLocaleString('en')} tokens since the start`} />
+        <Figure name="Prompts" value={prompts.toFixed(prompts < 100 ? 1 : 0)} unit="tok/s" note={`${prompt.toLocaleString('en')} tokens since the start`} />
+        <Timing name="First token after" latency={firstToken.value} />
+        <Timing name="Between tokens" latency={nextToken.value} />
+        <Figure name="Running" value={String(running)} unit={most ? `of ${most}` : ''} note={waiting ? `${waiting} in the queue` : 'nobody waits'} />
+        <Figure name="Prompts from cache" value={prompt ? (100 * cached / prompt).toFixed(0) : '–'} unit={prompt ? '%' : ''} note={`${cached.toLocaleString('en')} tokens not computed again`} />
+    </dl>;
 }
 
-function Chart() {
-    const place = useRef<HTMLDivElement>(null);
-    const plot = useRef<UPlot>();
-    useEffect(() => {
-        const box = place.current!;
-        const color = getComputedStyle(box).color;
-        const axis = { stroke: color, grid: { stroke: '#88888833' } };
-        plot.current = new UPlot({ width: box.clientWidth, height: 240, axes: [axis, axis],
-            series: [{}, { label: 'generation tok/s', stroke: '#0d9488', width: 2 }, { label: 'prompt tok/s', stroke: '#d97706', width: 2 }, { label: 'running', stroke: '#7c3aed', width: 1 }] }, [[], [], [], []], box);
-        const observer = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: 240 }));
-        observer.observe(box);
-        return () => { observer.disconnect(); plot.current?.destroy(); };
-    }, []);
-    const samples = history.value;
-    useEffect(() => { plot.current?.setData([samples.map((s) => s.time), samples.map((s) => s.generation), samples.map((s) => s.prompt), samples.map((s) => s.running)]); }, [samples]);
-    return <div class="chart" ref={place} role="img" aria-label="Tokens a second and running sequences over the last hour" />;
+function Figure({ name, value, unit, note }: { name: string; value: string; unit: string; note: string }) {
+    return <div class="card"><dt>{name}</dt><dd><strong>{value}</strong> {unit}<span class="soft note">{note}</span></dd></div>;
+}
+
+function Timing({ name, latency }: { name: string; latency: Latency | null }) {
+    if (!latency) return <Figure name={name} value="–" unit="" note="no answer yet" />;
+    const [value, unit] = ms(latency.p50);
+    return <Figure name={name} value={value} unit={`${unit} (median)`} note={`95 % within ${ms(latency.p95).join(' ')}, ${latency.window}`} />;
+}
+
+const ms = (seconds: number): [string, string] => (seconds < 1 ? [(seconds * 1000).toPrecision(seconds < 0.1 ? 2 : 3), 'ms'] : [seconds.toFixed(1), 's']);
+
+function Troubles() {
+    if (!happenings.value.length && !refusals.value.length) return null;
+    return <section class="card"><h2>What went wrong</h2>
+        {refusals.value.length > 0 && <table><caption>Requests not served, since the start</caption>
+            <thead><tr><th scope="col">Route</th><th scope="col">Status</th><th scope="col">Times</th></tr></thead>
+            <tbody>{refusals.value.map(({ route, status, count }) => <tr key={route + status}><td><code>{route}</code></td><td>{status}</td><td>{count}</td></tr>)}</tbody></table>}
+        {happenings.value.length > 0 && <ul class="happenings" aria-label="Last errors">{happenings.value.map(({ time, text }) =>
+            <li key={time}><time class="soft">{new Date(time).toLocaleTimeString()}</time> {text}</li>)}</ul>}
+    </section>;
 }

@@ -1,7 +1,11 @@
 import { render } from 'preact';
 import { App } from './app';
 import { start } from './state';
-import './style.css';
+import { watchNode } from './watch';
+import './style/base.css';
+import './style/chat.css';
+import './style/machine.css';
 
 render(<App />, document.getElementById('app')!);
 start();
+watchNode();

@@ -5,7 +5,7 @@ import MarkdownIt from 'markdown-it';
 import DOMPurify from 'dompurify';
 
 const markdown = new MarkdownIt({ html: false, linkify: false, breaks: false }).disable('image');
-const longestBlockChars = 100_000;
+export const longestBlockChars = 50_000;   // more is shown as it is: a table of that size takes a second to lay out
 
 // Display formulas \[…\] and $$…$$, inline \(…\): kept as text here, drawn by KaTeX once they are on the page.
 markdown.inline.ruler.before('escape', 'math', (state, silent) => {
@@ -42,26 +42,41 @@ export function toHtml(text: string): string {
 }
 
 // Cuts where a new top-level block surely begins: after a blank line, outside code fences and formulas, at a
-// line that neither continues a list nor is indented.
-export function toBlocks(text: string): string[] {
-    const blocks: string[] = [];
-    let block: string[] = [];
-    let fence = '';
-    let inFormula = false;
-    let blank = false;
-    for (const line of text.split('\n')) {
-        const startsBlock = blank && !fence && !inFormula && /^(?!\s)(?![-*+] )(?!\d+[.)] )/.test(line) && line !== '';
-        if (startsBlock) { blocks.push(block.join('\n')); block = []; }
-        const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
-        if (mark && !fence) fence = mark;
-        else if (mark && mark[0] === fence[0] && mark.length >= fence.length && /^\s*[`~]+\s*$/.test(line)) fence = '';
-        if (!fence && (/^\s*\\\[/.test(line) || (line.split('$$').length % 2 === 0))) inFormula = !inFormula;
-        if (inFormula && /\\\]/.test(line)) inFormula = false;
-        blank = line === '';
-        block.push(line);
+// line that neither continues a list nor is indented. Takes the text as it grows and looks at each line once.
+export class BlockCutter {
+    readonly finished: string[] = [];
+    private block: string[] = [];
+    private line = '';   // not yet ended
+    private fence = '';
+    private inFormula = false;
+    private blank = false;
+
+    // What will change with the next piece: the block under way and the unfinished line.
+    get tail(): string { return [...this.block, this.line].join('\n'); }
+
+    push(piece: string): void {
+        const lines = (this.line + piece).split('\n');
+        this.line = lines.pop()!;
+        for (const line of lines) this.take(line);
     }
-    if (block.length) blocks.push(block.join('\n'));
-    return blocks;
+
+    private take(line: string): void {
+        const startsBlock = this.blank && !this.fence && !this.inFormula && /^(?!\s)(?![-*+] )(?!\d+[.)] )/.test(line) && line !== '';
+        if (startsBlock) { this.finished.push(this.block.join('\n')); this.block = []; }
+        const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
+        if (mark && !this.fence) this.fence = mark;
+        else if (mark && mark[0] === this.fence[0] && mark.length >= this.fence.length && /^\s*[`~]+\s*$/.test(line)) this.fence = '';
+        if (!this.fence && (/^\s*\\\[/.test(line) || (line.split('$$').length % 2 === 0))) this.inFormula = !this.inFormula;
+        if (this.inFormula && /\\\]/.test(line)) this.inFormula = false;
+        this.blank = line === '';
+        this.block.push(line);
+    }
+}
+
+export function toBlocks(text: string): string[] {
+    const cutter = new BlockCutter();
+    cutter.push(`${text}\n`);
+    return [...cutter.finished, cutter.tail.slice(0, -1)];
 }
 
 // Colours and formulas, loaded when the first is needed. Both draw into elements, not through style text,

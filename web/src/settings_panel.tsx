@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { builtinTools } from './builtin_tools';
 import { defaultSettings, parseTools, type Settings } from './conversation';
+import { Icon } from './icons';
 import { commit, current } from './state';
 
 const numbers: { name: 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'max_tokens'; label: string; min: number; max: number; step: number }[] = [
@@ -11,7 +12,10 @@ const numbers: { name: 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'max_tokens
     { name: 'max_tokens', label: 'Most tokens (0 = context)', min: 0, max: 131072, step: 1 },
 ];
 
-export function SettingsPanel() {
+const exampleTool = { type: 'function', function: { name: 'get_weather', description: 'The weather in a city.',
+    parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } } };
+
+export function SettingsPanel({ close }: { close: () => void }) {
     const { settings } = current.value;
     const [problem, setProblem] = useState('');
     const set = (change: Partial<Settings>) => commit({ ...current.value, settings: { ...current.value.settings, ...change } });
@@ -19,19 +23,32 @@ export function SettingsPanel() {
         set({ tools });
         try { parseTools(tools); setProblem(''); } catch (error) { setProblem((error as Error).message); }
     };
-    return <section class="settings" aria-label="Settings of this chat">
-        <label class="wide">Developer instructions <textarea rows={3} dir="auto" value={settings.instructions} onInput={(event) => set({ instructions: event.currentTarget.value })} /></label>
-        {numbers.map(({ name, label, ...limits }) => <label key={name}>{label}
-            <input type="number" {...limits} value={settings[name]} onChange={(event) => {
-                const value = Number(event.currentTarget.value);
-                set({ [name]: Math.min(Math.max(Number.isFinite(value) ? value : defaultSettings[name], limits.min), limits.max) });
-            }} /></label>)}
-        <label>Seed <input inputMode="numeric" pattern="[0-9]*" placeholder="random" value={settings.seed} onChange={(event) => set({ seed: event.currentTarget.value.replace(/\D/g, '').slice(0, 15) })} /></label>
-        <label class="wide">Tools (JSON array in OpenAI's form) <textarea rows={5} class="code" spellcheck={false} value={settings.tools} aria-invalid={problem !== ''} onInput={(event) => setTools(event.currentTarget.value)} /></label>
-        {problem && <p role="alert" class="problem wide">{problem}</p>}
-        <div class="wide row wrap">
-            <button onClick={() => setTools(JSON.stringify(builtinTools, null, 1))}>Use the built-in calculator and clock</button>
-            <button onClick={() => set({ ...defaultSettings })}>gpt-oss's defaults</button>
+    const addTools = (added: unknown[]) => {
+        try { setTools(JSON.stringify([...parseTools(settings.tools), ...added], null, 1)); } catch (error) { setProblem((error as Error).message); }
+    };
+    return <aside class="settings" aria-label="Settings of this chat">
+        <div class="row"><h2>Settings of this chat</h2><button class="quiet" aria-label="Close the settings" onClick={close}><Icon name="close" /></button></div>
+        <label>Developer instructions <textarea rows={4} dir="auto" placeholder="You are a careful proof-reader." value={settings.instructions} onInput={(event) => set({ instructions: event.currentTarget.value })} /></label>
+        <div class="numbers">
+            {numbers.map(({ name, label, ...limits }) => <label key={name}>{label}
+                <input type="number" {...limits} value={settings[name]} onChange={(event) => {
+                    const value = event.currentTarget.valueAsNumber;
+                    set({ [name]: Math.min(Math.max(Number.isFinite(value) ? value : defaultSettings[name], limits.min), limits.max) });
+                }} /></label>)}
+            <label>Seed <input inputMode="numeric" pattern="[0-9]*" placeholder="random" value={settings.seed} onChange={(event) => set({ seed: event.currentTarget.value.replace(/\D/g, '').slice(0, 15) })} /></label>
         </div>
-    </section>;
+        <label>Tools (JSON array in OpenAI's form) <textarea rows={8} class="code" spellcheck={false} value={settings.tools} aria-invalid={problem !== ''} onInput={(event) => setTools(event.currentTarget.value)} /></label>
+        {problem && <p role="alert" class="problem">{problem}</p>}
+        <div class="row wrap">
+            <button onClick={() => addTools(builtinTools)}>Add calculator and clock</button>
+            <button onClick={() => addTools([exampleTool])}>Add an example</button>
+            <button onClick={() => { set({ ...defaultSettings }); setProblem(''); }}>gpt-oss's defaults</button>
+        </div>
+        <p class="hint">The calculator and the clock run in this page. Results of other tools are typed in.</p>
+        <h2>Keyboard</h2>
+        <dl class="keys">
+            <dt><kbd>Enter</kbd></dt><dd>sends</dd><dt><kbd>Shift</kbd> <kbd>Enter</kbd></dt><dd>starts a line</dd><dt><kbd>Esc</kbd></dt><dd>stops the answer</dd>
+            <dt><kbd>Ctrl</kbd> <kbd>K</kbd></dt><dd>searches</dd><dt><kbd>Ctrl</kbd> <kbd>Shift</kbd> <kbd>O</kbd></dt><dd>begins a new chat</dd>
+        </dl>
+    </aside>;
 }

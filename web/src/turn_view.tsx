@@ -1,79 +1,99 @@
-import { memo } from './memo';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { copyText } from './clipboard';
 import type { ToolCall, Turn } from './conversation';
-import { decorate, toBlocks, toHtml } from './markdown';
-import { branch, setResult, streaming } from './state';
+import { Icon } from './icons';
+import { memo } from './memo';
+import { branch, current, regenerate, setResult, streaming } from './state';
+import { MarkdownView, PlainView } from './text_view';
 
-export function TurnView({ turn, isLast }: { turn: Turn; isLast: boolean }) {
-    const isStreaming = isLast && streaming.value === turn.id;
+export const TurnView = memo(({ turn, isLast }: { turn: Turn; isLast: boolean }) => {
     if (turn.role === 'user') return <UserTurn turn={turn} />;
+    const isStreaming = isLast && streaming.value === turn.id;
     return <article class="turn assistant" aria-label="Answer" aria-busy={isStreaming}>
         {turn.reasoning && <Reasoning turn={turn} isStreaming={isStreaming && !turn.text && !turn.calls} />}
+        {turn.text && turn.calls && <h2 class="kind">Preamble</h2>}
         <Text text={turn.text} isStreaming={isStreaming} />
         {turn.calls?.map((call, index) => <CallView key={index} turn={turn} call={call} isStreaming={isStreaming} />)}
-        {isStreaming && !turn.reasoning && !turn.text && !turn.calls && <p class="hint">Waiting for the first token…</p>}
+        {isStreaming && !turn.reasoning && !turn.text && !turn.calls && <p class="hint waiting">Waiting for the first token…</p>}
         {turn.error && <p role="alert" class="problem">{turn.error}</p>}
-        {!isStreaming && <Footer turn={turn} />}
+        <Footer turn={turn} isLast={isLast} isStreaming={isStreaming} />
     </article>;
-}
+});
 
 function UserTurn({ turn }: { turn: Turn }) {
     const [draft, edit] = useState<string | null>(null);
+    const files = turn.files?.length ? <ul class="files">{turn.files.map((file) => <li key={file}><Icon name="file" /><span>{file.name}</span>
+        {file.tokens !== undefined && <span class="soft">{file.tokens.toLocaleString('en')} tokens</span>}</li>)}</ul> : null;
     if (draft === null) {
-        return <article class="turn user" aria-label="Question"><p dir="auto" class="said">{turn.text}</p>
-            <footer><button disabled={streaming.value !== null} onClick={() => edit(turn.text)}>Edit and branch</button></footer></article>;
+        return <article class="turn user" aria-label="Question"><div class="bubble">{files}<p dir="auto" class="said">{turn.text}</p></div>
+            <footer><button class="quiet small" disabled={streaming.value !== null} onClick={() => edit(turn.text)}><Icon name="edit" />Edit and branch</button></footer></article>;
     }
-    return <form class="turn user" onSubmit={(event) => { event.preventDefault(); edit(null); branch(turn, draft); }}>
-        <textarea aria-label="Edited question" dir="auto" rows={3} value={draft} onInput={(event) => edit(event.currentTarget.value)} />
-        <button class="strong" disabled={!draft.trim()}>Ask in a branch</button> <button type="button" onClick={() => edit(null)}>Cancel</button>
+    const send = () => { edit(null); branch(turn, draft); };
+    return <form class="turn user editing" onSubmit={(event) => { event.preventDefault(); send(); }}>
+        {files}
+        <textarea aria-label="Edited question" dir="auto" rows={2} autofocus value={draft} onInput={(event) => edit(event.currentTarget.value)}
+            onKeyDown={(event) => { if (event.key === 'Escape') edit(null); if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && draft.trim()) { event.preventDefault(); send(); } }} />
+        <div class="row"><button class="strong" disabled={!draft.trim()}>Ask in a branch</button><button type="button" onClick={() => edit(null)}>Cancel</button></div>
     </form>;
 }
 
 function Reasoning({ turn, isStreaming }: { turn: Turn; isStreaming: boolean }) {
+    const body = useRef<HTMLDivElement>(null);
+    const view = useRef<PlainView>();
     const { reasoningMs, reasoningTokens } = turn.figures ?? {};
-    const words = [isStreaming ? 'Thinking…' : 'Thought', !isStreaming && reasoningMs !== undefined && `for ${(reasoningMs / 1000).toFixed(1)} s`,
-        reasoningTokens !== undefined && `· ${reasoningTokens} tokens`].filter(Boolean).join(' ');
-    return <details class="reasoning"><summary>{words}</summary><p dir="auto">{turn.reasoning}</p></details>;
+    useLayoutEffect(() => {
+        view.current ??= new PlainView(body.current!);
+        view.current.update(turn.reasoning!);
+    }, [turn.reasoning]);
+    const words = [isStreaming ? 'Thinking…' : 'Thought', !isStreaming && reasoningMs !== undefined && `for ${seconds(reasoningMs)}`,
+        reasoningTokens !== undefined && `· ${reasoningTokens.toLocaleString('en')} tokens`].filter(Boolean).join(' ');
+    return <details class="reasoning"><summary class={isStreaming ? 'waiting' : ''}>{words}</summary><div class="thoughts" tabIndex={0} role="region" aria-label="Reasoning" ref={body} /></details>;
 }
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s`;
 
 function Text({ text, isStreaming }: { text: string; isStreaming: boolean }) {
-    if (!text) return null;
-    const blocks = toBlocks(text);
-    return <div class="text">{blocks.map((block, index) => <Block key={index} text={block} isFinal={!isStreaming || index < blocks.length - 1} />)}</div>;
+    const place = useRef<HTMLDivElement>(null);
+    const view = useRef<MarkdownView>();
+    useLayoutEffect(() => {
+        view.current ??= new MarkdownView(place.current!);
+        view.current.update(text, !isStreaming);
+    }, [text, isStreaming]);
+    return <div class="text" ref={place} />;
 }
-
-// A block that did not change is not rendered again.
-const Block = memo(({ text, isFinal }: { text: string; isFinal: boolean }) => {
-    const root = useRef<HTMLDivElement>(null);
-    useEffect(() => {
-        if (!root.current) return;
-        root.current.innerHTML = toHtml(text);
-        if (isFinal) void decorate(root.current);
-    }, [text, isFinal]);
-    return <div class="block" dir="auto" ref={root} />;
-});
 
 function CallView({ turn, call, isStreaming }: { turn: Turn; call: ToolCall; isStreaming: boolean }) {
     const [result, change] = useState('');
+    const isOpen = call.result === undefined && !isStreaming && turn.finish !== 'stopped' && turn.finish !== 'error';
     return <section class="call" aria-label={`Tool call ${call.name}`}>
-        <h2>Calls <code>{call.name}</code></h2>
-        <pre dir="auto">{call.arguments || '…'}</pre>
-        {call.result !== undefined && <><h2>Result</h2><pre dir="auto">{call.result}</pre></>}
-        {call.result === undefined && !isStreaming && turn.finish !== 'stopped' && <form onSubmit={(event) => { event.preventDefault(); setResult(turn, call, result); }}>
-            <label>Its result <textarea rows={2} value={result} onInput={(event) => change(event.currentTarget.value)} /></label>
+        <h2><Icon name="tool" />Calls <code>{call.name}</code></h2>
+        <pre dir="auto" tabIndex={0} aria-label="Arguments">{call.arguments || '…'}</pre>
+        {call.result !== undefined && <><h2>Result</h2><pre dir="auto" tabIndex={0} aria-label="Result">{call.result}</pre></>}
+        {isOpen && <form onSubmit={(event) => { event.preventDefault(); setResult(turn, call, result); }}>
+            <label>Its result <textarea class="code" rows={2} placeholder='{"temperature": 21}' value={result} onInput={(event) => change(event.currentTarget.value)} /></label>
             <button class="strong" disabled={!result.trim()}>Give the result</button>
         </form>}
     </section>;
 }
 
-function Footer({ turn }: { turn: Turn }) {
+function Footer({ turn, isLast, isStreaming }: { turn: Turn; isLast: boolean; isStreaming: boolean }) {
+    const [copied, setCopied] = useState(false);
     const { firstTokenMs, tokensPerSecond, promptTokens, cachedTokens, completionTokens } = turn.figures ?? {};
+    const copy = async () => {
+        await copyText(turn.text);
+        setCopied(true);
+        setTimeout(() => setCopied(false), 2000);
+    };
     const words = [
-        tokensPerSecond && `${tokensPerSecond.toFixed(1)} tok/s`,
-        firstTokenMs !== undefined && `first token after ${(firstTokenMs / 1000).toFixed(2)} s`,
-        completionTokens !== undefined && `${completionTokens} tokens`,
-        promptTokens !== undefined && `prompt ${promptTokens}${cachedTokens ? ` (${cachedTokens} cached)` : ''}`,
+        tokensPerSecond && `${tokensPerSecond.toFixed(tokensPerSecond < 99.5 ? 1 : 0)} tok/s`,
+        firstTokenMs !== undefined && `first token after ${seconds(firstTokenMs)}`,
+        completionTokens !== undefined && `${completionTokens.toLocaleString('en')} tokens`,
+        promptTokens !== undefined && `prompt ${promptTokens.toLocaleString('en')}${cachedTokens ? ` (${cachedTokens.toLocaleString('en')} cached)` : ''}`,
         turn.finish === 'stopped' && 'stopped', turn.finish === 'length' && 'cut off at the token limit',
     ].filter(Boolean);
-    return <footer>{words.join(' · ')} {turn.text && <button onClick={() => void navigator.clipboard.writeText(turn.text)}>Copy</button>}</footer>;
+    return <footer>
+        {!isStreaming && turn.text && <button class="quiet small" onClick={() => void copy()}><Icon name="copy" /><span role="status">{copied ? 'Copied' : 'Copy'}</span></button>}
+        {!isStreaming && isLast && <button class="quiet small" disabled={!current.value.turns.some(({ role }) => role === 'user')} onClick={regenerate}><Icon name="again" />Regenerate</button>}
+        <span class="figures">{words.join(' · ')}</span>
+    </footer>;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { EventLines } from '../src/api';
 import { calculate } from '../src/builtin_tools';
-import { fromExport, newConversation, newTurn, toExport, toRequest } from '../src/conversation';
+import { fromExport, newConversation, newTurn, toExport, toRequest, withFiles } from '../src/conversation';
 
 test('events come whole out of any pieces', () => {
     const text = 'data: {"a":1}\n\n: keep-alive\n\ndata: [DONE]\n\n';
@@ -36,4 +36,9 @@ test('a completed call goes back with its reasoning and result', () => {
 test('the calculator computes and refuses what is not arithmetic', () => {
     expect(calculate('2+3*(4-1)/-3')).toBe(-1);
     for (const text of ['', '2+', '(1', 'alert(1)', '1 2']) expect(() => calculate(text)).toThrow();
+});
+
+test('files go before the question, in a fence that they cannot close', () => {
+    const turn = { ...newTurn('user', 'What is it?'), files: [{ name: 'notes.md', text: 'a\n```\nb\n```' }] };
+    expect(withFiles(turn)).toBe('File notes.md:\n````\na\n```\nb\n```\n````\n\nWhat is it?');
 });

@@ -1,0 +1,42 @@
+// The console's files with the node's headers, and an API that says whatever a test scripts: for output that no model
+// can be made to write, and for streams of an exact speed.
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+
+const dist = new URL('../../web/dist', import.meta.url).pathname;
+const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
+// As src/server/static_files.cpp sends it.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const status = {
+    status: 'ready', model: 'stand-in', context_length: 131072, device: 'none', version: '0', placement: '', max_sequences: 16,
+    engine: { running: 0, waiting: 0, kv_blocks_used: 0, kv_blocks_cached: 0, kv_blocks_total: 100, prompt_tokens: 0, cached_tokens: 0,
+        generated_tokens: 0, preemptions: 0, prompt_tokens_per_second: 0, generated_tokens_per_second: 0 },
+};
+
+export const piece = (delta, rest = {}) => `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: null }], ...rest })}\n\n`;
+export const end = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`;
+
+// `answer(question, response)` writes the event stream's body. `answerOther(request, response)` may answer anything first, and says so with true.
+export async function startStandIn(answer, answerOther = () => false) {
+    const server = http.createServer(async (request, response) => {
+        if (await answerOther(request, response)) return;
+        const { pathname } = new URL(request.url, 'http://stand-in');
+        if (pathname === '/v1/status') return response.setHeader('content-type', 'application/json').end(JSON.stringify(status));
+        if (pathname === '/metrics') return response.end('');
+        if (pathname === '/v1/chat/completions') {
+            let body = '';
+            for await (const chunk of request) body += chunk;
+            response.setHeader('content-type', 'text/event-stream');
+            return answer(JSON.parse(body).messages.at(-1).content, response);
+        }
+        const file = path.join(dist, pathname === '/' ? 'index.html' : pathname);
+        if (!file.startsWith(dist) || !fs.existsSync(file)) { response.statusCode = 404; return response.end(); }
+        response.setHeader('content-type', types[path.extname(file)] ?? 'application/octet-stream').setHeader('content-security-policy', policy);
+        response.end(fs.readFileSync(file));
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { origin: `http://127.0.0.1:${server.address().port}`, close: () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); }) };
+}

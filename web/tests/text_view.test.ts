@@ -1,0 +1,39 @@
+// @vitest-environment jsdom
+import { expect, test } from 'vitest';
+import { MarkdownView, PlainView } from '../src/text_view';
+
+const text = 'One *two*\n\n- a\n- b\n\n```js\nlet x = 1;\n\nx++;\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nשלום \u202e end\n\n~~~\nnot closed';
+
+test('text drawn in pieces ends as text drawn at once', () => {
+    const whole = document.createElement('div');
+    new MarkdownView(whole).update(text, true);
+    for (const size of [1, 3, 50]) {
+        const grown = document.createElement('div');
+        const view = new MarkdownView(grown);
+        for (let at = size; at < text.length; at += size) view.update(text.slice(0, at), false);
+        view.update(text, true);
+        expect(grown.innerHTML).toBe(whole.innerHTML);
+    }
+    expect(whole.querySelectorAll('.block').length).toBe(5);
+});
+
+test('another text takes the place of the first', () => {
+    const place = document.createElement('div');
+    const view = new MarkdownView(place);
+    view.update('first', true);
+    view.update('second', false);
+    view.update('second answer', true);
+    expect(place.textContent!.trim()).toBe('second answer');
+});
+
+test('plain text keeps its lines and never becomes one long element', () => {
+    const place = document.createElement('div');
+    const view = new PlainView(place);
+    const long = 'x'.repeat(100_000);
+    for (const given of ['a', 'a\nb', `a\nb\n${long}`, `a\nb\n${long}<b>`]) view.update(given);
+    const lines = [...place.children].map((piece) => piece.textContent!);
+    expect(lines.slice(0, 2)).toEqual(['a', 'b']);
+    expect(lines.slice(2).join('')).toBe(`${long}<b>`);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(4000);
+    expect(place.querySelector('b')).toBeNull();
+});
