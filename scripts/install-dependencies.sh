@@ -11,7 +11,7 @@ for_run=(
 )
 for_test=(
     ccache clang-14 clang clang-format-14 libclang-rt-14-dev libgtest-dev libgmock-dev libbenchmark-dev
-    libpcre2-dev unicode-data shellcheck jq nodejs npm chromium
+    libpcre2-dev unicode-data shellcheck jq nodejs npm chromium haproxy socat
 )
 
 packages=("${for_run[@]}")

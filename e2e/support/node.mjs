@@ -5,7 +5,8 @@ import { once } from 'node:events';
 const binary = process.env.GPT_OSS_NODE ?? new URL('../../build/release/gpt-oss-node', import.meta.url).pathname;
 
 export async function startNode(args = [], env = {}) {
-    const child = spawn(binary, ['serve', '--port', '0', '--date', '2026-11-22', ...args],
+    const port = args.includes('--port') ? [] : ['--port', '0'];
+    const child = spawn(binary, ['serve', ...port, '--date', '2026-11-22', ...args],
         { cwd: '/', env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
     child.stderr.on('data', (data) => { log += data; });
