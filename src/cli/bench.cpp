@@ -22,18 +22,21 @@ namespace {
 
 struct BenchOptions {
     std::string model, synthetic, write, device = "cpu";
-    std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 512, threads = 0,
+    std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 0, context = 0, threads = 0,
                  layers = 0;
     bool json = false, exact = false;
 };
 
-// A model from a file or from thin air.
+// A model from a file or from thin air. Random weights for a GPU are made there, and there are none here.
 struct Subject {
     std::string name;
+    model::Hyperparameters shape;
     std::optional<gguf::File> file;
     std::optional<model::SyntheticModel> synthetic;
     std::optional<model::Weights> found;
-    const model::Weights& weights() const { return found ? *found : synthetic->weights(); }
+    const model::Weights* weights() const {
+        return found ? &*found : synthetic ? &synthetic->weights() : nullptr;
+    }
 };
 
 Subject subject_of(const BenchOptions& options) {
@@ -42,40 +45,58 @@ Subject subject_of(const BenchOptions& options) {
         subject.name = options.model;
         subject.file = gguf::File::open(options.model);
         subject.found = model::find_weights(*subject.file);
+        subject.shape = subject.found->hyperparameters;
         return subject;
     }
     subject.name = options.synthetic + ", random weights";
-    model::Hyperparameters shape =
-        options.synthetic == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
-    if (options.layers > 0) shape.layers = options.layers;
-    subject.synthetic.emplace(shape);
+    subject.shape = options.synthetic == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
+    if (options.layers > 0) subject.shape.layers = options.layers;
+    if (options.device == "cpu" || !options.write.empty()) subject.synthetic.emplace(subject.shape);
     return subject;
 }
 
-double bytes(const model::Matrix& matrix) {
-    return static_cast<double>(matrix.tensor->data.size());
+// Bytes of weights that a step reads: always, and of all experts together.
+struct WeightReads {
+    double always = 0, experts = 0;
+};
+
+WeightReads reads_of(const model::Weights& weights) {
+    const auto bytes = [](const model::Matrix& matrix) {
+        return static_cast<double>(matrix.tensor->data.size());
+    };
+    WeightReads reads{bytes(weights.head), 0};
+    for (const model::LayerWeights& layer : weights.layers) {
+        for (const model::Matrix* matrix :
+             {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.router})
+            reads.always += bytes(*matrix);
+        for (const model::Matrix* matrix : {&layer.gate, &layer.up, &layer.down})
+            reads.experts += bytes(*matrix);
+    }
+    return reads;
+}
+
+// The same for ggml-org's types: dense part Q8_0 (34 bytes for 32 values), experts MXFP4 (17), router F32.
+WeightReads reads_of(const model::Hyperparameters& shape) {
+    const double hidden = shape.hidden, q8_0 = 34.0 / 32, mxfp4 = 17.0 / 32;
+    const double attention = hidden * (2.0 * shape.query_width() + 2.0 * shape.kv_width());
+    return {q8_0 * hidden * shape.vocabulary + shape.layers * (q8_0 * attention + 4 * hidden * shape.experts),
+            shape.layers * mxfp4 * shape.experts * 3 * hidden * shape.expert_width};
 }
 
 // What one step of generation must read: the dense weights once, the experts its tokens chose, and the keys
 // and values its sequences see. With several sequences the number of different experts is the expectation for
 // even routing.
-double bytes_per_step(const model::Weights& weights, const BenchOptions& options) {
-    const model::Hyperparameters& shape = weights.hyperparameters;
+double bytes_per_step(const Subject& subject, const BenchOptions& options) {
+    const model::Hyperparameters& shape = subject.shape;
+    const WeightReads reads = subject.weights() != nullptr ? reads_of(*subject.weights()) : reads_of(shape);
     const double share_of_experts =
         1.0 - std::pow(1.0 - static_cast<double>(shape.experts_used) / shape.experts, options.concurrency);
     const double visible = options.depth + options.generate / 2.0;
     const double token_bytes = 2.0 * shape.kv_width() * model::kv_element_bytes(model::KvType::bf16);
-    double total = bytes(weights.head);
-    for (std::int32_t i = 0; i < shape.layers; ++i) {
-        const model::LayerWeights& layer = weights.layers[i];
-        for (const model::Matrix* matrix :
-             {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.router})
-            total += bytes(*matrix);
-        for (const model::Matrix* matrix : {&layer.gate, &layer.up, &layer.down})
-            total += bytes(*matrix) * share_of_experts;
+    double total = reads.always + reads.experts * share_of_experts;
+    for (std::int32_t i = 0; i < shape.layers; ++i)
         total += options.concurrency * token_bytes *
                  (shape.slides(i) ? std::min<double>(visible, shape.sliding_window) : visible);
-    }
     return total;
 }
 
@@ -92,6 +113,7 @@ class Stopwatch {
 struct Result {
     std::string device;
     double bandwidth = 0, load_seconds = 0, prompt_seconds = 0, generation_seconds = 0, step_bytes = 0;
+    std::int64_t weight_bytes = 0, planned_bytes = 0, taken_bytes = 0;
 };
 
 std::vector<TokenId> random_tokens(std::int32_t count, std::int32_t vocabulary) {
@@ -101,9 +123,10 @@ std::vector<TokenId> random_tokens(std::int32_t count, std::int32_t vocabulary) 
     return tokens;
 }
 
-// One generated token for each sequence, the most probable one.
-void generate_step(backend::Backend& backend, backend::SequenceRunner& runner, std::int32_t sequences,
-                   std::uint64_t step) {
+// One generated token for each sequence, the most probable one. Returns before it is computed when the
+// backend does.
+backend::Ticket generate_step(backend::Backend& backend, backend::SequenceRunner& runner,
+                              std::int32_t sequences, std::uint64_t step) {
     static constexpr TokenId kLast = backend::kTokenFromLastSample;
     std::vector<backend::SequenceRunner::Feed> feeds;
     std::vector<backend::SampleRow> rows(sequences);
@@ -114,28 +137,57 @@ void generate_step(backend::Backend& backend, backend::SequenceRunner& runner, s
         rows[slot].parameters.temperature = 0;
     }
     runner.forward(feeds);
-    backend.wait(backend.sample(rows));
+    return backend.sample(rows);
 }
 
-Result measure(const model::Weights& weights, const BenchOptions& options) {
-    const model::Hyperparameters& shape = weights.hyperparameters;
+// As the engine does it: while a step is computed, the next one is submitted.
+void generate(backend::Backend& backend, backend::SequenceRunner& runner, std::int32_t sequences,
+              std::int32_t steps) {
+    std::optional<backend::Ticket> ahead;
+    for (std::int32_t step = 0; step < steps; ++step) {
+        const backend::Ticket ticket =
+            generate_step(backend, runner, sequences, static_cast<std::uint64_t>(step));
+        if (ahead) backend.wait(*ahead);
+        ahead = ticket;
+    }
+    if (ahead) backend.wait(*ahead);
+}
+
+Result measure(const Subject& subject, const BenchOptions& options) {
+    const model::Hyperparameters& shape = subject.shape;
+    const model::Weights* weights = subject.weights();
     backend::BackendOptions backend_options;
     backend_options.threads = options.threads;
     backend_options.exact = options.exact;
     model::PlanRequest request;
-    request.context_length = options.depth + options.prompt + options.generate + model::kBlockTokens;
+    request.context_length =
+        std::max(options.context, options.depth + options.prompt + options.generate + model::kBlockTokens);
     request.cache_tokens = std::int64_t{request.context_length} * options.concurrency;
     request.max_sequences = options.concurrency;
-    request.max_batch_tokens = std::max(options.batch, options.concurrency);
-    backend_options.plan = model::plan(shape, request, 0, 0, 0);
+    request.max_batch_tokens = std::max(options.batch > 0         ? options.batch
+                                        : options.device == "cpu" ? 512
+                                                                  : 2048,
+                                        options.concurrency);
+    const backend::DeviceNeeds needs = weights != nullptr ? device_needs(options.device, *weights, request)
+                                                          : device_needs(options.device, shape, request);
+    backend_options.plan =
+        model::plan(shape, request, needs.weight_bytes, needs.workspace_bytes, needs.runtime_bytes);
+    model::require_fit(backend_options.plan, shape, needs.free_bytes, needs.device);
 
     Result result;
+    // Before the model takes its place: on a GPU that may be nearly all of the memory.
+    result.bandwidth = read_bandwidth(options.device, options.threads) * 1e9;
+    result.step_bytes = bytes_per_step(subject, options);
     const Stopwatch load;
-    const std::unique_ptr<backend::Backend> backend = make_backend(options.device, weights, backend_options);
+    std::unique_ptr<backend::Backend> backend;
+    if (weights != nullptr)
+        backend = make_backend(options.device, *weights, backend_options);
+    else
+        backend = make_synthetic_backend(options.device, shape, backend_options);
     result.load_seconds = load.seconds();
     result.device = backend->info().device;
-    result.bandwidth = read_bandwidth(options.device, options.threads) * 1e9;
-    result.step_bytes = bytes_per_step(weights, options);
+    result.weight_bytes = needs.weight_bytes;
+    result.planned_bytes = backend_options.plan.total_bytes();
 
     backend::SequenceRunner runner(*backend, backend_options.plan, shape.sliding_window);
     const std::vector<TokenId> tokens = random_tokens(std::max(options.prompt, 8), shape.vocabulary);
@@ -160,17 +212,20 @@ Result measure(const model::Weights& weights, const BenchOptions& options) {
         result.prompt_seconds = prompt.seconds();
     }
     start_at_depth();
-    for (std::uint64_t step = 0; step < 2; ++step) generate_step(*backend, runner, options.concurrency, step);
+    generate(*backend, runner, options.concurrency, 2);
     const Stopwatch generation;
-    for (std::int32_t step = 0; step < options.generate; ++step)
-        generate_step(*backend, runner, options.concurrency, step + 2);
+    generate(*backend, runner, options.concurrency, options.generate);
     result.generation_seconds = generation.seconds();
+    // After the first steps: kernels and graphs are loaded when they are first used.
+    result.taken_bytes =
+        needs.free_bytes - device_needs(options.device, shape, request).free_bytes + needs.context_bytes;
     return result;
 }
 
 void print(const std::string& name, const BenchOptions& options, const Result& result) {
-    const double prompt_speed = options.prompt * options.concurrency / result.prompt_seconds;
-    const double steps = options.generate / result.generation_seconds;
+    const auto speed = [](double count, double seconds) { return count > 0 ? count / seconds : 0.0; };
+    const double prompt_speed = speed(options.prompt * options.concurrency, result.prompt_seconds);
+    const double steps = speed(options.generate, result.generation_seconds);
     const double read = steps * result.step_bytes;
     if (options.json) {
         const nlohmann::ordered_json json = {{"model", name},
@@ -180,6 +235,9 @@ void print(const std::string& name, const BenchOptions& options, const Result& r
                                              {"depth", options.depth},
                                              {"concurrency", options.concurrency},
                                              {"load_seconds", result.load_seconds},
+                                             {"weight_bytes", result.weight_bytes},
+                                             {"planned_bytes", result.planned_bytes},
+                                             {"taken_bytes", result.taken_bytes},
                                              {"prompt_tokens_per_second", prompt_speed},
                                              {"generated_tokens_per_second", steps * options.concurrency},
                                              {"bytes_per_step", result.step_bytes},
@@ -189,7 +247,15 @@ void print(const std::string& name, const BenchOptions& options, const Result& r
         std::printf("%s\n", json.dump(2).c_str());
         return;
     }
-    std::printf("%s on %s, loaded in %.1f s\n", name.c_str(), result.device.c_str(), result.load_seconds);
+    std::printf("%s on %s, loaded in %.2f s", name.c_str(), result.device.c_str(), result.load_seconds);
+    // Weights that lie in device memory were moved there, or made there; the CPU computes with the file's
+    // own.
+    const auto gigabytes = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e9; };
+    if (result.weight_bytes > 0)
+        std::printf(", %.2f GB of weights at %.1f GB/s\n  memory %.2f GB planned, %.2f GB taken",
+                    gigabytes(result.weight_bytes), gigabytes(result.weight_bytes) / result.load_seconds,
+                    gigabytes(result.planned_bytes), gigabytes(result.taken_bytes));
+    std::printf("\n");
     std::printf("  memory bandwidth, measured     %10.1f GB/s\n", result.bandwidth / 1e9);
     if (options.prompt > 0)
         std::printf("  prompt     %6d tokens x %-3d %10.1f tok/s\n", options.prompt, options.concurrency,
@@ -207,11 +273,13 @@ int run(const BenchOptions& options) {
         throw Error(ErrorCode::setting_invalid, "bench needs either --model FILE or --synthetic SHAPE");
     const Subject subject = subject_of(options);
     if (!options.write.empty()) {
-        const std::uint64_t written = model::write_synthetic(options.write, subject.weights());
+        if (subject.weights() == nullptr || !options.model.empty())
+            throw Error(ErrorCode::setting_invalid, "--write needs --synthetic SHAPE");
+        const std::uint64_t written = model::write_synthetic(options.write, *subject.weights());
         std::printf("wrote %s, %.2f GB\n", options.write.c_str(), static_cast<double>(written) / 1e9);
         return 0;
     }
-    print(subject.name, options, measure(subject.weights(), options));
+    print(subject.name, options, measure(subject, options));
     return 0;
 }
 
@@ -237,9 +305,15 @@ void add_bench(CLI::App& app, int& exit_code) {
     command->add_option("--concurrency", options->concurrency, "Sequences at a time")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
-    command->add_option("--batch", options->batch, "Prompt tokens computed at once")
+    command
+        ->add_option("--batch", options->batch,
+                     "Prompt tokens computed at once, 0 = 512 on a CPU, 2048 on a GPU")
         ->capture_default_str()
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::NonNegativeNumber);
+    command
+        ->add_option("--context", options->context, "Claim memory for this context, 0 = for what is measured")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
     command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
     command->add_option("--threads", options->threads, "CPU threads, 0 = all cores")->capture_default_str();
     command->add_option("--write", options->write, "Write the synthetic model to this GGUF file and stop");

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/settings_flags.h"
+#include "node/load_report.h"
 #include "node/loaded_model.h"
 
 namespace gptoss::cli {
@@ -36,14 +37,12 @@ struct Options {
 };
 
 // One line that is written over while a model is loaded.
-void show_progress(const std::string& stage, std::int64_t done_bytes, std::int64_t total_bytes) {
-    if (isatty(STDERR_FILENO) == 0) return;
-    if (total_bytes > 0) {
-        std::fprintf(stderr, "\r\033[K%s: %.1f of %.1f GB", stage.c_str(),
-                     static_cast<double>(done_bytes) / 1e9, static_cast<double>(total_bytes) / 1e9);
-    } else {
-        std::fprintf(stderr, "\r\033[K%s", stage.c_str());
-    }
+node::LoadProgress show_progress() {
+    return [report = node::LoadReport()](const std::string& stage, std::int64_t done_bytes,
+                                         std::int64_t total_bytes) mutable {
+        if (isatty(STDERR_FILENO) == 0) return;
+        std::fprintf(stderr, "\r\033[K%s", report.text(stage, done_bytes, total_bytes).c_str());
+    };
 }
 
 class Bell {
@@ -164,7 +163,7 @@ class Conversation {
 int run(const Options& options) {
     const node::LoadedSettings settings = options.settings.load();
     spdlog::set_level(spdlog::level::warn);  // the terminal belongs to the conversation
-    node::LoadedModel model = node::load_model(settings.values, devices(), show_progress);
+    node::LoadedModel model = node::load_model(settings.values, devices(), show_progress());
     if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
     std::fprintf(stderr, "%s on %s, context %d tokens\n", model.served.id.c_str(),
                  model.engine->backend_info().device.c_str(), model.engine->options().context_length);

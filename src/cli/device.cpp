@@ -19,10 +19,22 @@ namespace {
 }  // namespace
 
 std::unique_ptr<backend::Backend> make_backend(const std::string& device, const model::Weights& weights,
-                                               const backend::BackendOptions& options) {
+                                               const backend::BackendOptions& options,
+                                               [[maybe_unused]] const backend::LoadProgress& progress) {
     if (device == "cpu") return backend::make_cpu_backend(weights, options);
 #if defined(GPTOSS_HAS_CUDA)
-    if (device == "cuda") return backend::make_cuda_backend(weights, options);
+    if (device == "cuda") return backend::make_cuda_backend(weights, options, progress);
+#endif
+    refuse(device);
+}
+
+std::unique_ptr<backend::Backend> make_synthetic_backend(
+    const std::string& device, [[maybe_unused]] const model::Hyperparameters& shape,
+    [[maybe_unused]] const backend::BackendOptions& options) {
+    if (device == "cpu") return nullptr;
+#if defined(GPTOSS_HAS_CUDA)
+    constexpr std::uint64_t kSeed = 1;
+    if (device == "cuda") return backend::make_synthetic_cuda_backend(shape, options, kSeed);
 #endif
     refuse(device);
 }
@@ -36,13 +48,21 @@ backend::DeviceNeeds device_needs(const std::string& device, const model::Hyperp
     refuse(device);
 }
 
+backend::DeviceNeeds device_needs(const std::string& device, const model::Weights& weights,
+                                  const model::PlanRequest& request) {
+#if defined(GPTOSS_HAS_CUDA)
+    if (device == "cuda") return backend::cuda_needs(weights, request);
+#endif
+    return device_needs(device, weights.hyperparameters, request);
+}
+
 double read_bandwidth(const std::string& device, std::int32_t threads) {
     if (device == "cpu") {
         ThreadPool pool(threads);
         return backend::cpu::measure_read_bandwidth(pool);
     }
 #if defined(GPTOSS_HAS_CUDA)
-    if (device == "cuda") return backend::measure_read_bandwidth();
+    if (device == "cuda") return backend::measure_read_bandwidth() / 1e9;
 #endif
     refuse(device);
 }

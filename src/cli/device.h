@@ -9,12 +9,23 @@
 
 namespace gptoss::cli {
 
-// Throws Error(setting_invalid) for a device this build does not have.
+// Throws Error(setting_invalid) for a device this build does not have. `progress` is told of weights that are
+// moved; the CPU reads them where they lie.
 std::unique_ptr<backend::Backend> make_backend(const std::string& device, const model::Weights& weights,
-                                               const backend::BackendOptions& options);
+                                               const backend::BackendOptions& options,
+                                               const backend::LoadProgress& progress = {});
 
-// What the device needs besides weights and KV, and what it has free. Throws as above.
+// The same with random weights made where they are computed with; null on the CPU, which needs them in
+// memory.
+std::unique_ptr<backend::Backend> make_synthetic_backend(const std::string& device,
+                                                         const model::Hyperparameters& shape,
+                                                         const backend::BackendOptions& options);
+
+// What the device needs besides the KV cache, and what it has free: for a shape with ggml-org's types, or for
+// weights as they are. Throws as above.
 backend::DeviceNeeds device_needs(const std::string& device, const model::Hyperparameters& shape,
+                                  const model::PlanRequest& request);
+backend::DeviceNeeds device_needs(const std::string& device, const model::Weights& weights,
                                   const model::PlanRequest& request);
 
 // GB/s (10^9) the device reads from its memory, measured now: the roof of generation.

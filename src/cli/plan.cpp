@@ -24,18 +24,32 @@ struct Options {
 struct Subject {
     std::string name;
     model::Hyperparameters shape;
-    std::int64_t weight_bytes = 0;
+    std::int64_t weight_bytes = 0;  // as the device lays them out
+    backend::DeviceNeeds needs;
 };
 
-Subject subject_of(const Options& options) {
-    if (options.preset == "gpt-oss-120b" || options.preset == "gpt-oss-20b") {
-        const auto shape = options.preset == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
-        return {options.preset, shape, model::published_weight_bytes(shape)};
+Subject subject_of(Options& options) {
+    const auto cut_context = [&](const model::Hyperparameters& shape) {
+        options.request.context_length = std::min(options.request.context_length, shape.context_length);
+    };
+    Subject subject;
+    if (options.model.empty()) {
+        subject.name = options.preset;
+        subject.shape = options.preset == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
+        cut_context(subject.shape);
+        subject.needs = device_needs(options.device, subject.shape, options.request);
+        subject.weight_bytes = model::published_weight_bytes(subject.shape);
+    } else {
+        const gguf::File file = gguf::File::open(options.model);
+        const model::Weights weights = model::find_weights(file);
+        subject.name = options.model;
+        subject.shape = weights.hyperparameters;
+        cut_context(subject.shape);
+        subject.needs = device_needs(options.device, weights, options.request);
+        for (const gguf::Tensor& tensor : file.tensors())
+            subject.weight_bytes += static_cast<std::int64_t>(tensor.data.size());
     }
-    const gguf::File file = gguf::File::open(options.model);
-    Subject subject{options.model, model::find_weights(file).hyperparameters, 0};
-    for (const gguf::Tensor& tensor : file.tensors())
-        subject.weight_bytes += static_cast<std::int64_t>(tensor.data.size());
+    if (subject.needs.weight_bytes > 0) subject.weight_bytes = subject.needs.weight_bytes;
     return subject;
 }
 
@@ -58,12 +72,11 @@ nlohmann::ordered_json to_json(const Subject& subject, const model::MemoryPlan& 
 }
 
 int run(Options options) {
+    options.request.kv_type = options.kv_type == "f8" || options.kv_type == "q8_0" ? model::KvType::f8
+                              : options.kv_type == "f16"                           ? model::KvType::f16
+                                                                                   : model::KvType::bf16;
     const Subject subject = subject_of(options);
-    options.request.kv_type = options.kv_type == "f8"    ? model::KvType::f8
-                              : options.kv_type == "f16" ? model::KvType::f16
-                                                         : model::KvType::bf16;
-    options.request.context_length = std::min(options.request.context_length, subject.shape.context_length);
-    const backend::DeviceNeeds needs = device_needs(options.device, subject.shape, options.request);
+    const backend::DeviceNeeds& needs = subject.needs;
     const model::MemoryPlan plan = model::plan(subject.shape, options.request, subject.weight_bytes,
                                                needs.workspace_bytes, needs.runtime_bytes);
     const std::int32_t largest =
@@ -104,7 +117,7 @@ void add_plan(CLI::App& app, int& exit_code) {
     command->add_option("--batch", options->request.max_batch_tokens, "Rows of one step")
         ->check(CLI::Range(1, 1 << 16));
     command->add_option("--kv-type", options->kv_type, "Type of the KV cache")
-        ->check(CLI::IsMember({"bf16", "f16", "f8"}));
+        ->check(CLI::IsMember({"bf16", "f16", "f8", "q8_0"}));
     command->add_option("--device", options->device, "cpu or cuda");
     command->add_flag("--json", options->json, "For machines");
     command->footer("Exit status: 0 it fits, 2 it does not.");

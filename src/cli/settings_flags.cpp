@@ -45,11 +45,12 @@ std::vector<node::Device> devices() {
     const auto add = [&list](const std::string& name) {
         node::Device device;
         device.name = name;
-        device.needs = [name](const model::Hyperparameters& shape, const model::PlanRequest& request) {
-            return device_needs(name, shape, request);
+        device.needs = [name](const model::Weights& weights, const model::PlanRequest& request) {
+            return device_needs(name, weights, request);
         };
-        device.make = [name](const model::Weights& weights, const backend::BackendOptions& options) {
-            return make_backend(name, weights, options);
+        device.make = [name](const model::Weights& weights, const backend::BackendOptions& options,
+                             const backend::LoadProgress& progress) {
+            return make_backend(name, weights, options, progress);
         };
         list.push_back(std::move(device));
     };

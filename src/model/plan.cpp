@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/error.h"
+
 namespace gptoss::model {
 namespace {
 
@@ -72,6 +74,24 @@ std::int32_t largest_context_that_fits(const Hyperparameters& shape, PlanRequest
         (candidate.total_bytes() <= free_bytes ? fits : too_many) = middle;
     }
     return fits * kBlockTokens;
+}
+
+void require_fit(const MemoryPlan& plan, const Hyperparameters& shape, std::int64_t free_bytes,
+                 const std::string& device) {
+    if (plan.total_bytes() <= free_bytes) return;
+    const std::int32_t largest = largest_context_that_fits(
+        shape, plan.request, plan.weight_bytes, plan.workspace_bytes, plan.runtime_bytes, free_bytes);
+    throw Error(
+        ErrorCode::does_not_fit,
+        "the model does not fit into the memory of " + device + ":\n" + to_table(plan, free_bytes),
+        largest > 0
+            ? "The largest context that fits is " + std::to_string(largest) +
+                  " tokens (MAX_CONTEXT_LENGTH); fewer sequences (GPTOSS_MAX_SEQUENCES) or rows a step "
+                  "(LLAMA_BATCH_SIZE) leave more."
+            : "Not even the smallest context fits: the weights alone are too large.",
+        {{"total_bytes", std::to_string(plan.total_bytes())},
+         {"free_bytes", std::to_string(free_bytes)},
+         {"largest_context_length", std::to_string(largest)}});
 }
 
 std::string to_table(const MemoryPlan& plan, std::int64_t free_bytes) {

@@ -52,6 +52,10 @@ std::int32_t largest_context_that_fits(const Hyperparameters& shape, PlanRequest
                                        std::int64_t weight_bytes, std::int64_t workspace_bytes,
                                        std::int64_t runtime_bytes, std::int64_t free_bytes);
 
+// Throws Error(does_not_fit) with the table and the largest context that would fit.
+void require_fit(const MemoryPlan& plan, const Hyperparameters& shape, std::int64_t free_bytes,
+                 const std::string& device);
+
 // The table `plan` and start-up print.
 std::string to_table(const MemoryPlan& plan, std::int64_t free_bytes);
 

@@ -12,8 +12,9 @@ namespace gptoss::node {
 
 struct Device {
     std::string name;  // "cpu", "cuda"
-    std::function<backend::DeviceNeeds(const model::Hyperparameters&, const model::PlanRequest&)> needs;
-    std::function<std::unique_ptr<backend::Backend>(const model::Weights&, const backend::BackendOptions&)>
+    std::function<backend::DeviceNeeds(const model::Weights&, const model::PlanRequest&)> needs;
+    std::function<std::unique_ptr<backend::Backend>(const model::Weights&, const backend::BackendOptions&,
+                                                    const backend::LoadProgress&)>
         make;
 };
 

@@ -10,6 +10,7 @@
 #include "gguf/file.h"
 #include "model/weights.h"
 #include "node/demo_model.h"
+#include "node/memory_ceiling.h"
 #include "node/validation.h"
 
 namespace gptoss::node {
@@ -70,7 +71,7 @@ Validation validate(const Settings& settings, const gguf::File& file, const Load
 
 model::KvType kv_type(const std::string& name) {
     if (name == "f16") return model::KvType::f16;
-    return name == "f8" ? model::KvType::f8 : model::KvType::bf16;
+    return name == "f8" || name == "q8_0" ? model::KvType::f8 : model::KvType::bf16;
 }
 
 struct Choice {
@@ -78,20 +79,38 @@ struct Choice {
     backend::DeviceNeeds needs;
 };
 
+bool is_gpu(const Device& device) {
+    return device.name != "cpu";
+}
+
+// Who asks for a GPU gets one or an error, never the CPU; who asks for nothing gets the best there is, and is
+// told.
 Choice choose_device(const Settings& settings, const std::vector<Device>& devices,
-                     const model::Hyperparameters& shape, const model::PlanRequest& request) {
+                     const model::Weights& weights, const model::PlanRequest& request) {
+    const bool gpu_wanted = settings.gpu_layers > 0 || settings.device == "cuda";
+    const bool gpu_allowed = settings.gpu_layers != 0 && settings.device != "cpu";
     for (const Device& device : devices) {
-        if (settings.device != "auto" && settings.device != device.name) continue;
+        if (is_gpu(device) ? !gpu_allowed : gpu_wanted) continue;
         try {
-            return {&device, device.needs(shape, request)};
+            return {&device, device.needs(weights, request)};
         } catch (const Error& error) {
             // A build with CUDA on a machine without a GPU is a full node, but it says what it does.
-            if (settings.device != "auto" || &device == &devices.back()) throw;
-            spdlog::warn("{} cannot be used: {}", device.name, error.what());
+            if (gpu_wanted || !is_gpu(device)) throw;
+            spdlog::warn("{} cannot be used, the CPU computes: {}", device.name, error.what());
         }
     }
-    throw Error(ErrorCode::setting_invalid, "there is no device \"" + settings.device + "\" in this build",
-                "Use GPTOSS_DEVICE=cpu, or build with CUDA.");
+    const std::string asked = settings.gpu_layers > 0 ? "GPU_LAYERS=" + std::to_string(settings.gpu_layers)
+                                                      : "GPTOSS_DEVICE=" + settings.device;
+    throw Error(ErrorCode::setting_invalid,
+                asked + " asks for a GPU, but this build computes on the CPU alone",
+                "Set GPU_LAYERS=0 to compute on the CPU, or build with the CMake preset cuda.");
+}
+
+// A ceiling leaves room for what else lives on the card.
+std::int64_t below_ceiling(std::int64_t ceiling_bytes, const backend::DeviceNeeds& needs) {
+    if (ceiling_bytes == 0) return needs.free_bytes;
+    const std::int64_t used_bytes = needs.total_bytes - needs.free_bytes;
+    return std::max<std::int64_t>(0, std::min(needs.free_bytes, ceiling_bytes - used_bytes));
 }
 
 model::MemoryPlan make_plan(const Settings& settings, const model::Hyperparameters& shape,
@@ -100,7 +119,6 @@ model::MemoryPlan make_plan(const Settings& settings, const model::Hyperparamete
     const auto plan_for = [&] {
         return model::plan(shape, request, weight_bytes, needs.workspace_bytes, needs.runtime_bytes);
     };
-    const auto fits = [&](const model::MemoryPlan& plan) { return plan.total_bytes() <= needs.free_bytes; };
     if (settings.max_context_length == 0) {
         const std::int32_t largest = model::largest_context_that_fits(
             shape, request, weight_bytes, needs.workspace_bytes, needs.runtime_bytes, needs.free_bytes);
@@ -119,14 +137,7 @@ model::MemoryPlan make_plan(const Settings& settings, const model::Hyperparamete
         }
     }
     const model::MemoryPlan plan = plan_for();
-    if (!fits(plan)) {
-        throw Error(
-            ErrorCode::does_not_fit,
-            "the model does not fit into the memory of " + needs.device + ":\n" +
-                model::to_table(plan, needs.free_bytes),
-            "Lower MAX_CONTEXT_LENGTH, GPTOSS_MAX_SEQUENCES or LLAMA_BATCH_SIZE; `gpt-oss-node plan` shows "
-            "what each of them costs.");
-    }
+    model::require_fit(plan, shape, needs.free_bytes, needs.device);
     return plan;
 }
 
@@ -170,19 +181,34 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     request.cache_tokens = settings.cache_tokens;
     request.max_batch_tokens = static_cast<std::int32_t>(settings.batch_tokens);
     request.kv_type = kv_type(settings.kv_cache_type);
-    request.gpu_layers = static_cast<std::int32_t>(settings.gpu_layers);
-    const bool may_use_gpu = settings.device != "cpu" && settings.gpu_layers > 0 && devices.size() > 1;
-    request.max_sequences = settings.max_sequences > 0 ? static_cast<std::int32_t>(settings.max_sequences)
-                                                       : (may_use_gpu ? kGpuSequences : kCpuSequences);
+    if (settings.gpu_layers > 0) request.gpu_layers = static_cast<std::int32_t>(settings.gpu_layers);
+    // Asked for with as many sequences as a GPU would have; on the CPU fewer, and asked again.
+    const auto sequences = [&](std::int32_t usual) {
+        return settings.max_sequences > 0 ? static_cast<std::int32_t>(settings.max_sequences) : usual;
+    };
 
     const Validation validation = validate(settings, core->file, progress);
-    const Choice choice = choose_device(settings, devices, shape, request);
-    loaded.plan = make_plan(settings, shape, request, choice.needs, tensor_bytes(core->file));
+    request.max_sequences = sequences(kGpuSequences);
+    Choice choice = choose_device(settings, devices, core->weights, request);
+    const bool on_gpu = is_gpu(*choice.device);
+    if (!on_gpu) {
+        request.max_sequences = sequences(kCpuSequences);
+        choice.needs = choice.device->needs(core->weights, request);
+    }
+    loaded.bus_id = choice.needs.bus_id;
+    loaded.ceiling_bytes = on_gpu ? memory_ceiling_bytes(settings, choice.needs.total_bytes) : 0;
+    choice.needs.free_bytes = below_ceiling(loaded.ceiling_bytes, choice.needs);
     loaded.free_bytes = choice.needs.free_bytes;
-    // Pages that would push each other out again are better read when they are needed.
-    if (loaded.plan.weight_bytes < choice.needs.free_bytes) read_into_memory(core->file, progress);
+    loaded.plan =
+        make_plan(settings, shape, request, choice.needs,
+                  choice.needs.weight_bytes > 0 ? choice.needs.weight_bytes : tensor_bytes(core->file));
+    spdlog::info("memory of {}:\n{}", choice.needs.device, model::to_table(loaded.plan, loaded.free_bytes));
+    // A GPU's weights are read as they are sent. For the CPU, pages that would push each other out again are
+    // better read when they are needed.
+    if (!on_gpu && loaded.plan.weight_bytes < choice.needs.free_bytes) read_into_memory(core->file, progress);
 
-    progress("preparing " + choice.needs.device, 0, 0);
+    const std::string stage = (on_gpu ? "loading onto " : "preparing ") + choice.needs.device;
+    progress(stage, 0, 0);
     backend::BackendOptions backend_options;
     backend_options.plan = loaded.plan;
     backend_options.padding_from = first_padding(*tokenizer);
@@ -197,8 +223,13 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     engine_options.queue_limit = static_cast<std::int32_t>(settings.queue_limit);
     engine_options.prefix_cache = settings.prefix_cache;
     engine_options.vocabulary = shape.vocabulary;
-    core->engine =
-        std::make_unique<engine::Engine>(choice.device->make(core->weights, backend_options), engine_options);
+    core->engine = std::make_unique<engine::Engine>(
+        choice.device->make(core->weights, backend_options,
+                            [&](std::int64_t done_bytes, std::int64_t total_bytes) {
+                                progress(stage, done_bytes, total_bytes);
+                            }),
+        engine_options);
+    spdlog::info("{}: {}", core->engine->backend_info().device, core->engine->backend_info().placement);
     loaded.engine = std::shared_ptr<engine::Engine>(core, core->engine.get());
 
     loaded.served.id = settings.model_name.empty() ? name_of(loaded.path) : settings.model_name;

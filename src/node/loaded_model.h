@@ -17,7 +17,7 @@
 
 namespace gptoss::node {
 
-// Called on the loading thread; may throw to stop loading.
+// Called on loading threads, never from two at once; may throw to stop loading.
 using LoadProgress =
     std::function<void(const std::string& stage, std::int64_t done_bytes, std::int64_t total_bytes)>;
 
@@ -26,7 +26,9 @@ struct LoadedModel {
     std::shared_ptr<engine::Engine> engine;  // keeps the file and the weights alive
     model::MemoryPlan plan;
     std::filesystem::path path;
-    std::int64_t free_bytes = 0;  // on the device, before loading
+    std::int64_t free_bytes = 0;     // on the device, before loading, below the ceiling
+    std::int64_t ceiling_bytes = 0;  // most of the GPU's memory that may be in use; 0 = no ceiling
+    std::string bus_id;              // PCI address of the GPU; empty on the CPU
 };
 
 // Throws Error for anything wrong with the file, the settings, or when the plan does not fit. `devices` in

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -11,6 +12,8 @@
 #include <optional>
 
 #include "base/error.h"
+#include "node/gpu_monitor.h"
+#include "node/load_report.h"
 #include "node/loaded_model.h"
 #include "server/routes.h"
 #include "server/server.h"
@@ -90,6 +93,8 @@ class Loader {
                                                std::int64_t total_bytes) {
                                     if (stop_) throw Error(ErrorCode::cancelled, "stopped while loading");
                                     state.set_progress(stage, done_bytes, total_bytes);
+                                    const std::string line = report_.text(stage, done_bytes, total_bytes);
+                                    if (report_.due()) spdlog::info("{}", line);
                                 });
           })) {}
 
@@ -107,8 +112,46 @@ class Loader {
 
   private:
     std::atomic<bool> stop_ = false;
-    std::future<LoadedModel> result_;
+    LoadReport report_;
+    std::future<LoadedModel> result_;  // last: what runs uses the others
 };
+
+// What a million generated tokens cost by the energy the GPU really used, idle time included.
+void add_cost(server::GpuStatus& status, double price_per_mwh, std::int64_t generated_tokens) {
+    const double* joules = status.find("energy_joules");
+    if (joules == nullptr || generated_tokens == 0) return;
+    const double joules_per_token = *joules / static_cast<double>(generated_tokens);
+    status.values.push_back({"joules_per_generated_token",
+                             "Energy since the start, idle time included, for each token", joules_per_token});
+    constexpr double kJoulesPerMegawattHour = 3.6e9;
+    if (price_per_mwh > 0)
+        status.values.push_back({"cost_per_million_tokens",
+                                 "Power alone, in the currency of the price that is set",
+                                 1e6 * joules_per_token / kJoulesPerMegawattHour * price_per_mwh});
+}
+
+// Null where no GPU computes and nobody names a library to watch one with. A node without NVML serves, and
+// says so.
+std::unique_ptr<GpuMonitor> watch_gpu(const Settings& settings, const LoadedModel& model,
+                                      server::NodeState& state) {
+    if (model.bus_id.empty() && settings.nvml_library.empty()) return nullptr;
+    try {
+        auto monitor = std::make_unique<GpuMonitor>(
+            GpuMonitorOptions{settings.nvml_library, model.bus_id,
+                              std::max(model.ceiling_bytes, settings.vram_ceiling_mb << 20)});
+        const auto price = static_cast<double>(settings.power_price_per_mwh);
+        monitor->start(1s, [&state, price](server::GpuStatus status) {
+            const auto service = state.find_service();
+            if (service != nullptr) add_cost(status, price, service->engine().stats().generated_tokens);
+            state.set_gpu(std::move(status));
+        });
+        return monitor;
+    } catch (const Error& error) {
+        if (!settings.nvml_library.empty()) throw;
+        spdlog::warn("the GPU is not watched: {}", error.what());
+        return nullptr;
+    }
+}
 
 int shut_down(const Settings& settings, const StopSignals& signals, server::NodeState& state,
               server::Server& server) {
@@ -155,6 +198,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices) {
     }
 
     Loader loader(settings, devices, state);
+    std::unique_ptr<GpuMonitor> monitor;
     for (;;) {
         if (signals.wait_for(20ms)) {
             loader.abandon();
@@ -162,7 +206,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices) {
         }
         if (auto model = loader.poll()) {
             spdlog::info("{} on {}", model->served.id, model->engine->backend_info().device);
-            spdlog::info("memory:\n{}", model::to_table(model->plan, model->free_bytes));
+            monitor = watch_gpu(settings, *model, state);
             state.set_ready(make_service(settings, *std::move(model), metrics));
             break;
         }

@@ -59,12 +59,20 @@ std::vector<SettingSpec> make_specs() {
             "GPTOSS_MAX_SEQUENCES", "--max-sequences", "Memory",
             "Conversations computed at the same time; more wait in the queue. 0: 16 on a CPU, 64 on a GPU.",
             &S::max_sequences, 0, 4096),
-        text("KV_CACHE_TYPE", "--kv-cache-type", "Memory", "Type of the KV cache.", &S::kv_cache_type,
-             {"bf16", "f16", "f8"}),
+        text("KV_CACHE_TYPE", "--kv-cache-type", "Memory",
+             "Type of the KV cache. q8_0, which older deployments set, is another name for the 8-bit one.",
+             &S::kv_cache_type, {"bf16", "f16", "f8", "q8_0"}),
+        number("VRAM_CEILING_MB", "--vram-ceiling-mb", "Memory",
+               "Most of the GPU's memory that may be in use, by all programs, in the MiB that nvidia-smi "
+               "shows: what would exceed it is refused at start, and new requests are refused while it is "
+               "exceeded. -1 (not set): 95000 on cards of 96 to 98 thousand, otherwise none; 0: none.",
+               &S::vram_ceiling_mb, -1, kLargest),
         text("GPTOSS_DEVICE", "--device", "Computing", "Where to compute. auto: a GPU when there is one.",
              &S::device, {"auto", "cpu", "cuda"}),
         number("GPU_LAYERS", "--gpu-layers", "Computing",
-               "The last N layers are placed on the GPU. 99: all of them.", &S::gpu_layers, 0, 999),
+               "The last N layers are placed on the GPU. 99: all of them, and without a usable GPU the node "
+               "refuses to start; 0: none; -1 (not set): all where there is a GPU, none where there is none.",
+               &S::gpu_layers, -1, 999),
         number("LLAMA_BATCH_SIZE", "--batch,--llama-batch-size", "Computing",
                "Tokens computed in one step. It never limits how long a prompt may be.", &S::batch_tokens, 16,
                65536),
@@ -94,6 +102,15 @@ std::vector<SettingSpec> make_specs() {
                "Seconds that running answers get to finish after SIGTERM.", &S::shutdown_grace_s, 0, 3600),
         text("GPTOSS_LOG_LEVEL", "--log-level", "Server", "How much to log. Never prompts or answers.",
              &S::log_level, {"debug", "info", "warn", "error"}),
+
+        text("GPTOSS_NVML_LIBRARY", "--nvml-library", "Watching",
+             "Library that tells of the GPU's memory, temperature, power and errors. Not set: the driver's "
+             "libnvidia-ml.so.1, when a GPU computes.",
+             &S::nvml_library, {}, SettingKind::file),
+        number("GPTOSS_POWER_PRICE_PER_MWH", "--power-price-per-mwh", "Watching",
+               "Price of a megawatt hour (1000 kWh), in any currency: /metrics and /v1/status then tell what "
+               "a million generated tokens cost, by the GPU's measured energy. 0: not told.",
+               &S::power_price_per_mwh, 0, kLargest),
 
         yes_or_no("GPTOSS_STRICT_MODEL_NAME", "--strict-model-name", "Answers",
                   "Refuse requests that name another model than the one served.", &S::strict_model_name),

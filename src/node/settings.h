@@ -21,7 +21,8 @@ struct Settings {
     std::int64_t cache_tokens = 0;        // 0 = a context for every conversation, fewer when memory is short
     std::int64_t max_sequences = 0;       // 0 = by the device
     std::string device = "auto";
-    std::int64_t gpu_layers = 99;
+    std::int64_t gpu_layers = -1;       // -1 = all where there is a GPU, none where there is none
+    std::int64_t vram_ceiling_mb = -1;  // -1 = by the card; 0 = none
     std::int64_t batch_tokens = 2048;
     std::string kv_cache_type = "bf16";
     std::int64_t threads = 0;
@@ -36,6 +37,8 @@ struct Settings {
     std::int64_t most_connections = 8192;
     std::int64_t shutdown_grace_s = 30;
     std::string log_level = "info";
+    std::string nvml_library;  // empty = the driver's
+    std::int64_t power_price_per_mwh = 0;
 
     bool strict_model_name = false;
     std::string reasoning_fields = "both";

@@ -239,6 +239,10 @@ void check_together(const Settings& settings) {
         refuse("GPTOSS_DEVICE=cuda contradicts GPU_LAYERS=0",
                "Use GPTOSS_DEVICE=cpu, or place layers on the GPU.");
     }
+    if (settings.device == "cpu" && settings.gpu_layers > 0) {
+        refuse("GPTOSS_DEVICE=cpu contradicts GPU_LAYERS=" + std::to_string(settings.gpu_layers),
+               "Set GPU_LAYERS=0 for the CPU, or leave GPTOSS_DEVICE out.");
+    }
 }
 
 }  // namespace

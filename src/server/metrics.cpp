@@ -6,6 +6,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <map>
 #include <mutex>
 
 namespace gptoss::server {
@@ -66,6 +67,13 @@ struct Metrics::Families {
     prometheus::Counter& preemptions =
         counter("gptoss_preemptions_total", "Sequences set back when KV ran out");
     std::mutex scrape;
+    std::map<std::string, prometheus::Gauge*> gpu_gauges;  // made when the card first tells them
+
+    prometheus::Gauge& gpu_gauge(const std::string& name, const std::string& help) {
+        prometheus::Gauge*& found = gpu_gauges[name];
+        if (found == nullptr) found = &gauge(name, help);
+        return *found;
+    }
 
     prometheus::Family<prometheus::Counter>& counters(const std::string& name, const std::string& help) {
         return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
@@ -101,7 +109,7 @@ void Metrics::on_reply(const std::string& route, int status) {
     families_->replies.Add({{"route", route}, {"status", std::to_string(status)}}).Increment();
 }
 
-std::string Metrics::to_text(const engine::EngineStats* stats) {
+std::string Metrics::to_text(const engine::EngineStats* stats, const GpuStatus* gpu) {
     Families& all = *families_;
     const std::lock_guard lock(all.scrape);
     if (stats != nullptr) {
@@ -120,6 +128,12 @@ std::string Metrics::to_text(const engine::EngineStats* stats) {
         raise_to(all.generated_tokens, stats->generated_tokens);
         raise_to(all.steps, stats->steps);
         raise_to(all.preemptions, stats->preemptions);
+    }
+    if (gpu != nullptr) {
+        for (const GpuStatus::Value& each : gpu->values)
+            all.gpu_gauge("gptoss_gpu_" + std::string(each.name), std::string(each.help)).Set(each.value);
+        all.gpu_gauge("gptoss_gpu_healthy", "0 after an error that only a reset of the card mends")
+            .Set(gpu->failure.empty() ? 1 : 0);
     }
     return prometheus::TextSerializer().Serialize(all.registry.Collect());
 }

@@ -7,6 +7,7 @@
 
 #include "api/mailbox.h"
 #include "engine/engine.h"
+#include "server/gpu_status.h"
 
 namespace gptoss::server {
 
@@ -22,8 +23,8 @@ class Metrics final : public api::GenerationObserver {
     // `route` is a route's path, never a client's spelling: a label takes memory for ever.
     void on_reply(const std::string& route, int status);
 
-    // The text exposition format. `stats` is null before the model is loaded.
-    std::string to_text(const engine::EngineStats* stats);
+    // The text exposition format. `stats` is null before the model is loaded, `gpu` when none is watched.
+    std::string to_text(const engine::EngineStats* stats, const GpuStatus* gpu = nullptr);
 
   private:
     struct Families;

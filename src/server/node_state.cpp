@@ -1,11 +1,14 @@
 #include "server/node_state.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace gptoss::server {
 
 void NodeState::set_progress(std::string stage, std::int64_t done_bytes, std::int64_t total_bytes) {
     const std::lock_guard lock(mutex_);
+    if (stage != stage_) stage_began_ = std::chrono::steady_clock::now();
     stage_ = std::move(stage);
     done_bytes_ = done_bytes;
     total_bytes_ = total_bytes;
@@ -21,9 +24,29 @@ void NodeState::set_draining() {
     draining_ = true;
 }
 
+void NodeState::set_gpu(GpuStatus status) {
+    const std::lock_guard lock(mutex_);
+    gpu_ = std::move(status);
+}
+
 bool NodeState::is_ready() const {
     const std::lock_guard lock(mutex_);
-    return service_ != nullptr && !draining_ && service_->engine().failure().empty();
+    const bool gpu_is_usable = !gpu_ || (gpu_->failure.empty() && gpu_->obstacle.empty());
+    return service_ != nullptr && !draining_ && gpu_is_usable && service_->engine().failure().empty();
+}
+
+void NodeState::require_usable_gpu() const {
+    const std::lock_guard lock(mutex_);
+    if (!gpu_) return;
+    if (!gpu_->failure.empty()) throw Error(ErrorCode::device_failed, "The GPU has failed: " + gpu_->failure);
+    if (!gpu_->obstacle.empty())
+        throw Error(ErrorCode::queue_full, "No new requests for the moment: " + gpu_->obstacle, {},
+                    {{"retry_after_s", "5"}});
+}
+
+std::optional<GpuStatus> NodeState::gpu() const {
+    const std::lock_guard lock(mutex_);
+    return gpu_;
 }
 
 bool NodeState::is_draining() const {
@@ -55,7 +78,13 @@ api::Json NodeState::to_json() const {
         json["model"] = service_->served_model().id;
         json["context_length"] = service_->engine().options().context_length;
         json["device"] = service_->engine().backend_info().device;
-        if (const std::string failure = service_->engine().failure(); !failure.empty()) {
+        if (gpu_ && !gpu_->obstacle.empty()) {
+            json["status"] = "refusing";
+            json["obstacle"] = gpu_->obstacle;
+        }
+        std::string failure = service_->engine().failure();
+        if (failure.empty() && gpu_) failure = gpu_->failure;
+        if (!failure.empty()) {
             json["status"] = "failed";
             json["failure"] = failure;
         }
@@ -65,8 +94,11 @@ api::Json NodeState::to_json() const {
     progress["stage"] = stage_;
     progress["done_bytes"] = done_bytes_;
     progress["total_bytes"] = total_bytes_;
-    if (total_bytes_ > 0)
+    if (total_bytes_ > 0) {
+        const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - stage_began_;
         progress["fraction"] = static_cast<double>(done_bytes_) / static_cast<double>(total_bytes_);
+        progress["gb_per_second"] = static_cast<double>(done_bytes_) / 1e9 / std::max(spent.count(), 1e-3);
+    }
     json["progress"] = std::move(progress);
     return json;
 }

@@ -2,13 +2,16 @@
 // model is being loaded. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "api/json_reader.h"
 #include "api/service.h"
+#include "server/gpu_status.h"
 
 namespace gptoss::server {
 
@@ -18,9 +21,17 @@ class NodeState {
     void set_progress(std::string stage, std::int64_t done_bytes, std::int64_t total_bytes);
     void set_ready(std::shared_ptr<api::Service> service);
     void set_draining();
+    void set_gpu(GpuStatus status);
 
     bool is_ready() const;
     bool is_draining() const;
+
+    // Throws Error(device_failed) while the GPU cannot be trusted, Error(queue_full) while its memory is
+    // above the ceiling: for whatever would give it more to do.
+    void require_usable_gpu() const;
+
+    // Nothing when no GPU is watched.
+    std::optional<GpuStatus> gpu() const;
 
     // Throws Error(shutting_down) with how far loading is, or while draining.
     std::shared_ptr<api::Service> service() const;
@@ -28,7 +39,7 @@ class NodeState {
     // Null before the model is loaded.
     std::shared_ptr<api::Service> find_service() const;
 
-    // {"status": "loading" | "ready" | "draining" | "failed", "progress" or model and context}
+    // {"status": "loading" | "ready" | "refusing" | "draining" | "failed", "progress" or model and context}
     api::Json to_json() const;
 
   private:
@@ -36,6 +47,8 @@ class NodeState {
     std::string stage_ = "starting";
     std::int64_t done_bytes_ = 0;
     std::int64_t total_bytes_ = 0;
+    std::chrono::steady_clock::time_point stage_began_ = std::chrono::steady_clock::now();
+    std::optional<GpuStatus> gpu_;
     bool draining_ = false;
     std::shared_ptr<api::Service> service_;
 };

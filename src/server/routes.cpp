@@ -40,12 +40,10 @@ void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
                     Reply reply;
                     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
                     const auto service = state.find_service();
-                    if (service != nullptr) {
-                        const engine::EngineStats stats = service->engine().stats();
-                        reply.body = metrics.to_text(&stats);
-                    } else {
-                        reply.body = metrics.to_text(nullptr);
-                    }
+                    const auto gpu = state.gpu();
+                    std::optional<engine::EngineStats> stats;
+                    if (service != nullptr) stats = service->engine().stats();
+                    reply.body = metrics.to_text(stats ? &*stats : nullptr, gpu ? &*gpu : nullptr);
                     return reply;
                 }});
 }
@@ -54,6 +52,7 @@ void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
 Json status_json(const NodeState& state) {
     Json json = state.to_json();
     json["version"] = GPTOSS_VERSION;
+    if (const auto gpu = state.gpu()) json["gpu"] = gpu->to_json();
     const auto service = state.find_service();
     if (service == nullptr) return json;
     const backend::BackendInfo& info = service->engine().backend_info();
@@ -83,6 +82,7 @@ using Generating = Answer (api::Service::*)(std::string_view, const Caller&);
 void add_generating(Router& router, NodeState& state, const std::string& path, Generating endpoint) {
     router.add(
         {"POST", path, false, [&state, endpoint](const HttpRequest& request, const Caller& caller) -> Answer {
+             state.require_usable_gpu();
              return ((*state.service()).*endpoint)(request.body, caller);
          }});
 }

@@ -15,12 +15,11 @@ namespace {
 
 std::vector<Device> cpu() {
     return {{"cpu",
-             [](const model::Hyperparameters& shape, const model::PlanRequest& request) {
-                 return backend::cpu_needs(shape, request);
+             [](const model::Weights& weights, const model::PlanRequest& request) {
+                 return backend::cpu_needs(weights.hyperparameters, request);
              },
-             [](const model::Weights& weights, const backend::BackendOptions& options) {
-                 return backend::make_cpu_backend(weights, options);
-             }}};
+             [](const model::Weights& weights, const backend::BackendOptions& options,
+                const backend::LoadProgress&) { return backend::make_cpu_backend(weights, options); }}};
 }
 
 const LoadProgress kSilent = [](const std::string&, std::int64_t, std::int64_t) {};

@@ -140,6 +140,8 @@ TEST_F(SettingsTest, RefusesContradictions) {
     expect_refusal("setting_invalid", "RPC_URL");
     sources_.environment = {{"GPTOSS_DEVICE", "cuda"}, {"GPU_LAYERS", "0"}};
     expect_refusal("setting_invalid", "GPU_LAYERS");
+    sources_.environment = {{"GPTOSS_DEVICE", "cpu"}, {"GPU_LAYERS", "99"}};
+    expect_refusal("setting_invalid", "GPU_LAYERS");
 }
 
 TEST_F(SettingsTest, SecretsComeFromFilesAndAreNeverShown) {

@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <string>
 #include <utility>
@@ -23,8 +24,9 @@ namespace gptoss::backend {
 namespace cuda {
 namespace {
 
-// What the context, the modules and the graphs of a step take on the device.
-constexpr std::int64_t kRuntimeBytes = 600LL << 20;
+// What the driver's context takes on the device, and what kernels and graphs add to it once they are loaded.
+constexpr std::int64_t kContextBytes = 500LL << 20;
+constexpr std::int64_t kModulesBytes = 100LL << 20;
 
 std::int32_t table_stride(const model::PlanRequest& request) {
     return (request.context_length + model::kBlockTokens - 1) / model::kBlockTokens + 1;
@@ -323,10 +325,23 @@ DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanReq
     cuda::cuda_check(cudaGetDeviceProperties(&properties, 0));
     needs.device = properties.name;
     needs.workspace_bytes = cuda_workspace_bytes(shape, request);
-    needs.runtime_bytes = cuda::kRuntimeBytes;
+    needs.weight_bytes = cuda_weight_bytes(shape);
+    needs.runtime_bytes = cuda::kContextBytes + cuda::kModulesBytes;
+    needs.context_bytes = cuda::kContextBytes;
     std::size_t free_bytes = 0, total_bytes = 0;
     cuda::cuda_check(cudaMemGetInfo(&free_bytes, &total_bytes));
-    needs.free_bytes = static_cast<std::int64_t>(free_bytes);
+    // The context is there already; the plan counts it among what is still to be claimed.
+    needs.free_bytes = static_cast<std::int64_t>(free_bytes) + cuda::kContextBytes;
+    needs.total_bytes = static_cast<std::int64_t>(total_bytes);
+    std::array<char, 32> bus_id{};
+    cuda::cuda_check(cudaDeviceGetPCIBusId(bus_id.data(), static_cast<int>(bus_id.size()), 0));
+    needs.bus_id = bus_id.data();
+    return needs;
+}
+
+DeviceNeeds cuda_needs(const model::Weights& weights, const model::PlanRequest& request) {
+    DeviceNeeds needs = cuda_needs(weights.hyperparameters, request);
+    needs.weight_bytes = cuda_weight_bytes(weights);
     return needs;
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,9 +13,6 @@
 #include "model/weights.h"
 
 namespace gptoss::backend {
-
-// Bytes of the file that are on the device, of all; never called from two threads at once.
-using LoadProgress = std::function<void(std::int64_t done_bytes, std::int64_t total_bytes)>;
 
 // Claims weights, KV pools and workspace on GPU 0 and uploads the weights; returns when they are there.
 // Throws Error(device_failed) without a usable GPU, Error(does_not_fit), Error(file_unsupported) for a shape
@@ -36,8 +32,10 @@ std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const mod
 std::int64_t cuda_weight_bytes(const model::Weights& weights);
 std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape);
 
-// For the memory plan. Throws Error(device_failed) without a usable GPU.
+// For the memory plan; with ggml-org's types, or with the file's own. Throws Error(device_failed) without a
+// usable GPU.
 DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanRequest& request);
+DeviceNeeds cuda_needs(const model::Weights& weights, const model::PlanRequest& request);
 
 // True when a GPU and a driver this build can use are there; `reason` says why not.
 bool cuda_available(std::string* reason = nullptr);

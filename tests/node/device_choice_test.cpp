@@ -1,0 +1,98 @@
+// Where layers are placed: never silently elsewhere than asked for. The GPU of these tests is the CPU under
+// another name, with a memory of its own.
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "node/loaded_model.h"
+
+namespace gptoss::node {
+namespace {
+
+const LoadProgress kSilent = [](const std::string&, std::int64_t, std::int64_t) {};
+
+Device device(const std::string& name, const backend::DeviceNeeds& needs) {
+    return {name, [needs](const model::Weights&, const model::PlanRequest&) { return needs; },
+            [name](const model::Weights& weights, const backend::BackendOptions& options,
+                   const backend::LoadProgress& progress) {
+                if (name != "cpu") progress(1, 2);
+                return backend::make_cpu_backend(weights, options);
+            }};
+}
+
+Device cpu() {
+    return device("cpu", {"CPU", 1 << 20, 0, 8LL << 30});
+}
+
+Device gpu(std::int64_t free_bytes = 8LL << 30) {
+    return device("cuda",
+                  {"Fake GPU", 1 << 20, 1 << 20, free_bytes, 20 << 20, 16LL << 30, "0000:17:00.0"});
+}
+
+Device broken_gpu() {
+    Device broken = gpu();
+    broken.needs = [](const model::Weights&, const model::PlanRequest&) -> backend::DeviceNeeds {
+        throw Error(ErrorCode::device_failed, "no usable GPU: no driver");
+    };
+    return broken;
+}
+
+Settings small() {
+    Settings settings;
+    settings.max_context_length = 1024;
+    settings.max_sequences = 1;
+    settings.cache_tokens = 1024;
+    settings.threads = 1;
+    return settings;
+}
+
+// "cuda", "cpu", or the error's message.
+std::string choice(const Settings& settings, const std::vector<Device>& devices) {
+    try {
+        return load_model(settings, devices, kSilent).bus_id.empty() ? "cpu" : "cuda";
+    } catch (const Error& error) {
+        return error.what();
+    }
+}
+
+TEST(DeviceChoice, TakesTheGpuWhereThereIsOne) {
+    EXPECT_EQ(choice(small(), {gpu(), cpu()}), "cuda");
+    EXPECT_EQ(choice(small(), {broken_gpu(), cpu()}), "cpu");
+    EXPECT_EQ(choice(small(), {cpu()}), "cpu");
+}
+
+TEST(DeviceChoice, GpuLayersAskedForAreNeverPutOnTheCpu) {
+    Settings settings = small();
+    settings.gpu_layers = 99;
+    EXPECT_EQ(choice(settings, {gpu(), cpu()}), "cuda");
+    EXPECT_EQ(choice(settings, {broken_gpu(), cpu()}), "no usable GPU: no driver");
+    EXPECT_EQ(choice(settings, {cpu()}),
+              "GPU_LAYERS=99 asks for a GPU, but this build computes on the CPU alone");
+    settings.gpu_layers = 0;
+    EXPECT_EQ(choice(settings, {gpu(), cpu()}), "cpu");
+    settings = small();
+    settings.device = "cuda";
+    EXPECT_EQ(choice(settings, {broken_gpu(), cpu()}), "no usable GPU: no driver");
+    settings.device = "cpu";
+    EXPECT_EQ(choice(settings, {gpu(), cpu()}), "cpu");
+}
+
+TEST(DeviceChoice, TheCeilingBoundsThePlanWithWhatOthersUse) {
+    Settings settings = small();
+    settings.vram_ceiling_mb = (8 << 10) + 512;  // 8 of 16 GiB are used by others: 512 MiB are left
+    EXPECT_EQ(choice(settings, {gpu(), cpu()}), "cuda");
+    settings.vram_ceiling_mb = (8 << 10) + 16;  // the weights alone take 20
+    EXPECT_NE(choice(settings, {gpu(), cpu()}).find("does not fit"), std::string::npos);
+}
+
+TEST(DeviceChoice, TellsHowFarLoadingOntoTheGpuIs) {
+    std::vector<std::string> stages;
+    load_model(small(), {gpu(), cpu()}, [&](const std::string& stage, std::int64_t done, std::int64_t total) {
+        stages.push_back(stage + " " + std::to_string(done) + "/" + std::to_string(total));
+    });
+    EXPECT_EQ(stages.back(), "loading onto Fake GPU 1/2");
+    EXPECT_EQ(std::ranges::count_if(stages, [](const std::string& s) { return s.starts_with("reading"); }),
+              0);
+}
+
+}  // namespace
+}  // namespace gptoss::node
