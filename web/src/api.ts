@@ -40,14 +40,23 @@ export interface EngineFigures {
     prompt_tokens_per_second: number; generated_tokens_per_second: number;
 }
 
+// A card tells what it knows; the rest is missing.
+export interface Gpu {
+    name: string; memory_used_bytes?: number; memory_total_bytes?: number; memory_ceiling_bytes?: number;
+    utilization_percent?: number; temperature_celsius?: number; power_watts?: number; power_limit_watts?: number; sm_clock_mhz?: number;
+    throttling?: string[]; xids?: number[]; failure?: string; obstacle?: string;
+}
+
 export interface NodeStatus {
-    status: 'loading' | 'ready' | 'draining' | 'failed';
-    progress?: { stage: string; done_bytes: number; total_bytes: number; fraction?: number };
+    status: 'loading' | 'ready' | 'refusing' | 'draining' | 'failed';
+    obstacle?: string;   // why it refuses new requests for the moment
+    progress?: { stage: string; done_bytes: number; total_bytes: number; fraction?: number; gb_per_second?: number };
     failure?: string; model?: string; context_length?: number; device?: string; version: string; placement?: string;
     max_sequences?: number; queue_limit?: number; claimed_bytes?: number;
     card?: { layers?: number; parts?: number; memory?: MemoryPlan;
         provenance?: { composite_sha256: string; registry: string; verified: boolean; detail: string; hashes_from: string } };
     engine?: EngineFigures;
+    gpu?: Gpu;
 }
 
 export const fetchStatus = async (): Promise<NodeStatus> => (await request('/v1/status')).json();

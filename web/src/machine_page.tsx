@@ -1,4 +1,5 @@
 import { useEffect } from 'preact/hooks';
+import type { Gpu } from './api';
 import { Chart } from './chart';
 import { copyText } from './clipboard';
 import { Icon } from './icons';
@@ -18,15 +19,19 @@ export function MachinePage() {
     if (!status) return <main class="machine"><h1>Machine</h1><p class="hint">Nothing is known yet.</p></main>;
     return <main class="machine" tabIndex={0}>
         <Model />
-        {status.progress && <section class="card"><h2>Loading</h2><p>{status.progress.stage || 'Starting'}{status.progress.fraction !== undefined && ` · ${(100 * status.progress.fraction).toFixed(0)} %`}</p>
+        {status.progress && <section class="card"><h2>Loading</h2><p>{status.progress.stage || 'Starting'}{status.progress.fraction !== undefined && ` · ${(100 * status.progress.fraction).toFixed(0)} %`}{status.progress.gb_per_second !== undefined && ` · ${status.progress.gb_per_second.toFixed(1)} GB/s`}</p>
             <progress aria-label="Loading" value={status.progress.fraction} /></section>}
+        {status.obstacle && <section class="card" role="alert"><h2>Not taking requests</h2><p class="problem">{status.obstacle}</p></section>}
         {status.failure && <section class="card" role="alert"><h2>Failed</h2><p class="problem">{status.failure}</p></section>}
         {status.engine && <>
             <Figures />
-            {status.card?.memory && <MemoryBar memory={status.card.memory} engine={status.engine} />}
+            {status.card?.memory && <MemoryBar memory={status.card.memory} engine={status.engine} gpu={status.gpu} />}
+            {status.gpu && <Card gpu={status.gpu} />}
             <section class="card"><h2>The last hour <span class="soft">while this page was open</span></h2>
                 <Chart unit="tok/s" lines={[{ label: 'generation', of: (sample) => sample.generation }, { label: 'prompts', of: (sample) => sample.prompt }]} />
                 <Chart unit="sequences" height={120} lines={[{ label: 'running', of: (sample) => sample.running }, { label: 'waiting', of: (sample) => sample.waiting }]} />
+                {status.gpu && <><Chart unit="% and °C" height={140} lines={[{ label: 'GPU busy', of: (sample) => sample.utilization }, { label: 'temperature', of: (sample) => sample.temperature }]} />
+                    <Chart unit="W" height={120} lines={[{ label: 'power', of: (sample) => sample.power }]} /></>}
             </section>
         </>}
         <Troubles />
@@ -71,6 +76,16 @@ function Timing({ name, latency }: { name: string; latency: Latency | null }) {
     if (!latency) return <Figure name={name} value="–" unit="" note="no answer yet" />;
     const [value, unit] = ms(latency.p50);
     return <Figure name={name} value={value} unit={`${unit} (median)`} note={`95 % within ${ms(latency.p95).join(' ')}, ${latency.window}`} />;
+}
+
+function Card({ gpu }: { gpu: Gpu }) {
+    const { utilization_percent: busy, temperature_celsius: heat, power_watts: power, power_limit_watts: most, sm_clock_mhz: clock } = gpu;
+    const lowered = gpu.throttling?.length ? `clocks lowered: ${gpu.throttling.join(', ')}` : 'clocks not lowered';
+    return <dl class="figures-grid">
+        {busy !== undefined && <Figure name="GPU busy" value={busy.toFixed(0)} unit="%" note={clock ? `at ${clock.toFixed(0)} MHz` : gpu.name} />}
+        {heat !== undefined && <Figure name="Temperature" value={heat.toFixed(0)} unit="°C" note={lowered} />}
+        {power !== undefined && <Figure name="Power" value={power.toFixed(0)} unit="W" note={most ? `of ${most.toFixed(0)} W` : gpu.name} />}
+    </dl>;
 }
 
 const ms = (seconds: number): [string, string] => (seconds < 1 ? [(seconds * 1000).toPrecision(seconds < 0.1 ? 2 : 3), 'ms'] : [seconds.toFixed(1), 's']);

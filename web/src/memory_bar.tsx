@@ -1,5 +1,5 @@
 // The memory plan as one bar: what was claimed at the start, how much of the KV cache is in use, what is left.
-import type { EngineFigures, MemoryPlan } from './api';
+import type { EngineFigures, Gpu, MemoryPlan } from './api';
 
 export function bytes(count: number): string {
     const units = ['B', 'KB', 'MB', 'GB', 'TB'];
@@ -27,11 +27,13 @@ export function memoryParts(memory: MemoryPlan, engine: EngineFigures, totalByte
     ].filter((part) => part.bytes > 0);
 }
 
-export function MemoryBar({ memory, engine }: { memory: MemoryPlan; engine: EngineFigures }) {
-    const parts = memoryParts(memory, engine);
+export function MemoryBar({ memory, engine, gpu }: { memory: MemoryPlan; engine: EngineFigures; gpu?: Gpu }) {
+    const parts = memoryParts(memory, engine, gpu?.memory_total_bytes, gpu?.memory_used_bytes);
+    const ceiling = gpu?.memory_ceiling_bytes;
     const total = parts.reduce((sum, part) => sum + part.bytes, 0) || 1;
-    return <section class="card"><h2>Memory <span class="soft">{bytes(total)}</span></h2>
-        <div class="track" aria-hidden="true">{parts.map((part) => <span key={part.kind} class={`part ${part.kind}`} title={`${part.name}: ${bytes(part.bytes)}`} style={{ flexGrow: part.bytes / total }} />)}</div>
+    return <section class="card"><h2>Memory <span class="soft">{bytes(total)}{ceiling && `, at most ${bytes(ceiling)} of it in use`}</span></h2>
+        <div class="track" aria-hidden="true">{parts.map((part) => <span key={part.kind} class={`part ${part.kind}`} title={`${part.name}: ${bytes(part.bytes)}`} style={{ flexGrow: part.bytes / total }} />)}
+            {ceiling && ceiling < total && <span class="ceiling" style={{ left: `${100 * ceiling / total}%` }} />}</div>
         <ul class="legend">{parts.map((part) => <li key={part.kind}><i class={`part ${part.kind}`} />{part.name} <span class="soft">{bytes(part.bytes)}</span></li>)}</ul>
     </section>;
 }

@@ -2,9 +2,11 @@
 // tree over a long answer would cost more than the answer.
 import { BlockCutter, decorate, longestBlockChars, toHtml } from './markdown';
 
-const longestPieceChars = 4_000;   // one element of plain text; the browser lays out only those in sight
+const ripePieceChars = 1_000;    // a piece of plain text ends at the first line that ends after so much,
+const longestPieceChars = 4_000;   // or here
 
-// Text as it is. Lines become elements of their own, so that growing the last one leaves the others alone.
+// Text as it is, in pieces of a few lines: growing the last one leaves the others alone, and the browser lays out only
+// those in sight.
 export class PlainView {
     private drawn = '';
     private last: Text | null = null;
@@ -13,22 +15,26 @@ export class PlainView {
 
     update(text: string): void {
         if (!text.startsWith(this.drawn)) { this.root.textContent = ''; this.drawn = ''; this.last = null; }
-        const lines = text.slice(this.drawn.length).split('\n');
+        let rest = text.slice(this.drawn.length);
         this.drawn = text;
-        lines.forEach((line, index) => {
-            if (index > 0) this.last = null;
-            for (let at = 0; at === 0 || at < line.length; at += longestPieceChars) this.append(line.slice(at, at + longestPieceChars));
-        });
+        while (rest) {
+            this.last ??= this.addPiece();
+            const newline = rest.indexOf('\n', Math.max(ripePieceChars - this.last.length, 0));
+            const room = longestPieceChars - this.last.length;
+            const cut = newline >= 0 && newline < room ? newline : room;
+            this.last.appendData(rest.slice(0, cut));
+            if (cut >= rest.length) return;
+            this.last = null;
+            rest = rest.slice(cut === newline ? cut + 1 : cut);
+        }
     }
 
-    private append(text: string): void {
-        if (this.last && this.last.length + text.length <= longestPieceChars) { this.last.appendData(text); return; }
-        this.last = document.createTextNode(text);
+    private addPiece(): Text {
         const piece = document.createElement('div');
         piece.className = 'piece';
         piece.dir = 'auto';
-        piece.append(this.last);
         this.root.append(piece);
+        return piece.appendChild(document.createTextNode(''));
     }
 }
 

@@ -16,6 +16,7 @@ export function report(text: string): void {
 async function look(): Promise<void> {
     try {
         const status = await fetchStatus();
+        if (status.obstacle && status.obstacle !== node.value?.obstacle) report(status.obstacle);
         if (status.failure && status.failure !== node.value?.failure) report(status.failure);
         if (awaySince.value !== null) report(`The node is back after ${Math.round((Date.now() - awaySince.value) / 1000)} s.`);
         node.value = status;
