@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-const binary = process.env.GPT_OSS_NODE ?? new URL('../../build/release/gpt-oss-node', import.meta.url).pathname;
+export const binary = process.env.GPT_OSS_NODE ?? new URL('../../build/release/gpt-oss-node', import.meta.url).pathname;
 
 export async function startNode(args = [], env = {}) {
     const port = args.includes('--port') ? [] : ['--port', '0'];
@@ -11,7 +11,7 @@ export async function startNode(args = [], env = {}) {
     let log = '';
     child.stderr.on('data', (data) => { log += data; });
     const exited = once(child, 'exit');
-    const origin = await waitFor(() => log.match(/listening on (http:\S+)/)?.[1], () => child.exitCode !== null, () => log);
+    const origin = await waitFor(() => log.match(/listening on (https?:\S+)/)?.[1], () => child.exitCode !== null, () => log);
     await waitFor(async () => (await fetch(`${origin}/ready`)).status === 200, () => child.exitCode !== null, () => log);
     return {
         origin,

@@ -2,8 +2,11 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -35,6 +38,18 @@ void add_subcommands(CLI::App& app, int& exit_code) {
     add_logits(app, exit_code);
 }
 
+// `gpt-oss-node --check-config ...` is `gpt-oss-node serve --check-config ...`: there is one thing to check.
+// Reversed, as CLI11 takes them.
+std::vector<std::string> words_for_parser(int count, char** arguments) {
+    std::vector<std::string> words(arguments + 1, arguments + count);
+    const bool has_subcommand = words.empty() || !words.front().starts_with("--");
+    if (!has_subcommand && std::find(words.begin(), words.end(), "--check-config") != words.end()) {
+        words.insert(words.begin(), "serve");
+    }
+    std::reverse(words.begin(), words.end());
+    return words;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -49,7 +64,8 @@ int main(int count, char** arguments) {
     int exit_code = 0;
     add_subcommands(app, exit_code);
     try {
-        app.parse(count, arguments);
+        app.name(arguments[0]);
+        app.parse(words_for_parser(count, arguments));
     } catch (const CLI::ParseError& problem) {
         return app.exit(problem);
     } catch (const gptoss::Error& error) {
