@@ -16,6 +16,7 @@
 #   --front SOCKET     HAProxy's admin socket: two slots behind one port, see docs/deployment.md
 #   --deadline SECONDS until the new node must be ready                [900]
 #   --check "OPTIONS"  further options for `gpt-oss-node check`
+#   --check-command FILE    what to run instead, with the same options: --url URL --json [--context TOKENS] ...
 #   --dry-run          preflight, then tell what would be done
 # Exit status: 0 done; 1 the new node failed and the old one serves again; 2 nothing serves; 3 preflight failed,
 # nothing was touched; 64 not understood.
@@ -55,6 +56,7 @@ network="${DEPLOY_NETWORK:-bridge}"
 front="${DEPLOY_FRONT:-}"
 deadline_s="${DEPLOY_DEADLINE:-900}"
 check_options="${DEPLOY_CHECK:-}"
+check_command="${DEPLOY_CHECK_COMMAND:-}"
 profiles_folder="${DEPLOY_PROFILES:-$root/deploy/profiles}"
 blue_port="${DEPLOY_BLUE_PORT:-18080}"
 green_port="${DEPLOY_GREEN_PORT:-18081}"
@@ -68,7 +70,7 @@ while [ $# -gt 0 ]; do
         deploy | rollback | status | stop) action="$1" && shift && continue ;;
         --dry-run) dry_run=yes && shift && continue ;;
         --help | -h) usage && exit 0 ;;
-        --profile | --env-file | --runtime | --image | --node | --models | --secrets | --network | --state | --front | --deadline | --check)
+        --profile | --env-file | --runtime | --image | --node | --models | --secrets | --network | --state | --front | --deadline | --check | --check-command)
             [ $# -ge 2 ] || die 64 "$1 needs a value" ;;
         *) die 64 "there is no option $1; --help lists them" ;;
     esac
@@ -84,6 +86,7 @@ while [ $# -gt 0 ]; do
         --state) state="$2" ;;
         --front) front="$2" ;;
         --deadline) deadline_s="$2" ;;
+        --check-command) check_command="$2" ;;
         --check) check_options="$2" ;;
     esac
     shift 2

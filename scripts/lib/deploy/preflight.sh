@@ -49,8 +49,8 @@ preflight_model() {
     if [ "$(jq -r '.passed' <<<"$verdict" 2>/dev/null)" = true ]; then
         passed model "$(jq -r '"\(.parts | length) part(s), \(.composite_sha256), \([.comparisons[] | "\(.against): \(.verdict)"] | join(", "))"' <<<"$verdict")"
     else
-        refused model "$(jq -r '[.comparisons[] | select(.verdict == "differs") | "\(.against): \(.detail)"] | join("; ")' <<<"$verdict" 2>/dev/null |
-            grep . || tail -n 1 "$work/verify.err")"
+        refused model "$(jq -r '[.comparisons[] | select(.verdict == "DIFFERENT") | "\(.against): \(.detail)"] | join("; ")' <<<"$verdict" 2>/dev/null |
+            grep . || paste -sd " " "$work/verify.err")"
     fi
 }
 
@@ -82,7 +82,7 @@ preflight_memory() {
     plan="$(plan_of "$work/settings.env" 2>"$work/plan.err" || true)"
     needed="$(jq -r '.total_bytes // empty' <<<"$plan" 2>/dev/null || true)"
     if [ -z "$needed" ]; then
-        refused memory "no plan can be made: $(tail -n 1 "$work/plan.err")"
+        refused memory "no plan can be made: $(paste -sd " " "$work/plan.err")"
         return
     fi
     free="$(jq -r '.free_bytes' <<<"$plan")"

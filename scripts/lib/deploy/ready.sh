@@ -38,13 +38,18 @@ client_key() {
     [ -z "$file" ] || awk 'NF && $1 !~ /^#/ { print $NF; exit }' "$file"
 }
 
+# `gpt-oss-node check`, or the program of --check-command with the same options.
+ask_check() {
+    if [ -n "$check_command" ]; then "$check_command" "$@"; else "$kind"_tool check "$@"; fi
+}
+
 run_check() {   # run_check FOLDER URL
     local folder="$1" context options=() failing
     context="$(setting "$folder/settings.env" MAX_CONTEXT_LENGTH)"
     [ "${context:-0}" != 0 ] && options+=(--context "$context")
     # shellcheck disable=SC2206  # several options in one string, as they were given
     options+=($check_options)
-    if OPENAI_API_KEY="$(client_key "$folder/settings.env")" "$kind"_tool check --url "$2" --json "${options[@]}" \
+    if OPENAI_API_KEY="$(client_key "$folder/settings.env")" ask_check --url "$2" --json "${options[@]}" \
         >"$folder/check.json" 2>"$folder/check.err"; then
         note "check passed"
         return 0
