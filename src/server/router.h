@@ -15,6 +15,7 @@ struct HttpRequest {
     std::string path;  // without the query, percent-decoded
     std::string rest;  // what a path ending in "*" stands for
     std::string body;
+    std::string if_none_match = {};  // the entity tags the client has
 };
 
 // May throw gptoss::Error: the client gets it in OpenAI's shape.

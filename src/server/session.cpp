@@ -167,6 +167,7 @@ class Session : public std::enable_shared_from_this<Session> {
         request.method = std::string(parser.get().method_string());
         request.path = path_of({parser.get().target().data(), parser.get().target().size()});
         request.body = std::move(parser.get().body());
+        request.if_none_match = std::string(parser.get()[http::field::if_none_match]);
         const Router::Match match = server_.router.find(request);
         const std::string label = match.route != nullptr ? match.route->path : "(none)";
 
