@@ -20,7 +20,7 @@ export const piece = (delta, rest = {}) => `data: ${JSON.stringify({ choices: [{
 export const end = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`;
 
 // `answer(question, response)` writes the event stream's body. `answerOther(request, response)` may answer anything first, and says so with true.
-export async function startStandIn(answer, answerOther = () => false) {
+export async function startStandIn(answer, answerOther = () => false, port = 0) {
     const server = http.createServer(async (request, response) => {
         if (await answerOther(request, response)) return;
         const { pathname } = new URL(request.url, 'http://stand-in');
@@ -37,6 +37,6 @@ export async function startStandIn(answer, answerOther = () => false) {
         response.setHeader('content-type', types[path.extname(file)] ?? 'application/octet-stream').setHeader('content-security-policy', policy);
         response.end(fs.readFileSync(file));
     });
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
     return { origin: `http://127.0.0.1:${server.address().port}`, close: () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); }) };
 }

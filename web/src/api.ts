@@ -57,12 +57,17 @@ export interface NodeStatus {
         provenance?: { composite_sha256: string; registry: string; verified: boolean; detail: string; hashes_from: string } };
     engine?: EngineFigures;
     gpu?: Gpu;
+    admin?: boolean;   // told on the operators' port, where /admin/… is
 }
 
 export const fetchStatus = async (): Promise<NodeStatus> => (await request('/v1/status')).json();
 export const fetchMetrics = async (): Promise<string> => (await request('/metrics')).text();
 export const countTokens = async (text: string): Promise<number> =>
     (await (await request('/tokenize', { method: 'POST', body: JSON.stringify({ content: text }) })).json()).count;
+
+export interface RunningRequest { id: string; client: string; route: string; age_ms: number; prompt_tokens: number; completion_tokens: number }
+export const fetchRequests = async (): Promise<RunningRequest[]> => (await (await request('/admin/requests')).json()).requests;
+export const cancelRequest = async (id: string): Promise<void> => { await request(`/admin/requests/${encodeURIComponent(id)}`, { method: 'DELETE' }); };
 
 export interface Chunk {
     choices: { delta: { content?: string; reasoning?: string; reasoning_content?: string;

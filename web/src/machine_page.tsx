@@ -4,6 +4,7 @@ import { Chart } from './chart';
 import { copyText } from './clipboard';
 import { Icon } from './icons';
 import { firstToken, nextToken, refusals, scrape, type Latency } from './latency';
+import { RunningRequests } from './running_requests';
 import { MemoryBar } from './memory_bar';
 import { happenings, node } from './watch';
 
@@ -27,6 +28,7 @@ export function MachinePage() {
             <Figures />
             {status.card?.memory && <MemoryBar memory={status.card.memory} engine={status.engine} gpu={status.gpu} />}
             {status.gpu && <Card gpu={status.gpu} />}
+            {status.admin && <RunningRequests />}
             <section class="card"><h2>The last hour <span class="soft">while this page was open</span></h2>
                 <Chart unit="tok/s" lines={[{ label: 'generation', of: (sample) => sample.generation }, { label: 'prompts', of: (sample) => sample.prompt }]} />
                 <Chart unit="sequences" height={120} lines={[{ label: 'running', of: (sample) => sample.running }, { label: 'waiting', of: (sample) => sample.waiting }]} />
