@@ -1,11 +1,12 @@
 // Prompt processing on random weights of a true shape: each kernel by itself beside what the card can do,
 // then whole prompts.
 //
-//   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long]
+//   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long] [batch]
 //
 //   kernels  matrix products, attention and routing of one layer, both instruction paths
 //   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
 //   long     one prompt of 131,072 tokens
+//   batch    one row each of many sequences, 1,024 tokens deep
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -28,6 +29,7 @@ constexpr std::int32_t kMostPositions = 131072;
 constexpr std::int32_t kMostRows = 8192;
 // Sliding layers reuse a ring of blocks that holds a window and the largest chunk.
 constexpr std::int32_t kSlidingBlocks = kMostRows / model::kBlockTokens + 8;
+constexpr std::int32_t kSlots = 64;
 
 class Bench {
   public:
@@ -38,15 +40,18 @@ class Bench {
         const std::int32_t blocks = positions / model::kBlockTokens;
         model_.full = make_pool(shape.full_layers(), blocks);
         model_.sliding = make_pool(shape.sliding_layers(), kSlidingBlocks);
-        std::vector<std::int32_t> tables(static_cast<std::size_t>(2 * blocks));
-        for (std::int32_t i = 0; i < blocks; ++i) {
-            tables[i] = i;
-            tables[blocks + i] = i % kSlidingBlocks;
+        // A slot's first 2,048 positions are its own.
+        std::vector<std::int32_t> tables(static_cast<std::size_t>(2 * kSlots * blocks));
+        for (std::int32_t slot = 0; slot < kSlots; ++slot) {
+            for (std::int32_t i = 0; i < blocks; ++i) {
+                tables[slot * blocks + i] = (slot * 32 + i) % blocks;
+                tables[(kSlots + slot) * blocks + i] = (slot * 2 + i) % kSlidingBlocks;
+            }
         }
         tables_ = allocate_device(static_cast<std::int64_t>(tables.size()) * 4);
         cuda_check(cudaMemcpy(tables_.get(), tables.data(), tables.size() * 4, cudaMemcpyHostToDevice));
         const auto* table = reinterpret_cast<const std::int32_t*>(tables_.get());
-        model_.tables = {table, table + blocks, blocks};
+        model_.tables = {table, table + kSlots * blocks, blocks};
         const model::RopeTable rope = model::rope_table(shape);
         std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
                   model_.frequencies.inverse);
@@ -240,6 +245,16 @@ class Bench {
         std::fflush(stdout);
     }
 
+    // A step of `count` sequences, each at `depth`.
+    void batch(std::int32_t count, std::int32_t depth) {
+        std::vector<RowInput> rows(static_cast<std::size_t>(count));
+        for (std::int32_t i = 0; i < count; ++i) rows[i] = RowInput{i * 7919 % 200000, depth, i, depth, i};
+        const double ms = time_ms(10, [&](int) { forward_->run(rows, stream_.get()); });
+        std::printf("step of %2d rows at %d: %8.3f ms, %7.0f tok/s in all\n", count, depth, ms,
+                    count / ms * 1e3);
+        std::fflush(stdout);
+    }
+
   private:
     KvPool make_pool(std::int32_t layers, std::int32_t blocks) {
         KvPool pool{nullptr, model::KvType::bf16, layers, blocks, shape_.kv_heads, shape_.head_size};
@@ -283,7 +298,8 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     const auto asked = [&](const char* word) { return std::ranges::find(words, word) != words.end(); };
     model::Hyperparameters shape = asked("gpt-oss-20b") ? model::gpt_oss_20b() : model::gpt_oss_120b();
-    if (!asked("model") && !asked("long")) shape.layers = 4;  // kernels need only a few to rotate among
+    if (!asked("model") && !asked("long") && !asked("batch"))
+        shape.layers = 4;  // kernels need only a few to rotate among
     try {
         backend::cuda::Bench bench(shape, backend::cuda::kMostPositions);
         if (asked("kernels")) {
@@ -295,6 +311,8 @@ int main(int argc, char** argv) {
             bench.prompt(1024, 1024, 5);
             for (const std::int32_t chunk : {2048, 4096, 8192}) bench.prompt(8192, chunk, 3);
         }
+        if (asked("batch"))
+            for (const std::int32_t count : {9, 16, 32, 64}) bench.batch(count, 1024);
         if (asked("long")) bench.prompt(131072, 8192, 1);
     } catch (const Error& error) {
         std::printf("%s\n", error.for_people().c_str());

@@ -79,6 +79,10 @@ KvPool make_pool(std::byte* data, const model::Hyperparameters& shape, model::Kv
     return {data, type, layers, blocks, shape.kv_heads, shape.head_size};
 }
 
+// Two decode steps of 8 rows are still faster than one pass made for prompts; three are not
+// (docs/performance.md).
+constexpr std::size_t kMostRowsInSteps = 2 * kMaxDecodeRows;
+
 class CudaBackend final : public Backend {
   public:
     CudaBackend(DeviceWeights weights, const BackendOptions& options)
@@ -149,7 +153,7 @@ class CudaBackend final : public Backend {
         }
         logits_rows_ = static_cast<std::int32_t>(batch.logits_rows.size());
         const std::vector<RowInput> inputs = inputs_of(batch);
-        if (prefill_ && inputs.size() > kMaxDecodeRows) {
+        if (prefill_ && inputs.size() > kMostRowsInSteps) {
             prefill_->run(inputs, stream_.get());
             return;
         }

@@ -17,6 +17,7 @@ constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * 32;
 constexpr int kGroupKeys = 16;  // keys a warp takes at a time: within one block of the cache
 constexpr float kLog2E = 1.44269504F;
+constexpr float kLowest = -1e30F;              // below every score, and finite
 constexpr int kPartialFloats = kHeadSize + 2;  // sums of values, largest score, sum of weights
 static_assert(model::kBlockTokens % kGroupKeys == 0, "a group lies in one block");
 static_assert(kThreads == kMaxGroupHeads * 32 && kHeadSize == 64,
@@ -94,20 +95,12 @@ __device__ void split_pair(float first, float second, std::uint32_t& rounded, st
     rest = Numbers::pack(first - back.x, second - back.y);
 }
 
-// Sums over keys of one query head: value = sum of weight * value, weight = 2^(score - largest).
-struct Combined {
-    float2 value{};
-    float largest = -INFINITY;
-    float weights = 0;
-    __device__ void add(float2 other_value, float other_largest, float other_weights) {
-        const float both = fmaxf(largest, other_largest);
-        const float mine = largest == -INFINITY ? 0.0F : exp2f(largest - both);
-        const float theirs = other_largest == -INFINITY ? 0.0F : exp2f(other_largest - both);
-        value = {value.x * mine + other_value.x * theirs, value.y * mine + other_value.y * theirs};
-        weights = weights * mine + other_weights * theirs;
-        largest = both;
-    }
-};
+// 2^x in one instruction; minus infinity gives zero.
+__device__ inline float power_of_two(float x) {
+    float result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
 
 template <model::KvType kKv>
 __global__ void __launch_bounds__(kThreads, 2)
@@ -205,7 +198,7 @@ __global__ void __launch_bounds__(kThreads, 2)
         group_largest = fmaxf(group_largest, __shfl_xor_sync(kAllLanes, group_largest, 1));
         group_largest = fmaxf(group_largest, __shfl_xor_sync(kAllLanes, group_largest, 2));
         const float both = fmaxf(largest, group_largest);  // finite: every group has a visible key
-        const float shrink = exp2f(largest - both);
+        const float shrink = power_of_two(largest - both);
         largest = both;
         weights *= shrink;
 #pragma unroll
@@ -216,7 +209,7 @@ __global__ void __launch_bounds__(kThreads, 2)
         std::uint32_t weight[4];
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
-            const float low = exp2f(score[i][0] - both), high = exp2f(score[i][1] - both);
+            const float low = power_of_two(score[i][0] - both), high = power_of_two(score[i][1] - both);
             weights += low + high;
             split_pair<Numbers>(low, high, weight[2 * i], weight[2 * i + 1]);
         }
@@ -246,23 +239,29 @@ __global__ void __launch_bounds__(kThreads, 2)
     }
     __syncthreads();
 
-    const int head = warp;  // from here a warp has a query head, a lane two dimensions
-    Combined combined;
+    // From here a warp has a query head, a lane two dimensions. Each part counts with 2^(its largest score -
+    // the largest of all); a part without keys has minus infinity and counts nothing.
+    const int head = warp;
+    float all_largest = kLowest;
 #pragma unroll
-    for (int other = 0; other < kWarps; ++other)
-        combined.add({warp_values[other][head][2 * lane], warp_values[other][head][2 * lane + 1]},
-                     warp_largest[other][head], warp_weights[other][head]);
+    for (int other = 0; other < kWarps; ++other) all_largest = fmaxf(all_largest, warp_largest[other][head]);
+    float2 sum{};
+    float weight_sum = 0;
+#pragma unroll
+    for (int other = 0; other < kWarps; ++other) {
+        const float factor = power_of_two(warp_largest[other][head] - all_largest);
+        const float2 part = *reinterpret_cast<const float2*>(&warp_values[other][head][2 * lane]);
+        sum = {sum.x + part.x * factor, sum.y + part.y * factor};
+        weight_sum += warp_weights[other][head] * factor;
+    }
 
     if (splits > 1) {
         float* partials =
             context.buffers.attention_partials +
             (std::int64_t{row} * context.kv_heads + kv_head) * kMaxSplits * kMaxGroupHeads * kPartialFloats;
         float* mine = partials + (split * kMaxGroupHeads + head) * kPartialFloats;
-        *reinterpret_cast<float2*>(mine + 2 * lane) = combined.value;
-        if (lane == 0) {
-            mine[kHeadSize] = combined.largest;
-            mine[kHeadSize + 1] = combined.weights;
-        }
+        *reinterpret_cast<float2*>(mine + 2 * lane) = sum;
+        if (lane == 0) *reinterpret_cast<float2*>(mine + kHeadSize) = {all_largest, weight_sum};
         __threadfence();
         __syncthreads();
         if (threadIdx.x == 0) {
@@ -273,24 +272,37 @@ __global__ void __launch_bounds__(kThreads, 2)
         }
         __syncthreads();
         if (!is_last) return;
-        combined = {};
+        static_assert(kMaxSplits <= 32, "a lane has a split");
+        const float* theirs = partials + head * kPartialFloats;
+        constexpr int kSplitFloats = kMaxGroupHeads * kPartialFloats;
+        const float2 ends =
+            lane < splits ? __ldcg(reinterpret_cast<const float2*>(theirs + lane * kSplitFloats + kHeadSize))
+                          : float2{kLowest, 0};
+        all_largest = from_ordered_bits(__reduce_max_sync(kAllLanes, ordered_bits(ends.x)));
+        const float own_factor = power_of_two(ends.x - all_largest);
+        weight_sum = warp_sum(ends.y * own_factor);
+        sum = {};
 #pragma unroll 4
         for (int other = 0; other < splits; ++other) {
-            const float* theirs = partials + (other * kMaxGroupHeads + head) * kPartialFloats;
-            combined.add(__ldcg(reinterpret_cast<const float2*>(theirs + 2 * lane)),
-                         __ldcg(theirs + kHeadSize), __ldcg(theirs + kHeadSize + 1));
+            const float factor = __shfl_sync(kAllLanes, own_factor, other);
+            const float2 part =
+                __ldcg(reinterpret_cast<const float2*>(theirs + other * kSplitFloats + 2 * lane));
+            sum = {sum.x + part.x * factor, sum.y + part.y * factor};
         }
     }
     if (head >= group_heads) return;
     const int query_head = kv_head * group_heads + head;
     // The sink: a score without a value, a raw logit.
-    combined.add({0, 0}, __ldg(stage.weights.sinks + query_head) * kLog2E, 1.0F);
-    const float factor = kAttentionShrink / combined.weights;
+    const float sink = __ldg(stage.weights.sinks + query_head) * kLog2E;
+    const float largest_of_both = fmaxf(all_largest, sink);
+    const float shrink_all = power_of_two(all_largest - largest_of_both);
+    const float factor =
+        kAttentionShrink * shrink_all / (weight_sum * shrink_all + power_of_two(sink - largest_of_both));
     const PlaneType type = stage.weights.output.type;
     std::uint16_t* out = context.buffers.attention + std::int64_t{row} * context.query_heads * kHeadSize;
     const int dimension = query_head * kHeadSize + 2 * lane;
-    out[place_of(dimension, type)] = to_activation(combined.value.x * factor, type);
-    out[place_of(dimension + 1, type)] = to_activation(combined.value.y * factor, type);
+    out[place_of(dimension, type)] = to_activation(sum.x * factor, type);
+    out[place_of(dimension + 1, type)] = to_activation(sum.y * factor, type);
 }
 
 }  // namespace

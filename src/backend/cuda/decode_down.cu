@@ -79,13 +79,10 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         return residual + (row * context.hidden + item - row * own_rows);
     };
     const float before = output < own_rows * rows ? __ldcg(place_of_output(output)) : 0.0F;
-#pragma unroll 1
-    for (int i = 0; i < rows * kExpertsUsed; ++i)
-        store_activation_row<kType>(
-            shared + layout.activations + i * layout.activation_stride,
-            context.buffers.expert_hidden +
-                (std::int64_t{first_row} * kExpertsUsed + i) * stored_activations(context.expert_width),
-            context.expert_width);
+    store_activation_rows<kType>(shared + layout.activations, layout.activation_stride,
+                                 context.buffers.expert_hidden + std::int64_t{first_row} * kExpertsUsed *
+                                                                     stored_activations(context.expert_width),
+                                 context.expert_width, rows * kExpertsUsed);
     __syncthreads();
     stream.run(
         [&](int tile, int column) {

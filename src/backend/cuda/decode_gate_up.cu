@@ -58,16 +58,11 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     // reached.
     let_next_stage_start();
     choose_experts(choice, context, stage.layer, first_row, rows, router_biases, [&] {
-#pragma unroll 1
-        for (int row = 0; row < rows; ++row) {
-            const float factor = root_mean_square_factor(
-                context.buffers.sums.square_before_experts(stage.layer, first_row + row), context.hidden,
-                context.epsilon);
-            store_normalised_row<kType>(
-                shared + layout.activations + row * layout.activation_stride,
-                context.buffers.residual + std::int64_t{first_row + row} * context.hidden,
-                stage.weights.expert_norm, context.hidden, factor, rows * 32);
-        }
+        store_normalised_rows<kType>(
+            shared + layout.activations, layout.activation_stride,
+            residual_rows(context, first_row, rows,
+                          context.buffers.sums.square_before_experts(stage.layer, first_row)),
+            stage.weights.expert_norm, rows * 32);
     });
 
     const int expert_rows = 2 * context.expert_width, expert_tiles = expert_rows / kTileRows;

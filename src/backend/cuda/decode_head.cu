@@ -40,15 +40,11 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     prefetch_floats(output_norm, context.hidden);
     wait_for_previous_stage();
 
-#pragma unroll 1
-    for (int row = 0; row < context.rows; ++row) {
-        const float factor = root_mean_square_factor(
-            context.buffers.sums.square_before_attention(context.buffers.sums.layers, row), context.hidden,
-            context.epsilon);
-        store_normalised_row<kType>(shared + layout.activations + row * layout.activation_stride,
-                                    context.buffers.residual + std::int64_t{row} * context.hidden,
-                                    output_norm, context.hidden, factor);
-    }
+    store_normalised_rows<kType>(
+        shared + layout.activations, layout.activation_stride,
+        residual_rows(context, 0, context.rows,
+                      context.buffers.sums.square_before_attention(context.buffers.sums.layers, 0)),
+        output_norm);
     __syncthreads();
     stream.run(
         [&](int, int column) {

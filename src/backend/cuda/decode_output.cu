@@ -2,6 +2,7 @@
 // their share to every expert's router logit and to the sum of squares, so that the router is no stage of its
 // own: logits = (W (g * x)) / rms(x) + b is linear in x up to one factor.
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/placement.h"
 #include "backend/cuda/stage_parts.cuh"
 
 namespace gptoss::backend::cuda {
@@ -72,11 +73,8 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     // A warp has a row in the end: what it needs then.
     float* residual = context.buffers.residual + std::int64_t{warp} * context.hidden + first_row;
     const float before = warp < context.rows && lane < own_rows ? __ldcg(residual + lane) : 0.0F;
-#pragma unroll 1
-    for (int row = 0; row < context.rows; ++row)
-        store_activation_row<kType>(shared + layout.activations + row * layout.activation_stride,
-                                    context.buffers.attention + std::int64_t{row} * matrix.columns,
-                                    matrix.columns);
+    store_activation_rows<kType>(shared + layout.activations, layout.activation_stride,
+                                 context.buffers.attention, matrix.columns, context.rows);
     __syncthreads();
     stream.run(
         [&](int, int column) {
@@ -134,7 +132,7 @@ void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t 
     const int router_element_bytes = stage.weights.router_columns_bf16 != nullptr ? 2 : 4;
     const Layout layout = layout_of<kType, kGroups>(context, tiles, blocks, router_element_bytes);
     launch_dependent(output_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
-                     layout.bytes, stream, context, stage, layout);
+                     one_block_a_multiprocessor(layout.bytes), stream, context, stage, layout);
 }
 
 }  // namespace

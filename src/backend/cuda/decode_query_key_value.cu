@@ -60,14 +60,10 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
 
     if (thread < context.rows * (kHeadSize / 2))
         rotations[thread] = __ldcg(reinterpret_cast<const float2*>(context.device_rows.rotation) + thread);
-#pragma unroll 1
-    for (int row = 0; row < context.rows; ++row) {
-        const float factor = root_mean_square_factor(
-            context.buffers.sums.square_before_attention(stage.layer, row), context.hidden, context.epsilon);
-        store_normalised_row<kType>(shared + layout.activations + row * layout.activation_stride,
-                                    context.buffers.residual + std::int64_t{row} * context.hidden,
-                                    stage.weights.attention_norm, context.hidden, factor);
-    }
+    store_normalised_rows<kType>(
+        shared + layout.activations, layout.activation_stride,
+        residual_rows(context, 0, context.rows, context.buffers.sums.square_before_attention(stage.layer, 0)),
+        stage.weights.attention_norm);
     __syncthreads();
     stream.run(
         [&](int, int column) {

@@ -222,9 +222,9 @@ class SlabStream {
             const std::uint32_t to = value_slot(slot) + row * kSlabRowBytes + ((chunk ^ row) * 16);
             const std::uint32_t shared = shared_address(dynamic_shared());
             const bool valid = load_slab_ * 8 + chunk < chunks_a_row();
-            copy_16_bytes_async(shared + to, values_, valid);
-            copy_16_bytes_async(shared + (to ^ 64U) + 4 * kSlabRowBytes,
-                                values_ + 4 * static_cast<int>(matrix_.value_stride_bytes), valid);
+            copy_16_bytes_async_line(shared + to, values_, valid);
+            copy_16_bytes_async_line(shared + (to ^ 64U) + 4 * kSlabRowBytes,
+                                     values_ + 4 * static_cast<int>(matrix_.value_stride_bytes), valid);
             if (kHasScales && lane_ < kTileRows)
                 copy_8_bytes_async(shared + scale_slot(slot) + lane_ * kSlabScaleRowBytes, scales_);
             values_ += kSlabRowBytes;

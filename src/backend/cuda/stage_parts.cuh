@@ -7,8 +7,8 @@
 
 namespace gptoss::backend::cuda {
 
-__device__ inline float root_mean_square_factor(const long long* square, int hidden, float epsilon) {
-    const float sum = from_fixed_point(__ldcg(square), kSquareFractionBits);
+__device__ inline float root_mean_square_factor(long long square, int hidden, float epsilon) {
+    const float sum = from_fixed_point(square, kSquareFractionBits);
     return rsqrtf(sum * __frcp_rn(static_cast<float>(hidden)) + epsilon);
 }
 
@@ -22,36 +22,91 @@ __device__ inline void prefetch_floats(const float* values, int count) {
         prefetch_to_l2(values + i);
 }
 
-// One residual row, normalised, as activations beside a plane of kType; zeros up to a whole slab. The work of
-// threads first_thread .. of the block.
+// Residual rows as the next stages read them: where row 0 is, and where its sum of squares.
+struct ResidualRows {
+    const float* values;
+    const long long* squares;
+    std::int64_t square_stride;
+    int count;
+    int hidden;
+    float epsilon;
+};
+
+__device__ inline ResidualRows residual_rows(const DecodeContext& context, int first_row, int count,
+                                             const long long* first_square) {
+    return {context.buffers.residual + std::int64_t{first_row} * context.hidden,
+            first_square,
+            context.buffers.sums.stride(),
+            count,
+            context.hidden,
+            context.epsilon};
+}
+
+// Residual rows, normalised, as activations beside a plane of kType; zeros up to a whole slab. The work of
+// threads first_thread .. of the block. All loads of a round before the first use: each is a trip to the L2
+// cache, and nothing else can be done meanwhile.
 template <PlaneType kType>
-__device__ void store_normalised_row(std::byte* row_memory, const float* residual, const float* gains,
-                                     int hidden, float factor, int first_thread = 0) {
-    auto* row = reinterpret_cast<std::uint16_t*>(row_memory);
-    const int padded = slabs_a_tile(kType, hidden) * slab_columns(kType);
+__device__ void store_normalised_rows(std::byte* memory, int stride_bytes, const ResidualRows& rows,
+                                      const float* gains, int first_thread = 0) {
+    constexpr int kAtOnce = 2;
+    const int quads = slabs_a_tile(kType, rows.hidden) * slab_columns(kType) / 4;
     const int threads = kStreamThreads - first_thread;
 #pragma unroll 1
-    for (int i = (static_cast<int>(threadIdx.x) - first_thread) * 4; i < padded; i += threads * 4) {
-        float4 value{}, gain{};
-        if (i < hidden) {
-            value = __ldcg(reinterpret_cast<const float4*>(residual + i));
-            gain = __ldg(reinterpret_cast<const float4*>(gains + i));
+    for (int first = static_cast<int>(threadIdx.x) - first_thread; first < rows.count * quads;
+         first += kAtOnce * threads) {
+        float4 value[kAtOnce], gain[kAtOnce];
+        long long square[kAtOnce];
+        int row[kAtOnce], column[kAtOnce];
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) {
+            const int item = first + i * threads;
+            row[i] = quotient(item, quads);
+            column[i] = (item - row[i] * quads) * 4;
+            value[i] = gain[i] = {};
+            square[i] = 0;
+            if (row[i] < rows.count && column[i] < rows.hidden) {
+                value[i] =
+                    __ldcg(reinterpret_cast<const float4*>(rows.values + row[i] * rows.hidden + column[i]));
+                gain[i] = __ldg(reinterpret_cast<const float4*>(gains + column[i]));
+                square[i] = __ldcg(rows.squares + row[i] * rows.square_stride);
+            }
         }
-        value = {value.x * factor * gain.x, value.y * factor * gain.y, value.z * factor * gain.z,
-                 value.w * factor * gain.w};
-        store_four_activations<kType>(row, i, value);
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) {
+            if (row[i] >= rows.count) break;
+            const float factor = root_mean_square_factor(square[i], rows.hidden, rows.epsilon);
+            store_four_activations<kType>(reinterpret_cast<std::uint16_t*>(memory + row[i] * stride_bytes),
+                                          column[i],
+                                          {value[i].x * factor * gain[i].x, value[i].y * factor * gain[i].y,
+                                           value[i].z * factor * gain[i].z, value[i].w * factor * gain[i].w});
+        }
     }
 }
 
-// One row that is stored as activations already.
+// Rows that are stored as activations already, one behind the other.
 template <PlaneType kType>
-__device__ void store_activation_row(std::byte* row_memory, const std::uint16_t* activations, int columns) {
-    const int padded = slabs_a_tile(kType, columns) * slab_columns(kType);
+__device__ void store_activation_rows(std::byte* memory, int stride_bytes, const std::uint16_t* activations,
+                                      int columns, int count) {
+    constexpr int kAtOnce = 3;
+    const int pieces = slabs_a_tile(kType, columns) * slab_columns(kType) / 8;
+    const int stored = stored_activations(columns);
 #pragma unroll 1
-    for (int i = static_cast<int>(threadIdx.x) * 8; i < padded; i += static_cast<int>(blockDim.x) * 8) {
-        uint4 values{};
-        if (i < stored_activations(columns)) values = __ldcg(reinterpret_cast<const uint4*>(activations + i));
-        *reinterpret_cast<uint4*>(row_memory + i * 2) = values;
+    for (int first = static_cast<int>(threadIdx.x); first < count * pieces;
+         first += kAtOnce * kStreamThreads) {
+        uint4 values[kAtOnce];
+        int place[kAtOnce];
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) {
+            const int item = first + i * kStreamThreads, row = quotient(item, pieces);
+            const int column = (item - row * pieces) * 8;
+            place[i] = row < count ? row * stride_bytes + column * 2 : -1;
+            values[i] = {};
+            if (row < count && column < stored)
+                values[i] = __ldcg(reinterpret_cast<const uint4*>(activations + row * stored + column));
+        }
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i)
+            if (place[i] >= 0) *reinterpret_cast<uint4*>(memory + place[i]) = values[i];
     }
 }
 
@@ -82,18 +137,23 @@ struct ExpertChoice {
 };
 
 // The four largest of a row's logits (the lowest id on ties) and the softmax over them. One warp.
-__device__ inline void choose_experts_of_row(const long long* router_sums, const float (&biases)[4],
-                                             float factor, int experts, int* chosen, float* weights) {
+__device__ inline void choose_experts_of_row(const long long* router_sums, const long long* square,
+                                             const float (&biases)[4], const DecodeContext& context,
+                                             int* chosen, float* weights) {
     constexpr int kPerLane = kMostExperts / 32;
     const int lane = static_cast<int>(threadIdx.x) % 32;
+    long long logits[kPerLane];  // before their common factor
+    const long long own_square = __ldcg(square);
+#pragma unroll
+    for (int i = 0; i < kPerLane; ++i)
+        logits[i] = i * 32 + lane < context.experts ? __ldcg(router_sums + i * 32 + lane) : 0;
+    const float factor = root_mean_square_factor(own_square, context.hidden, context.epsilon);
     std::uint32_t keys[kPerLane];
 #pragma unroll
     for (int i = 0; i < kPerLane; ++i) {
-        const int expert = i * 32 + lane;
         keys[i] = 0;
-        if (expert < experts) {
-            const float logit =
-                from_fixed_point(__ldcg(router_sums + expert), kLogitFractionBits) * factor + biases[i];
+        if (i * 32 + lane < context.experts) {
+            const float logit = from_fixed_point(logits[i], kLogitFractionBits) * factor + biases[i];
             keys[i] = max(ordered_bits(logit), 1U);  // 0 is below every expert there is
         }
     }
@@ -130,10 +190,8 @@ __device__ void choose_experts(ExpertChoice& choice, const DecodeContext& contex
     const StepSums& sums = context.buffers.sums;
     if (warp < count) {
         const int row = first + warp;
-        const float factor =
-            root_mean_square_factor(sums.square_before_experts(layer, row), context.hidden, context.epsilon);
-        choose_experts_of_row(sums.router(layer, row), biases, factor, context.experts, choice.chosen[warp],
-                              choice.weight[warp]);
+        choose_experts_of_row(sums.router(layer, row), sums.square_before_experts(layer, row), biases,
+                              context, choice.chosen[warp], choice.weight[warp]);
     } else {
         meanwhile();
     }

@@ -88,6 +88,18 @@ TEST_F(CudaLogits, MatchesOracle) {
     }
 }
 
+TEST_F(CudaLogits, MoreRowsThanAStepHasAreTwoSteps) {
+    const LoadedModel loaded = load_oracle_model();
+    const OracleCase oracle = oracle_case(200);
+    constexpr std::int32_t kRows = 13;
+    const BackendOptions options = options_for(loaded.weights, 256, kRows, true, model::KvType::f16);
+    const std::vector<float> logits = cuda_logits(loaded.weights, oracle.tokens, kRows, options);
+    const Distance d = distance(std::span(logits).last(oracle.logits.size()), oracle.logits,
+                                static_cast<std::size_t>(loaded.weights.hyperparameters.vocabulary));
+    report("oracle, 200 tokens, steps of 13", d);
+    EXPECT_LT(d.relative, kTolerance);
+}
+
 TEST_F(CudaLogits, EightBitCacheStaysClose) {
     const LoadedModel loaded = load_oracle_model();
     const OracleCase oracle = oracle_case(200);
