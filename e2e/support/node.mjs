@@ -11,7 +11,7 @@ export async function startNode(args = [], env = {}) {
     let log = '';
     child.stderr.on('data', (data) => { log += data; });
     const exited = once(child, 'exit');
-    const origin = await waitFor(() => log.match(/listening on (https?:\S+)/)?.[1], () => child.exitCode !== null, () => log);
+    const origin = await waitFor(() => log.match(/listening on (https?:[^\s"]+)/)?.[1], () => child.exitCode !== null, () => log);
     await waitFor(async () => (await fetch(`${origin}/ready`)).status === 200, () => child.exitCode !== null, () => log);
     return {
         origin,

@@ -110,6 +110,13 @@ Json openai_error(const Error& error) {
     return Json{{"error", std::move(body)}};
 }
 
+Reply inference_error_reply(const Error& error, const std::string& request_id) {
+    Reply reply = json_reply(inference_error(error, request_id), http_status(error.code()));
+    if (const auto wait_s = retry_after_s(error))
+        reply.headers.emplace_back("Retry-After", std::to_string(*wait_s));
+    return reply;
+}
+
 Json inference_error(const Error& error, const std::string& request_id) {
     Json body;
     body["error_type"] = inference_type(error, http_status(error.code()));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "api/exchange.h"
 #include "api/json_reader.h"
 #include "base/error.h"
 
@@ -16,6 +17,9 @@ Json openai_error(const Error& error);
 
 // {"error_type", "message", "request_id", "details"}: the shape of POST /v1/inference.
 Json inference_error(const Error& error, const std::string& request_id);
+
+// The whole reply of POST /v1/inference to an error, with Retry-After where waiting helps.
+Reply inference_error_reply(const Error& error, const std::string& request_id);
 
 // Seconds for the Retry-After header; nothing when trying again would not help.
 std::optional<int> retry_after_s(const Error& error);

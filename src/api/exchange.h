@@ -1,6 +1,7 @@
 // A request's answer as the server sees it: a whole reply at once, or an exchange that goes on for a while.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,6 +37,15 @@ class Exchange {
     };
     // Never blocks. After `finished` it is not called again.
     virtual Output take() = 0;
+
+    // Asks for an early end: the output then finishes soon, as cancelled.
+    virtual void cancel() {}
+
+    // What was read and generated so far.
+    struct Spent {
+        std::int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+    };
+    virtual Spent spent() const { return {}; }
 };
 
 using Answer = std::variant<Reply, std::unique_ptr<Exchange>>;

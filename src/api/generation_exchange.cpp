@@ -24,15 +24,14 @@ GenerationExchange::GenerationExchange(std::shared_ptr<const void> owner,
     : owner_(std::move(owner)), engine_(std::move(engine)), format_(std::move(format)), streams_(streams) {}
 
 GenerationExchange::~GenerationExchange() {
-    for (const Choice& choice : choices_) {
-        if (!choice.outcome) engine_->cancel(choice.request_id);
-    }
+    cancel();
 }
 
 void GenerationExchange::add_choice(engine::GenerationRequest request, std::unique_ptr<TokenReader> reader,
                                     bool counts_prompt, const Caller& caller, GenerationObserver* observer) {
     Choice choice;
     choice.counts_prompt = counts_prompt;
+    choice.prompt_tokens = static_cast<std::int32_t>(request.prompt.size());
     choice.reader = std::move(reader);
     choice.mailbox = std::make_shared<Mailbox>(caller.wake, observer);
     choice.request_id = engine_->submit(std::move(request), choice.mailbox);
@@ -42,6 +41,7 @@ void GenerationExchange::add_choice(engine::GenerationRequest request, std::uniq
 void GenerationExchange::add_empty_choice(std::int32_t prompt_tokens, bool counts_prompt) {
     Choice choice;
     choice.counts_prompt = counts_prompt;
+    choice.prompt_tokens = prompt_tokens;
     choice.outcome.emplace();
     choice.outcome->finish_reason = "length";
     choice.outcome->usage.prompt_tokens = prompt_tokens;
@@ -153,6 +153,26 @@ void GenerationExchange::end(Output& output) {
         outcomes.push_back(*choice.outcome);
     }
     output.reply = json_reply(format_->whole(transcripts, outcomes, totals()));
+}
+
+void GenerationExchange::cancel() {
+    for (const Choice& choice : choices_) {
+        if (!choice.outcome) engine_->cancel(choice.request_id);
+    }
+}
+
+Exchange::Spent GenerationExchange::spent() const {
+    Spent spent;
+    for (const Choice& choice : choices_) {
+        if (choice.counts_prompt) spent.prompt_tokens += choice.prompt_tokens;
+        if (choice.outcome) {
+            spent.cached_tokens += choice.counts_prompt ? choice.outcome->usage.cached_tokens : 0;
+            spent.completion_tokens += choice.outcome->usage.completion_tokens;
+        } else {
+            spent.completion_tokens += choice.reader->tokens();
+        }
+    }
+    return spent;
 }
 
 Totals GenerationExchange::totals() const {

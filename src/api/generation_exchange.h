@@ -30,10 +30,13 @@ class GenerationExchange final : public Exchange {
 
     bool streams() const override { return streams_; }
     Output take() override;
+    void cancel() final;
+    Spent spent() const override;
 
   private:
     struct Choice {
         bool counts_prompt = true;
+        std::int32_t prompt_tokens = 0;
         std::unique_ptr<TokenReader> reader;
         std::shared_ptr<Mailbox> mailbox;
         engine::RequestId request_id = 0;

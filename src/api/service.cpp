@@ -125,10 +125,7 @@ Answer Service::inference(std::string_view body, const Caller& caller) {
         request_id = request.request_id;
         return start_inference(request, caller);
     } catch (const Error& error) {
-        Reply reply = json_reply(inference_error(error, request_id), http_status(error.code()));
-        if (const auto wait_s = retry_after_s(error))
-            reply.headers.emplace_back("Retry-After", std::to_string(*wait_s));
-        return reply;
+        return inference_error_reply(error, request_id);
     }
 }
 

@@ -57,6 +57,11 @@ class Service : public std::enable_shared_from_this<Service> {
     // A conversation's tokens with the date of the settings: what `chat` in the terminal uses too.
     std::vector<TokenId> render(harmony::Conversation conversation) const;
 
+    // The same engine and model, answering by other options.
+    std::shared_ptr<Service> with_options(ServiceOptions options) const {
+        return std::make_shared<Service>(engine_, model_, std::move(options), observer_);
+    }
+
     const ServedModel& served_model() const { return model_; }
     engine::Engine& engine() { return *engine_; }
 

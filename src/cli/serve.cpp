@@ -30,7 +30,7 @@ int run(const Options& options) {
         return 0;
     }
     spdlog::set_level(spdlog::level::from_str(settings.values.log_level));
-    return node::serve(settings.values, devices());
+    return node::serve(settings.values, devices(), [&options] { return options.settings.load().values; });
 }
 
 }  // namespace

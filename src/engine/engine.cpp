@@ -1,10 +1,12 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -67,6 +69,9 @@ struct Engine::State {
     EngineStats published;
     RateMeter prompt_rate, generated_rate;  // copies, so that rates fall while the engine's thread sleeps
 
+    // When the step under way began, by the steady clock; 0 = none is.
+    std::atomic<std::int64_t> step_began_ns = 0;
+
     StepLoop loop;
     Clock::time_point last_published;
     std::thread thread;
@@ -95,6 +100,7 @@ void Engine::State::run() {
             for (RequestId id : cancelled) loop.cancel(id);
             if (cancel_all) loop.finish_all(FinishReason::cancelled, {});
             if (!failed.empty()) loop.finish_all(FinishReason::error, failed);
+            step_began_ns = Clock::now().time_since_epoch().count();
             if (loop.busy()) loop.step();
         } catch (const std::exception& error) {
             {
@@ -104,6 +110,7 @@ void Engine::State::run() {
             }
             loop.finish_all(FinishReason::error, failed);
         }
+        step_began_ns = 0;
         if (!loop.busy()) loop.check_integrity();
         publish();
     }
@@ -209,6 +216,13 @@ bool Engine::drain(std::int32_t deadline_ms) {
 std::string Engine::failure() const {
     std::lock_guard lock(state_->mutex);
     return state_->failure;
+}
+
+double Engine::step_age_ms() const {
+    static_assert(std::is_same_v<Clock::period, std::nano>, "the beginning is kept in the clock's ticks");
+    const std::int64_t began_ns = state_->step_began_ns;
+    if (began_ns == 0) return 0;
+    return static_cast<double>(Clock::now().time_since_epoch().count() - began_ns) / 1e6;
 }
 
 EngineStats Engine::stats() const {

@@ -95,6 +95,9 @@ class Engine {
     // Why the engine takes no more work: the backend's error. Empty = healthy.
     std::string failure() const;
 
+    // How long the step under way has taken; 0 between steps. A device that hangs shows here. Any thread.
+    double step_age_ms() const;
+
     EngineStats stats() const;
     const backend::BackendInfo& backend_info() const;
     const EngineOptions& options() const;  // context_length is what the blocks really allow

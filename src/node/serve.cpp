@@ -10,11 +10,16 @@
 #include <cstdlib>
 #include <future>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "node/gpu_monitor.h"
 #include "node/load_report.h"
 #include "node/loaded_model.h"
+#include "node/model_swap.h"
+#include "node/server_setup.h"
+#include "server/admin_routes.h"
+#include "server/request_log.h"
 #include "server/routes.h"
 #include "server/server.h"
 
@@ -24,25 +29,30 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// SIGTERM and SIGINT, taken one by one instead of interrupting whatever runs. Threads made later inherit the
-// mask.
-class StopSignals {
+// SIGTERM, SIGINT and SIGHUP, taken one by one instead of interrupting whatever runs. Threads made later
+// inherit the mask.
+class Signals {
   public:
-    StopSignals() {
+    Signals() {
         sigemptyset(&set_);
-        sigaddset(&set_, SIGTERM);
-        sigaddset(&set_, SIGINT);
+        for (const int each : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, each);
         pthread_sigmask(SIG_BLOCK, &set_, nullptr);
         // A client that goes away in the middle of a write is an error of that write, not of the process.
         signal(SIGPIPE, SIG_IGN);
     }
-    bool wait_for(std::chrono::milliseconds limit) const {
+    // True when the node is to stop. A SIGHUP is remembered.
+    bool stop_within(std::chrono::milliseconds limit) {
         const timespec time{limit.count() / 1000, limit.count() % 1000 * 1'000'000};
-        return sigtimedwait(&set_, nullptr, &time) > 0;
+        const int taken = sigtimedwait(&set_, nullptr, &time);
+        if (taken == SIGHUP) hang_up_ = true;
+        return taken == SIGTERM || taken == SIGINT;
     }
+    // True once for each SIGHUP.
+    bool take_hang_up() { return std::exchange(hang_up_, false); }
 
   private:
     sigset_t set_{};
+    bool hang_up_ = false;
 };
 
 // Every connection is a file descriptor; the usual soft limit of 1024 is for programs that use select().
@@ -53,34 +63,14 @@ void raise_descriptor_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-api::ReasoningFields reasoning_fields(const std::string& name) {
-    if (name == "reasoning") return api::ReasoningFields::reasoning;
-    if (name == "reasoning_content") return api::ReasoningFields::reasoning_content;
-    return name == "none" ? api::ReasoningFields::none : api::ReasoningFields::both;
-}
-
-server::ServerOptions server_options(const Settings& settings) {
-    server::ServerOptions options;
-    options.host = settings.host;
-    options.port = static_cast<std::uint16_t>(settings.port);
-    options.most_connections = static_cast<int>(settings.most_connections);
-    options.body_limit_bytes = static_cast<std::size_t>(settings.body_limit_mb) << 20;
-    options.cors_origin = settings.cors_origin;
-    return options;
-}
-
 bool is_loopback(const std::string& host) {
     return host.starts_with("127.") || host == "::1";
 }
 
 std::shared_ptr<api::Service> make_service(const Settings& settings, LoadedModel model,
                                            server::Metrics& metrics) {
-    api::ServiceOptions options;
-    options.strict_model_name = settings.strict_model_name;
-    options.reasoning = reasoning_fields(settings.reasoning_fields);
-    options.date = settings.date;
-    return std::make_shared<api::Service>(std::move(model.engine), std::move(model.served), options,
-                                          &metrics);
+    return std::make_shared<api::Service>(std::move(model.engine), std::move(model.served),
+                                          service_options(settings), &metrics);
 }
 
 // Loading runs beside the signals and the server, which already answers /health and /ready.
@@ -153,8 +143,7 @@ std::unique_ptr<GpuMonitor> watch_gpu(const Settings& settings, const LoadedMode
     }
 }
 
-int shut_down(const Settings& settings, const StopSignals& signals, server::NodeState& state,
-              server::Server& server) {
+int shut_down(const Settings& settings, Signals& signals, server::NodeState& state, server::Server& server) {
     spdlog::info("shutting down: running answers get {} s to finish", settings.shutdown_grace_s);
     state.set_draining();
     server.drain();
@@ -167,10 +156,10 @@ int shut_down(const Settings& settings, const StopSignals& signals, server::Node
         while (!hurry && std::chrono::steady_clock::now() < deadline) {
             if (server.wait_until_idle(50ms)) return true;
         }
-        return service->engine().drain(0);
+        return service == nullptr || service->engine().drain(0);
     });
     while (drained.wait_for(0s) != std::future_status::ready) {
-        if (signals.wait_for(50ms)) hurry = true;
+        if (signals.stop_within(50ms)) hurry = true;
     }
     const bool all_finished = drained.get();
     server.wait_until_idle(2s);  // what was cut off is told so
@@ -179,28 +168,83 @@ int shut_down(const Settings& settings, const StopSignals& signals, server::Node
     return all_finished ? 0 : 1;
 }
 
+// Tells when a batch begins to take too long, and when it is over.
+class StepWatch {
+  public:
+    void look(const server::NodeState& state) {
+        const bool stuck = state.is_stuck();
+        if (stuck && !was_stuck_) spdlog::error("a batch takes longer than it may: the node is not ready");
+        if (!stuck && was_stuck_) spdlog::warn("the batch is over: the node goes on");
+        was_stuck_ = stuck;
+    }
+
+  private:
+    bool was_stuck_ = false;
+};
+
+// A device that failed may work again with everything made anew. Not tried in a loop: a node that fails all
+// the time must not look as if it served.
+class Recovery {
+  public:
+    void look(const server::NodeState& state, const Reload& reload, ModelSwap& swap) {
+        const auto service = state.find_service();
+        if (service == nullptr || service->engine().failure().empty()) return;
+        const auto now = std::chrono::steady_clock::now();
+        if (last_try_ && now - *last_try_ < 1min) return;
+        last_try_ = now;
+        spdlog::error("the engine failed ({}): the model is loaded again", service->engine().failure());
+        try {
+            swap.start(reload.current(), reload.current(), false);
+        } catch (const Error& error) {
+            spdlog::error("{}", error.what());
+        }
+    }
+
+  private:
+    std::optional<std::chrono::steady_clock::time_point> last_try_;
+};
+
+void reload_and_tell(Reload& reload) {
+    try {
+        reload.apply();
+    } catch (const Error& error) {
+        spdlog::error("nothing was changed: {}", error.for_people());
+    }
+}
+
 }  // namespace
 
-int serve(const Settings& settings, const std::vector<Device>& devices) {
-    const StopSignals signals;
+int serve(const Settings& settings, const std::vector<Device>& devices,
+          const Reload::ReadSettings& read_settings) {
+    Signals signals;
     raise_descriptor_limit();
+    if (settings.log_format == "json") server::log_as_json();
     server::Metrics metrics;  // outlives the engine, which reports to it until its end
     server::NodeState state;
+    state.set_step_limit(std::chrono::seconds(settings.step_limit_s));
     const server::Router router = make_routes(state, metrics);
-    const server::ApiKeys keys = settings.api_keys_file.empty()
-                                     ? server::ApiKeys()
-                                     : server::ApiKeys::from_file(settings.api_keys_file);
+    const server::ApiKeys keys = api_keys(settings);
     server::Server server(server_options(settings), router, keys, metrics);
-    spdlog::info("listening on http://{}:{}", settings.host, server.port());
+    const std::string origin = (settings.tls_certificate_file.empty() ? "http://" : "https://") +
+                               settings.host + ":" + std::to_string(server.port());
+    spdlog::info("listening on {}", origin);
     if (!is_loopback(settings.host) && !keys.required()) {
         spdlog::warn(
             "everyone who can reach this machine can use the node: set GPTOSS_API_KEYS_FILE to change that");
     }
 
+    ModelSwap swap(devices, state, [&metrics](const Settings& with, LoadedModel model) {
+        return make_service(with, std::move(model), metrics);
+    });
+    Reload reload(settings, read_settings, server, state, swap);
+    const server::Router admin_router = make_admin_routes(
+        server, state, {[&reload] { return reload.apply(); }, [&reload] { return reload.status(); }});
+    std::unique_ptr<server::Server> admin;
+
     Loader loader(settings, devices, state);
     std::unique_ptr<GpuMonitor> monitor;
     for (;;) {
-        if (signals.wait_for(20ms)) {
+        if (signals.stop_within(20ms)) {
             loader.abandon();
             return 0;
         }
@@ -211,9 +255,23 @@ int serve(const Settings& settings, const std::vector<Device>& devices) {
             break;
         }
     }
-    spdlog::info("ready: POST http://{}:{}/v1/chat/completions", settings.host, server.port());
-    while (!signals.wait_for(1h)) {
+    if (settings.admin_port >= 0) {
+        const server::ApiKeys admin_keys = settings.admin_key.empty()
+                                               ? server::ApiKeys()
+                                               : server::ApiKeys::single("admin", settings.admin_key);
+        admin = std::make_unique<server::Server>(admin_options(settings), admin_router, admin_keys, metrics);
+        spdlog::info("operators: http://127.0.0.1:{}/admin/status", admin->port());
     }
+    spdlog::info("ready: POST {}/v1/chat/completions", origin);
+    StepWatch step_watch;
+    Recovery recovery;
+    while (!signals.stop_within(1s)) {
+        if (signals.take_hang_up()) reload_and_tell(reload);
+        step_watch.look(state);
+        recovery.look(state, reload, swap);
+    }
+    admin.reset();
+    swap.stop();
     return shut_down(settings, signals, state, server);
 }
 

@@ -64,14 +64,17 @@ std::vector<SettingSpec> make_specs() {
              &S::kv_cache_type, {"bf16", "f16", "f8", "q8_0"}),
         number("VRAM_CEILING_MB", "--vram-ceiling-mb", "Memory",
                "Most of the GPU's memory that may be in use, by all programs, in the MiB that nvidia-smi "
-               "shows: what would exceed it is refused at start, and new requests are refused while it is "
-               "exceeded. -1 (not set): 95000 on cards of 96 to 98 thousand, otherwise none; 0: none.",
+               "shows: what "
+               "would exceed it is refused at start, and new requests are refused while it is exceeded. -1 "
+               "(not set): "
+               "95000 on cards of 96 to 98 thousand, otherwise none; 0: none.",
                &S::vram_ceiling_mb, -1, kLargest),
         text("GPTOSS_DEVICE", "--device", "Computing", "Where to compute. auto: a GPU when there is one.",
              &S::device, {"auto", "cpu", "cuda"}),
         number("GPU_LAYERS", "--gpu-layers", "Computing",
                "The last N layers are placed on the GPU. 99: all of them, and without a usable GPU the node "
-               "refuses to start; 0: none; -1 (not set): all where there is a GPU, none where there is none.",
+               "refuses to "
+               "start; 0: none; -1 (not set): all where there is a GPU, none where there is none.",
                &S::gpu_layers, -1, 999),
         number("LLAMA_BATCH_SIZE", "--batch,--llama-batch-size", "Computing",
                "Tokens computed in one step. It never limits how long a prompt may be.", &S::batch_tokens, 16,
@@ -90,8 +93,30 @@ std::vector<SettingSpec> make_specs() {
                65535),
         text("GPTOSS_API_KEYS_FILE", "--api-keys-file", "Server",
              "File of keys that clients must send as \"Authorization: Bearer KEY\": one a line, optionally "
-             "after a name.",
+             "after a name and before limits of its own (requests-per-minute=N, tokens-per-minute=N, "
+             "concurrent-requests=N).",
              &S::api_keys_file, {}, SettingKind::file),
+        number("GPTOSS_REQUESTS_PER_MINUTE", "--requests-per-minute", "Server",
+               "Requests a minute of each client (key's name, or address where no keys are set); more are "
+               "refused with 429 and Retry-After. 0: any number.",
+               &S::requests_per_minute, 0, kLargest),
+        number("GPTOSS_TOKENS_PER_MINUTE", "--tokens-per-minute", "Server",
+               "Tokens a minute of each client, prompts and answers. 0: any number.", &S::tokens_per_minute,
+               0, kLargest),
+        number("GPTOSS_CONCURRENT_REQUESTS", "--concurrent-requests", "Server",
+               "Requests of each client at the same time. 0: any number.", &S::concurrent_requests, 0,
+               kLargest),
+        text("TLS_CERTIFICATE_FILE", "--tls-certificate-file", "Server",
+             "PEM file with the certificate and those that signed it: the port then speaks HTTPS alone. Read "
+             "again at SIGHUP.",
+             &S::tls_certificate_file, {}, SettingKind::file),
+        text("TLS_KEY_FILE", "--tls-key-file", "Server", "PEM file with the certificate's key.",
+             &S::tls_key_file, {}, SettingKind::file),
+        number("GPTOSS_ADMIN_PORT", "--admin-port", "Server",
+               "Port on 127.0.0.1 for operators: running requests, usage, reload. -1: none; 0: any free one.",
+               &S::admin_port, -1, 65535),
+        secret("GPTOSS_ADMIN_KEY", "Server", "Key that the operators' port wants. Not set: none.",
+               &S::admin_key),
         text("GPTOSS_CORS_ORIGIN", "--cors-origin", "Server",
              "Origin whose web pages may call the API, or *. Not set: none.", &S::cors_origin),
         number("GPTOSS_BODY_LIMIT_MB", "--body-limit-mb", "Server", "Largest request body.",
@@ -102,14 +127,20 @@ std::vector<SettingSpec> make_specs() {
                "Seconds that running answers get to finish after SIGTERM.", &S::shutdown_grace_s, 0, 3600),
         text("GPTOSS_LOG_LEVEL", "--log-level", "Server", "How much to log. Never prompts or answers.",
              &S::log_level, {"debug", "info", "warn", "error"}),
+        text("GPTOSS_LOG_FORMAT", "--log-format", "Server",
+             "Lines for people, or one JSON object a line for machines.", &S::log_format, {"text", "json"}),
 
+        number("GPTOSS_STEP_LIMIT_S", "--step-limit-s", "Watching",
+               "Seconds that one batch may take; while one takes longer the node is not ready. 0: any.",
+               &S::step_limit_s, 0, 86400),
         text("GPTOSS_NVML_LIBRARY", "--nvml-library", "Watching",
              "Library that tells of the GPU's memory, temperature, power and errors. Not set: the driver's "
              "libnvidia-ml.so.1, when a GPU computes.",
              &S::nvml_library, {}, SettingKind::file),
         number("GPTOSS_POWER_PRICE_PER_MWH", "--power-price-per-mwh", "Watching",
                "Price of a megawatt hour (1000 kWh), in any currency: /metrics and /v1/status then tell what "
-               "a million generated tokens cost, by the GPU's measured energy. 0: not told.",
+               "a million "
+               "generated tokens cost, by the GPU's measured energy. 0: not told.",
                &S::power_price_per_mwh, 0, kLargest),
 
         yes_or_no("GPTOSS_STRICT_MODEL_NAME", "--strict-model-name", "Answers",

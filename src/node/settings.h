@@ -32,11 +32,17 @@ struct Settings {
     std::string host = "127.0.0.1";
     std::int64_t port = 8080;
     std::string api_keys_file;
+    std::string tls_certificate_file, tls_key_file;
+    std::int64_t requests_per_minute = 0, tokens_per_minute = 0, concurrent_requests = 0;
+    std::int64_t admin_port = -1;  // -1 = no administration
+    std::string admin_key;
     std::string cors_origin;
     std::int64_t body_limit_mb = 32;
     std::int64_t most_connections = 8192;
     std::int64_t shutdown_grace_s = 30;
     std::string log_level = "info";
+    std::string log_format = "text";
+    std::int64_t step_limit_s = 120;
     std::string nvml_library;  // empty = the driver's
     std::int64_t power_price_per_mwh = 0;
 

@@ -230,6 +230,10 @@ void check_together(const Settings& settings) {
         refuse("GPTOSS_CACHE_TOKENS is smaller than MAX_CONTEXT_LENGTH",
                "One whole conversation must fit the cache: raise the first or lower the second.");
     }
+    if (settings.tls_certificate_file.empty() != settings.tls_key_file.empty()) {
+        refuse("TLS_CERTIFICATE_FILE and TLS_KEY_FILE belong together",
+               "Set both for HTTPS, or neither for plain HTTP.");
+    }
     if (validation_mode(settings) != ValidationMode::off &&
         (settings.rpc_url.empty() || settings.contract_model_registry.empty())) {
         refuse("REQUIRE_MODEL_VALIDATION needs RPC_URL and CONTRACT_MODEL_REGISTRY",

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <charconv>
 #include <fstream>
 #include <sstream>
 
@@ -11,8 +12,38 @@
 namespace gptoss::server {
 
 namespace {
+
 constexpr std::size_t kShortestKey = 16;
+
+void require_long_enough(const std::string& key, const std::string& where) {
+    if (key.size() >= kShortestKey) return;
+    throw Error(ErrorCode::setting_invalid, where + ": the key is shorter than 16 characters",
+                "Make one with: openssl rand -hex 24");
 }
+
+// "requests-per-minute=60". False for a word that is no limit.
+bool read_limit(const std::string& word, const std::string& where, std::optional<ClientLimit>& limit) {
+    constexpr std::array kNames{
+        std::pair{std::string_view("requests-per-minute="), &ClientLimit::requests_per_minute},
+        std::pair{std::string_view("tokens-per-minute="), &ClientLimit::tokens_per_minute},
+        std::pair{std::string_view("concurrent-requests="), &ClientLimit::concurrent_requests}};
+    for (const auto& [name, field] : kNames) {
+        if (!word.starts_with(name)) continue;
+        std::int64_t value = -1;
+        const auto [end, problem] =
+            std::from_chars(word.data() + name.size(), word.data() + word.size(), value);
+        if (problem != std::errc() || end != word.data() + word.size() || value < 0) {
+            throw Error(ErrorCode::setting_invalid, where + ": \"" + word + "\" has no whole number",
+                        "0 means no limit.");
+        }
+        if (!limit) limit.emplace();
+        (*limit).*field = value;
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
 
 // Digests are compared instead of keys, so that neither length nor a common beginning shows in the time
 // taken.
@@ -28,19 +59,19 @@ ApiKeys ApiKeys::from_file(const std::filesystem::path& path) {
     ApiKeys keys;
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
-        std::istringstream words(line);
-        std::string first, second;
-        words >> first >> second;
-        if (first.empty() || first.starts_with('#')) continue;
-        const std::string& key = second.empty() ? first : second;
-        const std::string name = second.empty() ? "key " + std::to_string(number) : first;
-        if (key.size() < kShortestKey) {
-            throw Error(ErrorCode::setting_invalid,
-                        path.string() + ", line " + std::to_string(number) +
-                            ": the key is shorter than 16 characters",
-                        "Make one with: openssl rand -hex 24");
+        const std::string where = path.string() + ", line " + std::to_string(number);
+        std::istringstream stream(line);
+        std::vector<std::string> words;
+        Key key;
+        for (std::string word; stream >> word;) {
+            if (word.starts_with('#')) break;
+            if (!read_limit(word, where, key.limit)) words.push_back(word);
         }
-        keys.keys_.push_back({name, digest_of(key)});
+        if (words.empty()) continue;
+        require_long_enough(words.back(), where);
+        key.name = words.size() > 1 ? words.front() : "key " + std::to_string(number);
+        key.digest = digest_of(words.size() > 1 ? words[1] : words.front());
+        keys.keys_.push_back(std::move(key));
     }
     if (!keys.required()) {
         throw Error(ErrorCode::setting_invalid, path.string() + " holds no API key",
@@ -49,13 +80,20 @@ ApiKeys ApiKeys::from_file(const std::filesystem::path& path) {
     return keys;
 }
 
-std::optional<std::string> ApiKeys::name_of(std::string_view key) const {
+ApiKeys ApiKeys::single(const std::string& name, const std::string& key) {
+    require_long_enough(key, name);
+    ApiKeys keys;
+    keys.keys_.push_back({name, std::nullopt, digest_of(key)});
+    return keys;
+}
+
+const ApiKeys::Key* ApiKeys::find(std::string_view key) const {
     const Digest digest = digest_of(key);
     const Key* found = nullptr;
     for (const Key& known : keys_) {
         if (CRYPTO_memcmp(known.digest.data(), digest.data(), digest.size()) == 0) found = &known;
     }
-    return found == nullptr ? std::nullopt : std::optional(found->name);
+    return found;
 }
 
 std::string_view bearer_key(std::string_view authorization) {

@@ -1,5 +1,7 @@
-// Who may use the node: a file of keys, one a line, optionally after a name ("alice sk-…"). Names, not keys,
-// appear in logs and decide whose turn it is.
+// Who may use the node: a file of keys, one a line, optionally after a name and before limits of its own:
+//   alice sk-… requests-per-minute=60 tokens-per-minute=100000 concurrent-requests=4
+// Names, not keys, appear in logs and decide whose turn it is. Several keys may share a name, and then its
+// limits: a key is replaced by adding the new one first.
 #pragma once
 
 #include <array>
@@ -8,6 +10,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "server/client_limits.h"
 
 namespace gptoss::server {
 
@@ -21,15 +25,20 @@ class ApiKeys {
 
     bool required() const { return !keys_.empty(); }
 
-    // The key's name; nothing when no key equals the one given. Takes equally long for every wrong key.
-    std::optional<std::string> name_of(std::string_view key) const;
+    // For a key that is a setting by itself. Throws as from_file.
+    static ApiKeys single(const std::string& name, const std::string& key);
 
-  private:
     using Digest = std::array<unsigned char, 32>;
     struct Key {
         std::string name;
+        std::optional<ClientLimit> limit;  // nothing: the node's usual one
         Digest digest;
     };
+
+    // Null when no key equals the one given. Takes equally long for every wrong key.
+    const Key* find(std::string_view key) const;
+
+  private:
     static Digest digest_of(std::string_view key);
     std::vector<Key> keys_;
 };

@@ -67,7 +67,8 @@ struct Metrics::Families {
     prometheus::Counter& preemptions =
         counter("gptoss_preemptions_total", "Sequences set back when KV ran out");
     std::mutex scrape;
-    std::map<std::string, prometheus::Gauge*> gpu_gauges;  // made when the card first tells them
+    std::map<const prometheus::Counter*, std::int64_t> last_counts;  // as the engine told them last
+    std::map<std::string, prometheus::Gauge*> gpu_gauges;            // made when the card first tells them
 
     prometheus::Gauge& gpu_gauge(const std::string& name, const std::string& help) {
         prometheus::Gauge*& found = gpu_gauges[name];
@@ -120,8 +121,11 @@ std::string Metrics::to_text(const engine::EngineStats* stats, const GpuStatus* 
         all.blocks_total.Set(static_cast<double>(stats->full_blocks_total));
         all.prompt_speed.Set(stats->prompt_tokens_per_second);
         all.generation_speed.Set(stats->generated_tokens_per_second);
-        const auto raise_to = [](prometheus::Counter& counter, std::int64_t value) {
-            counter.Increment(static_cast<double>(value) - counter.Value());
+        // An engine counts from its start; after another model was loaded the counters go on from theirs.
+        const auto raise_to = [&all](prometheus::Counter& counter, std::int64_t value) {
+            std::int64_t& last = all.last_counts[&counter];
+            counter.Increment(static_cast<double>(value >= last ? value - last : value));
+            last = value;
         };
         raise_to(all.prompt_tokens, stats->prompt_tokens);
         raise_to(all.cached_tokens, stats->cached_tokens);

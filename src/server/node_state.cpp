@@ -32,7 +32,23 @@ void NodeState::set_gpu(GpuStatus status) {
 bool NodeState::is_ready() const {
     const std::lock_guard lock(mutex_);
     const bool gpu_is_usable = !gpu_ || (gpu_->failure.empty() && gpu_->obstacle.empty());
-    return service_ != nullptr && !draining_ && gpu_is_usable && service_->engine().failure().empty();
+    return service_ != nullptr && !draining_ && gpu_is_usable && !stuck() &&
+           service_->engine().failure().empty();
+}
+
+void NodeState::set_step_limit(std::chrono::milliseconds limit) {
+    const std::lock_guard lock(mutex_);
+    step_limit_ = limit;
+}
+
+bool NodeState::is_stuck() const {
+    const std::lock_guard lock(mutex_);
+    return stuck();
+}
+
+bool NodeState::stuck() const {
+    return service_ != nullptr && step_limit_.count() > 0 &&
+           service_->engine().step_age_ms() > static_cast<double>(step_limit_.count());
 }
 
 void NodeState::require_usable_gpu() const {
@@ -81,6 +97,10 @@ api::Json NodeState::to_json() const {
         if (gpu_ && !gpu_->obstacle.empty()) {
             json["status"] = "refusing";
             json["obstacle"] = gpu_->obstacle;
+        }
+        if (stuck()) {
+            json["status"] = "stuck";
+            json["step_age_ms"] = service_->engine().step_age_ms();
         }
         std::string failure = service_->engine().failure();
         if (failure.empty() && gpu_) failure = gpu_->failure;

@@ -23,6 +23,12 @@ class NodeState {
     void set_draining();
     void set_gpu(GpuStatus status);
 
+    // A batch that takes longer than this makes the node not ready, for as long as it takes; 0 = none does.
+    void set_step_limit(std::chrono::milliseconds limit);
+
+    // True while a batch takes longer than it may.
+    bool is_stuck() const;
+
     bool is_ready() const;
     bool is_draining() const;
 
@@ -39,11 +45,15 @@ class NodeState {
     // Null before the model is loaded.
     std::shared_ptr<api::Service> find_service() const;
 
-    // {"status": "loading" | "ready" | "refusing" | "draining" | "failed", "progress" or model and context}
+    // {"status": "loading" | "ready" | "refusing" | "stuck" | "draining" | "failed", "progress" or model and
+    // context}
     api::Json to_json() const;
 
   private:
+    bool stuck() const;
+
     mutable std::mutex mutex_;
+    std::chrono::milliseconds step_limit_{0};
     std::string stage_ = "starting";
     std::int64_t done_bytes_ = 0;
     std::int64_t total_bytes_ = 0;

@@ -1,5 +1,6 @@
 #include "server/routes.h"
 
+#include "api/error_reply.h"
 #include "server/static_files.h"
 
 namespace gptoss::server {
@@ -87,6 +88,19 @@ void add_generating(Router& router, NodeState& state, const std::string& path, G
          }});
 }
 
+// This one has error replies of its own shape, also when there is no model yet to make them.
+void add_inference(Router& router, NodeState& state) {
+    router.add({"POST", "/v1/inference", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    try {
+                        state.require_usable_gpu();
+                        return state.service()->inference(request.body, caller);
+                    } catch (const Error& error) {
+                        return api::inference_error_reply(error, "");
+                    }
+                }});
+}
+
 }  // namespace
 
 Router make_routes(NodeState& state, Metrics& metrics) {
@@ -98,7 +112,7 @@ Router make_routes(NodeState& state, Metrics& metrics) {
                 }});
     add_generating(router, state, "/v1/chat/completions", &api::Service::chat);
     add_generating(router, state, "/v1/completions", &api::Service::completions);
-    add_generating(router, state, "/v1/inference", &api::Service::inference);
+    add_inference(router, state);
     router.add({"GET", "/v1/models", false,
                 [&state](const HttpRequest&, const Caller&) -> Answer { return state.service()->models(); }});
     router.add({"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {

@@ -34,10 +34,12 @@ void accept_next(Server::State& server) {
             bool full = false;
             {
                 const std::lock_guard lock(server.mutex);
-                full = server.sessions.size() >= static_cast<std::size_t>(server.options.most_connections);
+                full = server.sessions.size() >=
+                       static_cast<std::size_t>(server.current_config()->options.most_connections);
             }
             if (full) {
-                spdlog::warn("refused a connection: {} are open already", server.options.most_connections);
+                spdlog::warn("refused a connection: {} are open already",
+                             server.current_config()->options.most_connections);
             } else {
                 start_session(server, std::move(socket));
             }
@@ -46,7 +48,7 @@ void accept_next(Server::State& server) {
 }
 
 void listen(Server::State& server) {
-    const ServerOptions& options = server.options;
+    const ServerOptions options = server.current_config()->options;
     const std::string where = options.host + ":" + std::to_string(options.port);
     boost::system::error_code problem;
     const asio::ip::address address = asio::ip::make_address(options.host, problem);
@@ -66,13 +68,22 @@ void listen(Server::State& server) {
     server.port = server.acceptor.local_endpoint().port();
 }
 
+std::shared_ptr<const ServerConfig> make_config(ServerOptions options, ApiKeys keys) {
+    auto config = std::make_shared<ServerConfig>();
+    if (!options.tls_certificate_file.empty())
+        config->tls = make_tls_context(options.tls_certificate_file, options.tls_key_file);
+    config->options = std::move(options);
+    config->keys = std::move(keys);
+    return config;
+}
+
 }  // namespace
 
 Server::Server(ServerOptions options, const Router& router, const ApiKeys& keys, Metrics& metrics)
-    : state_(std::make_unique<State>(std::move(options), router, keys, metrics)) {
+    : state_(std::make_unique<State>(make_config(std::move(options), keys), router, metrics)) {
     listen(*state_);
     accept_next(*state_);
-    for (int i = 0; i < state_->options.threads; ++i) {
+    for (int i = 0; i < state_->config->options.threads; ++i) {
         state_->threads.emplace_back([this] { state_->context.run(); });
     }
 }
@@ -83,6 +94,20 @@ Server::~Server() {
 
 std::uint16_t Server::port() const {
     return state_->port;
+}
+
+void Server::reconfigure(ServerOptions options, ApiKeys keys) {
+    auto config = make_config(std::move(options), std::move(keys));
+    const std::lock_guard lock(state_->config_mutex);
+    state_->config = std::move(config);
+}
+
+ActiveRequests& Server::active_requests() {
+    return state_->active;
+}
+
+const ClientLimits& Server::clients() const {
+    return state_->clients;
 }
 
 void Server::drain() {

@@ -8,7 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "server/active_requests.h"
 #include "server/api_keys.h"
+#include "server/client_limits.h"
 #include "server/metrics.h"
 #include "server/router.h"
 
@@ -27,6 +29,8 @@ struct ServerOptions {
     std::chrono::seconds keep_alive_interval{
         15};                  // a comment in silent streams, so that proxies keep them open
     std::string cors_origin;  // Access-Control-Allow-Origin; empty = browsers of other origins may not
+    std::string tls_certificate_file, tls_key_file;  // PEM; both empty = plain HTTP
+    ClientLimit client_limit;                        // for keys without limits of their own, and addresses
 };
 
 class Server {
@@ -37,6 +41,13 @@ class Server {
     ~Server();  // stop()
 
     std::uint16_t port() const;
+
+    // For requests that begin from now on: everything but host, port, threads and most_connections. Reads the
+    // certificate again. Throws what the constructor throws, and then nothing has changed.
+    void reconfigure(ServerOptions options, ApiKeys keys);
+
+    ActiveRequests& active_requests();
+    const ClientLimits& clients() const;
 
     // No new connections; connections that wait for a request are closed; replies under way go on and are
     // their connection's last.

@@ -10,21 +10,37 @@
 #include <unordered_set>
 #include <vector>
 
+#include "server/connection.h"
 #include "server/server.h"
 
 namespace gptoss::server {
 
 class Session;
 
-struct Server::State {
-    State(ServerOptions given_options, const Router& given_router, const ApiKeys& given_keys,
-          Metrics& given_metrics)
-        : options(std::move(given_options)), router(given_router), keys(given_keys), metrics(given_metrics) {}
+// What can be changed while the server runs. A request keeps the one it began with.
+struct ServerConfig {
+    ServerOptions options;
+    ApiKeys keys;
+    std::shared_ptr<boost::asio::ssl::context> tls;  // null: plain HTTP
+};
 
-    const ServerOptions options;
+struct Server::State {
+    State(std::shared_ptr<const ServerConfig> given_config, const Router& given_router,
+          Metrics& given_metrics)
+        : router(given_router), metrics(given_metrics), config(std::move(given_config)) {}
+
+    std::shared_ptr<const ServerConfig> current_config() const {
+        const std::lock_guard lock(config_mutex);
+        return config;
+    }
+
     const Router& router;
-    const ApiKeys keys;
     Metrics& metrics;
+    ClientLimits clients;
+    ActiveRequests active;
+
+    mutable std::mutex config_mutex;
+    std::shared_ptr<const ServerConfig> config;
 
     boost::asio::io_context context;
     boost::asio::ip::tcp::acceptor acceptor{context};

@@ -1,18 +1,17 @@
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
-#include "api/error_reply.h"
+#include "server/connection.h"
+#include "server/http_replies.h"
+#include "server/request_log.h"
 #include "server/server_state.h"
 
 namespace gptoss::server {
@@ -22,24 +21,14 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 using Task = asio::awaitable<void>;
-using Parser = http::request_parser<http::string_body>;
+using Parser = Connection::Parser;
 
 namespace {
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kLingering{2};
-
-api::Reply error_reply(const Error& error, int status) {
-    api::Reply reply = api::json_reply(api::openai_error(error), status);
-    if (const auto wait_s = api::retry_after_s(error))
-        reply.headers.emplace_back("Retry-After", std::to_string(*wait_s));
-    if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return reply;
-}
-
-api::Reply error_reply(const Error& error) {
-    return error_reply(error, api::http_status(error.code()));
-}
+constexpr std::chrono::seconds kHandshake{10};
+constexpr std::string_view kRequestIdField = "X-Request-Id";
 
 // A request being answered, for as long as it lives: what draining waits for.
 class CountedExchange {
@@ -59,17 +48,22 @@ class CountedExchange {
     Server::State& server_;
 };
 
+// A request's turn: what is known of it, and its place among its client's requests.
+struct Turn {
+    std::shared_ptr<ActiveRequest> record;
+    ClientLimits::Admission admission;
+};
+
 }  // namespace
 
 // One connection. Everything runs on its strand except wake(), which any thread may call.
 class Session : public std::enable_shared_from_this<Session> {
   public:
     Session(Server::State& server, tcp::socket socket)
-        : server_(server), stream_(std::move(socket)), signal_(stream_.get_executor()) {
-        boost::system::error_code ignored;
-        stream_.socket().set_option(tcp::no_delay(true), ignored);
-        const tcp::endpoint peer = stream_.socket().remote_endpoint(ignored);
-        address_ = peer.address().to_string(ignored);
+        : server_(server),
+          config_(server.current_config()),
+          connection_(std::move(socket), config_->tls),
+          signal_(connection_.executor()) {
         const std::lock_guard lock(server_.mutex);
         server_.sessions.insert(this);
     }
@@ -80,45 +74,45 @@ class Session : public std::enable_shared_from_this<Session> {
     }
 
     Task run() {
-        bool goes_on = true;
+        connection_.expires_after(kHandshake);
+        bool goes_on = !co_await connection_.handshake();
+        connection_.expires_never();
         while (goes_on && !closing_ && !server_.draining) goes_on = co_await serve_one();
-        boost::system::error_code ignored;
-        stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
-        stream_.socket().close(ignored);
+        co_await connection_.close();
     }
 
-    auto executor() { return stream_.get_executor(); }
+    auto executor() { return connection_.executor(); }
 
     void close(bool only_if_idle) {
-        asio::post(stream_.get_executor(), [self = shared_from_this(), only_if_idle] {
+        asio::post(executor(), [self = shared_from_this(), only_if_idle] {
             self->closing_ = true;
             if (only_if_idle && !self->waits_for_request_) return;
             self->gone_ = true;
             self->signal_.cancel();
-            boost::system::error_code ignored;
-            self->stream_.socket().close(ignored);
+            self->connection_.abort();
         });
     }
 
   private:
     // Reads a request and answers it. False when the connection ends.
     asio::awaitable<bool> serve_one() {
-        Parser parser;
-        parser.header_limit(static_cast<std::uint32_t>(server_.options.header_limit_bytes));
-        parser.body_limit(server_.options.body_limit_bytes);
         waits_for_request_ = true;
-        stream_.expires_after(server_.options.idle_timeout);
-        auto [problem, size] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
+        if (!co_await watch_is_over()) co_return false;
+        Parser parser;
+        parser.header_limit(static_cast<std::uint32_t>(config_->options.header_limit_bytes));
+        parser.body_limit(config_->options.body_limit_bytes);
+        connection_.expires_after(config_->options.idle_timeout);
+        auto problem = co_await connection_.read_header(buffer_, parser);
         waits_for_request_ = false;
         if (!problem) {
-            stream_.expires_after(server_.options.body_timeout);
-            if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-                co_await write(std::string("HTTP/1.1 100 Continue\r\n\r\n"));
-            }
-            auto [body_problem, body_size] = co_await http::async_read(stream_, buffer_, parser, kTuple);
-            problem = body_problem;
+            config_ = server_.current_config();  // waiting may have taken long
+            connection_.expires_after(config_->options.body_timeout);
+            if (beast::iequals(parser.get()[http::field::expect], "100-continue"))
+                co_await write("HTTP/1.1 100 Continue\r\n\r\n");
+            problem = co_await connection_.read_body(buffer_, parser);
         }
-        stream_.expires_never();
+        connection_.expires_never();
+        request_id_ = request_id_of(std::string(parser.get()[beast::string_view(kRequestIdField)]));
         if (problem) {
             co_await refuse(problem);
             co_return false;
@@ -133,33 +127,18 @@ class Session : public std::enable_shared_from_this<Session> {
 
     // A request that could not be read. Nothing is said to a connection that merely ended.
     Task refuse(boost::system::error_code problem) {
-        int status = 400;
-        std::string message = "The request is not valid HTTP/1.1.";
-        if (problem == http::error::body_limit) {
-            status = 413;
-            message =
-                "The body is larger than " + std::to_string(server_.options.body_limit_bytes) + " bytes.";
-        } else if (problem == http::error::header_limit) {
-            status = 431;
-            message =
-                "The header is larger than " + std::to_string(server_.options.header_limit_bytes) + " bytes.";
-        } else if (problem.category() != http::make_error_code(http::error::bad_method).category() ||
-                   problem == http::error::end_of_stream || problem == http::error::partial_message) {
-            co_return;
-        }
+        const std::optional<api::Reply> reply = unreadable_reply(problem, config_->options);
+        if (!reply) co_return;
         keep_alive_ = false;
-        const api::Reply reply = error_reply(Error(ErrorCode::request_invalid, message), status);
-        server_.metrics.on_reply("(unreadable)", status);
-        co_await write_reply(reply);
+        server_.metrics.on_reply("(unreadable)", reply->status);
+        co_await write_reply(*reply);
         // Closing with unread bytes would reset the connection and take the reply with it.
-        boost::system::error_code ignored;
-        stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-        stream_.expires_after(kLingering);
-        for (;;) {
+        connection_.end_sending();
+        connection_.expires_after(kLingering);
+        do {
             buffer_.clear();
-            auto [rest, size] = co_await stream_.async_read_some(buffer_.prepare(65536), kTuple);
-            if (rest) break;
-        }
+        } while (!(co_await connection_.read_some(buffer_)).problem);
+        connection_.abort();
     }
 
     asio::awaitable<bool> answer(Parser& parser) {
@@ -170,125 +149,146 @@ class Session : public std::enable_shared_from_this<Session> {
         request.if_none_match = std::string(parser.get()[http::field::if_none_match]);
         const Router::Match match = server_.router.find(request);
         const std::string label = match.route != nullptr ? match.route->path : "(none)";
-
-        api::Answer answer;
-        if (request.method == "OPTIONS" && !server_.options.cors_origin.empty()) {
-            answer = preflight();
-        } else {
-            answer = handle(match, request, parser.get()[http::field::authorization]);
-        }
-        if (auto* exchange = std::get_if<std::unique_ptr<api::Exchange>>(&answer)) {
-            const std::unique_ptr<api::Exchange> owned = std::move(*exchange);
-            co_return co_await converse(*owned, label);
+        Turn turn;
+        turn.record = std::make_shared<ActiveRequest>();
+        turn.record->id = request_id_;
+        turn.record->client = connection_.peer_address();
+        turn.record->method = request.method;
+        turn.record->path = label;
+        turn.record->wake = [weak = weak_from_this()] {
+            if (auto self = weak.lock()) wake(std::move(self));
+        };
+        const api::Answer answer =
+            request.method == "OPTIONS" && !config_->options.cors_origin.empty()
+                ? preflight_reply()
+                : handle(match, request, parser.get()[http::field::authorization], turn);
+        if (const auto* exchange = std::get_if<std::unique_ptr<api::Exchange>>(&answer)) {
+            server_.active.add(turn.record);
+            const bool intact = co_await converse(**exchange, turn, label);
+            turn.admission.charge(turn.record->prompt_tokens, turn.record->completion_tokens);
+            server_.active.remove(turn.record);
+            co_return intact;
         }
         const api::Reply& reply = std::get<api::Reply>(answer);
-        server_.metrics.on_reply(label, reply.status);
+        count(label, *turn.record, reply.status);
         co_return co_await write_reply(reply);
     }
 
+    void count(const std::string& label, const ActiveRequest& record, int status) {
+        server_.metrics.on_reply(label, status);
+        log_request(record, status);
+    }
+
     api::Answer handle(const Router::Match& match, const HttpRequest& request,
-                       beast::string_view authorization) {
+                       beast::string_view authorization, Turn& turn) {
         try {
             if (match.route == nullptr && match.allowed_methods.empty()) {
                 throw Error(ErrorCode::not_found,
                             "There is no " + request.method + " " + request.path + " here.");
             }
-            if (match.route == nullptr) {
-                api::Reply reply = error_reply(
-                    Error(ErrorCode::request_invalid, request.path + " takes " + match.allowed_methods + "."),
-                    405);
-                reply.headers.emplace_back("Allow", match.allowed_methods);
-                return reply;
+            if (match.route == nullptr) return method_reply(request.path, match.allowed_methods);
+            ClientLimit limit = config_->options.client_limit;
+            if (config_->keys.required() && !match.route->open) {
+                const ApiKeys::Key* key =
+                    config_->keys.find(bearer_key({authorization.data(), authorization.size()}));
+                if (key == nullptr) throw Error(ErrorCode::unauthorized, "The API key is missing or wrong.");
+                turn.record->client = key->name;
+                limit = key->limit.value_or(limit);
             }
-            api::Caller caller{address_, [weak = weak_from_this()] {
-                                   if (auto self = weak.lock()) wake(std::move(self));
-                               }};
-            if (server_.keys.required() && !match.route->open) {
-                const auto name =
-                    server_.keys.name_of(bearer_key({authorization.data(), authorization.size()}));
-                if (!name) throw Error(ErrorCode::unauthorized, "The API key is missing or wrong.");
-                caller.name = *name;
-            }
-            return match.route->handler(request, caller);
+            // What is only looked at is free: a scrape must not take a user's place.
+            if (request.method == "POST" && !match.route->open)
+                turn.admission = server_.clients.admit(turn.record->client, limit);
+            return match.route->handler(request, {turn.record->client, turn.record->wake});
         } catch (const Error& error) {
             return error_reply(error);
         } catch (const std::exception& problem) {
-            spdlog::error("{} {}: {}", request.method, request.path, problem.what());
+            spdlog::error("{} {}: {}", request.method, match.route->path, problem.what());
             return api::json_reply({{"error", {{"message", "The server failed."}, {"type", "server_error"}}}},
                                    500);
         }
     }
 
-    api::Reply preflight() const {
-        api::Reply reply;
-        reply.status = 204;
-        reply.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-        reply.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type");
-        return reply;
-    }
-
     // Waits for an exchange's pieces and writes them. Leaving destroys the exchange, which cancels what still
     // runs.
-    asio::awaitable<bool> converse(api::Exchange& exchange, const std::string& label) {
+    asio::awaitable<bool> converse(api::Exchange& exchange, Turn& turn, const std::string& label) {
         watch_for_disconnect();
         bool intact = true;
         if (exchange.streams()) {
             server_.metrics.on_reply(label, 200);
             intact = co_await write(stream_header());
         }
+        ActiveRequest& record = *turn.record;
         while (intact && !gone_) {
             signalled_ = false;
+            if (record.cancelled.exchange(false)) exchange.cancel();
             api::Exchange::Output output = exchange.take();
+            const api::Exchange::Spent spent = exchange.spent();
+            record.prompt_tokens = spent.prompt_tokens;
+            record.cached_tokens = spent.cached_tokens;
+            record.completion_tokens = spent.completion_tokens;
             if (!output.piece.empty()) intact = co_await write(framed(output.piece));
             if (!intact) break;
             if (output.finished) {
-                stop_watching_.emit(asio::cancellation_type::all);
-                if (exchange.streams()) co_return co_await end_stream();
-                server_.metrics.on_reply(label, output.reply.status);
+                if (exchange.streams()) {
+                    log_request(record, 200);
+                    co_return co_await end_stream();
+                }
+                count(label, record, output.reply.status);
                 co_return co_await write_reply(output.reply);
             }
             if (signalled_) continue;
             // Everything that comes in until the timer is cancelled goes out in one write.
-            signal_.expires_after(server_.options.keep_alive_interval);
+            signal_.expires_after(config_->options.keep_alive_interval);
             co_await signal_.async_wait(kTuple);
             if (!signalled_ && !gone_ && exchange.streams())
                 intact = co_await write(framed(": keep-alive\n\n"));
         }
-        if (!exchange.streams())
-            server_.metrics.on_reply(label, 499);  // as others count clients that went away
+        constexpr int kClientWentAway = 499;  // as others count them
+        if (!exchange.streams()) server_.metrics.on_reply(label, kClientWentAway);
+        log_request(record, kClientWentAway);
         co_return false;
     }
 
     static void wake(std::shared_ptr<Session> self) {
-        const auto executor = self->stream_.get_executor();
+        const auto executor = self->executor();
         asio::post(executor, [self = std::move(self)] {
             self->signalled_ = true;
             self->signal_.cancel();
         });
     }
 
-    // A client that closes its side while we work does not want the answer any more.
+    // A client that closes its side while we work does not want the answer any more. What it sends ahead is
+    // the next request's beginning, so the read is not called back when the answer is done: the next request
+    // waits for it.
     void watch_for_disconnect() {
-        stream_.socket().async_wait(
-            tcp::socket::wait_read,
-            asio::bind_cancellation_slot(
-                stop_watching_.slot(), [self = shared_from_this()](boost::system::error_code problem) {
-                    if (problem) return;
-                    char byte = 0;
-                    const auto size =
-                        ::recv(self->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-                    if (size > 0) return;  // the next request, sent ahead: it will be read in its turn
-                    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-                        return self->watch_for_disconnect();
-                    self->gone_ = true;
-                    self->signal_.cancel();
-                }));
+        if (buffer_.size() > 0) return;  // sent ahead already: this client is there
+        watching_ = true;
+        asio::co_spawn(
+            executor(),
+            [self = shared_from_this()]() -> Task {
+                const Connection::Piece piece = co_await self->connection_.read_some(self->buffer_);
+                self->watching_ = false;
+                if (piece.problem) self->gone_ = true;
+                self->buffer_.commit(piece.problem ? 0 : piece.size_bytes);
+                self->signal_.cancel();
+            },
+            asio::detached);
+    }
+
+    // Waits until that read has brought something. False when the client is gone or silent for too long.
+    asio::awaitable<bool> watch_is_over() {
+        const auto deadline = std::chrono::steady_clock::now() + config_->options.idle_timeout;
+        while (watching_ && !gone_ && std::chrono::steady_clock::now() < deadline) {
+            signal_.expires_at(deadline);
+            co_await signal_.async_wait(kTuple);
+        }
+        co_return !watching_ && !gone_;
     }
 
     asio::awaitable<bool> write(std::string bytes) {
-        stream_.expires_after(server_.options.write_timeout);
-        auto [problem, size] = co_await asio::async_write(stream_, asio::buffer(bytes), kTuple);
-        stream_.expires_never();
+        connection_.expires_after(config_->options.write_timeout);
+        const auto problem = co_await connection_.write(bytes);
+        connection_.expires_never();
         co_return !problem;
     }
 
@@ -311,8 +311,10 @@ class Session : public std::enable_shared_from_this<Session> {
     template <class Body>
     void add_common_fields(http::response<Body>& response) const {
         response.set(http::field::server, "gpt-oss-node/" GPTOSS_VERSION);
-        if (!server_.options.cors_origin.empty()) {
-            response.set(http::field::access_control_allow_origin, server_.options.cors_origin);
+        response.set(beast::string_view(kRequestIdField), request_id_);
+        if (!config_->options.cors_origin.empty()) {
+            response.set(http::field::access_control_allow_origin, config_->options.cors_origin);
+            response.set(http::field::access_control_expose_headers, beast::string_view(kRequestIdField));
         }
         response.keep_alive(keep_alive_ && !server_.draining);
     }
@@ -341,19 +343,20 @@ class Session : public std::enable_shared_from_this<Session> {
         for (const auto& [name, value] : reply.headers) response.set(name, value);
         response.content_length(reply.body.size());
         if (!head_only_) response.body() = reply.body;
-        http::response_serializer<http::string_body> serializer(response);
-        stream_.expires_after(server_.options.write_timeout);
-        auto [problem, size] = co_await http::async_write(stream_, serializer, kTuple);
-        stream_.expires_never();
+        Connection::Serializer serializer(response);
+        connection_.expires_after(config_->options.write_timeout);
+        const auto problem = co_await connection_.write(serializer);
+        connection_.expires_never();
         co_return !problem;
     }
 
     Server::State& server_;
-    beast::tcp_stream stream_;
+    std::shared_ptr<const ServerConfig> config_;  // as it was when the request began
+    Connection connection_;
     beast::flat_buffer buffer_;
-    std::string address_;
     asio::steady_timer signal_;  // cancelled to say: look again
-    asio::cancellation_signal stop_watching_;
+    std::string request_id_;
+    bool watching_ = false;  // a read is under way beside an answer
     bool signalled_ = false;
     bool gone_ = false;     // the client is, or the server wants to be
     bool closing_ = false;  // no further request on this connection

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "api/api_fixture.h"
+#include "api/malformed.h"
 
 namespace gptoss {
 namespace {
@@ -13,46 +14,6 @@ namespace {
 using api::Json;
 using test::Api;
 using test::assembled;
-
-const std::vector<std::string> kMalformed{
-    "",
-    "plain text without any markup",
-    "<|channel|>commentary to=get_weather <|constrain|>json<|message|>{\"location\":\"x\"}<|call|>",
-    "<|channel|>analysis to=functions.get_weather code<|message|>{\"location\":\"x\"}<|call|>",
-    "<|channel|>comment to=functions.get_weather<|message|>{}<|call|>",
-    "<|channel|>commentary to=functions.web-browsing json<|message|>{}<|call|>",
-    "\xE2\x80\x93\xE2\x80\x93"
-    "commentary<|message|>text<|end|>",
-    "<|channel|>commentary 2?<|message|>text<|end|>",
-    "<|channel|>final<|channel|>final<|message|>twice<|return|>",
-    "<|channel|>final text without message token<|return|>",
-    "<|channel|>analysis I must refuse<|end|>",
-    "<|channel|>analysis<|message|>x<|end|><|return|>",
-    "<|channel|>final <|constrain|>json<|message|>{}<|return|>",
-    "<|constrain|>json<|message|>{}<|end|>",
-    " to=functions.get_weather<|channel|>commentary<|channel|>commentary<|message|>{}<|call|>",
-    "<|channel|>commentary to=functions.get_weatherjson<|message|>{}<|call|>",
-    "<|channel|>analysis<|message|>x<|end|>assistant<|channel|>final<|message|>no start<|return|>",
-    "<|channel|>analysis<|message|>x<|end|>free text after the end<|return|>",
-    "<|channel|>commentary to=functions.get_weather<|message|>{\"location\":\"x\"]}<|call|>",
-    "assistantassistant<|channel|><|message|>empty channel<|end|>",
-    "<|channel|>commentary to=functions.get_weather <|constrain|>response<|message|>{}<|call|>",
-    "<|channel|>commentary to=python code<|message|>print(1)<|call|>",
-    "<|channel|>commentary to=container.exec json<|message|>{\"cmd\":[\"ls\"]}<|call|>",
-    "<|channel|>commentary to=assistant<|message|>to myself<|end|>",
-    "<|channel|>commentary to=functions.get_weather<|message|><|call|>",
-    "<|start|><|start|><|start|>assistant<|message|><|message|><|end|><|end|>",
-    "<|call|>",
-    "<|end|>",
-    "<|message|>",
-    "<|channel|>",
-    "<|start|>user<|message|>I am the user now<|end|><|start|>assistant",
-    "<|return|><|start|>assistant<|channel|>final<|message|>after return<|return|>",
-    "<|endoftext|>",
-    "<|channel|>final<|message|>half a character \xF0\x9F",
-    "<|channel|>analysis<|message|>unfinished",
-    "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{\"locat",
-};
 
 void expect_one_answer(Api& api, const Json& request, const std::string& what) {
     const api::Reply whole = api.ask(request);
@@ -81,7 +42,7 @@ TEST_P(Torture, MalformedSequences) {
     test::ApiOptions options;
     options.constrained = GetParam();
     Api api(options);
-    for (const std::string& said : kMalformed) {
+    for (const std::string& said : test::kMalformed) {
         api.say(said);
         expect_one_answer(api, limited(test::user_says("hi")), said);
         expect_one_answer(api, limited(test::with_weather_tool("hi")), said);
@@ -93,19 +54,10 @@ TEST_P(Torture, RandomTokens) {
     options.constrained = GetParam();
     Api api(options);
     const Tokenizer& tokenizer = *test::cut_tokenizer();
-    const SpecialTokens& special = tokenizer.special();
-    const std::vector<TokenId> markers{special.start,     special.end,     special.message, special.channel,
-                                       special.constrain, special.return_, special.call};
     std::mt19937 random(11);
     // Each sequence is asked for twice, whole and streamed; both settings together make 10,000.
     for (int round = 0; round < 5000; ++round) {
-        std::vector<TokenId> tokens;
-        for (std::size_t i = random() % 30; i > 0; --i) {
-            const bool marker = random() % 3 == 0;
-            tokens.push_back(
-                marker ? markers[random() % markers.size()]
-                       : static_cast<TokenId>(random() % static_cast<unsigned>(tokenizer.vocabulary_size())));
-        }
+        std::vector<TokenId> tokens = test::random_tokens(tokenizer, random);
         const std::string text = tokenizer.decode(tokens);
         api.say_tokens(std::move(tokens));
         Json request = random() % 2 == 0 ? test::user_says("hi") : test::with_weather_tool("hi");

@@ -16,13 +16,28 @@ ApiKeys keys_of(const std::string& text) {
 }
 
 TEST(ApiKeys, KnowsNamesOfKeys) {
-    const ApiKeys keys = keys_of("# comment\n\nalice 0123456789abcdef\nfedcba9876543210\n");
+    const ApiKeys keys = keys_of("# comment\n\nalice 0123456789abcdef # new\nfedcba9876543210\n");
     EXPECT_TRUE(keys.required());
-    EXPECT_EQ(keys.name_of("0123456789abcdef"), "alice");
-    EXPECT_EQ(keys.name_of("fedcba9876543210"), "key 4");
-    EXPECT_EQ(keys.name_of("alice"), std::nullopt);
-    EXPECT_EQ(keys.name_of(""), std::nullopt);
+    ASSERT_NE(keys.find("0123456789abcdef"), nullptr);
+    EXPECT_EQ(keys.find("0123456789abcdef")->name, "alice");
+    EXPECT_EQ(keys.find("fedcba9876543210")->name, "key 4");
+    EXPECT_EQ(keys.find("alice"), nullptr);
+    EXPECT_EQ(keys.find(""), nullptr);
     EXPECT_FALSE(ApiKeys().required());
+}
+
+TEST(ApiKeys, ReadsLimits) {
+    const ApiKeys keys = keys_of(
+        "alice 0123456789abcdef requests-per-minute=60 concurrent-requests=4\n"
+        "fedcba9876543210 tokens-per-minute=1000\nbob aaaaaaaaaaaaaaaa\n");
+    const auto& limit = keys.find("0123456789abcdef")->limit;
+    ASSERT_TRUE(limit.has_value());
+    EXPECT_EQ(limit->requests_per_minute, 60);
+    EXPECT_EQ(limit->concurrent_requests, 4);
+    EXPECT_EQ(limit->tokens_per_minute, 0);
+    EXPECT_EQ(keys.find("fedcba9876543210")->limit->tokens_per_minute, 1000);
+    EXPECT_FALSE(keys.find("aaaaaaaaaaaaaaaa")->limit.has_value());
+    EXPECT_THROW(keys_of("alice 0123456789abcdef requests-per-minute=many\n"), Error);
 }
 
 TEST(ApiKeys, RefusesFilesThatProtectNothing) {

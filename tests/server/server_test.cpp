@@ -6,9 +6,8 @@
 #include <deque>
 #include <thread>
 
-#include "api/api_fixture.h"
 #include "server/http_client.h"
-#include "server/routes.h"
+#include "server/node_fixture.h"
 #include "support/files.h"
 #include "support/temporary_folder.h"
 
@@ -18,51 +17,13 @@ namespace {
 using namespace std::chrono_literals;
 using api::Json;
 using test::ask;
+using test::chat_body;
 using test::HttpClient;
 using test::HttpReply;
-
-constexpr const char* kChat = "/v1/chat/completions";
-
-std::string chat_body(bool stream = false, const std::string& more = "") {
-    return R"({"messages":[{"role":"user","content":"hi"}],"stream":)" +
-           std::string(stream ? "true" : "false") + more + "}";
-}
-
-test::ApiOptions observed(test::ApiOptions options, server::Metrics& metrics) {
-    options.observer = &metrics;
-    return options;
-}
-
-struct Node {
-    explicit Node(test::ApiOptions api_options = {}, server::ServerOptions options = {},
-                  server::ApiKeys keys = {})
-        : api(observed(std::move(api_options), metrics)), router(server::make_routes(state, metrics)) {
-        options.port = 0;
-        server = std::make_unique<server::Server>(options, router, keys, metrics);
-        state.set_ready(std::shared_ptr<api::Service>(std::shared_ptr<void>(), &api.service()));
-        api.say("<|channel|>final<|message|>Hello there.<|return|>");
-    }
-    std::uint16_t port() const { return server->port(); }
-    int running() { return api.engine()->stats().running; }
-    bool becomes_idle() {
-        for (int i = 0; i < 3000 && running() > 0; ++i) std::this_thread::sleep_for(1ms);
-        return running() == 0;
-    }
-
-    server::Metrics metrics;
-    server::NodeState state;
-    test::Api api;
-    server::Router router;
-    std::unique_ptr<server::Server> server;
-};
-
-// A model that speaks for a long time: 8 ms a token.
-test::ApiOptions slow_model() {
-    test::ApiOptions options;
-    options.backend.step_ms = 8;
-    return options;
-}
-const std::string kLongAnswer = "<|channel|>final<|message|>" + std::string(3000, 'x');
+using test::kChat;
+using test::kLongAnswer;
+using test::Node;
+using test::slow_model;
 
 TEST(Server, AnswersAndKeepsTheConnection) {
     Node node;

@@ -1,0 +1,59 @@
+// OpenAI's compatibility test for gpt-oss against a node whose model is a script: everything but the weights is real.
+//
+//   git clone https://github.com/openai/gpt-oss ~/gpt-oss
+//   (cd ~/gpt-oss/compatibility-test && npm ci && npm install tsx)
+//   cmake --build build/release --target scripted_node
+//   node e2e/compatibility.mjs ~/gpt-oss/compatibility-test build/release/tests/server/scripted_node
+//
+// Overwrites providers.ts there, as its README asks. Fails unless every case is recorded, passed and of valid shape,
+// whole and streamed. The test's "responses" mode is left out: the node has no /v1/responses.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+const [suite, binary] = process.argv.slice(2);
+if (!binary) throw new Error('usage: node e2e/compatibility.mjs COMPATIBILITY-TEST-FOLDER SCRIPTED-NODE');
+const cases = fs.readFileSync(path.join(suite, 'cases.jsonl'), 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+
+// The model thinks, calls the expected function with the expected arguments, and words the result. It names the
+// recipient sometimes before and sometimes after the channel, as gpt-oss does.
+const call = ({ tool_name: name, expected_arguments: text }, index) => {
+    const header = index % 2 === 0 ? ` to=functions.${name}<|channel|>commentary` : `<|channel|>commentary to=functions.${name}`;
+    return `<|channel|>analysis<|message|>The user needs ${name}.<|end|><|start|>assistant${header} <|constrain|>json<|message|>${text}<|call|>`;
+};
+const lines = cases.map((each, index) => ({ user: each.input, say: call(each, index) }));
+lines.push({ say: '<|channel|>analysis<|message|>There is the result.<|end|><|start|>assistant<|channel|>final<|message|>Done: all is well.<|return|>' });
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'compatibility-'));
+const script = path.join(folder, 'script.jsonl');
+fs.writeFileSync(script, lines.map((line) => JSON.stringify(line)).join('\n'));
+
+const node = spawn(binary, [script], { stdio: ['ignore', 'ignore', 'pipe'] });
+const exited = once(node, 'exit');
+const url = await new Promise((resolve, reject) => {
+    node.stderr.on('data', (data) => { const found = String(data).match(/http:\S+/); if (found) resolve(found[0]); });
+    exited.then(() => reject(new Error('the scripted node ended')));
+});
+fs.writeFileSync(path.join(suite, 'providers.ts'), `export const PROVIDERS = { node: { apiBaseUrl: "${url}/v1", apiKey: "none", ` +
+    'apiType: ["chat"], modelName: "script", providerDetails: {} } };\n');
+
+let failures = 0;
+for (const mode of [[], ['--streaming']]) {
+    const output = await new Promise((resolve) => {
+        execFile('npx', ['tsx', 'index.ts', '--provider', 'node', '--tries', '3', ...mode],
+            { cwd: suite, env: { ...process.env, OPENAI_API_KEY: 'none' }, maxBuffer: 1 << 26 }, (problem, stdout, stderr) => resolve(stdout + stderr));
+    });
+    const figure = (pattern) => Number(output.match(pattern)?.[1] ?? NaN);
+    const tasks = figure(/Total tasks: (\d+)/), runs = figure(/Total runs: (\d+)/), invalid = figure(/Invalid Chat Completions API responses: (\d+)/);
+    const any = figure(/pass@k \(k=3\): ([\d.]+)/), all = figure(/pass\^k \(k=3\): ([\d.]+)/), wrong = figure(/Wrong-input tool calls: (\d+)/);
+    const good = tasks === cases.length && runs === 3 * cases.length && invalid === 0 && any === 1 && all === 1 && wrong === 0;
+    failures += !good;
+    console.log(`${mode.length ? 'streamed' : 'whole'}: ${tasks} of ${cases.length} tasks, ${runs} runs, ${invalid} invalid responses, ` +
+        `pass@3 ${any}, pass^3 ${all}, wrong arguments ${wrong}: ${good ? 'passed' : 'FAILED'}`);
+    if (!good) console.log(output.slice(-4000));
+}
+node.kill('SIGTERM');
+await exited;
+fs.rmSync(folder, { recursive: true });
+process.exitCode = failures === 0 ? 0 : 1;

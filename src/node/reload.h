@@ -1,0 +1,50 @@
+// New settings for a running node: what can change without a restart does, the rest is told.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "node/model_swap.h"
+#include "node/settings.h"
+#include "server/node_state.h"
+#include "server/server.h"
+
+namespace gptoss::node {
+
+// Names of the settings that differ, by what it takes to make them effective.
+struct SettingsChange {
+    std::vector<std::string> at_once;         // the server's, the answers'
+    std::vector<std::string> with_the_model;  // it is loaded again
+    std::vector<std::string> after_restart;
+};
+SettingsChange compare(const Settings& before, const Settings& after);
+
+class Reload {
+  public:
+    using ReadSettings = std::function<Settings()>;
+
+    // All must outlive it. `read` gives the settings as they are now; empty = nothing can be reloaded.
+    Reload(Settings current, ReadSettings read, server::Server& server, server::NodeState& state,
+           ModelSwap& swap)
+        : current_(std::move(current)), read_(std::move(read)), server_(server), state_(state), swap_(swap) {}
+
+    // Settings, API keys and certificate are read again. Tells what changed: {"changed", "model",
+    // "after_restart"}. Throws Error for settings, keys or certificates that are wrong, and then nothing has
+    // changed; also while a model is being loaded. Any thread.
+    api::Json apply();
+
+    Settings current() const;
+    api::Json status() const;
+
+  private:
+    mutable std::mutex mutex_;
+    Settings current_;
+    ReadSettings read_;
+    server::Server& server_;
+    server::NodeState& state_;
+    ModelSwap& swap_;
+};
+
+}  // namespace gptoss::node

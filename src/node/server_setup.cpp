@@ -1,0 +1,51 @@
+#include "node/server_setup.h"
+
+namespace gptoss::node {
+
+namespace {
+
+api::ReasoningFields reasoning_fields(const std::string& name) {
+    if (name == "reasoning") return api::ReasoningFields::reasoning;
+    if (name == "reasoning_content") return api::ReasoningFields::reasoning_content;
+    return name == "none" ? api::ReasoningFields::none : api::ReasoningFields::both;
+}
+
+}  // namespace
+
+server::ServerOptions server_options(const Settings& settings) {
+    server::ServerOptions options;
+    options.host = settings.host;
+    options.port = static_cast<std::uint16_t>(settings.port);
+    options.most_connections = static_cast<int>(settings.most_connections);
+    options.body_limit_bytes = static_cast<std::size_t>(settings.body_limit_mb) << 20;
+    options.cors_origin = settings.cors_origin;
+    options.tls_certificate_file = settings.tls_certificate_file;
+    options.tls_key_file = settings.tls_key_file;
+    options.client_limit = {settings.requests_per_minute, settings.tokens_per_minute,
+                            settings.concurrent_requests};
+    return options;
+}
+
+server::ServerOptions admin_options(const Settings& settings) {
+    server::ServerOptions options;
+    options.port = static_cast<std::uint16_t>(settings.admin_port);
+    options.threads = 1;
+    options.most_connections = 64;
+    options.body_limit_bytes = std::size_t{64} << 10;
+    return options;
+}
+
+server::ApiKeys api_keys(const Settings& settings) {
+    return settings.api_keys_file.empty() ? server::ApiKeys()
+                                          : server::ApiKeys::from_file(settings.api_keys_file);
+}
+
+api::ServiceOptions service_options(const Settings& settings) {
+    api::ServiceOptions options;
+    options.strict_model_name = settings.strict_model_name;
+    options.reasoning = reasoning_fields(settings.reasoning_fields);
+    options.date = settings.date;
+    return options;
+}
+
+}  // namespace gptoss::node

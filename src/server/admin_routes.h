@@ -1,0 +1,26 @@
+// What operators may do, on a port of its own: look at what runs, end it, reload. Never reachable through the
+// port that users know.
+#pragma once
+
+#include <functional>
+
+#include "server/node_state.h"
+#include "server/router.h"
+#include "server/server.h"
+
+namespace gptoss::server {
+
+struct AdminActions {
+    std::function<api::Json()> reload;  // reads the settings again; tells what changed; throws Error
+    std::function<api::Json()> reload_status;
+};
+
+//   GET    /admin/requests       those being answered, with their tokens so far
+//   DELETE /admin/requests/ID    ends one (all with that X-Request-Id): its stream ends as cancelled
+//   GET    /admin/clients        usage by key or address
+//   GET    /admin/status         /v1/status and what the last reload came to
+//   POST   /admin/reload         as SIGHUP
+// `users` and `state` must outlive the router.
+Router make_admin_routes(Server& users, NodeState& state, AdminActions actions);
+
+}  // namespace gptoss::server
