@@ -30,6 +30,8 @@ preflight_settings() {
     secrets_inside="$(inline_secrets "$work/settings.env")"
     if [ -n "$secrets_inside" ]; then
         refused settings "secrets stand in the settings: ${secrets_inside}- put each into a file and name it with NAME_FILE"
+    elif [ -n "$(setting "$work/settings.env" TLS_CERTIFICATE_FILE)" ]; then
+        refused settings "TLS_CERTIFICATE_FILE is set, but nodes deployed by this script are asked over HTTP: let HAProxy end TLS"
     elif problem="$("$kind"_tool serve --check-config --env-file "$work/settings.env" 2>&1 >"$work/in-effect.txt")"; then
         passed settings "$(grep -vc '(default)' "$work/in-effect.txt") set, the others at their defaults"
     else

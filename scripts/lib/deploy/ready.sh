@@ -40,7 +40,27 @@ client_key() {
 
 # `gpt-oss-node check`, or the program of --check-command with the same options.
 ask_check() {
-    if [ -n "$check_command" ]; then "$check_command" "$@"; else "$kind"_tool check "$@"; fi
+    if [ -n "$check_command" ]; then
+        "$check_command" "$@"
+    elif "$kind"_tool --help 2>/dev/null | grep -qE "^ +check( |$)"; then
+        "$kind"_tool check "$@"
+    else
+        warned check "this build has no \`check\`: one question is asked instead" >&2
+        ask_question "$@"
+    fi
+}
+
+# The least a node must do: the context it was asked for, and a whole answer to a question.
+ask_question() {   # ask_question --url URL --json [--context TOKENS] ...
+    local url="$2" context=0 answer
+    [ "${4:-}" != --context ] || context="$5"
+    curl --silent --max-time 10 "$url/ready" | jq -e --argjson least "$context" '.context_length >= $least' >/dev/null ||
+        { jq -n '{checks: [{name: "context length", passed: false}]}' && return 1; }
+    answer="$(curl --silent --fail --max-time 120 "$url/v1/chat/completions" ${OPENAI_API_KEY:+--oauth2-bearer "$OPENAI_API_KEY"} \
+        --data '{"messages": [{"role": "user", "content": "What is 2+2?"}], "temperature": 0, "max_tokens": 500}')"
+    jq -e '.choices[0] | .finish_reason == "stop" and (.message.content | test("4|four"))' <<<"$answer" >/dev/null ||
+        { jq -n '{checks: [{name: "2+2", passed: false}]}' && return 1; }
+    jq -n '{checks: [{name: "context length", passed: true}, {name: "2+2", passed: true}]}'
 }
 
 run_check() {   # run_check FOLDER URL
