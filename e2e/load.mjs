@@ -1,6 +1,6 @@
 // Load for a node: streaming clients in several processes, so that some can be killed as crashes kill them.
 //
-//   node e2e/load.mjs [clients=1000] [rounds=2] [processes=10]     starts a node with the demo model and prints a table
+//   node e2e/load.mjs [clients=1000] [rounds=2] [processes=10] [tokens=16]     starts a node with the demo model and prints a table
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -107,9 +107,9 @@ export async function killHalf(node, started) {
 
 async function main() {
     const { startNode } = await import('./support/node.mjs');
-    const [clients, rounds, processes] = [1000, 2, 10].map((usual, index) => Number(process.argv[2 + index] ?? usual));
+    const [clients, rounds, processes, tokens] = [1000, 2, 10, 16].map((usual, index) => Number(process.argv[2 + index] ?? usual));
     const node = await startNode(['--queue-limit', String(2 * clients)]);
-    const body = { messages: [{ role: 'user', content: 'Write a short poem about computers.' }], max_tokens: 32, temperature: 1 };
+    const body = { messages: [{ role: 'user', content: 'Write a short poem about computers.' }], max_tokens: tokens, temperature: 1 };
     const memory_mb = [resident_mb(node.child.pid)];
     const began = performance.now();
     let total = { complete: 0, broken: 0, gaps_ms: [], first_ms: [] };

@@ -34,15 +34,16 @@ void ModelSwap::stop() {
 }
 
 void ModelSwap::run(const Settings& current, const Settings& next, bool beside) {
+    std::string outcome = "done";
     try {
         if (!beside || !load_beside(next)) load_after(current, next);
-        set_status("done");
         spdlog::info("the new model serves");
     } catch (const std::exception& problem) {
-        set_status(std::string("failed: ") + problem.what());
+        outcome = std::string("failed: ") + problem.what();
         spdlog::error("the model was not changed: {}", problem.what());
     }
-    going_on_ = false;
+    going_on_ = false;  // first: who reads the outcome may start the next
+    set_status(std::move(outcome));
 }
 
 LoadedModel ModelSwap::load(const Settings& settings) {
