@@ -15,7 +15,7 @@ test('.env.prod.example has every setting of the table, and none beside them', (
     const settings = [...table.matchAll(/^\| `([A-Z0-9_]+)`/gm)].map((match) => match[1]);
     const named = [...fs.readFileSync(example, 'utf8').matchAll(/^#?([A-Z0-9_]+)=/gm)].map((match) => match[1]);
     const wanted = settings.map((name) => (named.includes(`${name}_FILE`) ? `${name}_FILE` : name));
-    assert.deepEqual(named, wanted, 'run: scripts/make-env-example.mjs > .env.prod.example');
+    assert.deepEqual(named, wanted, 'see scripts/make-env-example.mjs');
 });
 
 test('.env.prod.example passes --check-config, in both spellings', () => {

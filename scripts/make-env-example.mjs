@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// Writes .env.prod.example from the node's own table of settings, so that none is missing and none is explained twice.
-//   scripts/make-env-example.mjs [NODE] > .env.prod.example
+// Writes .env.prod.example from docs/settings.md, the node's own table, so that none is missing and none is explained
+// twice:
+//   gpt-oss-node serve --settings-markdown > docs/settings.md && scripts/make-env-example.mjs > .env.prod.example
 // Settings that a production node should set are set; the others stand there with their defaults, commented out.
-import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
 
-const node = process.argv[2] ?? 'build/release/gpt-oss-node';
 const values = {
     MODEL_PATH: '/models/gpt-oss-20b-GGUF/gpt-oss-20b-mxfp4.gguf',
     MAX_CONTEXT_LENGTH: '8192',
@@ -41,7 +41,7 @@ let out = `# The settings of a node in production. Copy to .env.prod, which git 
 # From gpt-oss-20b with 8K of context to gpt-oss-120b with 131K is a change of MODEL_PATH and MAX_CONTEXT_LENGTH alone:
 # docs/GPT-OSS-120B-UPGRADE-GUIDE.md.
 `;
-const table = execFileSync(node, ['serve', '--settings-markdown'], { encoding: 'utf8' });
+const table = fs.readFileSync(new URL('../docs/settings.md', import.meta.url), 'utf8');
 for (const line of table.split('\n')) {
     const group = line.match(/^## (.*)/);
     if (group) out += `\n# ---- ${group[1]} ----\n`;
