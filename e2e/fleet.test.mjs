@@ -97,7 +97,7 @@ test('the same conversation is recognised in every way a client tells it', { ski
 });
 
 // Asks until told to stop, streaming every other time, without any retry of its own.
-async function keepAsking(origin, name, over, results) {
+async function keepAsking(origin, name, over, results, streaming) {
     for (let i = 0; !over(); i += 1) {
         const stream = i % 2 === 0;
         const result = { node: null, stream, started: false, error: null };
@@ -108,6 +108,7 @@ async function keepAsking(origin, name, over, results) {
             });
             result.node = reply.headers.get('x-node');
             result.started = true;
+            if (stream) streaming.add(result);
             const text = await reply.text();
             const complete = stream ? text.trimEnd().endsWith('data: [DONE]') : JSON.parse(text).choices?.[0].finish_reason;
             if (reply.status !== 200 || !complete) result.error = `status ${reply.status}: ${text.slice(-200)}`;
@@ -115,6 +116,7 @@ async function keepAsking(origin, name, over, results) {
             result.error = String(problem.cause?.message ?? problem.message);
         }
         result.ended_ms = Date.now();
+        streaming.delete(result);
         results.push(result);
     }
 }
@@ -125,12 +127,13 @@ test('a node is killed, comes back, another drains: only streams in flight on th
     const front = await startHaproxy('fleet.cfg', ports);
     await waitFor(async () => (await fetch(`${front.origin}/ready`)).status === 200);
     const results = [];
+    const streaming = new Set();
     let over = false;
-    const clients = Array.from({ length: 8 }, (_, i) => keepAsking(front.origin, `Client ${i}`, () => over, results));
+    const clients = Array.from({ length: 8 }, (_, i) => keepAsking(front.origin, `Client ${i}`, () => over, results, streaming));
     const answersOf = (name) => results.filter((result) => result.node === name && !result.error).length;
 
     await waitFor(() => answersOf('node1') > 2 && answersOf('node2') > 2);
-    await waitFor(async () => await nodes.node1.metric('gptoss_sequences_running') > 0);
+    await waitFor(() => [...streaming].some((result) => result.node === 'node1'));
     nodes.node1.child.kill('SIGKILL');
     const killed_ms = Date.now();
     await nodes.node1.exited();
@@ -153,6 +156,7 @@ test('a node is killed, comes back, another drains: only streams in flight on th
         assert.ok(each.stream && each.started, each.error);
         assert.ok(each.ended_ms < killed_ms + 2000, `lost ${each.ended_ms - killed_ms} ms after the kill: ${each.error}`);
     }
+    assert.ok(lost.length > 0, 'the kill hit streams');
     assert.ok(results.some((each) => each.ended_ms > drained_ms + 1000 && !each.error));
     await front.stop();
     await nodes.node1.stop();
