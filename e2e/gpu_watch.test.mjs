@@ -20,7 +20,7 @@ test('the card is told, its ceiling refuses, its failure takes the node out', { 
     };
     tell('used_mib 70000 temperature 61 millijoules 0');
     const node = await startNode(
-        ['--nvml-library', library, '--vram-ceiling-mb', '95000', '--power-price-per-mwh', '300'], { FAKE_NVML_STATE: state });
+        ['--gpu-layers', '0', '--nvml-library', library, '--vram-ceiling-mb', '95000', '--power-price-per-mwh', '300'], { FAKE_NVML_STATE: state });
     const ready = async () => (await fetch(`${node.origin}/ready`)).status;
     const status = async () => (await fetch(`${node.url}/status`)).json();
     assert.equal((await node.post('/v1/chat/completions', question)).status, 200);
