@@ -35,7 +35,8 @@ client_key() {
     local file
     file="$(setting "$1" GPTOSS_API_KEYS_FILE)"
     case "$file" in /run/secrets/*) [ "$kind" = container ] && file="$secrets${file#/run/secrets}" ;; esac
-    [ -z "$file" ] || awk 'NF && $1 !~ /^#/ { print $NF; exit }' "$file"
+    # NAME KEY LIMIT=N...: the key is the last word that is no limit.
+    [ -z "$file" ] || awk 'NF && $1 !~ /^#/ { while (NF > 1 && $NF ~ /^[a-z-]+=[0-9]+$/) NF--; print $NF; exit }' "$file"
 }
 
 # `gpt-oss-node check`, or the program of --check-command with the same options.
@@ -67,6 +68,7 @@ run_check() {   # run_check FOLDER URL
     local folder="$1" context options=() failing
     context="$(setting "$folder/settings.env" MAX_CONTEXT_LENGTH)"
     [ "${context:-0}" != 0 ] && options+=(--context "$context")
+    [ "$device" != cuda ] || options+=(--require-gpu)
     # shellcheck disable=SC2206  # several options in one string, as they were given
     options+=($check_options)
     if OPENAI_API_KEY="$(client_key "$folder/settings.env")" ask_check --url "$2" --json "${options[@]}" \
@@ -74,7 +76,7 @@ run_check() {   # run_check FOLDER URL
         note "check passed"
         return 0
     fi
-    failing="$(jq -r '[.checks[] | select(.passed | not) | .name] | join(", ")' "$folder/check.json" 2>/dev/null || true)"
+    failing="$(jq -r '[.checks[] | select(.passed | not) | .name + (if .detail then " (\(.detail))" else "" end)] | join(", ")' "$folder/check.json" 2>/dev/null || true)"
     reason="check failed: ${failing:-$(tail -n 1 "$folder/check.err")}"
     return 1
 }
