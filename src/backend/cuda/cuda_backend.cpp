@@ -79,9 +79,17 @@ KvPool make_pool(std::byte* data, const model::Hyperparameters& shape, model::Kv
     return {data, type, layers, blocks, shape.kv_heads, shape.head_size};
 }
 
-// Two decode steps of 8 rows are still faster than one pass made for prompts; three are not
-// (docs/performance.md).
-constexpr std::size_t kMostRowsInSteps = 2 * kMaxDecodeRows;
+// Two decode steps are still faster than one pass made for prompts; three are not (docs/performance.md).
+constexpr std::size_t kMostSteps = 2;
+
+// A step's kernels keep all rows' activations in shared memory beside 70 KB of weights: a workstation card's
+// blocks (99 KB) have room for one row.
+std::size_t rows_of_a_step() {
+    int device = 0, limit = 0;
+    cuda_check(cudaGetDevice(&device));
+    cuda_check(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+    return limit >= 160 * 1024 ? kMaxDecodeRows : 1;
+}
 
 class CudaBackend final : public Backend {
   public:
@@ -153,13 +161,12 @@ class CudaBackend final : public Backend {
         }
         logits_rows_ = static_cast<std::int32_t>(batch.logits_rows.size());
         const std::vector<RowInput> inputs = inputs_of(batch);
-        if (prefill_ && inputs.size() > kMostRowsInSteps) {
+        if (prefill_ && inputs.size() > kMostSteps * step_rows_) {
             prefill_->run(inputs, stream_.get());
             return;
         }
-        for (std::size_t first = 0; first < inputs.size(); first += kMaxDecodeRows)
-            decode_->run(std::span(inputs).subspan(
-                             first, std::min<std::size_t>(kMaxDecodeRows, inputs.size() - first)),
+        for (std::size_t first = 0; first < inputs.size(); first += step_rows_)
+            decode_->run(std::span(inputs).subspan(first, std::min(step_rows_, inputs.size() - first)),
                          stream_.get());
     }
 
@@ -251,7 +258,8 @@ class CudaBackend final : public Backend {
     Tables full_tables_{nullptr, 0, 0}, sliding_tables_{nullptr, 0, 0};
     float* logits_ = nullptr;  // [max_sequences][vocabulary]
     std::int32_t logits_rows_ = 0;
-    std::unique_ptr<DecodeStep> decode_;       // up to kMaxDecodeRows rows
+    std::size_t step_rows_ = rows_of_a_step();
+    std::unique_ptr<DecodeStep> decode_;       // up to step_rows_ rows
     std::unique_ptr<PrefillForward> prefill_;  // more; null when the shape does not fit it
     BackendInfo info_;
 };

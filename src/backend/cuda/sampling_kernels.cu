@@ -40,10 +40,16 @@ struct RowView {
     std::int32_t limit;  // tokens from here on are padding
 
     __device__ bool read(TokenId token, float& logit) const {
-        if (token >= limit) return false;
-        if (job.allowed != nullptr && (job.allowed[token / 32] >> (token % 32) & 1U) == 0) return false;
-        logit = (job.adjusted != nullptr ? job.adjusted : job.logits)[token];
+        logit = raw(token);
+        return usable(token, logit);
+    }
+    // Its halves: a load, and what depends on it.
+    __device__ float raw(TokenId token) const {
+        return token < limit ? (job.adjusted != nullptr ? job.adjusted : job.logits)[token] : -INFINITY;
+    }
+    __device__ bool usable(TokenId token, float& logit) const {
         if (!(logit > -INFINITY)) return false;  // NaN too
+        if (job.allowed != nullptr && (job.allowed[token / 32] >> (token % 32) & 1U) == 0) return false;
         logit = fminf(fmaxf(logit, -kLargestLogit), kLargestLogit);
         return true;
     }
@@ -147,10 +153,14 @@ __global__ void scan_kernel(const SampleJob* jobs, std::int32_t vocabulary, std:
 constexpr float kMassUnit = 1099511627776.0F;
 constexpr int kBins = 2048;  // 11 bits a pass
 
+// Keys of one bin, looked at again without reading the row; a flat distribution has about a thousand.
+constexpr int kNearKeys = 2560;
+
 struct FilterMemory {
     unsigned long long bins[kBins];
+    Key near[kNearKeys];
+    std::uint32_t near_count;
     unsigned long long parts[kFilterThreads / 32];
-    Key prefix;
     unsigned long long wanted;
     int bin;
     std::uint32_t top_count;
@@ -183,14 +193,27 @@ __device__ void find_bin(FilterMemory& memory) {
     }
 }
 
+// use(key) for every usable token of the row, several loads before the first use.
+template <typename Use>
+__device__ void for_each_key(const RowView& row, std::int32_t vocabulary, Use use) {
+    constexpr int kAtOnce = 8;
+    for (TokenId first = static_cast<TokenId>(threadIdx.x); first < vocabulary;
+         first += kAtOnce * kFilterThreads) {
+        float logits[kAtOnce];
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) logits[i] = row.raw(first + i * kFilterThreads);
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i)
+            if (row.usable(first + i * kFilterThreads, logits[i]))
+                use(key_of(logits[i], first + i * kFilterThreads));
+    }
+}
+
 template <typename Amount>
 __device__ unsigned long long block_sum(FilterMemory& memory, const RowView& row, std::int32_t vocabulary,
                                         Amount amount) {
     unsigned long long sum = 0;
-    for (TokenId token = static_cast<TokenId>(threadIdx.x); token < vocabulary; token += kFilterThreads) {
-        float logit;
-        if (row.read(token, logit)) sum += amount(key_of(logit, token));
-    }
+    for_each_key(row, vocabulary, [&](Key key) { sum += amount(key); });
     for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_xor_sync(kAllLanes, sum, offset);
     if (threadIdx.x % 32 == 0) memory.parts[threadIdx.x / 32] = sum;
     __syncthreads();
@@ -216,41 +239,55 @@ struct DistanceBins {
 template <typename Amount>
 __device__ Key place_that_reaches(FilterMemory& memory, const RowView& row, std::int32_t vocabulary,
                                   const DistanceBins& distance, unsigned long long wanted, Amount amount) {
+    const int thread = static_cast<int>(threadIdx.x);
+    const auto clear_bins = [&] {
+        for (int i = thread; i < kBins; i += kFilterThreads) memory.bins[i] = 0;
+        __syncthreads();
+    };
+    const auto choose_bin = [&] {
+        __syncthreads();
+        if (thread < 32) find_bin(memory);
+        __syncthreads();
+        return memory.bin;
+    };
+    const auto add_to = [&](int bin, Key key) {
+        const unsigned long long add = amount(key);
+        if (add != 0) atomicAdd(&memory.bins[bin], add);
+    };
+    if (threadIdx.x == 0) memory.wanted = wanted, memory.near_count = 0;
+    clear_bins();
+    for_each_key(row, vocabulary, [&](Key key) { add_to(distance(key), key); });
+    const int nearest_bin = choose_bin();
+    if (nearest_bin < 0) return 0;
+    for_each_key(row, vocabulary, [&](Key key) {
+        if (distance(key) != nearest_bin) return;
+        const std::uint32_t place = atomicAdd(&memory.near_count, 1U);
+        if (place < kNearKeys) memory.near[place] = key;
+    });
+    __syncthreads();
+    const auto near_count = static_cast<int>(memory.near_count);
     // Bits 63 .. 32 are the value in three passes, bits 31 .. 0 the id in three more.
     constexpr int kPasses = 6;
     constexpr int kShifts[kPasses] = {53, 42, 32, 21, 10, 0};
     constexpr int kWidths[kPasses] = {11, 11, 10, 11, 11, 10};
-    if (threadIdx.x == 0) memory.prefix = 0, memory.wanted = wanted;
-    int nearest_bin = 0;
-    for (int pass = -1; pass < kPasses; ++pass) {
-        for (int i = static_cast<int>(threadIdx.x); i < kBins; i += kFilterThreads) memory.bins[i] = 0;
-        __syncthreads();
-        const Key prefix = memory.prefix;
-        const int shift = pass < 0 ? 0 : kShifts[pass], width = pass < 0 ? 11 : kWidths[pass];
-        const int above = shift + width;
-        for (TokenId token = static_cast<TokenId>(threadIdx.x); token < vocabulary; token += kFilterThreads) {
-            float logit;
-            if (!row.read(token, logit)) continue;
-            const Key key = key_of(logit, token);
-            int bin = distance(key);
-            if (pass >= 0) {
-                if (bin != nearest_bin || (above < 64 && key >> above != prefix >> above)) continue;
-                bin = static_cast<int>(key >> shift & ((1U << width) - 1U));
-            }
-            const unsigned long long add = amount(key);
-            if (add != 0) atomicAdd(&memory.bins[bin], add);
-        }
-        __syncthreads();
-        if (threadIdx.x < 32) find_bin(memory);
-        __syncthreads();
-        if (memory.bin < 0) return 0;
-        if (pass < 0)
-            nearest_bin = memory.bin;
-        else if (threadIdx.x == 0)
-            memory.prefix = prefix | static_cast<Key>(memory.bin) << shift;
-        __syncthreads();
+    Key prefix = 0;
+    for (int pass = 0; pass < kPasses; ++pass) {
+        const int shift = kShifts[pass], width = kWidths[pass], above = shift + width;
+        const auto look_at = [&](Key key) {
+            if (above < 64 && key >> above != prefix >> above) return;
+            add_to(static_cast<int>(key >> shift & ((1U << width) - 1U)), key);
+        };
+        clear_bins();
+        if (near_count <= kNearKeys)
+            for (int i = thread; i < near_count; i += kFilterThreads) look_at(memory.near[i]);
+        else
+            for_each_key(row, vocabulary, [&](Key key) {
+                if (distance(key) == nearest_bin) look_at(key);
+            });
+        if (choose_bin() < 0) return 0;
+        prefix |= static_cast<Key>(memory.bin) << shift;
     }
-    return memory.prefix;
+    return prefix;
 }
 
 __global__ void __launch_bounds__(kFilterThreads)
@@ -283,13 +320,9 @@ __global__ void __launch_bounds__(kFilterThreads)
             const Key last =
                 place_that_reaches(memory, row, vocabulary, {value_of(largest), 1.0F},
                                    static_cast<unsigned long long>(wanted), [](Key) { return 1ULL; });
-            for (TokenId token = static_cast<TokenId>(threadIdx.x); token < vocabulary;
-                 token += kFilterThreads) {
-                float logit;
-                if (!row.read(token, logit)) continue;
-                const Key key = key_of(logit, token);
+            for_each_key(row, vocabulary, [&](Key key) {
                 if (key >= last) memory.top[atomicAdd(&memory.top_count, 1U)] = key;
-            }
+            });
             __syncthreads();
             const auto count = static_cast<int>(memory.top_count);
             for (int i = static_cast<int>(threadIdx.x); i < count; i += kFilterThreads) {
@@ -321,12 +354,11 @@ __global__ void __launch_bounds__(kFilterThreads)
         const float smallest =
             p.min_p > 0 ? value_of(largest) / p.temperature + logf(fminf(p.min_p, 1.0F)) : -INFINITY;
         Key noisy = 0;
-        for (TokenId i = static_cast<TokenId>(threadIdx.x); i < vocabulary; i += kFilterThreads) {
-            float logit;
-            if (!row.read(i, logit)) continue;
-            if (key_of(logit, i) < cut || logit / p.temperature < smallest) continue;
-            noisy = max(noisy, key_of(logit / p.temperature + noise_of(job, i), i));
-        }
+        for_each_key(row, vocabulary, [&](Key key) {
+            const float scaled = value_of(key) / p.temperature;
+            if (key < cut || scaled < smallest) return;
+            noisy = max(noisy, key_of(scaled + noise_of(job, token_of(key)), token_of(key)));
+        });
         noisy = warp_largest(noisy);
         if (threadIdx.x % 32 == 0) memory.parts[threadIdx.x / 32] = noisy;
         __syncthreads();
@@ -335,14 +367,10 @@ __global__ void __launch_bounds__(kFilterThreads)
     }
     if (threadIdx.x != 0) return;
     result.token = token;
-    result.logprob = 0;
-    if (p.top_logprobs >= 0) {
-        float logit = 0;
-        row.read(token, logit);
-        result.logprob = logit - normaliser;
-    } else {
-        result.top_count = 0;
-    }
+    float logit = 0;
+    row.read(token, logit);
+    result.logprob = p.top_logprobs >= 0 ? logit - normaliser : 0.0F;
+    if (p.top_logprobs < 0) result.top_count = 0;
     last_tokens[job.slot] = token;
     sums.largest = 0;
     sums.noisy = 0;
