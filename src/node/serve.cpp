@@ -238,7 +238,8 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
     });
     Reload reload(settings, read_settings, server, state, swap);
     const server::Router admin_router = make_admin_routes(
-        server, state, {[&reload] { return reload.apply(); }, [&reload] { return reload.status(); }});
+        server, state, {[&reload] { return reload.apply(); }, [&reload] { return reload.status(); }},
+        make_routes(state, metrics, true));
     std::unique_ptr<server::Server> admin;
 
     Loader loader(settings, devices, state);

@@ -30,8 +30,7 @@ Json usage_json(const ClientUsage& usage) {
 
 }  // namespace
 
-Router make_admin_routes(Server& users, NodeState& state, AdminActions actions) {
-    Router router;
+Router make_admin_routes(Server& users, NodeState& state, AdminActions actions, Router router) {
     router.add({"GET", "/admin/requests", false, [&users](const HttpRequest&, const Caller&) -> Answer {
                     Json list = Json::array();
                     for (const auto& request : users.active_requests().all())

@@ -20,7 +20,8 @@ struct AdminActions {
 //   GET    /admin/clients        usage by key or address
 //   GET    /admin/status         /v1/status and what the last reload came to
 //   POST   /admin/reload         as SIGHUP
-// `users` and `state` must outlive the router.
-Router make_admin_routes(Server& users, NodeState& state, AdminActions actions);
+// `router`: what the port serves besides; make_routes() for operators makes it a console that can end
+// requests. `users` and `state` must outlive the router.
+Router make_admin_routes(Server& users, NodeState& state, AdminActions actions, Router router = {});
 
 }  // namespace gptoss::server

@@ -1,6 +1,5 @@
-#include "server/routes.h"
-
 #include "api/error_reply.h"
+#include "server/routes.h"
 #include "server/static_files.h"
 
 namespace gptoss::server {
@@ -103,13 +102,16 @@ void add_inference(Router& router, NodeState& state) {
 
 }  // namespace
 
-Router make_routes(NodeState& state, Metrics& metrics) {
+Router make_routes(NodeState& state, Metrics& metrics, bool for_operators) {
     Router router;
     add_static_routes(router, console_files());
     add_status_routes(router, state, metrics);
-    router.add({"GET", "/v1/status", false, [&state](const HttpRequest&, const Caller&) -> Answer {
-                    return api::json_reply(status_json(state));
-                }});
+    router.add(
+        {"GET", "/v1/status", false, [&state, for_operators](const HttpRequest&, const Caller&) -> Answer {
+             Json json = status_json(state);
+             if (for_operators) json["admin"] = true;
+             return api::json_reply(json);
+         }});
     add_generating(router, state, "/v1/chat/completions", &api::Service::chat);
     add_generating(router, state, "/v1/completions", &api::Service::completions);
     add_inference(router, state);

@@ -7,7 +7,8 @@
 
 namespace gptoss::server {
 
-// `state` and `metrics` must outlive the router.
-Router make_routes(NodeState& state, Metrics& metrics);
+// `state` and `metrics` must outlive the router. `for_operators`: /v1/status says so, and the console then
+// offers what /admin/… can do.
+Router make_routes(NodeState& state, Metrics& metrics, bool for_operators = false);
 
 }  // namespace gptoss::server
