@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { copyText } from './clipboard';
 import { Composer } from './composer';
 import { ConversationList } from './conversation_list';
@@ -15,6 +15,7 @@ export function ChatPage() {
     const [settingsOpen, showSettings] = useState(false);
     const [copied, setCopied] = useState(false);
     const conversation = current.value;
+    const closeList = useCallback(() => showList(false), []);
     useEffect(() => {
         const onKey = (event: KeyboardEvent) => {
             if (event.key === 'Escape') { stop(); showList(false); }
@@ -31,7 +32,7 @@ export function ChatPage() {
         setTimeout(() => setCopied(false), 2000);
     };
     return <div class={`chat ${settingsOpen ? 'with-settings' : ''}`}>
-        <aside class={listOpen ? 'list open' : 'list'} aria-label="Conversations"><ConversationList close={() => showList(false)} /></aside>
+        <aside class={listOpen ? 'list open' : 'list'} aria-label="Conversations"><ConversationList close={closeList} /></aside>
         <main>
             <div class="bar">
                 <button class="quiet list-button" aria-expanded={listOpen} onClick={() => showList(true)}><Icon name="list" /><span class="hidden">Chats</span></button>

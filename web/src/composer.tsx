@@ -70,7 +70,7 @@ function ContextLeft({ files }: { files: AttachedFile[] }) {
     const added = files.reduce((sum, file) => sum + (file.tokens ?? 0), 0);
     const left = length - (contextUsed(current.value) ?? 0) - added;
     return <span class={left < 0 ? 'context problem' : 'context'} role={left < 0 ? 'alert' : undefined}>
-        {left < 0 ? `${count(-left)} tokens too many` : <>{count(left)}<span class="label"> of {count(length)}</span> tokens left</>}</span>;
+        {left < 0 ? `${count(-left)} tokens too many` : <>{count(left)}<span class="label"> of {count(length)} tokens</span> left</>}</span>;
 }
 
 // Files may be dropped anywhere on the page.

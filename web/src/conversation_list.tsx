@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import { fromExport, toExport, type Conversation } from './conversation';
 import { Icon } from './icons';
-import { commit, conversations, create, current, discard, open } from './state';
+import { commit, conversations, create, currentId, discard, open } from './state';
+import { memo } from './memo';
 import { focusMessage } from './chat_page';
 
 const dayMs = 86_400_000;
@@ -16,7 +17,8 @@ function ageOf({ changed }: Conversation): string {
 const contains = ({ title, turns }: Conversation, wanted: string): boolean =>
     [title, ...turns.map((turn) => turn.text)].some((text) => text.toLowerCase().includes(wanted));
 
-export function ConversationList({ close }: { close: () => void }) {
+// Apart from the page around it, which is drawn again with every piece of an answer.
+export const ConversationList = memo(({ close }: { close: () => void }) => {
     const [search, change] = useState('');
     const [problem, setProblem] = useState('');
     const wanted = search.trim().toLowerCase();
@@ -41,7 +43,7 @@ export function ConversationList({ close }: { close: () => void }) {
             {[...groups].map(([age, entries]) => <section key={age}>
                 <h2>{age}</h2>
                 <ul>{entries.map((entry) => <li key={entry.id}>
-                    <button class="entry" title={entry.title} aria-current={entry.id === current.value.id} onClick={() => { open(entry); close(); }}>{entry.title}</button>
+                    <button class="entry" title={entry.title} aria-current={entry.id === currentId.value} onClick={() => { open(entry); close(); }}>{entry.title}</button>
                     <button class="quiet small" aria-label={`Delete ${entry.title}`} title="Delete" onClick={() => discard(entry)}><Icon name="close" /></button>
                 </li>)}</ul>
             </section>)}
@@ -54,7 +56,7 @@ export function ConversationList({ close }: { close: () => void }) {
         </div>
         {problem && <p role="alert" class="problem">{problem}</p>}
     </>;
-}
+});
 
 function download(name: string, text: string): void {
     const link = document.createElement('a');

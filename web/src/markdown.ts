@@ -97,7 +97,10 @@ export async function decorate(root: HTMLElement): Promise<void> {
         for (const formula of formulas) {
             const tex = formula.textContent ?? '';
             formula.classList.add('drawn');
-            katex.render(tex, formula, { displayMode: formula.classList.contains('display'), throwOnError: false, trust: false, maxExpand: 200, maxSize: 20 });
+            // What is no formula stays as it was written; KaTeX's own words for it come as style text, which the policy refuses.
+            try {
+                katex.render(tex, formula, { displayMode: formula.classList.contains('display'), throwOnError: true, trust: false, maxExpand: 200, maxSize: 20 });
+            } catch { formula.textContent = tex; }
         }
     }
 }

@@ -1,5 +1,5 @@
 // What is on the page: conversations, the one shown, the answer being streamed.
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { newConversation, newTurn, titleOf, type AttachedFile, type Conversation, type ToolCall, type Turn } from './conversation';
 import { randomId } from './random_id';
 import { streamAnswer } from './answer';
@@ -8,6 +8,7 @@ import * as storage from './storage';
 export const page = signal<'chat' | 'machine'>(location.hash === '#machine' ? 'machine' : 'chat');
 export const conversations = signal<Conversation[]>([]);
 export const current = signal<Conversation>(newConversation());
+export const currentId = computed(() => current.value.id);
 export const streaming = signal<string | null>(null);   // the id of the turn being written
 export const discarded = signal<Conversation | null>(null);   // the last one, until it cannot be brought back any more
 export const storageProblem = signal('');

@@ -1,0 +1,54 @@
+// Takes the pictures of docs/images/: node console_pictures.mjs
+import { openPage, startBrowser } from './support/browser.mjs';
+import { startNode } from './support/node.mjs';
+
+const folder = process.argv[2] ?? new URL('../docs/images', import.meta.url).pathname;
+const node = await startNode(['--cache-tokens', '262144']);
+const browser = await startBrowser();
+const { page } = await openPage(browser, node.origin, { viewport: { width: 1280, height: 800 } });
+
+async function ask(text) {
+    await page.fill('#message', text);
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => !document.querySelector('[aria-busy=true]'));
+    await page.waitForSelector('.turn.assistant:last-child >> text=Regenerate');
+    await page.waitForTimeout(500);
+}
+async function take(name) {
+    for (const [ending, colorScheme, width] of [['', 'light', 1280], ['-dark', 'dark', 1280], ['-phone', 'dark', 390]]) {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width, height: 800 });
+        await page.waitForTimeout(500);
+        await page.screenshot({ path: `${folder}/console-${name}${ending}.png` });
+    }
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize({ width: 1280, height: 800 });
+}
+
+await page.waitForSelector('.dot.good');
+await ask('What is the capital of France?');
+await page.keyboard.press('Control+Shift+O');
+await ask('Write a short poem about computers.');
+await page.keyboard.press('Control+Shift+O');
+await ask('What is 47 + 38?');
+await page.getByText('Settings', { exact: true }).click();
+await page.getByLabel('Temperature').fill('0');
+await page.getByText('Add calculator and clock').click();
+await page.getByLabel('Close the settings').click();
+await ask('What is 6 times 7? Use the calculator.');
+await page.locator('.reasoning summary').first().click();
+await page.locator('.turns').evaluate((turns) => { turns.scrollTop = 0; });
+await take('chat');
+
+// Some traffic, so that there is something to draw.
+await page.click('a[href="#machine"]');
+const poem = { messages: [{ role: 'user', content: 'Write a short poem about computers.' }], logit_bias: { 4088: -100, 4092: -100 } };
+const conversations = [3000, 1500, 4000].map(async (max_tokens, index) => {
+    await new Promise((resolve) => setTimeout(resolve, index * 8000));
+    await (await node.post('/v1/chat/completions', { ...poem, max_tokens })).text();
+});
+await Promise.all([...conversations, page.waitForTimeout(45_000)].slice(-1));
+await take('machine');
+await browser.close();
+await node.stop();
+process.exit();
