@@ -106,7 +106,7 @@ test('a node that fails its check is rolled back; nothing is lost, waiting reque
     assert.equal(field(site.running(), 'profile'), 'demo');
     assert.notEqual(field(site.running(), 'reference'), field(before, 'reference'));
     const ready = await (await fetch(`${site.origin}/ready`)).json();
-    assert.deepEqual([ready.status, ready.context_length], ['ready', 16384]);
+    assert.deepEqual([ready.status, ready.context_length], ['ready', 4096]);
     assert.ok(!fs.existsSync(site.at('state/previous')), 'a node that never worked is nothing to go back to');
 
     const worked = await site.run('--profile', '120b');
@@ -114,7 +114,7 @@ test('a node that fails its check is rolled back; nothing is lost, waiting reque
     assert.equal((await (await fetch(`${site.origin}/ready`)).json()).context_length, 32768);
     const back = await site.run('rollback');
     assert.equal(back.code, 0, back.out);
-    assert.equal((await (await fetch(`${site.origin}/ready`)).json()).context_length, 16384);
+    assert.equal((await (await fetch(`${site.origin}/ready`)).json()).context_length, 4096);
     await site.finish();
 });
 
