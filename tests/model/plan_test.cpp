@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+
 namespace gptoss::model {
 namespace {
 
@@ -38,6 +40,26 @@ TEST(Plan, TheLargestContextFitsAndTheNextDoesNot) {
     EXPECT_GT(plan(shape, request, weights, workspace, 0).total_bytes(), free_bytes);
     EXPECT_EQ(largest_context_that_fits(shape, {}, weights, workspace, 0, weights), 0);
     EXPECT_EQ(largest_context_that_fits(shape, {}, weights, workspace, 0, 200'000'000'000), 131072);
+}
+
+TEST(Plan, WhatDoesNotFitIsRefusedWithTheLargestContextThatWould) {
+    const auto shape = gpt_oss_120b();
+    const MemoryPlan whole = plan(shape, {}, published_weight_bytes(shape), 0, 0);
+    EXPECT_NO_THROW(require_fit(whole, shape, 80'000'000'000, "a card"));
+    const auto refusal = [&](std::int64_t free_bytes) {
+        try {
+            require_fit(whole, shape, free_bytes, "a card");
+            return std::string("accepted");
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), ErrorCode::does_not_fit);
+            return error.for_people();
+        }
+    };
+    const std::int32_t largest =
+        largest_context_that_fits(shape, {}, whole.weight_bytes, 0, 0, 67'000'000'000);
+    EXPECT_NE(refusal(67'000'000'000).find("that fits is " + std::to_string(largest) + " tokens"),
+              std::string::npos);
+    EXPECT_NE(refusal(8'000'000'000).find("Not even the smallest context fits"), std::string::npos);
 }
 
 TEST(Plan, TheTableSaysWhetherItFits) {
