@@ -4,7 +4,9 @@ import test, { before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { spawn } from 'node:child_process';
-import { encodeFunctionData, keccak256, toBytes } from 'viem';
+import { createWalletClient, encodeFunctionData, http as viaHttp, keccak256, toBytes } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { foundry } from 'viem/chains';
 import { startChain, ownerKey, strangerKey, compile } from './support/local_chain.mjs';
 
 const binary = process.env.GPT_OSS_NODE ?? new URL('../build/release/gpt-oss-node', import.meta.url).pathname;
@@ -15,9 +17,9 @@ let chain, registry;
 before(async () => { chain = await startChain(); registry = await chain.deploy('ModelRegistry'); });
 after(() => chain.stop());
 
-function run(args, env = {}) {
+function run(args, env = {}, subcommand = 'register') {
     return new Promise((resolve) => {
-        const child = spawn(binary, ['register', ...args], { cwd: '/', env: { PATH: process.env.PATH, RPC_URL: chain.url, CHAIN_ID: '31337',
+        const child = spawn(binary, [subcommand, ...args], { cwd: '/', env: { PATH: process.env.PATH, RPC_URL: chain.url, CHAIN_ID: '31337',
             CONTRACT_MODEL_REGISTRY: registry.address, ...env } });
         let output = '';
         child.stdout.on('data', (d) => { output += d; });
@@ -179,4 +181,61 @@ test('the contract has the selectors of the deployed one', () => {
     assert.equal(data('getModel', [zero]), '0x21e7c498');
     assert.equal(data('models', [zero]), '0xe236f46b');
     assert.equal(data('proposeModel', ['', '', zero]), '0x5c89dc4a');
+});
+
+test('node-models: read, changed and written back, never overwritten; a change by another hand is noticed', async () => {
+    const nodes = await chain.deploy('NodeRegistry');
+    const host = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
+    const [first, second] = ['11', '22'].map((byte) => `0x${byte.repeat(32)}`);
+    const third = keccak256(toBytes('owner/repo/third.gguf'));
+    const stranger = createWalletClient({ account: privateKeyToAccount(strangerKey), chain: foundry, transport: viaHttp(chain.url) });
+    const write = async (functionName, args) => chain.reader.waitForTransactionReceipt(
+        { hash: await stranger.writeContract({ ...nodes, functionName, args }), pollingInterval: 50 });
+    const list = () => chain.reader.readContract({ ...nodes, functionName: 'getNodeModels', args: [host] });
+    const models = (args, env = {}) => run(args, { CONTRACT_NODE_REGISTRY: nodes.address, HOST_PRIVATE_KEY: strangerKey, ...env }, 'node-models');
+
+    const early = await models(['--add', first, '--send']);
+    assert.equal(early.code, 1);
+    assert.match(early.output, /not a registered node/);
+    await write('registerNode', ['{}', 'http://node.example', [first, second], 1n, 1n]);
+    const dry = await models(['--add', 'owner/repo/third.gguf']);
+    assert.equal(dry.code, 3, dry.output);
+    assert.ok(dry.output.includes(encodeFunctionData({ abi: nodes.abi, functionName: 'updateSupportedModels', args: [[first, second, third]] })));
+    assert.deepEqual(await list(), [first, second], 'a dry run sends nothing');
+    const sent = await models(['--add', 'owner/repo/third.gguf', '--send']);
+    assert.equal(sent.code, 0, sent.output);
+    assert.deepEqual(await list(), [first, second, third], 'the other models stay');
+    assert.match((await models(['--add', third, '--send'])).output, /Nothing to do/);
+    assert.equal((await models(['--remove', second, '--send'])).code, 0);
+    assert.deepEqual(await list(), [first, third]);
+    assert.match((await models(['--remove', first, '--remove', third, '--send'])).output, /left without a model/);
+
+    // Between our first look and the sending, another tool adds a model: ours must not take it away.
+    let looks = 0;
+    const selector = encodeFunctionData({ abi: nodes.abi, functionName: 'getNodeModels', args: [host] }).slice(0, 10);
+    const racing = await proxy(async (asked, next) => {
+        if (asked.method === 'eth_call' && asked.params[0].data.startsWith(selector) && (looks += 1) === 2) await write('updateSupportedModels', [[first, third, second]]);
+        return next();
+    });
+    const raced = await models(['--remove', third, '--send'], { RPC_URL: racing.url });
+    racing.close();
+    assert.equal(raced.code, 1, raced.output);
+    assert.match(raced.output, /changed since it was read/);
+    assert.deepEqual(await list(), [first, third, second]);
+});
+
+test('the chain restarted, empty: the entry is gone, and registering starts again', async () => {
+    const other = await startChain();
+    const fresh = await other.deploy('ModelRegistry');
+    const env = { RPC_URL: other.url, CONTRACT_MODEL_REGISTRY: fresh.address, OWNER_PRIVATE_KEY: ownerKey };
+    assert.equal((await run([...model('restart.gguf'), '--send'], env)).code, 0);
+    await other.stop();
+    const away = await run(model('restart.gguf'), env);
+    assert.match(away.output, /no RPC endpoint answered/);
+    const again = await startChain(['--port', String(other.port)]);
+    assert.match((await run(model('restart.gguf'), env)).output, /no contract stands/);
+    await again.deploy('ModelRegistry');
+    assert.equal((await run(model('restart.gguf'), env)).code, 3);
+    assert.equal((await run([...model('restart.gguf'), '--send'], env)).code, 0);
+    await again.stop();
 });

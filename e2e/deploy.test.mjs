@@ -15,7 +15,7 @@ const root = new URL('..', import.meta.url).pathname;
 const demo = path.join(root, 'models/demo');
 
 // A place to deploy to: settings, two profiles (the "120b" is the demo model with another context), its own state.
-async function makeSite(settings = {}) {
+async function makeSite(t, settings = {}) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gpt-oss-deploy-'));
     const at = (name) => path.join(folder, name);
     const port = settings.API_PORT ?? await freePort();
@@ -44,8 +44,9 @@ exec curl --fail --silent "$2/v1/chat/completions" --data '{"messages":[{"role":
     const site = {
         at, port, run, write, usual, large, env: {}, origin: `http://127.0.0.1:${port}`,
         running: () => fs.readFileSync(at('state/running/record'), 'utf8'),
-        finish: async () => { await run('stop'); fs.rmSync(folder, { recursive: true }); },
     };
+    // Also after a failure: what was deployed outlives this process.
+    t.after(async () => { await run('stop'); fs.rmSync(folder, { recursive: true }); });
     return site;
 }
 
@@ -89,7 +90,7 @@ const pause = (time_ms) => new Promise((resolve) => setTimeout(resolve, time_ms)
 const lostOf = (results) => results.filter((result) => result.error);
 
 test('a node that fails its check is rolled back; nothing is lost, waiting requests are answered', async (t) => {
-    const site = await makeSite();
+    const site = await makeSite(t);
     const first = await site.run('--profile', 'demo');
     assert.equal(first.code, 0, first.out);
     const before = site.running();
@@ -115,14 +116,14 @@ test('a node that fails its check is rolled back; nothing is lost, waiting reque
     const back = await site.run('rollback');
     assert.equal(back.code, 0, back.out);
     assert.equal((await (await fetch(`${site.origin}/ready`)).json()).context_length, 4096);
-    await site.finish();
 });
 
 test('behind HAProxy nobody notices: neither a failed deployment, nor one that works, nor going back',
     { skip: haproxyIsHere ? false : 'haproxy is not installed' }, async (t) => {
-        const site = await makeSite();
+        const site = await makeSite(t);
         site.env = { DEPLOY_BLUE_PORT: await freePort(), DEPLOY_GREEN_PORT: await freePort() };
         const front = await startHaproxy('single.cfg', { blue: site.env.DEPLOY_BLUE_PORT, green: site.env.DEPLOY_GREEN_PORT });
+        t.after(() => front.stop());
         site.env.DEPLOY_FRONT = front.socket;
         const first = await site.run('--profile', 'demo');
         assert.equal(first.code, 0, first.out);
@@ -140,12 +141,10 @@ test('behind HAProxy nobody notices: neither a failed deployment, nor one that w
         assert.deepEqual(lostOf(results), []);
         assert.ok(results.some((result) => result.node === 'green') && results.at(-1).node === 'blue');
         t.diagnostic(`${results.length} requests without a retry of the client's, 0 lost, over one failed deployment, one that worked, one rollback`);
-        await site.finish();
-        await front.stop();
-    });
+        });
 
-test('what a preflight finds stops the deployment and nothing else', async () => {
-    const site = await makeSite();
+test('what a preflight finds stops the deployment and nothing else', async (t) => {
+    const site = await makeSite(t);
     const first = await site.run('--profile', 'demo');
     assert.equal(first.code, 0, first.out);
     const before = [site.running(), fs.readdirSync(site.at('state/deployments'))];
@@ -185,5 +184,4 @@ test('what a preflight finds stops the deployment and nothing else', async () =>
     await refused(/model .*manifest/);
     fs.rmSync(part);
     await refused(/00002-of-00003/);
-    await site.finish();
 });

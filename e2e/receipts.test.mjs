@@ -1,0 +1,148 @@
+// Receipts: asked for after a reply, checked by viem, by a contract on a real EVM and by our own command; tampered with;
+// kept through kill -9; replayed.
+import test, { before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { concatHex, hashTypedData, keccak256, numberToHex, recoverTypedDataAddress } from 'viem';
+import { privateKeyToAddress } from 'viem/accounts';
+import { startChain, strangerKey } from './support/local_chain.mjs';
+import { binary, startNode } from './support/node.mjs';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gptoss-receipts-'));
+const database = path.join(folder, 'receipts.sqlite');
+const keyFile = path.join(folder, 'host.key');
+fs.writeFileSync(keyFile, strangerKey, { mode: 0o600 });
+const host = privateKeyToAddress(strangerKey);
+const env = { HOST_PRIVATE_KEY_FILE: keyFile, CHAIN_ID: '31337', GPTOSS_RECEIPTS: 'tokens', GPTOSS_RECEIPTS_PATH: database };
+let node, chain, checker;
+
+before(async () => {
+    chain = await startChain();
+    checker = await chain.deploy('ReceiptChecker');
+    node = await startNode([], env);
+});
+after(async () => {
+    await node?.stop();
+    await chain?.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+});
+
+const ask = async (changes = {}) => (await node.post('/v1/chat/completions',
+    { messages: [{ role: 'user', content: 'Say hello.' }], max_tokens: 12, temperature: 0, ...changes })).json();
+const fetchReceipt = (id) => fetch(`${node.url}/receipts/${id}`);
+const receiptOf = async (id) => (await fetchReceipt(id)).json();
+const typed = ({ types, primaryType, domain, message }) => ({ types, primaryType, domain,
+    message: { ...message, seed: BigInt(message.seed), completedAt: BigInt(message.completedAt) } });
+const tokensHash = (tokens) => keccak256(tokens.length ? concatHex(tokens.map((token) => numberToHex(token, { size: 4 }))) : '0x');
+function command(...args) {
+    const { status, stdout, stderr } = spawnSync(binary, ['receipt', ...args], { encoding: 'utf8', env: { PATH: process.env.PATH } });
+    return { status, output: stdout + stderr };
+}
+function save(receipt, name = 'receipt.json') {
+    const file = path.join(folder, name);
+    fs.writeFileSync(file, JSON.stringify(receipt));
+    return file;
+}
+
+test('a receipt says what was answered, and viem, a contract and our command find the host\'s signature', async () => {
+    const reply = await ask({ seed: 2 ** 52 + 1 });
+    const receipt = await receiptOf(reply.id);
+    const { message } = receipt;
+    assert.equal(message.id, reply.id);
+    assert.equal(message.promptTokens, reply.usage.prompt_tokens);
+    assert.equal(message.outputTokens, reply.usage.completion_tokens);
+    assert.equal(message.reasoningTokens, reply.usage.completion_tokens_details.reasoning_tokens);
+    assert.equal(message.seed, String(2 ** 52 + 1));
+    assert.match(message.sampling, /^temperature=0 top_p=1 top_k=0 /);
+    const { provenance } = await (await fetch(`${node.origin}/version`)).json();
+    assert.equal(message.compositeHash, `0x${provenance.composite_sha256}`);
+    assert.equal(message.promptHash, tokensHash(receipt.tokens.prompt));
+    assert.equal(message.outputHash, tokensHash(receipt.tokens.output));
+    assert.ok(Math.abs(Number(message.completedAt) - Date.now() / 1000) < 60);
+
+    assert.equal(receipt.signer, host);
+    assert.equal(await recoverTypedDataAddress({ ...typed(receipt), signature: receipt.signature }), host);
+    assert.equal(await chain.reader.readContract({ ...checker, functionName: 'digest', args: [typed(receipt).message] }), hashTypedData(typed(receipt)));
+    assert.equal(await chain.reader.readContract({ ...checker, functionName: 'signerOf', args: [typed(receipt).message, receipt.signature] }), host);
+    const checked = command('check', save(receipt), '--signer', host);
+    assert.equal(checked.status, 0, checked.output);
+});
+
+test('whatever field is changed, neither the contract nor the command finds the host any more', async () => {
+    const receipt = await receiptOf((await ask()).id);
+    const other = { string: (v) => `${v}x`, bytes32: (v) => v.replace(/.$/, (c) => (c === '0' ? '1' : '0')), uint32: (v) => v + 1, uint64: (v) => String(BigInt(v) + 1n) };
+    for (const { name, type } of receipt.types.Receipt) {
+        const forged = structuredClone(receipt);
+        forged.message[name] = other[type](forged.message[name]);
+        const signer = await chain.reader.readContract({ ...checker, functionName: 'signerOf', args: [typed(forged).message, receipt.signature] });
+        assert.notEqual(signer, host, name);
+        assert.equal(command('check', save(forged)).status, 4, name);
+    }
+    assert.equal(command('check', save({ ...receipt, domain: { ...receipt.domain, chainId: 1 } })).status, 4, 'another chain');
+    assert.equal(command('check', save(receipt), '--signer', '0x70997970C51812dc3A010C7d01b50e0d17dc79C9'.toLowerCase()).status, 4, 'another signer');
+    const stored = structuredClone(receipt);
+    stored.tokens.output[0] += 1;
+    assert.equal(command('check', save(stored)).status, 4, 'stored tokens that are not the signed ones');
+    assert.equal(command('check', save({ ...receipt, signature: '0x12' })).status, 1);
+});
+
+test('streams, further choices, /v1/completions and /v1/inference have receipts; cancelled and unknown ones have none', async () => {
+    const two = await ask({ n: 2, temperature: 1, seed: 5 });
+    const [first, second] = [await receiptOf(two.id), await receiptOf(`${two.id}.1`)];
+    assert.deepEqual([first.message.seed, second.message.seed], ['5', '6']);
+    const streamed = await (await node.post('/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4, stream: true })).text();
+    assert.equal((await receiptOf(JSON.parse(streamed.slice(6, streamed.indexOf('\n'))).id)).message.outputTokens, 4);
+    const completion = await (await node.post('/v1/completions', { prompt: 'Hello', max_tokens: 4 })).json();
+    assert.equal((await receiptOf(completion.id)).message.outputTokens, completion.usage.completion_tokens);
+    assert.equal((await fetchReceipt('chatcmpl-nothing')).status, 404);
+});
+
+test('replayed, greedy and seeded: the same tokens; with another model\'s hash or forged tokens: said', async () => {
+    const model = new URL('../models/demo/gpt-oss-demo-00001-of-00003.gguf', import.meta.url).pathname;
+    for (const changes of [{}, { temperature: 1, seed: 77, max_tokens: 20 }]) {
+        const replayed = command('replay', save(await receiptOf((await ask(changes)).id)), '--model', model);
+        assert.equal(replayed.status, 0, replayed.output);
+        assert.match(replayed.output, /same tokens/);
+    }
+    const receipt = await receiptOf((await ask()).id);
+    const { tokens, ...bare } = receipt;
+    assert.equal(command('replay', save(bare), '--model', model).status, 1, 'hashes alone cannot be replayed');
+    assert.equal(command('replay', save(bare), '--model', model, '--tokens', save(tokens, 'tokens.json')).status, 0);
+    assert.equal(command('replay', save({ ...receipt, tokens: { ...tokens, prompt: tokens.prompt.slice(1) } }), '--model', model).status, 4);
+});
+
+test('kill -9 in the middle of answers leaves a file that opens, and the receipts that were there', async () => {
+    const { id } = await ask();
+    const before = await receiptOf(id);
+    for (let round = 0; round < 3; round++) {
+        const running = Array.from({ length: 8 }, () => ask({ temperature: 1 }).catch(() => undefined));
+        await running[0];
+        node.child.kill('SIGKILL');
+        await node.exited();
+        await Promise.all(running);
+        node = await startNode([], env);
+        assert.deepEqual(await receiptOf(id), before);
+    }
+});
+
+test('bounded: the oldest receipts go first; without tokens only hashes are kept; off keeps none', async () => {
+    await node.stop();
+    node = await startNode(['--receipts-kept', '3', '--receipts', 'on'], env);
+    const ids = [];
+    for (let i = 0; i < 4; i++) ids.push((await ask({ max_tokens: 1 })).id);
+    assert.equal((await receiptOf(ids[3])).tokens, undefined);
+    assert.deepEqual(await Promise.all(ids.map(async (id) => (await fetchReceipt(id)).status)), [404, 200, 200, 200]);
+    await node.stop();
+    node = await startNode(['--receipts', 'off'], env);
+    assert.equal((await fetchReceipt((await ask()).id)).status, 404);
+});
+
+test('receipts without a key, a path or a folder are refused at start', async () => {
+    for (const changes of [{ HOST_PRIVATE_KEY_FILE: undefined }, { GPTOSS_RECEIPTS_PATH: undefined }, { GPTOSS_RECEIPTS_PATH: '/nowhere/r.sqlite' }]) {
+        const set = Object.fromEntries(Object.entries({ ...env, ...changes }).filter(([, value]) => value !== undefined));
+        await assert.rejects(startNode([], set), /HOST_PRIVATE_KEY|GPTOSS_RECEIPTS_PATH/);
+    }
+});
