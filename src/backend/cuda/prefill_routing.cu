@@ -155,6 +155,7 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
                 }
             }
             chosen[k] = best;
+            __syncwarp();                         // all have read the logits, one changes them
             expert = min(expert, r.experts - 1);  // logits that are not numbers must not leave the table
             if (lane == 0) {
                 r.choices[std::int64_t{row} * kExpertsUsed + k] = expert;

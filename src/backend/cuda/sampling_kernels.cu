@@ -181,6 +181,7 @@ __device__ void find_bin(FilterMemory& memory) {
         if (lane >= offset) up_to += other;
     }
     const unsigned long long wanted = memory.wanted;
+    __syncwarp();  // it is written below
     const unsigned reached = __ballot_sync(kAllLanes, up_to >= wanted);
     if (reached == 0) {
         if (lane == 0) memory.bin = -1;
