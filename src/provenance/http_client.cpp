@@ -68,7 +68,7 @@ std::size_t take_body(char* text, std::size_t size, std::size_t count, void* use
 
 struct HttpClient::State {
     struct Free {
-        void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+        void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
     };
     std::unique_ptr<CURL, Free> handle;
 };

@@ -4,7 +4,9 @@
 
 #include <ctime>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "base/error.h"
 #include "gguf/split_name.h"
@@ -72,14 +74,22 @@ Manifest make_manifest(std::span<const PartHash> parts, std::string repository, 
     return manifest;
 }
 
-std::optional<Manifest> load_manifest(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    if (!file) return std::nullopt;
+Manifest parse_manifest(std::string_view text, const std::filesystem::path& path) {
     try {
-        const auto json = nlohmann::json::parse(file);
+        const auto json = nlohmann::json::parse(text);
         Manifest manifest;
-        for (const auto& part : json.at("parts")) manifest.parts.push_back(read_part(part));
+        std::vector<PartHash> hashes;
+        for (const auto& part : json.at("parts")) {
+            manifest.parts.push_back(read_part(part));
+            const ManifestPart& read = manifest.parts.back();
+            if (read.file.find('/') != std::string::npos)
+                throw std::runtime_error(read.file + " is not in the manifest's folder");
+            hashes.push_back({read.file, read.size_bytes, read.sha256});
+        }
         manifest.composite = json.at("composite_sha256");
+        // A part's hash put in by hand must not pass under the old composite, nor the other way round.
+        if (hashes.empty() || composite_hash(hashes) != manifest.composite)
+            throw std::runtime_error("the composite hash is not that of the parts");
         manifest.repository = json.value("repository", "");
         manifest.revision = json.value("revision", "");
         manifest.obtained = json.value("obtained", "");
@@ -89,6 +99,13 @@ std::optional<Manifest> load_manifest(const std::filesystem::path& path) {
                     "Delete it; the next `gpt-oss-node verify --write-manifest` makes it anew.",
                     {{"path", path.string()}});
     }
+}
+
+std::optional<Manifest> load_manifest(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    if (!file) return std::nullopt;
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    return parse_manifest(text, path);
 }
 
 void save_manifest(const std::filesystem::path& path, const Manifest& manifest) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "provenance/part_hashes.h"
@@ -38,6 +39,10 @@ std::string utc_now();
 // From hashes just computed; stamps size, time and inode as they are now.
 Manifest make_manifest(std::span<const PartHash> parts, std::string repository, std::string revision,
                        std::string obtained);
+
+// Throws Error(file_corrupt), naming `path`, for text that is no manifest, names parts outside its folder, or
+// whose composite hash is not that of its parts' hashes.
+Manifest parse_manifest(std::string_view text, const std::filesystem::path& path);
 
 // Nothing when there is none. Throws Error(file_corrupt) for one that cannot be read.
 std::optional<Manifest> load_manifest(const std::filesystem::path& path);

@@ -26,7 +26,7 @@ std::string hint_for(int status) {
 }
 
 // GET with a few retries for what passes by itself.
-nlohmann::json get_json(HttpClient& client, const RepositoryHost& host, const std::string& url) {
+std::string get(HttpClient& client, const RepositoryHost& host, const std::string& url) {
     constexpr int kTries = 4;
     for (int attempt = 1;; ++attempt) {
         const HttpReply reply = client.perform({.url = url, .headers = authorization(host)});
@@ -42,12 +42,7 @@ nlohmann::json get_json(HttpClient& client, const RepositoryHost& host, const st
             throw Error(reply.status == 404 ? ErrorCode::not_found : ErrorCode::network_refused,
                         url + ": HTTP status " + std::to_string(reply.status), hint_for(reply.status),
                         {{"url", url}, {"status", std::to_string(reply.status)}});
-        try {
-            return nlohmann::json::parse(reply.body);
-        } catch (const nlohmann::json::exception&) {
-            throw Error(ErrorCode::network_refused, url + ": the answer is not JSON",
-                        "HF_ENDPOINT does not seem to be a Hugging Face-compatible host.", {{"url", url}});
-        }
+        return reply.body;
     }
 }
 
@@ -80,28 +75,43 @@ std::vector<std::string> authorization(const RepositoryHost& host) {
     return {"Authorization: Bearer " + host.token};
 }
 
-Listing list_files(HttpClient& client, const RepositoryHost& host, const std::string& repository,
-                   const std::string& file, const std::string& revision) {
+std::vector<RemoteFile> files_in_tree(const std::string& body, const std::string& repository,
+                                      const std::string& file, const std::string& commit) {
     try {
-        const std::string models = host.endpoint + "/api/models/" + repository;
-        Listing listing;
-        listing.commit =
-            get_json(client, host, models + "/revision/" + revision).at("sha").get<std::string>();
-        const auto folder_end = file.rfind('/');
-        const std::string folder = folder_end == std::string::npos ? "" : "/" + file.substr(0, folder_end);
-        const auto tree = get_json(client, host, models + "/tree/" + listing.commit + folder);
+        const auto tree = nlohmann::json::parse(body);
+        std::vector<RemoteFile> files;
         for (const std::string& path : wanted_paths(file)) {
             const auto entry = std::find_if(tree.begin(), tree.end(), [&](const auto& candidate) {
                 return candidate.is_object() && candidate.value("path", "") == path;
             });
             if (entry == tree.end())
                 throw Error(path == file ? ErrorCode::not_found : ErrorCode::part_missing,
-                            repository + " has no file " + path + " at " + listing.commit,
+                            repository + " has no file " + path + " at " + commit,
                             "Check the name; for a split model, name any of its parts.", {{"file", path}});
-            listing.files.push_back(remote_file(*entry));
-            listing.files.back().url =
-                host.endpoint + "/" + repository + "/resolve/" + listing.commit + "/" + path;
+            files.push_back(remote_file(*entry));
         }
+        return files;
+    } catch (const nlohmann::json::exception& error) {
+        throw Error(ErrorCode::network_refused,
+                    std::string("the host's list of files has an unexpected form: ") + error.what(),
+                    "HF_ENDPOINT does not seem to be a Hugging Face-compatible host.");
+    }
+}
+
+Listing list_files(HttpClient& client, const RepositoryHost& host, const std::string& repository,
+                   const std::string& file, const std::string& revision) {
+    try {
+        const std::string models = host.endpoint + "/api/models/" + repository;
+        Listing listing;
+        listing.commit = nlohmann::json::parse(get(client, host, models + "/revision/" + revision))
+                             .at("sha")
+                             .get<std::string>();
+        const auto folder_end = file.rfind('/');
+        const std::string folder = folder_end == std::string::npos ? "" : "/" + file.substr(0, folder_end);
+        const std::string tree = get(client, host, models + "/tree/" + listing.commit + folder);
+        listing.files = files_in_tree(tree, repository, file, listing.commit);
+        for (RemoteFile& each : listing.files)
+            each.url = host.endpoint + "/" + repository + "/resolve/" + listing.commit + "/" + each.path;
         return listing;
     } catch (const nlohmann::json::exception& error) {
         throw Error(ErrorCode::network_refused,

@@ -26,6 +26,11 @@ struct Listing {
     std::vector<RemoteFile> files;  // the file asked for, or all parts of the split it belongs to, in order
 };
 
+// The files that `file` stands for, read from the host's listing of a folder, without their url. Throws as
+// list_files does.
+std::vector<RemoteFile> files_in_tree(const std::string& body, const std::string& repository,
+                                      const std::string& file, const std::string& commit);
+
 // Throws Error(network_failed), Error(network_refused) with the status and what to do, Error(not_found) when
 // the repository has no such file, Error(part_missing) when it lacks some of a split's parts.
 Listing list_files(HttpClient& client, const RepositoryHost& host, const std::string& repository,

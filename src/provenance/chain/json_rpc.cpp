@@ -17,8 +17,9 @@ std::string refusal_data(const nlohmann::json& error) {
     return {};
 }
 
-// Fills `reply` and returns nothing, or says why this answer cannot be used.
-std::string read(const HttpReply& http, std::int64_t id, RpcReply& reply) {
+}  // namespace
+
+std::string read_rpc_reply(const HttpReply& http, std::int64_t id, RpcReply& reply) {
     if (!http.network_error.empty()) return http.network_error;
     const auto json = nlohmann::json::parse(http.body, nullptr, false);
     if (!json.is_object()) return "HTTP status " + std::to_string(http.status) + ", not JSON-RPC";
@@ -42,8 +43,6 @@ std::string read(const HttpReply& http, std::int64_t id, RpcReply& reply) {
     reply.result = json["result"];
     return {};
 }
-
-}  // namespace
 
 std::vector<std::string> split_endpoints(const std::string& urls) {
     std::vector<std::string> parts;
@@ -79,7 +78,7 @@ RpcReply JsonRpc::call(const std::string& method, const nlohmann::json& paramete
         request.timeout_ms = timeout_ms_;
         request.body_bytes_max = 8 << 20;
         RpcReply reply;
-        const std::string complaint = read(client_.perform(request), id, reply);
+        const std::string complaint = read_rpc_reply(client_.perform(request), id, reply);
         if (complaint.empty()) {
             preferred_ = endpoint;
             return reply;

@@ -23,6 +23,10 @@ struct RpcReply {
     RpcRefusal refusal;
 };
 
+// Reads an endpoint's answer to the question `id`. Fills `reply` and returns nothing, or says why this answer
+// cannot be used.
+std::string read_rpc_reply(const HttpReply& http, std::int64_t id, RpcReply& reply);
+
 class JsonRpc {
   public:
     // Endpoints in order of preference. Their URLs may hold keys: errors name them by host only.
