@@ -48,7 +48,7 @@ const defects = {
     dropsChunks: ['streaming'],
     noFinish: ['streaming'],
     noDone: ['streaming'],
-    allAtOnce: ['streaming'],
+    allAtOnce: ['streaming', 'cancellation'],  // who gets nothing until the end cannot leave before it
     shortContext: ['fact in a long prompt'],
     shortContextTold: ['fact in a long prompt', 'context length'],
     lessContext: ['context length'],

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 const sleep = (time_ms) => new Promise((resolve) => { setTimeout(resolve, time_ms); });
 const gigabyte = 1e9;
 
-function wordsFor(question, context, defects) {
+function wordsFor(question, defects) {
     const sum = question.match(/What is (\d+)\+(\d+)\?/);
     if (sum) {
         const value = Number(sum[1]) + Number(sum[2]);
@@ -39,7 +39,7 @@ function broken({ reasoning, content }, defects) {
 }
 
 export async function startScriptedNode(defects = {}) {
-    const context = 8192;
+    const context = defects.lessContext ? 4096 : 8192;
     let running = 0;
     let cancelled = 0;
 
@@ -92,10 +92,10 @@ export async function startScriptedNode(defects = {}) {
                 const call = { id: '1', type: 'function', function: { name: 'get_weather', arguments: defects.brokenArguments ? '{"city": ' : '{"city":"Rome"}' } };
                 return json(response, 200, { choices: [{ message: { reasoning: 'I call it.', content: null, tool_calls: [call] }, finish_reason: 'tool_calls' }] });
             }
-            const said = broken(wordsFor(question, context, defects), defects);
+            const said = broken(wordsFor(question, defects), defects);
             const usage = { prompt_tokens: defects.shortContextTold ? Math.min(prompt_tokens, 1000) : prompt_tokens, completion_tokens: pieces(said.reasoning + said.content).length };
             if (request.stream) return await stream(request, response, said, usage);
-            await sleep(60);
+            await sleep(150);
             return json(response, 200, { choices: [{ message: { ...said, role: 'assistant' }, finish_reason: 'stop' }], usage });
         } finally {
             running -= 1;
@@ -103,7 +103,7 @@ export async function startScriptedNode(defects = {}) {
     }
 
     const routes = {
-        'GET /v1/models': (_, response) => json(response, defects.noModel ? 503 : 200, { data: [{ id: 'scripted', context_length: defects.lessContext ? 4096 : context }] }),
+        'GET /v1/models': (_, response) => json(response, defects.noModel ? 503 : 200, { data: [{ id: 'scripted', context_length: context }] }),
         'GET /v1/status': (_, response) => json(response, 200, { engine: { running }, card, device: 'GPU 0',
             placement: defects.layersOnCpu ? '30 of 36 layers on GPU 0, 6 on the CPU' : 'all 36 layers and head on GPU 0',
             gpu: { memory_used_bytes: used_bytes(), memory_ceiling_bytes: 95 * gigabyte } }),
