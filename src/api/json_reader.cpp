@@ -49,6 +49,9 @@ Json parse_json(std::string_view body) {
         throw Error(ErrorCode::request_invalid,
                     "The request's body is not valid JSON (byte " + std::to_string(problem.byte) + ").",
                     "Send a JSON object with Content-Type: application/json.");
+    } catch (const Json::out_of_range&) {
+        throw Error(ErrorCode::request_invalid,
+                    "The request's body holds a number beyond what a double can hold.");
     }
 }
 

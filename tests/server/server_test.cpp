@@ -93,6 +93,7 @@ TEST(Server, RefusesWhatItCannotReadOrFind) {
     EXPECT_EQ(ask(node.port(), "GET", "/health", "", "X-Long: " + std::string(3000, 'x') + "\r\n").status,
               431);
     EXPECT_EQ(ask(node.port(), "POST", kChat, "{").status, 400);
+    EXPECT_EQ(ask(node.port(), "POST", kChat, R"({"messages":[3e99999]})").status, 400);
     EXPECT_EQ(ask(node.port(), "GET", "/nothing").status, 404);
     const HttpReply reply = ask(node.port(), "GET", kChat);
     EXPECT_EQ(reply.status, 405);
