@@ -223,19 +223,3 @@ test('node-models: read, changed and written back, never overwritten; a change b
     assert.match(raced.output, /changed since it was read/);
     assert.deepEqual(await list(), [first, third, second]);
 });
-
-test('the chain restarted, empty: the entry is gone, and registering starts again', async () => {
-    const other = await startChain();
-    const fresh = await other.deploy('ModelRegistry');
-    const env = { RPC_URL: other.url, CONTRACT_MODEL_REGISTRY: fresh.address, OWNER_PRIVATE_KEY: ownerKey };
-    assert.equal((await run([...model('restart.gguf'), '--send'], env)).code, 0);
-    await other.stop();
-    const away = await run(model('restart.gguf'), env);
-    assert.match(away.output, /no RPC endpoint answered/);
-    const again = await startChain(['--port', String(other.port)]);
-    assert.match((await run(model('restart.gguf'), env)).output, /no contract stands/);
-    await again.deploy('ModelRegistry');
-    assert.equal((await run(model('restart.gguf'), env)).code, 3);
-    assert.equal((await run([...model('restart.gguf'), '--send'], env)).code, 0);
-    await again.stop();
-});

@@ -21,6 +21,8 @@ const examples = {
     GPTOSS_CORS_ORIGIN: 'https://chat.example.org',
     GPTOSS_MODEL_NAME: 'gpt-oss-20b',
     CONTRACT_MODEL_REGISTRY: '0x0000000000000000000000000000000000000000',
+    CONTRACT_NODE_REGISTRY: '0x0000000000000000000000000000000000000000',
+    GPTOSS_RECEIPTS_PATH: '/var/lib/gpt-oss-node/receipts.sqlite',
 };
 
 const wrap = (text, width = 118) => {

@@ -1,6 +1,7 @@
 #include "api/generation_exchange.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "api/error_reply.h"
@@ -27,12 +28,28 @@ GenerationExchange::~GenerationExchange() {
     cancel();
 }
 
+void GenerationExchange::tell(std::shared_ptr<Receipts> receipts, std::string reply_id) {
+    receipts_ = std::move(receipts);
+    reply_id_ = std::move(reply_id);
+}
+
 void GenerationExchange::add_choice(engine::GenerationRequest request, std::unique_ptr<TokenReader> reader,
                                     bool counts_prompt, const Caller& caller, GenerationObserver* observer) {
     Choice choice;
     choice.counts_prompt = counts_prompt;
     choice.prompt_tokens = static_cast<std::int32_t>(request.prompt.size());
     choice.reader = std::move(reader);
+    if (receipts_ != nullptr) {
+        const std::string suffix = choices_.empty() ? "" : "." + std::to_string(choices_.size());
+        choice.answered = AnsweredChoice{reply_id_ + suffix,
+                                         request.prompt,
+                                         {},
+                                         0,
+                                         request.sampling,
+                                         request.biases,
+                                         request.constraint != nullptr,
+                                         0};
+    }
     choice.mailbox = std::make_shared<Mailbox>(caller.wake, observer);
     choice.request_id = engine_->submit(std::move(request), choice.mailbox);
     choices_.push_back(std::move(choice));
@@ -75,6 +92,7 @@ void GenerationExchange::poll(std::size_t index, Output& output) {
     for (const backend::SampledToken& token : contents.tokens) {
         if (choice.stopped) break;
         choice.reader->push(token, deltas);
+        if (choice.answered) choice.answered->output.push_back(token.token);
         if (choice.reader->stopped()) {
             choice.stopped = true;
             engine_->cancel(choice.request_id);
@@ -116,6 +134,16 @@ void GenerationExchange::finish(Choice& choice, const Mailbox::Finish& finish) {
         outcome.finish_reason = finish.reason == FinishReason::length ? "length" : "cancelled";
     }
     choice.outcome = std::move(outcome);
+    if (choice.answered && choice.outcome->finish_reason != "cancelled") tell_receipts(choice);
+}
+
+void GenerationExchange::tell_receipts(Choice& choice) {
+    choice.answered->reasoning_tokens = choice.outcome->reasoning_tokens;
+    choice.answered->completed_at_s =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    receipts_->add(*std::move(choice.answered));
+    choice.answered.reset();
 }
 
 bool GenerationExchange::all_over() const {

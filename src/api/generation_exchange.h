@@ -7,6 +7,7 @@
 
 #include "api/exchange.h"
 #include "api/mailbox.h"
+#include "api/receipts.h"
 #include "api/reply_format.h"
 #include "api/token_reader.h"
 #include "engine/engine.h"
@@ -19,6 +20,10 @@ class GenerationExchange final : public Exchange {
     GenerationExchange(std::shared_ptr<const void> owner, std::shared_ptr<engine::Engine> engine,
                        std::unique_ptr<ReplyFormat> format, bool streams);
     ~GenerationExchange() override;
+
+    // Before the first choice: each one that comes to its end is told to `receipts` (which may be null)
+    // under the reply's id.
+    void tell(std::shared_ptr<Receipts> receipts, std::string reply_id);
 
     // Submits one choice. Throws what Engine::submit throws. `counts_prompt`: false for the further choices
     // of a prompt.
@@ -43,11 +48,13 @@ class GenerationExchange final : public Exchange {
         bool stopped = false;  // by a stop string: the engine was told, its finish is on the way
         Transcript transcript;
         std::optional<Outcome> outcome;
+        std::optional<AnsweredChoice> answered;  // only where receipts are wanted
     };
 
     void poll(std::size_t index, Output& output);
     void emit(std::size_t index, const std::vector<Delta>& deltas, Output& output);
     void finish(Choice& choice, const Mailbox::Finish& finish);
+    void tell_receipts(Choice& choice);
     bool all_over() const;
     void close(std::size_t index, Output& output);
     void fail(const Error& error, Output& output);
@@ -57,6 +64,8 @@ class GenerationExchange final : public Exchange {
     std::shared_ptr<const void> owner_;
     std::shared_ptr<engine::Engine> engine_;
     std::unique_ptr<ReplyFormat> format_;
+    std::shared_ptr<Receipts> receipts_;
+    std::string reply_id_;
     bool streams_;
     bool opened_ = false;
     std::vector<Choice> choices_;

@@ -61,9 +61,11 @@ Answer Service::chat(std::string_view body, const Caller& caller) {
     format.reasoning = request.show_reasoning ? options_.reasoning : ReasoningFields::none;
     format.logprobs = request.generation.sampling.top_logprobs >= 0;
     format.include_usage = request.generation.include_usage;
+    const std::string reply_id = facts.id;
     auto exchange = std::make_unique<GenerationExchange>(
         shared_from_this(), engine_, make_chat_format(*model_.tokenizer, std::move(facts), format),
         request.generation.stream);
+    exchange->tell(model_.receipts, reply_id);
     for (std::int32_t choice = 0; choice < request.generation.choices; ++choice) {
         engine::GenerationRequest generation = make_request(request.generation, prompt, choice, caller);
         generation.max_tokens = max_tokens;
@@ -96,9 +98,11 @@ Answer Service::completions(std::string_view body, const Caller& caller) {
         }
     }
     facts.effective = effective_json(generation, *std::max_element(limits.begin(), limits.end()));
+    const std::string reply_id = facts.id;
     auto exchange = std::make_unique<GenerationExchange>(
         shared_from_this(), engine_,
         make_completion_format(*model_.tokenizer, std::move(facts), std::move(format)), generation.stream);
+    exchange->tell(model_.receipts, reply_id);
     for (std::size_t i = 0; i < request.prompts.size(); ++i) {
         for (std::int32_t choice = 0; choice < generation.choices; ++choice) {
             const bool counts_prompt = choice == 0;
@@ -136,9 +140,11 @@ Answer Service::start_inference(const InferenceRequest& request, const Caller& c
     const std::int32_t max_tokens = clamp_max_tokens(request.generation, prompt, "prompt");
     ReplyFacts facts = make_facts("inf-");
     facts.effective = effective_json(request.generation, max_tokens);
+    const std::string reply_id = facts.id;
     auto exchange = std::make_unique<GenerationExchange>(shared_from_this(), engine_,
                                                          make_inference_format(std::move(facts), request),
                                                          request.generation.stream);
+    exchange->tell(model_.receipts, reply_id);
     engine::GenerationRequest generation = make_request(request.generation, std::move(prompt), 0, caller);
     generation.max_tokens = max_tokens;
     exchange->add_choice(
@@ -263,6 +269,15 @@ Reply Service::model(std::string_view id) const {
                     "This node serves \"" + model_.id + "\".", {{"model", std::string(id)}});
     }
     return json_reply(model_json());
+}
+
+Reply Service::receipt(std::string_view id) const {
+    const auto found = model_.receipts ? model_.receipts->find(id) : std::nullopt;
+    if (!found)
+        throw Error(ErrorCode::not_found, "There is no receipt for \"" + std::string(id) + "\".",
+                    model_.receipts ? "Replies that were cancelled have none, and old ones are dropped."
+                                    : "This node signs none: GPTOSS_RECEIPTS is off.");
+    return json_reply(*found);
 }
 
 Reply Service::tokenize(std::string_view body) const {

@@ -15,6 +15,7 @@
 #include "api/exchange.h"
 #include "api/inference_request.h"
 #include "api/mailbox.h"
+#include "api/receipts.h"
 #include "api/token_reader.h"
 #include "engine/engine.h"
 #include "harmony/constraint.h"
@@ -26,7 +27,8 @@ struct ServedModel {
     std::string id;
     std::int64_t created_s = 0;
     std::shared_ptr<const Tokenizer> tokenizer;
-    Json card = Json::object();  // further fields of GET /v1/models
+    Json card = Json::object();          // further fields of GET /v1/models
+    std::shared_ptr<Receipts> receipts;  // null: replies are not signed
 };
 
 struct ServiceOptions {
@@ -50,6 +52,7 @@ class Service : public std::enable_shared_from_this<Service> {
 
     Reply models() const;                           // GET /v1/models
     Reply model(std::string_view id) const;         // GET /v1/models/{id}
+    Reply receipt(std::string_view id) const;       // GET /v1/receipts/{id}
     Reply tokenize(std::string_view body) const;    // POST /tokenize
     Reply detokenize(std::string_view body) const;  // POST /detokenize
     Reply apply_template(std::string_view body);    // POST /apply-template

@@ -1,4 +1,5 @@
 // `serve`: the node.
+#include "node/protect_secrets.h"
 #include "node/serve.h"
 
 #include <spdlog/spdlog.h>
@@ -29,6 +30,7 @@ int run(const Options& options) {
         std::fputs(node::to_table(settings).c_str(), stdout);
         return 0;
     }
+    node::protect_secrets(settings.values);
     spdlog::set_level(spdlog::level::from_str(settings.values.log_level));
     return node::serve(settings.values, devices(), [&options] { return options.settings.load().values; });
 }

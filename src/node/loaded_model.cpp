@@ -4,13 +4,16 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <future>
 
 #include "base/error.h"
 #include "gguf/file.h"
 #include "model/weights.h"
 #include "node/demo_model.h"
 #include "node/memory_ceiling.h"
+#include "node/receipts.h"
 #include "node/validation.h"
 
 namespace gptoss::node {
@@ -59,15 +62,41 @@ void read_into_memory(const gguf::File& file, const LoadProgress& progress) {
     [[maybe_unused]] volatile unsigned char keep = seen;
 }
 
-Validation validate(const Settings& settings, const gguf::File& file, const LoadProgress& progress) {
-    std::vector<std::filesystem::path> parts;
-    for (const gguf::Part& part : file.parts()) parts.push_back(part.path);
-    return validate_model(settings, parts, [&](std::uint64_t done_bytes, std::uint64_t total_bytes) {
-        progress("hashing parts", static_cast<std::int64_t>(done_bytes),
-                 static_cast<std::int64_t>(total_bytes));
-        return true;
-    });
-}
+// Hashes the parts while they are loaded: both walk the same cached pages, so the disk is read once. Until
+// finish() says otherwise nothing is served.
+class Validating {
+  public:
+    Validating(const Settings& settings, const gguf::File& file) {
+        std::vector<std::filesystem::path> parts;
+        for (const gguf::Part& part : file.parts()) parts.push_back(part.path);
+        result_ = std::async(std::launch::async, [this, settings, parts = std::move(parts)] {
+            return validate_model(settings, parts,
+                                  [this](std::uint64_t done_bytes, std::uint64_t total_bytes) {
+                                      done_bytes_ = static_cast<std::int64_t>(done_bytes);
+                                      total_bytes_ = static_cast<std::int64_t>(total_bytes);
+                                      return !stop_;
+                                  });
+        });
+    }
+    ~Validating() { stop_ = true; }  // loading failed: the rest need not be hashed
+
+    // Waits for the result. Throws what validate_model throws.
+    Validation finish(const LoadProgress& progress) {
+        while (result_.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready)
+            if (total_bytes_ > 0) progress("hashing parts", done_bytes_, total_bytes_);
+        return result_.get();
+    }
+
+    // Throws when it has failed already: then nothing more need be loaded.
+    void throw_if_failed() const {
+        if (result_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) result_.get();
+    }
+
+  private:
+    std::atomic<bool> stop_ = false;
+    std::atomic<std::int64_t> done_bytes_ = 0, total_bytes_ = 0;
+    std::shared_future<Validation> result_;  // last: its end is waited for while the others still live
+};
 
 model::KvType kv_type(const std::string& name) {
     if (name == "f16") return model::KvType::f16;
@@ -187,7 +216,7 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
         return settings.max_sequences > 0 ? static_cast<std::int32_t>(settings.max_sequences) : usual;
     };
 
-    const Validation validation = validate(settings, core->file, progress);
+    Validating validating(settings, core->file);
     request.max_sequences = sequences(kGpuSequences);
     Choice choice = choose_device(settings, devices, core->weights, request);
     const bool on_gpu = is_gpu(*choice.device);
@@ -226,12 +255,14 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     core->engine = std::make_unique<engine::Engine>(
         choice.device->make(core->weights, backend_options,
                             [&](std::int64_t done_bytes, std::int64_t total_bytes) {
+                                validating.throw_if_failed();
                                 progress(stage, done_bytes, total_bytes);
                             }),
         engine_options);
     spdlog::info("{}: {}", core->engine->backend_info().device, core->engine->backend_info().placement);
     loaded.engine = std::shared_ptr<engine::Engine>(core, core->engine.get());
 
+    const Validation validation = validating.finish(progress);
     loaded.served.id = settings.model_name.empty() ? name_of(loaded.path) : settings.model_name;
     loaded.served.created_s =
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -248,6 +279,7 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
         {"composite_sha256", validation.composite}, {"model_id", validation.model_id},
         {"hashes_from", validation.hashes_from},    {"registry", validation.registry},
         {"verified", validation.verified},          {"detail", validation.detail}};
+    loaded.served.receipts = open_receipts(settings, validation);
     return loaded;
 }
 

@@ -165,11 +165,22 @@ std::vector<SettingSpec> make_specs() {
                &S::chain_id, 1, std::numeric_limits<std::int64_t>::max()),
         text("CONTRACT_MODEL_REGISTRY", "--contract-model-registry", "Chain", "Address of the ModelRegistry.",
              &S::contract_model_registry, {}, SettingKind::address),
+        text("CONTRACT_NODE_REGISTRY", "--contract-node-registry", "Chain",
+             "Address of the NodeRegistry, for `node-models`.", &S::contract_node_registry, {},
+             SettingKind::address),
         secret("HOST_PRIVATE_KEY", "Chain", "Key of the host's wallet.", &S::host_private_key,
                SettingKind::private_key),
         secret("OWNER_PRIVATE_KEY", "Chain", "Key of the registry's owner, for `register` alone.",
                &S::owner_private_key, SettingKind::private_key),
         secret("S5_SEED_PHRASE", "Chain", "Seed phrase of the S5 identity.", &S::s5_seed_phrase),
+        text("GPTOSS_RECEIPTS", "--receipts", "Chain",
+             "Sign a receipt for every reply with HOST_PRIVATE_KEY (docs/receipts.md): off, on, or tokens, "
+             "which also keeps the tokens of prompt and reply, so that a receipt can be replayed.",
+             &S::receipts, {"off", "on", "tokens"}),
+        text("GPTOSS_RECEIPTS_PATH", "--receipts-path", "Chain",
+             "SQLite file that keeps the receipts. Its folder must be there.", &S::receipts_path),
+        number("GPTOSS_RECEIPTS_KEPT", "--receipts-kept", "Chain", "Receipts kept; the oldest go first.",
+               &S::receipts_kept, 1, 1'000'000'000),
     };
 }
 

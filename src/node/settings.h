@@ -54,9 +54,15 @@ struct Settings {
     std::string rpc_url;
     std::int64_t chain_id = 84532;
     std::string contract_model_registry;
+    std::string contract_node_registry;
     std::string host_private_key;
     std::string owner_private_key;
     std::string s5_seed_phrase;
+
+    std::string receipts = "off";
+    std::string receipts_path;
+    std::int64_t receipts_kept = 100'000;
+    bool hash_weights = false;  // no setting: for commands that need the hash whatever the mode
 };
 
 // REQUIRE_MODEL_VALIDATION: older deployments say true or 1 for require, false or 0 for off.

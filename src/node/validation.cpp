@@ -32,7 +32,10 @@ Identity identify(std::span<const std::filesystem::path> parts, bool may_hash,
     for (const provenance::KnownRelease& release : provenance::known_releases())
         if (repository.empty() && parts[0].filename() == release.first_file) repository = release.repository;
     if (manifest && manifest->parts.size() == parts.size()) {
-        const auto change = provenance::first_change(*manifest, parts[0].parent_path());
+        auto change = provenance::first_change(*manifest, parts[0].parent_path());
+        for (std::size_t i = 0; i < parts.size() && !change; ++i)
+            if (manifest->parts[i].file != parts[i].filename())
+                change = manifest->parts[i].file + " is not the part that is served";
         if (!change) return {manifest->composite, repository, "manifest"};
         spdlog::info("the manifest is not believed: {}", *change);
     }
@@ -103,6 +106,13 @@ void compare_with_registry(const Settings& settings, const Identity& identity,
                             : "the registry has no entry for " + identity.repository + "/" + candidate.file;
         if (result.verified) keep_answer(answer_path(first_part), identity.composite, settings);
     } catch (const Error& error) {
+        // Another chain, no contract, a reply of the wrong form: somebody answered, so the kept answer does
+        // not stand in for it.
+        if (error.code() == ErrorCode::chain_failed) {
+            result.registry = "unusable";
+            result.detail = error.what();
+            return;
+        }
         if (error.code() != ErrorCode::network_failed) throw;
         result.registry = "unreachable";
         const auto age_s = answer_age_s(answer_path(first_part), identity.composite, settings);
@@ -118,7 +128,9 @@ void compare_with_registry(const Settings& settings, const Identity& identity,
 Validation validate_model(const Settings& settings, std::span<const std::filesystem::path> parts,
                           const provenance::HashProgress& progress) {
     const bool asked = validation_mode(settings) != ValidationMode::off;
-    const Identity identity = identify(parts, asked, progress);
+    // A receipt names the weights: without their hash there is nothing to sign.
+    const Identity identity =
+        identify(parts, asked || settings.receipts != "off" || settings.hash_weights, progress);
     Validation result;
     result.composite = identity.composite;
     result.hashes_from = identity.hashes_from;

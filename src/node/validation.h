@@ -1,11 +1,14 @@
 // Are the weights about to be served the registered ones? Asked once at start, before anything is served.
 //
-//   off      hashes are taken from a manifest that is still believed; nothing is hashed or asked
+//   off      hashes are taken from a manifest that is still believed; nothing is asked, and hashed only for
+//            receipts
 //   warn     hashed (or believed) and compared with the registry; a difference is a warning
 //   require  the same, and anything but an identical, approved entry is an error
 //
 // A registry that cannot be reached: the last identical answer, kept beside the model, stands for
-// kAnswerDays; without one, or when it is older, `require` refuses and `warn` warns.
+// kAnswerDays; without one, or when it is older, `require` refuses and `warn` warns. A registry that answers
+// what a registry cannot (another chain, no contract, garbage from every endpoint that speaks JSON-RPC) is
+// "unusable": no kept answer stands in for it.
 #pragma once
 
 #include <filesystem>
@@ -23,7 +26,8 @@ struct Validation {
     std::string composite;    // empty when it was not computed
     std::string model_id;     // 0x…; empty when the repository is not known
     std::string hashes_from;  // "manifest", "hashed at start", "not hashed"
-    std::string registry;     // "identical", "absent", "different", "inactive", "unreachable", "not asked"
+    std::string registry;     // "identical", "absent", "different", "inactive", "unreachable", "unusable",
+                              // "not asked"
     std::string detail;       // one line for people
     bool verified = false;    // the registry holds this very composite hash, approved
 };

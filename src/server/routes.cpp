@@ -1,5 +1,6 @@
-#include "api/error_reply.h"
 #include "server/routes.h"
+
+#include "api/error_reply.h"
 #include "server/static_files.h"
 
 namespace gptoss::server {
@@ -11,8 +12,14 @@ using api::Caller;
 using api::Json;
 using api::Reply;
 
-Json version_json() {
-    return {{"name", "gpt-oss-node"}, {"version", GPTOSS_VERSION}};
+// With the weights' model id, composite hash and how they were verified, once they are loaded.
+Json version_json(const NodeState& state) {
+    Json json{{"name", "gpt-oss-node"}, {"version", GPTOSS_VERSION}};
+    const auto service = state.find_service();
+    if (service == nullptr) return json;
+    const Json& card = service->served_model().card;
+    if (card.contains("provenance")) json["provenance"] = card["provenance"];
+    return json;
 }
 
 void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
@@ -28,8 +35,8 @@ void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
         if (reply.status == 503) reply.headers.emplace_back("Retry-After", "2");
         return reply;
     };
-    const Handler version = [](const HttpRequest&, const Caller&) -> Answer {
-        return api::json_reply(version_json());
+    const Handler version = [&state](const HttpRequest&, const Caller&) -> Answer {
+        return api::json_reply(version_json(state));
     };
     router.add({"GET", "/health", true, health});
     router.add({"GET", "/v1/health", true, health});
@@ -120,6 +127,10 @@ Router make_routes(NodeState& state, Metrics& metrics, bool for_operators) {
     router.add({"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
                     return state.service()->model(request.rest);
                 }});
+    router.add(
+        {"GET", "/v1/receipts/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
+             return state.service()->receipt(request.rest);
+         }});
     router.add({"POST", "/tokenize", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
                     return state.service()->tokenize(request.body);
                 }});

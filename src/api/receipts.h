@@ -1,0 +1,38 @@
+// What a node that signs its answers is told about each of them. The signing itself is not the API's
+// business.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/json_reader.h"
+#include "backend/sampling.h"
+
+namespace gptoss::api {
+
+// One choice that came to its own end: cancelled and failed ones have none.
+struct AnsweredChoice {
+    std::string id;  // the reply's id; for further choices with ".1", ".2", …
+    std::vector<TokenId> prompt, output;
+    std::int32_t reasoning_tokens = 0;  // of `output`: those of the analysis channel
+    backend::SamplingParameters sampling;
+    std::vector<backend::TokenBias> biases;
+    bool constrained = false;  // tokens outside the form asked for could not be drawn
+    std::int64_t completed_at_s = 0;
+};
+
+class Receipts {
+  public:
+    virtual ~Receipts() = default;
+
+    // Any thread; never blocks.
+    virtual void add(AnsweredChoice choice) = 0;
+
+    // Nothing when there is none, or none any more. Throws Error(file_unreadable) when they cannot be read.
+    virtual std::optional<Json> find(std::string_view id) = 0;
+};
+
+}  // namespace gptoss::api

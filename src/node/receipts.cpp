@@ -1,0 +1,146 @@
+#include "node/receipts.h"
+
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "base/error.h"
+#include "node/receipt_store.h"
+#include "provenance/chain/reply_receipt.h"
+
+namespace gptoss::node {
+namespace {
+
+namespace chain = provenance::chain;
+
+std::string digits(float value) {
+    char text[32];
+    const auto result = std::to_chars(text, text + sizeof text, value);
+    return std::string(text, result.ptr);
+}
+
+class ReceiptBook final : public api::Receipts {
+  public:
+    ReceiptBook(const Settings& settings, const Validation& validation)
+        : store_(settings.receipts_path, settings.receipts_kept),
+          key_(settings.host_private_key, "HOST_PRIVATE_KEY"),
+          chain_id_(static_cast<std::uint64_t>(settings.chain_id)),
+          keeps_tokens_(settings.receipts == "tokens") {
+        weights_.composite = *chain::word_from_hex("0x" + validation.composite);
+        if (!validation.model_id.empty()) weights_.model_id = *chain::word_from_hex(validation.model_id);
+        weights_.node_version = "gpt-oss-node " GPTOSS_VERSION;
+        writer_ = std::jthread([this] { write(); });
+        spdlog::info("receipts are signed by {}", chain::to_checksum_text(key_.address()));
+    }
+    ~ReceiptBook() override {
+        {
+            const std::lock_guard lock(mutex_);
+            stop_ = true;
+        }
+        changed_.notify_all();  // the writer finishes what waits
+    }
+
+    void add(api::AnsweredChoice choice) override {
+        {
+            const std::lock_guard lock(mutex_);
+            waiting_.push_back(std::move(choice));
+            ++added_;
+        }
+        changed_.notify_all();
+    }
+
+    std::optional<api::Json> find(std::string_view id) override {
+        {
+            // Who asks right after the reply finds it: what was added before is written first.
+            std::unique_lock lock(mutex_);
+            changed_.wait_for(lock, std::chrono::seconds(2),
+                              [this, wanted = added_] { return written_ >= wanted; });
+        }
+        const auto json = store_.find(id);
+        if (!json) return std::nullopt;
+        return api::Json::parse(*json);
+    }
+
+  private:
+    void write() {
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
+            if (waiting_.empty()) return;
+            const api::AnsweredChoice choice = std::move(waiting_.front());
+            waiting_.pop_front();
+            lock.unlock();
+            try {
+                store_.put(choice.id, json_of(choice).dump());
+            } catch (const std::exception& error) {  // a full disk must not end the service
+                spdlog::error("no receipt for {}: {}", choice.id, error.what());
+            }
+            lock.lock();
+            ++written_;
+            changed_.notify_all();
+        }
+    }
+
+    nlohmann::json json_of(const api::AnsweredChoice& choice) const {
+        chain::ReplyReceipt receipt = weights_;
+        receipt.id = choice.id;
+        receipt.prompt_hash = chain::hash_of_tokens(choice.prompt);
+        receipt.output_hash = chain::hash_of_tokens(choice.output);
+        receipt.prompt_tokens = static_cast<std::uint32_t>(choice.prompt.size());
+        receipt.reasoning_tokens = static_cast<std::uint32_t>(choice.reasoning_tokens);
+        receipt.output_tokens = static_cast<std::uint32_t>(choice.output.size());
+        receipt.sampling = sampling_text(choice);
+        receipt.seed = choice.sampling.seed;
+        receipt.completed_at = static_cast<std::uint64_t>(choice.completed_at_s);
+        nlohmann::json json = chain::to_json(chain::sign_receipt(receipt, chain_id_, key_));
+        if (keeps_tokens_) json["tokens"] = {{"prompt", choice.prompt}, {"output", choice.output}};
+        return json;
+    }
+
+    ReceiptStore store_;
+    chain::PrivateKey key_;
+    std::uint64_t chain_id_;
+    bool keeps_tokens_;
+    chain::ReplyReceipt weights_;  // what is the same in every receipt
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<api::AnsweredChoice> waiting_;
+    std::uint64_t added_ = 0, written_ = 0;
+    bool stop_ = false;
+    std::jthread writer_;  // last: it uses the others
+};
+
+}  // namespace
+
+std::string sampling_text(const api::AnsweredChoice& choice) {
+    const backend::SamplingParameters& sampling = choice.sampling;
+    std::string text = "temperature=" + digits(sampling.temperature) + " top_p=" + digits(sampling.top_p) +
+                       " top_k=" + std::to_string(sampling.top_k) + " min_p=" + digits(sampling.min_p) +
+                       " repetition_penalty=" + digits(sampling.repetition_penalty) +
+                       " frequency_penalty=" + digits(sampling.frequency_penalty) +
+                       " presence_penalty=" + digits(sampling.presence_penalty) +
+                       " constrained=" + (choice.constrained ? "1" : "0");
+    for (std::size_t i = 0; i < choice.biases.size(); ++i)
+        text += (i == 0 ? " logit_bias=" : ",") + std::to_string(choice.biases[i].token) + ":" +
+                digits(choice.biases[i].bias);
+    return text;
+}
+
+std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Validation& validation) {
+    if (settings.receipts == "off") return nullptr;
+    if (settings.host_private_key.empty())
+        throw Error(ErrorCode::setting_invalid, "GPTOSS_RECEIPTS needs HOST_PRIVATE_KEY to sign with",
+                    "Set HOST_PRIVATE_KEY_FILE, or GPTOSS_RECEIPTS=off.", {{"setting", "HOST_PRIVATE_KEY"}});
+    if (settings.receipts_path.empty())
+        throw Error(ErrorCode::setting_invalid, "GPTOSS_RECEIPTS needs GPTOSS_RECEIPTS_PATH to keep them in",
+                    "For example /var/lib/gpt-oss-node/receipts.sqlite.",
+                    {{"setting", "GPTOSS_RECEIPTS_PATH"}});
+    return std::make_shared<ReceiptBook>(settings, validation);
+}
+
+}  // namespace gptoss::node

@@ -1,0 +1,19 @@
+// Signs what was answered and keeps it, on a thread of its own.
+#pragma once
+
+#include <memory>
+
+#include "api/receipts.h"
+#include "node/settings.h"
+#include "node/validation.h"
+
+namespace gptoss::node {
+
+// Null when GPTOSS_RECEIPTS is off. Throws Error(setting_invalid) without a host key, a path or the weights'
+// hash, and what ReceiptStore throws.
+std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Validation& validation);
+
+// "temperature=1 top_p=1 …": shortest digits that read back as the same number.
+std::string sampling_text(const api::AnsweredChoice& choice);
+
+}  // namespace gptoss::node
