@@ -1,5 +1,4 @@
 // `serve`: the node.
-#include "node/protect_secrets.h"
 #include "node/serve.h"
 
 #include <spdlog/spdlog.h>
@@ -9,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/settings_flags.h"
+#include "node/protect_secrets.h"
 
 namespace gptoss::cli {
 namespace {

@@ -24,8 +24,7 @@ Device cpu() {
 }
 
 Device gpu(std::int64_t free_bytes = 8LL << 30) {
-    return device("cuda",
-                  {"Fake GPU", 1 << 20, 1 << 20, free_bytes, 20 << 20, 16LL << 30, "0000:17:00.0"});
+    return device("cuda", {"Fake GPU", 1 << 20, 1 << 20, free_bytes, 20 << 20, 16LL << 30, "0000:17:00.0"});
 }
 
 Device broken_gpu() {
