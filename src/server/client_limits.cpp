@@ -27,8 +27,11 @@ ClientLimits::Admission::~Admission() {
     if (limits_ != nullptr) limits_->leave(client_);
 }
 
-void ClientLimits::Admission::charge(std::int64_t prompt_tokens, std::int64_t completion_tokens) {
-    if (limits_ != nullptr) limits_->charge(client_, prompt_tokens, completion_tokens);
+void ClientLimits::Admission::finish(std::int64_t prompt_tokens, std::int64_t completion_tokens) {
+    if (limits_ == nullptr) return;
+    limits_->charge(client_, prompt_tokens, completion_tokens);
+    limits_->leave(client_);
+    limits_ = nullptr;
 }
 
 void ClientLimits::Bucket::fill(double limit, Clock::time_point now) {

@@ -39,9 +39,10 @@ class ClientLimits {
             return *this;
         }
         ~Admission();
-        // What the request came to. Tokens are charged when they are known, so a client may overdraw once and
-        // then waits until the minute has paid for it.
-        void charge(std::int64_t prompt_tokens, std::int64_t completion_tokens);
+        // What the request came to; the client has one less from here on, and a second call does nothing.
+        // Tokens are charged when they are known, so a client may overdraw once and then waits until the
+        // minute has paid for it.
+        void finish(std::int64_t prompt_tokens, std::int64_t completion_tokens);
 
       private:
         void swap(Admission& other) noexcept {

@@ -165,7 +165,7 @@ class Session : public std::enable_shared_from_this<Session> {
         if (const auto* exchange = std::get_if<std::unique_ptr<api::Exchange>>(&answer)) {
             server_.active.add(turn.record);
             const bool intact = co_await converse(**exchange, turn, label);
-            turn.admission.charge(turn.record->prompt_tokens, turn.record->completion_tokens);
+            turn.admission.finish(turn.record->prompt_tokens, turn.record->completion_tokens);
             server_.active.remove(turn.record);
             co_return intact;
         }
@@ -226,6 +226,8 @@ class Session : public std::enable_shared_from_this<Session> {
             record.prompt_tokens = spent.prompt_tokens;
             record.cached_tokens = spent.cached_tokens;
             record.completion_tokens = spent.completion_tokens;
+            // Before the last bytes go: whoever has them may ask again at once.
+            if (output.finished) turn.admission.finish(record.prompt_tokens, record.completion_tokens);
             if (!output.piece.empty()) intact = co_await write(framed(output.piece));
             if (!intact) break;
             if (output.finished) {

@@ -39,7 +39,7 @@ TEST(ClientLimits, ChargesTokensWhenTheyAreKnown) {
     ClientLimits limits;
     const ClientLimit limit{.tokens_per_minute = 600};
     const Clock::time_point start = Clock::now();
-    limits.admit("alice", limit, start).charge(500, 400);
+    limits.admit("alice", limit, start).finish(500, 400);
     EXPECT_EQ(wait_for(limits, limit, start), "31");  // 300 too many at 10 a second, and one to begin with
     EXPECT_EQ(wait_for(limits, limit, start + 31s), "none");
     EXPECT_EQ(limits.usage().front().completion_tokens, 400);
