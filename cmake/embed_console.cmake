@@ -1,4 +1,5 @@
-# gptoss_embed_console(TARGET FOLDER): compiles every file of FOLDER (the console as built by Vite) into TARGET.
+# gptoss_embed_console(TARGET FOLDER [FILE...]): compiles every file of FOLDER (the console as built by Vite) into TARGET,
+# and each FILE, named by its whole path, as "/name".
 # Text is compressed at build time, so that the repository holds readable files and no zlib's opinion.
 # The assembler's .incbin is used because a megabyte of bytes written as C++ numbers takes a compiler long.
 function(gptoss_embed_console target folder)
@@ -9,8 +10,12 @@ function(gptoss_embed_console target folder)
     set(table "")
     set(outputs "")
     set(number 0)
-    foreach(file IN LISTS files)
+    foreach(file IN LISTS files ARGN)
         set(source "${folder}/${file}")
+        if(IS_ABSOLUTE "${file}")
+            set(source "${file}")
+            get_filename_component(file "${file}" NAME)
+        endif()
         set(compressed false)
         if(file MATCHES "\\.(js|css|svg)$")
             set(compressed true)

@@ -40,6 +40,8 @@ class Router {
     // HEAD is answered by GET's handler. Sets `request.rest`.
     Match find(HttpRequest& request) const;
 
+    const std::vector<Route>& routes() const { return routes_; }
+
   private:
     std::vector<Route> routes_;
 };

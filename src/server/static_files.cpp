@@ -36,9 +36,9 @@ api::Reply reply_with(const StaticFile& file, const std::string& tag, const std:
         reply.body = std::string(file.bytes);
     }
     reply.content_type = std::string(content_type_of(file.path));
-    // An asset's name holds a hash of its content; the page's name does not.
-    const bool is_page = file.path == kIndex;
-    reply.headers = {{"Cache-Control", is_page ? "no-cache" : "public, max-age=31536000, immutable"},
+    // An asset's name holds a hash of its content; the other files' names do not.
+    const bool is_asset = file.path.starts_with("/assets/");
+    reply.headers = {{"Cache-Control", is_asset ? "public, max-age=31536000, immutable" : "no-cache"},
                      {"ETag", tag},
                      {"Content-Security-Policy", kPolicy},
                      {"X-Content-Type-Options", "nosniff"},

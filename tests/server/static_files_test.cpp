@@ -6,7 +6,8 @@ namespace gptoss::server {
 namespace {
 
 constexpr std::string_view kPage = "<!doctype html>";
-constexpr StaticFile kFiles[] = {{"/index.html", kPage}, {"/assets/index-B2x9.js", "packed", true}};
+constexpr StaticFile kFiles[] = {
+    {"/index.html", kPage}, {"/assets/index-B2x9.js", "packed", true}, {"/openapi.json", "{}"}};
 
 api::Reply get(const std::string& path, const std::string& tags = {}) {
     Router router;
@@ -29,6 +30,7 @@ TEST(StaticFiles, KeepsHashedFilesForeverAndAsksForThePageAgain) {
     const api::Reply page = get("/");
     EXPECT_EQ(page.body, kPage);
     EXPECT_EQ(header(page, "Cache-Control"), "no-cache");
+    EXPECT_EQ(header(get("/openapi.json"), "Cache-Control"), "no-cache");
     const api::Reply script = get("/assets/index-B2x9.js");
     EXPECT_NE(header(script, "Cache-Control").find("immutable"), std::string::npos);
     EXPECT_EQ(header(script, "Content-Encoding"), "gzip");
