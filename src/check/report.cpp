@@ -24,14 +24,6 @@ Look look_of(Verdict verdict) {
     return {"", ""};
 }
 
-// For the terminal as for XML: a server's text must not move the cursor nor break a row.
-std::string one_line(const std::string& text) {
-    std::string line = text;
-    std::replace_if(
-        line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-    return line;
-}
-
 std::string xml(const std::string& text) {
     std::string escaped;
     for (const char c : one_line(text)) {
@@ -62,6 +54,13 @@ std::string seconds(double time_ms) {
 }
 
 }  // namespace
+
+std::string one_line(const std::string& text) {
+    std::string line = text;
+    std::replace_if(
+        line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+    return line;
+}
 
 int Report::count(Verdict verdict) const {
     return static_cast<int>(std::count_if(outcomes.begin(), outcomes.end(),

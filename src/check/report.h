@@ -7,6 +7,9 @@
 
 namespace gptoss::checking {
 
+// For the terminal as for XML: a server's text must not move the cursor nor break a row.
+std::string one_line(const std::string& text);
+
 enum class Verdict { passed, failed, skipped };
 
 struct Outcome {

@@ -2,14 +2,13 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <memory>
 
 #include "base/error.h"
 #include "check/session.h"
 #include "cli/commands.h"
+#include "cli/remote_node.h"
 
 namespace gptoss::cli {
 namespace {
@@ -20,24 +19,10 @@ struct Options {
     bool json = false;
 };
 
-std::string api_key(const std::string& file) {
-    if (file.empty()) {
-        const char* key = std::getenv("OPENAI_API_KEY");
-        return key != nullptr ? key : "";
-    }
-    std::ifstream stream(file);
-    std::string key;
-    if (!(stream >> key))
-        throw Error(ErrorCode::file_unreadable, "no key in " + file,
-                    "--api-key-file takes a file with the key alone.");
-    return key;
-}
-
 int run(Options options) {
-    options.checks.client.api_key = api_key(options.key_file);
-    std::string& url = options.checks.client.url;
-    while (url.ends_with('/')) url.pop_back();
-    if (url.ends_with("/v1")) url.resize(url.size() - 3);  // as OpenAI's clients are told it
+    checking::ClientOptions& client = options.checks.client;
+    client.api_key = api_key_of_client(options.key_file);
+    client.url = url_of_node(client.url);
     const checking::Report report = checking::run_checks(options.checks);
     if (options.json) {
         // A server's bytes may be no UTF-8: they must not keep the report from being written.
@@ -67,8 +52,7 @@ void add_check(CLI::App& app, int& exit_code) {
     checks.client.url = "http://127.0.0.1:8080";
     checks.client.timeout_ms = 600'000;
     command->add_option("--url", checks.client.url, "The server")->capture_default_str();
-    command->add_option("--api-key-file", options->key_file,
-                        "File with the key (default: OPENAI_API_KEY of the environment)");
+    command->add_option("--api-key-file", options->key_file, kApiKeyFileHelp);
     command->add_option("--model", checks.model, "Model to ask (default: the first of /v1/models)");
     command
         ->add_option("--context", checks.context_length,

@@ -11,6 +11,7 @@ void add_logits(CLI::App& app, int& exit_code);
 #if defined(GPTOSS_HAS_SERVER)
 void add_serve(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
+void add_top(CLI::App& app, int& exit_code);
 void add_chat(CLI::App& app, int& exit_code);
 void add_tokenize(CLI::App& app, int& exit_code);
 void add_render(CLI::App& app, int& exit_code);
