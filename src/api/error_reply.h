@@ -24,4 +24,7 @@ Reply inference_error_reply(const Error& error, const std::string& request_id);
 // Seconds for the Retry-After header; nothing when trying again would not help.
 std::optional<int> retry_after_s(const Error& error);
 
+// That header on a reply to `error`, where it helps.
+void add_retry_after(Reply& reply, const Error& error);
+
 }  // namespace gptoss::api

@@ -1,9 +1,9 @@
 // Several requests at once, and one that nobody waits for any more.
 #include <algorithm>
-#include <charconv>
 #include <future>
 #include <thread>
 
+#include "check/load_reading.h"
 #include "check/session.h"
 #include "check/text_quality.h"
 
@@ -12,15 +12,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Load {
+struct Burst {
     std::vector<Answer> answers;
     double time_ms = 0;
     double vram_most_bytes = 0;
 };
 
 // The same sum with different numbers, so that no answer can be another's.
-Load put_load(Session& session) {
-    Load load;
+Burst put_load(Session& session) {
+    Burst load;
     const auto start = Clock::now();
     std::vector<std::future<Answer>> asked;
     for (int i = 0; i < session.options.concurrency; ++i) {
@@ -49,7 +49,7 @@ Load put_load(Session& session) {
     return load;
 }
 
-Finding all_right(Session& session, const Load& load) {
+Finding all_right(Session& session, const Burst& load) {
     double tokens = 0;
     for (std::size_t i = 0; i < load.answers.size(); ++i) {
         const Answer& answer = load.answers[i];
@@ -65,18 +65,6 @@ Finding all_right(Session& session, const Load& load) {
                 " tok/s together");
 }
 
-// A sample of a metrics page, "name{labels}" spelled as there; nothing when it is not there.
-std::optional<double> metric(const std::string& page, const std::string& name) {
-    const auto at = page.starts_with(name + " ") ? 0 : page.find("\n" + name + " ");
-    if (at == std::string::npos) return std::nullopt;
-    const auto from = at + (at == 0 ? 0 : 1) + name.size() + 1;
-    const auto end = std::min(page.find('\n', from), page.size());
-    double value = 0;
-    const auto [stop, problem] = std::from_chars(page.data() + from, page.data() + end, value);
-    if (problem != std::errc()) return std::nullopt;
-    return value;
-}
-
 struct Counts {
     double running = 0, cancelled = 0;
 };
@@ -85,11 +73,12 @@ struct Counts {
 std::optional<Counts> counts(const Session& session) {
     const PlainReply reply = session.client.get("/metrics");
     if (reply.status != 200) return std::nullopt;
+    const Series series = read_metrics(reply.body);
+    const auto cancelled = series.find("gptoss_generations_total{reason=\"cancelled\"}");
     for (const char* name :
          {"gptoss_sequences_running", "vllm:num_requests_running", "llamacpp:requests_processing"})
-        if (const auto running = metric(reply.body, name))
-            return Counts{*running,
-                          metric(reply.body, "gptoss_generations_total{reason=\"cancelled\"}").value_or(0)};
+        if (const auto running = series.find(name); running != series.end())
+            return Counts{running->second, cancelled == series.end() ? 0 : cancelled->second};
     return std::nullopt;
 }
 
@@ -124,7 +113,7 @@ Finding cancels(Session& session) {
 }  // namespace
 
 void check_load(Session& session) {
-    std::optional<Load> load;
+    std::optional<Burst> load;
     session.run("concurrency", [&] {
         load = put_load(session);
         return all_right(session, *load);

@@ -4,7 +4,8 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
-#include "node/settings_loader.h"
+#include "cli/settings_flags.h"
+#include "node/chain_settings.h"
 #include "provenance/chain/model_registry.h"
 #include "provenance/chain/node_registry.h"
 
@@ -36,19 +37,12 @@ std::vector<chain::Word> ids(const std::vector<std::string>& texts) {
 }
 
 int run(const Options& options) {
-    node::SettingSources sources;
-    sources.environment = node::read_environment();
-    if (!options.env_file.empty()) sources.env_file = options.env_file;
-    const node::Settings settings = node::load_settings(sources).values;
-    const auto contract = chain::address_from_hex(settings.contract_node_registry);
-    if (!contract)
-        throw Error(ErrorCode::setting_invalid, "CONTRACT_NODE_REGISTRY is not an address",
-                    "Set RPC_URL, CHAIN_ID and CONTRACT_NODE_REGISTRY.",
-                    {{"setting", "CONTRACT_NODE_REGISTRY"}});
+    const node::Settings settings = settings_without_flags(options.env_file);
+    const chain::Address contract =
+        node::contract_address(settings.contract_node_registry, "CONTRACT_NODE_REGISTRY");
     const chain::PrivateKey key(settings.host_private_key, "HOST_PRIVATE_KEY");
-    chain::EvmClient client(chain::JsonRpc(chain::split_endpoints(settings.rpc_url)),
-                            static_cast<std::uint64_t>(settings.chain_id));
-    chain::NodeRegistry registry(client, *contract);
+    chain::EvmClient client = node::chain_client(settings);
+    chain::NodeRegistry registry(client, contract);
     const auto current = registry.models(key.address());
     const auto wanted = chain::changed_list(current, ids(options.add), ids(options.remove));
     std::printf("node %s\n", chain::to_checksum_text(key.address()).c_str());
@@ -60,7 +54,7 @@ int run(const Options& options) {
     for (const chain::Word& id : wanted) std::printf("wanted %s\n", chain::to_hex_prefixed(id).c_str());
     if (!options.send) {
         std::printf("Dry run: --send would call %s with data\n%s\n",
-                    chain::to_checksum_text(*contract).c_str(),
+                    chain::to_checksum_text(contract).c_str(),
                     chain::to_hex_prefixed(chain::NodeRegistry::update_supported_models(wanted)).c_str());
         return kWouldChange;
     }

@@ -1,16 +1,16 @@
 // `receipt`: checks a reply's receipt offline, or computes the reply again and compares.
-#include <charconv>
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <mutex>
-#include <sstream>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/settings_flags.h"
 #include "node/loaded_model.h"
+#include "node/sampling_text.h"
 #include "provenance/chain/reply_receipt.h"
 
 namespace gptoss::cli {
@@ -86,56 +86,6 @@ int check_receipt(const Options& options) {
     return holds(chain::receipt_from_json(document), document, options.signer) ? kHolds : kDiffers;
 }
 
-float number(const std::string& text, const std::string& field) {
-    float value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-        throw Error(ErrorCode::file_corrupt, "the receipt's " + field + " is not a number", "");
-    return value;
-}
-
-// The signed text back into the settings it came from (node/receipts.h).
-engine::GenerationRequest request_of(const chain::ReplyReceipt& receipt, bool& constrained) {
-    engine::GenerationRequest request;
-    request.sampling.seed = receipt.seed;
-    request.max_tokens = static_cast<std::int32_t>(receipt.output_tokens);
-    std::istringstream words(receipt.sampling);
-    for (std::string word; words >> word;) {
-        const std::size_t equals = std::min(word.find('='), word.size() - 1);
-        const std::string name = word.substr(0, equals), value = word.substr(equals + 1);
-        if (name == "logit_bias") {
-            std::istringstream list(value);
-            for (std::string pair; std::getline(list, pair, ',');) {
-                const std::size_t colon = std::min(pair.find(':'), pair.size() - 1);
-                request.biases.push_back({static_cast<TokenId>(number(pair.substr(0, colon), name)),
-                                          number(pair.substr(colon + 1), name)});
-            }
-            continue;
-        }
-        const float amount = number(value, name);
-        if (name == "temperature")
-            request.sampling.temperature = amount;
-        else if (name == "top_p")
-            request.sampling.top_p = amount;
-        else if (name == "top_k")
-            request.sampling.top_k = static_cast<std::int32_t>(amount);
-        else if (name == "min_p")
-            request.sampling.min_p = amount;
-        else if (name == "repetition_penalty")
-            request.sampling.repetition_penalty = amount;
-        else if (name == "frequency_penalty")
-            request.sampling.frequency_penalty = amount;
-        else if (name == "presence_penalty")
-            request.sampling.presence_penalty = amount;
-        else if (name == "constrained")
-            constrained = amount != 0;
-        else
-            throw Error(ErrorCode::file_unsupported, "the receipt's sampling has an unknown \"" + name + "\"",
-                        "Replay it with the node version that signed it.");
-    }
-    return request;
-}
-
 // Gathers one generation; wait() gives its tokens.
 class Gather final : public engine::GenerationSink {
   public:
@@ -166,8 +116,12 @@ int replay(const Options& options) {
     const chain::SignedReceipt receipt = chain::receipt_from_json(document);
     if (!holds(receipt, document, options.signer)) return kDiffers;
     const json tokens = options.tokens.empty() ? document.value("tokens", json()) : read_json(options.tokens);
-    bool constrained = false;
-    engine::GenerationRequest request = request_of(receipt.receipt, constrained);
+    const node::SignedSampling drawn = node::read_sampling_text(receipt.receipt.sampling);
+    engine::GenerationRequest request;
+    request.sampling = drawn.sampling;
+    request.sampling.seed = receipt.receipt.seed;
+    request.biases = drawn.biases;
+    request.max_tokens = static_cast<std::int32_t>(receipt.receipt.output_tokens);
     request.prompt = token_list(tokens, "prompt");
     if (chain::hash_of_tokens(request.prompt) != receipt.receipt.prompt_hash) {
         std::printf("DIFFERS: the prompt tokens given are not the signed ones\n");
@@ -202,7 +156,7 @@ int replay(const Options& options) {
             std::mismatch(output.begin(), output.end(), signed_output.begin(), signed_output.end());
         std::printf(", first at token %td", place.first - output.begin());
     }
-    std::printf(constrained ? "; the reply was held to a form that a replay does not know\n" : "\n");
+    std::printf(drawn.constrained ? "; the reply was held to a form that a replay does not know\n" : "\n");
     return kDiffers;
 }
 

@@ -4,8 +4,9 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/settings_flags.h"
 #include "gguf/file.h"
-#include "node/settings_loader.h"
+#include "node/chain_settings.h"
 #include "provenance/chain/registration.h"
 #include "provenance/known_releases.h"
 #include "provenance/manifest.h"
@@ -33,9 +34,7 @@ std::string composite_of(const std::string& model, std::string& repository, std:
     if (file.empty()) file = paths[0].filename().string();
     const auto manifest = provenance::load_manifest(provenance::manifest_path(model));
     if (manifest && repository.empty()) repository = manifest->repository;
-    if (manifest && manifest->parts.size() == paths.size() &&
-        !provenance::first_change(*manifest, paths[0].parent_path()))
-        return manifest->composite;
+    if (manifest && !provenance::why_not_believed(*manifest, paths)) return manifest->composite;
     std::fprintf(stderr, "hashing %zu part(s)...\n", paths.size());
     return provenance::composite_hash(provenance::hash_parts(paths));
 }
@@ -80,18 +79,12 @@ void print(const chain::Candidate& candidate, const chain::EntryView& view) {
 }
 
 int run(const Options& options) {
-    node::SettingSources sources;
-    sources.environment = node::read_environment();
-    if (!options.env_file.empty()) sources.env_file = options.env_file;
-    const node::Settings settings = node::load_settings(sources).values;
-    const auto address = chain::address_from_hex(settings.contract_model_registry);
-    if (!address)
-        throw Error(ErrorCode::setting_invalid, "CONTRACT_MODEL_REGISTRY is not an address",
-                    "Set it to the registry's address, 0x and 40 digits.");
+    const node::Settings settings = settings_without_flags(options.env_file);
+    const chain::Address address =
+        node::contract_address(settings.contract_model_registry, "CONTRACT_MODEL_REGISTRY");
     const chain::Candidate candidate = candidate_of(options);
-    chain::EvmClient client(chain::JsonRpc(chain::split_endpoints(settings.rpc_url)),
-                            static_cast<std::uint64_t>(settings.chain_id));
-    chain::ModelRegistry registry(client, *address);
+    chain::EvmClient client = node::chain_client(settings);
+    chain::ModelRegistry registry(client, address);
     const chain::EntryView view = chain::look_up(registry, candidate);
     print(candidate, view);
     switch (view.state) {
@@ -111,8 +104,8 @@ int run(const Options& options) {
                                             candidate.repository, candidate.file, candidate.composite)
                                       : chain::ModelRegistry::add_trusted_model(
                                             candidate.repository, candidate.file, candidate.composite);
-        std::printf("Dry run: --send would call %s with data\n%s\n",
-                    chain::to_checksum_text(*address).c_str(), chain::to_hex_prefixed(data).c_str());
+        std::printf("Dry run: --send would call %s with data\n%s\n", chain::to_checksum_text(address).c_str(),
+                    chain::to_hex_prefixed(data).c_str());
         return kAbsent;
     }
     const std::string& key_text = options.propose ? settings.host_private_key : settings.owner_private_key;

@@ -40,6 +40,13 @@ node::LoadedSettings SettingsFlags::load() const {
     return node::load_settings(sources);
 }
 
+node::Settings settings_without_flags(const std::string& env_file) {
+    node::SettingSources sources;
+    sources.environment = node::read_environment();
+    if (!env_file.empty()) sources.env_file = env_file;
+    return node::load_settings(sources).values;
+}
+
 std::vector<node::Device> devices() {
     std::vector<node::Device> list;
     const auto add = [&list](const std::string& name) {

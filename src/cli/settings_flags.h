@@ -29,6 +29,10 @@ class SettingsFlags {
     std::string env_file_;
 };
 
+// The settings of the subcommands that have no flags for them: `env_file`, or .env when that is empty, under
+// the environment. Throws what node::load_settings throws.
+node::Settings settings_without_flags(const std::string& env_file);
+
 // What this build can compute on, best first.
 std::vector<node::Device> devices();
 

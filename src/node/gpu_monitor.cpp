@@ -74,17 +74,14 @@ void GpuMonitor::fail(const std::string& why) {
 }
 
 void GpuMonitor::read_values(server::GpuStatus& status) {
-    const auto add = [&](std::string_view name, std::string_view help, double value) {
-        status.values.push_back({name, help, value});
-    };
     nvml::Memory memory;
     if (ask(nvml_->memory, device_, &memory)) {
         const auto used = static_cast<double>(memory.used);
-        add("memory_used_bytes", "GPU memory in use by all programs", used);
-        add("memory_total_bytes", "GPU memory in all", static_cast<double>(memory.total));
+        status.add("memory_used_bytes", "GPU memory in use by all programs", used);
+        status.add("memory_total_bytes", "GPU memory in all", static_cast<double>(memory.total));
         if (options_.ceiling_bytes > 0) {
             const auto ceiling = static_cast<double>(options_.ceiling_bytes);
-            add("memory_ceiling_bytes", "VRAM_CEILING_MB: most that may be in use", ceiling);
+            status.add("memory_ceiling_bytes", "VRAM_CEILING_MB: most that may be in use", ceiling);
             if (used > ceiling)
                 status.obstacle = "GPU memory in use is " + gigabytes(used) + ", above VRAM_CEILING_MB (" +
                                   gigabytes(ceiling) + ")";
@@ -92,45 +89,44 @@ void GpuMonitor::read_values(server::GpuStatus& status) {
     }
     nvml::Utilization utilization;
     if (ask(nvml_->utilization, device_, &utilization)) {
-        add("utilization_percent", "Share of the last moment in which kernels ran", utilization.gpu);
-        add("memory_utilization_percent", "Share of the last moment in which memory was read or written",
-            utilization.memory);
+        status.add("utilization_percent", "Share of the last moment in which kernels ran", utilization.gpu);
+        status.add("memory_utilization_percent",
+                   "Share of the last moment in which memory was read or written", utilization.memory);
     }
     unsigned number = 0;
     if (ask(nvml_->temperature, device_, nvml::kCoreTemperature, &number))
-        add("temperature_celsius", "Temperature of the GPU", number);
-    if (ask(nvml_->power_milliwatts, device_, &number)) add("power_watts", "Power drawn now", number / 1e3);
+        status.add("temperature_celsius", "Temperature of the GPU", number);
+    if (ask(nvml_->power_milliwatts, device_, &number))
+        status.add("power_watts", "Power drawn now", number / 1e3);
     if (ask(nvml_->power_limit_milliwatts, device_, &number))
-        add("power_limit_watts", "Power the card may draw", number / 1e3);
+        status.add("power_limit_watts", "Power the card may draw", number / 1e3);
     if (ask(nvml_->clock_mhz, device_, nvml::kStreamingMultiprocessorClock, &number))
-        add("sm_clock_mhz", "Clock of the multiprocessors", number);
+        status.add("sm_clock_mhz", "Clock of the multiprocessors", number);
     if (ask(nvml_->clock_mhz, device_, nvml::kMemoryClock, &number))
-        add("memory_clock_mhz", "Clock of the memory", number);
+        status.add("memory_clock_mhz", "Clock of the memory", number);
     unsigned long long large = 0;
     if (ask(nvml_->energy_millijoules, device_, &large))
-        add("energy_joules", "Energy the card used since the node started",
-            static_cast<double>(large - first_energy_millijoules_) / 1e3);
+        status.add("energy_joules", "Energy the card used since the node started",
+                   static_cast<double>(large - first_energy_millijoules_) / 1e3);
     if (ask(nvml_->throttle_reasons, device_, &large)) {
         for (const ThrottleReason& reason : kThrottleReasons)
             if ((large & reason.bit) != 0) status.throttling.emplace_back(reason.name);
-        add("throttled", "1 while power or temperature lowers the clocks", status.throttling.empty() ? 0 : 1);
+        status.add("throttled", "1 while power or temperature lowers the clocks",
+                   status.throttling.empty() ? 0 : 1);
     }
 }
 
 void GpuMonitor::read_errors(server::GpuStatus& status) {
-    const auto add = [&](std::string_view name, std::string_view help, double value) {
-        status.values.push_back({name, help, value});
-    };
     unsigned long long count = 0;
     if (ask(nvml_->ecc_errors, device_, nvml::kCorrectedErrors, nvml::kSinceDriverLoad, &count))
-        add("corrected_ecc_errors", "Memory errors corrected since the driver was loaded",
-            static_cast<double>(count));
+        status.add("corrected_ecc_errors", "Memory errors corrected since the driver was loaded",
+                   static_cast<double>(count));
     if (ask(nvml_->ecc_errors, device_, nvml::kUncorrectedErrors, nvml::kSinceDriverLoad, &count))
-        add("uncorrected_ecc_errors", "Memory errors not corrected since the driver was loaded",
-            static_cast<double>(count));
+        status.add("uncorrected_ecc_errors", "Memory errors not corrected since the driver was loaded",
+                   static_cast<double>(count));
     unsigned corrected = 0, uncorrected = 0, pending = 0, failed = 0;
     if (ask(nvml_->remapped_rows, device_, &corrected, &uncorrected, &pending, &failed)) {
-        add("remapped_rows", "Rows of memory replaced by spare ones", corrected + uncorrected);
+        status.add("remapped_rows", "Rows of memory replaced by spare ones", corrected + uncorrected);
         if (failed != 0) fail("a faulty row of memory could not be replaced");
     }
     nvml::EventData event;
@@ -143,8 +139,8 @@ void GpuMonitor::read_errors(server::GpuStatus& status) {
             fail("the driver reported Xid " + std::to_string(event.data) +
                  ", after which a card must be reset; the system log has its details");
     }
-    add("xid_errors", "Errors (Xid) the driver reported since the node started",
-        static_cast<double>(xid_count_));
+    status.add("xid_errors", "Errors (Xid) the driver reported since the node started",
+               static_cast<double>(xid_count_));
     status.xids = xids_;
 }
 

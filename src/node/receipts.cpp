@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <charconv>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -10,18 +9,13 @@
 
 #include "base/error.h"
 #include "node/receipt_store.h"
+#include "node/sampling_text.h"
 #include "provenance/chain/reply_receipt.h"
 
 namespace gptoss::node {
 namespace {
 
 namespace chain = provenance::chain;
-
-std::string digits(float value) {
-    char text[32];
-    const auto result = std::to_chars(text, text + sizeof text, value);
-    return std::string(text, result.ptr);
-}
 
 class ReceiptBook final : public api::Receipts {
   public:
@@ -93,7 +87,7 @@ class ReceiptBook final : public api::Receipts {
         receipt.prompt_tokens = static_cast<std::uint32_t>(choice.prompt.size());
         receipt.reasoning_tokens = static_cast<std::uint32_t>(choice.reasoning_tokens);
         receipt.output_tokens = static_cast<std::uint32_t>(choice.output.size());
-        receipt.sampling = sampling_text(choice);
+        receipt.sampling = sampling_text({choice.sampling, choice.biases, choice.constrained});
         receipt.seed = choice.sampling.seed;
         receipt.completed_at = static_cast<std::uint64_t>(choice.completed_at_s);
         nlohmann::json json = chain::to_json(chain::sign_receipt(receipt, chain_id_, key_));
@@ -116,20 +110,6 @@ class ReceiptBook final : public api::Receipts {
 };
 
 }  // namespace
-
-std::string sampling_text(const api::AnsweredChoice& choice) {
-    const backend::SamplingParameters& sampling = choice.sampling;
-    std::string text = "temperature=" + digits(sampling.temperature) + " top_p=" + digits(sampling.top_p) +
-                       " top_k=" + std::to_string(sampling.top_k) + " min_p=" + digits(sampling.min_p) +
-                       " repetition_penalty=" + digits(sampling.repetition_penalty) +
-                       " frequency_penalty=" + digits(sampling.frequency_penalty) +
-                       " presence_penalty=" + digits(sampling.presence_penalty) +
-                       " constrained=" + (choice.constrained ? "1" : "0");
-    for (std::size_t i = 0; i < choice.biases.size(); ++i)
-        text += (i == 0 ? " logit_bias=" : ",") + std::to_string(choice.biases[i].token) + ":" +
-                digits(choice.biases[i].bias);
-    return text;
-}
 
 std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Validation& validation) {
     if (settings.receipts == "off") return nullptr;

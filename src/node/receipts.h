@@ -13,7 +13,4 @@ namespace gptoss::node {
 // hash, and what ReceiptStore throws.
 std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Validation& validation);
 
-// "temperature=1 top_p=1 …": shortest digits that read back as the same number.
-std::string sampling_text(const api::AnsweredChoice& choice);
-
 }  // namespace gptoss::node

@@ -111,13 +111,12 @@ void add_cost(server::GpuStatus& status, double price_per_mwh, std::int64_t gene
     const double* joules = status.find("energy_joules");
     if (joules == nullptr || generated_tokens == 0) return;
     const double joules_per_token = *joules / static_cast<double>(generated_tokens);
-    status.values.push_back({"joules_per_generated_token",
-                             "Energy since the start, idle time included, for each token", joules_per_token});
+    status.add("joules_per_generated_token", "Energy since the start, idle time included, for each token",
+               joules_per_token);
     constexpr double kJoulesPerMegawattHour = 3.6e9;
     if (price_per_mwh > 0)
-        status.values.push_back({"cost_per_million_tokens",
-                                 "Power alone, in the currency of the price that is set",
-                                 1e6 * joules_per_token / kJoulesPerMegawattHour * price_per_mwh});
+        status.add("cost_per_million_tokens", "Power alone, in the currency of the price that is set",
+                   1e6 * joules_per_token / kJoulesPerMegawattHour * price_per_mwh);
 }
 
 // Null where no GPU computes and nobody names a library to watch one with. A node without NVML serves, and

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "node/chain_settings.h"
 #include "provenance/chain/registration.h"
 #include "provenance/known_releases.h"
 #include "provenance/manifest.h"
@@ -31,13 +32,10 @@ Identity identify(std::span<const std::filesystem::path> parts, bool may_hash,
     std::string repository = manifest ? manifest->repository : "";
     for (const provenance::KnownRelease& release : provenance::known_releases())
         if (repository.empty() && parts[0].filename() == release.first_file) repository = release.repository;
-    if (manifest && manifest->parts.size() == parts.size()) {
-        auto change = provenance::first_change(*manifest, parts[0].parent_path());
-        for (std::size_t i = 0; i < parts.size() && !change; ++i)
-            if (manifest->parts[i].file != parts[i].filename())
-                change = manifest->parts[i].file + " is not the part that is served";
-        if (!change) return {manifest->composite, repository, "manifest"};
-        spdlog::info("the manifest is not believed: {}", *change);
+    if (manifest) {
+        const auto why = provenance::why_not_believed(*manifest, parts);
+        if (!why) return {manifest->composite, repository, "manifest"};
+        spdlog::info("the manifest is not believed: {}", *why);
     }
     if (!may_hash) return {"", repository, "not hashed"};
     const auto hashes = provenance::hash_parts(parts, progress);
@@ -76,13 +74,10 @@ void keep_answer(const std::filesystem::path& path, const std::string& composite
 }
 
 chain::EntryView ask_registry(const Settings& settings, const chain::Candidate& candidate) {
-    const auto address = chain::address_from_hex(settings.contract_model_registry);
-    if (!address)
-        throw Error(ErrorCode::setting_invalid, "CONTRACT_MODEL_REGISTRY is not an address",
-                    "REQUIRE_MODEL_VALIDATION needs RPC_URL, CHAIN_ID and CONTRACT_MODEL_REGISTRY.");
-    chain::EvmClient client(chain::JsonRpc(chain::split_endpoints(settings.rpc_url)),
-                            static_cast<std::uint64_t>(settings.chain_id));
-    chain::ModelRegistry registry(client, *address);
+    const chain::Address address =
+        contract_address(settings.contract_model_registry, "CONTRACT_MODEL_REGISTRY");
+    chain::EvmClient client = chain_client(settings);
+    chain::ModelRegistry registry(client, address);
     return chain::look_up(registry, candidate);
 }
 

@@ -144,4 +144,15 @@ std::optional<std::string> first_change(const Manifest& manifest, const std::fil
     return std::nullopt;
 }
 
+std::optional<std::string> why_not_believed(const Manifest& manifest,
+                                            std::span<const std::filesystem::path> parts) {
+    if (manifest.parts.size() != parts.size())
+        return "it lists " + std::to_string(manifest.parts.size()) + " part(s), not " +
+               std::to_string(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        if (manifest.parts[i].file != parts[i].filename())
+            return manifest.parts[i].file + " is not the part that is used";
+    return first_change(manifest, parts[0].parent_path());
+}
+
 }  // namespace gptoss::provenance

@@ -51,4 +51,9 @@ void save_manifest(const std::filesystem::path& path, const Manifest& manifest);
 // The name of the first part that is no longer as stamped, and in what; nothing when all are.
 std::optional<std::string> first_change(const Manifest& manifest, const std::filesystem::path& folder);
 
+// Why the manifest's hashes do not stand for these parts: their number, their names, or first_change().
+// Nothing when they do. `parts` are those to be used, in order, at least one.
+std::optional<std::string> why_not_believed(const Manifest& manifest,
+                                            std::span<const std::filesystem::path> parts);
+
 }  // namespace gptoss::provenance

@@ -22,6 +22,10 @@ struct GpuStatus {
     std::string failure;                   // why the card cannot be trusted any more; empty = healthy
     std::string obstacle;                  // why no new requests are taken for the moment; empty = they are
 
+    void add(std::string_view value_name, std::string_view help, double value) {
+        values.push_back({value_name, help, value});
+    }
+
     // Null when the card does not tell it.
     const double* find(std::string_view value_name) const {
         for (const Value& each : values)

@@ -16,8 +16,7 @@ constexpr std::size_t kLongestRequestId = 128;
 
 api::Reply error_reply(const Error& error, int status) {
     api::Reply reply = api::json_reply(api::openai_error(error), status);
-    if (const auto wait_s = api::retry_after_s(error))
-        reply.headers.emplace_back("Retry-After", std::to_string(*wait_s));
+    api::add_retry_after(reply, error);
     if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
     return reply;
 }

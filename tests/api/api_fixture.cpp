@@ -25,16 +25,9 @@ Api::Api(ApiOptions options) {
         if (moment.step == 0) last_prompt_.assign(moment.history.begin(), moment.history.end());
         return moment.step < script_.size() ? script_[moment.step] : end;
     });
-    engine::EngineOptions engine_options;
-    engine_options.context_length = scripted.full_blocks * model::kBlockTokens;
-    engine_options.max_sequences = scripted.max_sequences;
-    engine_options.max_batch_tokens = scripted.max_batch_tokens;
-    engine_options.full_blocks = scripted.full_blocks;
-    engine_options.sliding_blocks = scripted.sliding_blocks;
-    engine_options.sliding_window = scripted.sliding_window;
-    engine_options.vocabulary = scripted.vocabulary;
-    engine_options.queue_limit = options.queue_limit;
-    engine_ = std::make_shared<engine::Engine>(std::move(backend), engine_options);
+    engine::EngineOptions rest;
+    rest.queue_limit = options.queue_limit;
+    engine_ = std::make_shared<engine::Engine>(std::move(backend), engine_options(scripted, rest));
     options.service.constrained = options.constrained;
     options.service.date = "2026-11-22";
     service_ = std::make_shared<api::Service>(engine_, api::ServedModel{"script", 0, cut_tokenizer()},

@@ -19,15 +19,7 @@ struct TestEngine {
         if (!source) source = hashed_source(scripted.vocabulary);
         auto made = std::make_unique<ScriptedBackend>(scripted, std::move(source));
         backend = made.get();
-        engine::EngineOptions options = changes;
-        if (options.context_length == 0) options.context_length = scripted.full_blocks * model::kBlockTokens;
-        options.max_sequences = scripted.max_sequences;
-        options.max_batch_tokens = scripted.max_batch_tokens;
-        options.full_blocks = scripted.full_blocks;
-        options.sliding_blocks = scripted.sliding_blocks;
-        options.sliding_window = scripted.sliding_window;
-        options.vocabulary = scripted.vocabulary;
-        engine = std::make_unique<engine::Engine>(std::move(made), options);
+        engine = std::make_unique<engine::Engine>(std::move(made), engine_options(scripted, changes));
     }
 
     std::shared_ptr<RecordingSink> submit(engine::GenerationRequest request) {

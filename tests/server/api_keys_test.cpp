@@ -3,17 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "support/files.h"
-#include "support/temporary_folder.h"
+#include "server/keys_of.h"
 
 namespace gptoss::server {
 namespace {
 
-ApiKeys keys_of(const std::string& text) {
-    const test::TemporaryFolder folder;
-    test::write_file(folder.path() / "keys", {text.begin(), text.end()});
-    return ApiKeys::from_file(folder.path() / "keys");
-}
+using test::keys_of;
 
 TEST(ApiKeys, KnowsNamesOfKeys) {
     const ApiKeys keys = keys_of("# comment\n\nalice 0123456789abcdef # new\nfedcba9876543210\n");

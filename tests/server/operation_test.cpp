@@ -6,9 +6,8 @@
 
 #include "server/admin_routes.h"
 #include "server/http_client.h"
+#include "server/keys_of.h"
 #include "server/node_fixture.h"
-#include "support/files.h"
-#include "support/temporary_folder.h"
 
 namespace gptoss {
 namespace {
@@ -20,13 +19,8 @@ using test::chat_body;
 using test::HttpClient;
 using test::HttpReply;
 using test::kChat;
+using test::keys_of;
 using test::Node;
-
-server::ApiKeys keys_of(const std::string& text) {
-    const test::TemporaryFolder folder;
-    test::write_file(folder.path() / "keys", {text.begin(), text.end()});
-    return server::ApiKeys::from_file(folder.path() / "keys");
-}
 
 TEST(Operation, LimitsEachClientByItself) {
     Node node(

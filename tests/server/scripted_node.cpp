@@ -84,17 +84,12 @@ void serve(const char* script_path) {
     scripted.asynchronous = true;
     engine::EngineOptions options;
     options.context_length = kContextBlocks * model::kBlockTokens;
-    options.max_sequences = scripted.max_sequences;
-    options.max_batch_tokens = scripted.max_batch_tokens;
-    options.full_blocks = scripted.full_blocks;
-    options.sliding_blocks = scripted.sliding_blocks;
-    options.sliding_window = scripted.sliding_window;
-    options.vocabulary = scripted.vocabulary;
 
     server::Metrics metrics;
     server::NodeState state;
-    const auto engine = std::make_shared<engine::Engine>(
-        std::make_unique<test::ScriptedBackend>(scripted, book.source()), options);
+    const auto engine =
+        std::make_shared<engine::Engine>(std::make_unique<test::ScriptedBackend>(scripted, book.source()),
+                                         test::engine_options(scripted, options));
     state.set_ready(std::make_shared<api::Service>(engine, api::ServedModel{"script", 0, tokenizer},
                                                    api::ServiceOptions{}, &metrics));
     const server::Router router = server::make_routes(state, metrics);

@@ -198,4 +198,15 @@ void ScriptedBackend::copy_block(backend::Pool pool, BlockId from, BlockId to) {
     ++counts_.copies;
 }
 
+engine::EngineOptions engine_options(const ScriptedOptions& backend, engine::EngineOptions options) {
+    if (options.context_length == 0) options.context_length = backend.full_blocks * kBlockTokens;
+    options.max_sequences = backend.max_sequences;
+    options.max_batch_tokens = backend.max_batch_tokens;
+    options.full_blocks = backend.full_blocks;
+    options.sliding_blocks = backend.sliding_blocks;
+    options.sliding_window = backend.sliding_window;
+    options.vocabulary = backend.vocabulary;
+    return options;
+}
+
 }  // namespace gptoss::test

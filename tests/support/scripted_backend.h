@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "engine/engine.h"
 
 namespace gptoss::test {
 
@@ -59,6 +60,10 @@ struct ScriptedOptions {
     std::int64_t fail_at_step = -1;  // forward() number at which the device "fails"
     double step_ms = 0;              // what wait() takes, to give tests time to interfere
 };
+
+// `options` with what an engine and its backend must agree about taken from the backend; the context, if it
+// is not set, is all the blocks.
+engine::EngineOptions engine_options(const ScriptedOptions& backend, engine::EngineOptions options = {});
 
 class ScriptedBackend final : public backend::Backend {
   public:

@@ -25,58 +25,6 @@ __device__ __forceinline__ void hold_registers(float (&sums)[count][4]) {
         asm volatile("" : "+f"(sums[i][0]), "+f"(sums[i][1]), "+f"(sums[i][2]), "+f"(sums[i][3])::"memory");
 }
 
-// sums += a * b; a is 64 x 16 float16 over the warpgroup's lanes, b 16 x tokens behind a descriptor.
-template <int tokens>
-__device__ __forceinline__ void warpgroup_multiply(float (&sums)[tokens / 8][4], const std::uint32_t (&a)[4],
-                                                   std::uint64_t b) {
-    if constexpr (tokens == 16) {
-        asm volatile(
-            "{ .reg .pred accumulate; setp.ne.b32 accumulate, 1, 0; "
-            "wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16 {"
-            "%0, %1, %2, %3, %4, %5, %6, %7"
-            "}, {%8, %9, %10, %11}, %12, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3])
-            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-    } else if constexpr (tokens == 32) {
-        asm volatile(
-            "{ .reg .pred accumulate; setp.ne.b32 accumulate, 1, 0; "
-            "wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {"
-            "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
-            "}, {%16, %17, %18, %19}, %20, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3])
-            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-    } else if constexpr (tokens == 64) {
-        asm volatile(
-            "{ .reg .pred accumulate; setp.ne.b32 accumulate, 1, 0; "
-            "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
-            "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-            "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-            "}, {%32, %33, %34, %35}, %36, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3])
-            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
-    } else {
-        static_assert(tokens == 0, "no instruction for this token count");
-    }
-}
-
-// Where the matrix unit finds rows of 128 bytes in 1024-byte groups of eight, 16-byte pieces exchanged by the
-// row: start address, stride of the groups, kind of exchange (PTX ISA, "matrix descriptor"). The other stride
-// is not used by matrices that are 128 bytes wide.
-__device__ __forceinline__ std::uint64_t matrix_descriptor(std::uint32_t address) {
-    constexpr std::uint64_t kGroup = 1024 >> 4, kExchange128 = 1;
-    return std::uint64_t{(address & 0x3FFFF) >> 4} | kGroup << 16 | kGroup << 32 | kExchange128 << 62;
-}
-
 // sums = a * b, or += where `accumulate`: a is 64 x 16 bfloat16 (`brain`) or float16 over the warpgroup's
 // lanes, b 16 x 64. `transposed`: a row of b is contiguous in shared memory, otherwise a column.
 template <bool brain, bool transposed>
@@ -115,6 +63,45 @@ __device__ __forceinline__ void warpgroup_multiply_64(float (&sums)[8][4], const
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)),
               "n"(transposed ? 1 : 0));
     }
+}
+
+// sums += a * b; a is 64 x 16 float16 over the warpgroup's lanes, b 16 x tokens behind a descriptor.
+template <int tokens>
+__device__ __forceinline__ void warpgroup_multiply(float (&sums)[tokens / 8][4], const std::uint32_t (&a)[4],
+                                                   std::uint64_t b) {
+    if constexpr (tokens == 16) {
+        asm volatile(
+            "{ .reg .pred accumulate; setp.ne.b32 accumulate, 1, 0; "
+            "wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16 {"
+            "%0, %1, %2, %3, %4, %5, %6, %7"
+            "}, {%8, %9, %10, %11}, %12, accumulate, 1, 1, 0; }"
+            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
+              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+    } else if constexpr (tokens == 32) {
+        asm volatile(
+            "{ .reg .pred accumulate; setp.ne.b32 accumulate, 1, 0; "
+            "wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {"
+            "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
+            "}, {%16, %17, %18, %19}, %20, accumulate, 1, 1, 0; }"
+            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
+              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
+              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
+              "+f"(sums[3][3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+    } else if constexpr (tokens == 64) {
+        warpgroup_multiply_64<false, false>(sums, a, b, true);
+    } else {
+        static_assert(tokens == 0, "no instruction for this token count");
+    }
+}
+
+// Where the matrix unit finds rows of 128 bytes in 1024-byte groups of eight, 16-byte pieces exchanged by the
+// row: start address, stride of the groups, kind of exchange (PTX ISA, "matrix descriptor"). The other stride
+// is not used by matrices that are 128 bytes wide.
+__device__ __forceinline__ std::uint64_t matrix_descriptor(std::uint32_t address) {
+    constexpr std::uint64_t kGroup = 1024 >> 4, kExchange128 = 1;
+    return std::uint64_t{(address & 0x3FFFF) >> 4} | kGroup << 16 | kGroup << 32 | kExchange128 << 62;
 }
 
 }  // namespace gptoss::backend::cuda

@@ -111,6 +111,16 @@ Amount EvmClient::cost_max(const Transaction& transaction) const {
                                    (transaction.legacy ? transaction.gas_price : transaction.fee_per_gas_max);
 }
 
+void EvmClient::require_funds(const Address& account, const Transaction& transaction) {
+    const Amount funds = balance(account), cost = cost_max(transaction);
+    if (funds >= cost) return;
+    throw Error(ErrorCode::chain_failed,
+                to_checksum_text(account) + " has " + to_decimal(funds) + " wei, the transaction may cost " +
+                    to_decimal(cost),
+                "Fund the account. Nothing was sent.",
+                {{"balance_wei", to_decimal(funds)}, {"cost_wei", to_decimal(cost)}});
+}
+
 std::optional<Receipt> EvmClient::receipt(const Word& hash) {
     const auto json = ask("eth_getTransactionReceipt", {to_hex_prefixed(hash)});
     if (json.is_null()) return std::nullopt;

@@ -39,6 +39,8 @@ class EvmClient {
     // Fills nonce, gas and fees; a call that would revert is refused here, before any gas is spent.
     Transaction prepare(const Address& from, const Address& to, const Bytes& data, bool legacy);
     Amount cost_max(const Transaction& transaction) const;
+    // Throws Error(chain_failed) with both amounts when `account` has less than the transaction may cost.
+    void require_funds(const Address& account, const Transaction& transaction);
 
     // Sends and waits until the receipt has its confirmations. A receipt that vanishes (a reorganisation) is
     // waited for again. Throws Error(chain_failed) with the hash when the deadline passes or the transaction

@@ -60,10 +60,7 @@ Receipt send_models(EvmClient& chain, NodeRegistry& registry, std::span<const Wo
         refuse("the node would be left without a model", "Unregister it instead. Nothing was sent.");
     const Transaction transaction = chain.prepare(
         host, registry.address(), NodeRegistry::update_supported_models(wanted), options.legacy);
-    if (chain.balance(host) < chain.cost_max(transaction))
-        refuse(to_checksum_text(host) + " has less than the " + to_decimal(chain.cost_max(transaction)) +
-                   " wei that the transaction may cost",
-               "Fund the account. Nothing was sent.");
+    chain.require_funds(host, transaction);
     // As late as can be: what another tool changed meanwhile must not be overwritten.
     if (!is(registry.models(host), expected))
         refuse("the node's list changed since it was read", "Run it again. Nothing was sent.");

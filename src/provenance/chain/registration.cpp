@@ -54,15 +54,10 @@ RegistrationReceipt send_registration(EvmClient& chain, ModelRegistry& registry,
         propose ? ModelRegistry::propose_model(candidate.repository, candidate.file, candidate.composite)
                 : ModelRegistry::add_trusted_model(candidate.repository, candidate.file, candidate.composite);
     const Transaction transaction = chain.prepare(sender, registry.address(), data, options.legacy);
-    const Amount balance = chain.balance(sender), cost = chain.cost_max(transaction);
-    if (balance < cost)
-        throw Error(ErrorCode::chain_failed,
-                    to_checksum_text(sender) + " has " + to_decimal(balance) +
-                        " wei, the transaction may cost " + to_decimal(cost),
-                    "Fund the account. Nothing was sent.",
-                    {{"balance_wei", to_decimal(balance)}, {"cost_wei", to_decimal(cost)}});
+    chain.require_funds(sender, transaction);
     if (tell)
-        tell("signing nonce " + std::to_string(transaction.nonce) + ", at most " + to_decimal(cost) + " wei");
+        tell("signing nonce " + std::to_string(transaction.nonce) + ", at most " +
+             to_decimal(chain.cost_max(transaction)) + " wei");
     RegistrationReceipt result;
     result.receipt = chain.send(sign(transaction, key), options, tell);
     result.after = look_up(registry, candidate);

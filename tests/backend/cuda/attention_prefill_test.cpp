@@ -12,19 +12,8 @@
 namespace gptoss::backend::cuda::test {
 namespace {
 
-class PrefillAttentionTest : public backend::test::GpuTest, public testing::WithParamInterface<GemmPath> {
-  protected:
-    void SetUp() override {
-        GpuTest::SetUp();
-        if (!IsSkipped() && GetParam() == GemmPath::warpgroup && !has_warpgroup_matrix())
-            GTEST_SKIP() << "wgmma is Hopper's alone";
-    }
-    const GemmPath path = GetParam();
-};
-INSTANTIATE_TEST_SUITE_P(Instructions, PrefillAttentionTest,
-                         testing::Values(GemmPath::warp, GemmPath::warpgroup), [](const auto& given) {
-                             return given.param == GemmPath::warp ? "warp" : "warpgroup";
-                         });
+using PrefillAttentionTest = MatrixPathTest;
+INSTANTIATE_TEST_SUITE_P(Instructions, PrefillAttentionTest, kMatrixPaths, name_of_path);
 
 constexpr int kHead = 64;
 

@@ -12,19 +12,8 @@ namespace gptoss::backend::cuda::test {
 namespace {
 
 // The same products with either kind of matrix instruction.
-class GemmPaths : public backend::test::GpuTest, public testing::WithParamInterface<GemmPath> {
-  protected:
-    void SetUp() override {
-        GpuTest::SetUp();
-        if (!IsSkipped() && GetParam() == GemmPath::warpgroup && !has_warpgroup_matrix())
-            GTEST_SKIP() << "wgmma is Hopper's alone";
-    }
-    const GemmPath path = GetParam();
-};
-INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths, testing::Values(GemmPath::warp, GemmPath::warpgroup),
-                         [](const auto& given) {
-                             return given.param == GemmPath::warp ? "warp" : "warpgroup";
-                         });
+using GemmPaths = MatrixPathTest;
+INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths, kMatrixPaths, name_of_path);
 
 const char* name(GemmPath path) {
     return path == GemmPath::warp ? "mma.sync" : "wgmma";

@@ -16,6 +16,21 @@
 
 namespace gptoss::backend::cuda::test {
 
+// A kernel with either kind of matrix instruction; skipped where the card does not have it.
+class MatrixPathTest : public backend::test::GpuTest, public testing::WithParamInterface<GemmPath> {
+  protected:
+    void SetUp() override {
+        GpuTest::SetUp();
+        if (!IsSkipped() && GetParam() == GemmPath::warpgroup && !has_warpgroup_matrix())
+            GTEST_SKIP() << "wgmma is Hopper's alone";
+    }
+    const GemmPath path = GetParam();
+};
+inline const auto kMatrixPaths = testing::Values(GemmPath::warp, GemmPath::warpgroup);
+inline std::string name_of_path(const testing::TestParamInfo<GemmPath>& given) {
+    return given.param == GemmPath::warp ? "warp" : "warpgroup";
+}
+
 template <typename T>
 class DeviceVector {
   public:
