@@ -25,8 +25,8 @@ namespace {
 constexpr const char* kDim = "\033[2m";
 constexpr const char* kPlain = "\033[0m";
 
-struct Options {
-    explicit Options(CLI::App& command) : settings(command) {}
+struct ChatOptions {
+    explicit ChatOptions(CLI::App& command) : settings(command) {}
     SettingsFlags settings;
     std::string prompt;
     std::string system;
@@ -66,7 +66,7 @@ class Bell {
 
 class Conversation {
   public:
-    Conversation(const Options& options, node::LoadedModel model, const std::string& date)
+    Conversation(const ChatOptions& options, node::LoadedModel model, const std::string& date)
         : options_(options), colours_(isatty(STDOUT_FILENO) != 0) {
         api::ServiceOptions service_options;
         service_options.date = date;
@@ -152,7 +152,7 @@ class Conversation {
                      colours_ ? kPlain : "");
     }
 
-    const Options& options_;
+    const ChatOptions& options_;
     bool colours_;
     std::shared_ptr<engine::Engine> engine_;
     std::shared_ptr<api::Service> service_;
@@ -160,7 +160,7 @@ class Conversation {
     harmony::Conversation history_;
 };
 
-int run(const Options& options) {
+int run(const ChatOptions& options) {
     const node::LoadedSettings settings = options.settings.load();
     spdlog::set_level(spdlog::level::warn);  // the terminal belongs to the conversation
     node::LoadedModel model = node::load_model(settings.values, devices(), show_progress());
@@ -187,7 +187,7 @@ int run(const Options& options) {
 
 void add_chat(CLI::App& app, int& exit_code) {
     CLI::App* command = app.add_subcommand("chat", "Talk to a model in the terminal");
-    auto options = std::make_shared<Options>(*command);
+    auto options = std::make_shared<ChatOptions>(*command);
     command->add_option("prompt", options->prompt, "Ask this, print the answer and stop");
     command->add_option("--system", options->system, "Instructions for the model");
     command->add_option("--effort", options->effort, "How long to think: low, medium, high")

@@ -13,13 +13,13 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct CheckOptions {
     checking::Options checks;
     std::string key_file, junit_file;
     bool json = false;
 };
 
-int run(Options options) {
+int run(CheckOptions options) {
     checking::ClientOptions& client = options.checks.client;
     client.api_key = api_key_of_client(options.key_file);
     client.url = url_of_node(client.url);
@@ -47,7 +47,7 @@ int run(Options options) {
 void add_check(CLI::App& app, int& exit_code) {
     CLI::App* command =
         app.add_subcommand("check", "Test a running node, or any OpenAI-compatible server with gpt-oss");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<CheckOptions>();
     checking::Options& checks = options->checks;
     checks.client.url = "http://127.0.0.1:8080";
     checks.client.timeout_ms = 600'000;

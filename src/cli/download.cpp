@@ -16,7 +16,7 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct DownloadOptions {
     std::string what, revision = "main", folder;
     std::uint64_t bytes_per_second_max = 0;
     int attempts_max = 10;
@@ -84,7 +84,7 @@ class Display {
     double rate_ = -1;
 };
 
-int run(const Options& options) {
+int run(const DownloadOptions& options) {
     provenance::DownloadRequest request;
     name_source(options.what, request);
     if (const std::string endpoint = environment("HF_ENDPOINT"); !endpoint.empty())
@@ -119,7 +119,7 @@ int run(const Options& options) {
 void add_download(CLI::App& app, int& exit_code) {
     auto* command = app.add_subcommand(
         "download", "Fetch a model: resumable, in parallel, checked against its published hashes");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<DownloadOptions>();
     command
         ->add_option("what", options->what,
                      "gpt-oss-120b, gpt-oss-20b, or owner/repository/file.gguf (any part of a split model)")

@@ -14,14 +14,14 @@ namespace {
 
 namespace chain = provenance::chain;
 
-struct Options {
+struct NodeModelsOptions {
     std::vector<std::string> add, remove;
     std::string env_file;
     bool send = false;
     std::int64_t timeout_ms = 120'000;
 };
 
-enum ExitCode { kAsWanted = 0, kWouldChange = 3 };
+enum NodeModelsExitCode { kAsWanted = 0, kWouldChange = 3 };
 
 // 0x… as it is, or "owner/name/first-file.gguf".
 std::vector<chain::Word> ids(const std::vector<std::string>& texts) {
@@ -36,7 +36,7 @@ std::vector<chain::Word> ids(const std::vector<std::string>& texts) {
     return list;
 }
 
-int run(const Options& options) {
+int run(const NodeModelsOptions& options) {
     const node::Settings settings = settings_without_flags(options.env_file);
     const chain::Address contract =
         node::contract_address(settings.contract_node_registry, "CONTRACT_NODE_REGISTRY");
@@ -73,7 +73,7 @@ int run(const Options& options) {
 void add_node_models(CLI::App& app, int& exit_code) {
     CLI::App* command = app.add_subcommand(
         "node-models", "The NodeRegistry's list of models this host serves: look, dry run, send");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<NodeModelsOptions>();
     command->add_option("--add", options->add, "A model id, or owner/name/first-file.gguf");
     command->add_option("--remove", options->remove, "The same, to take off the list");
     command->add_flag("--send", options->send, "Sign and send; without it nothing is sent");

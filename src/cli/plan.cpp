@@ -15,7 +15,7 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct PlanOptions {
     std::string model, preset, device = "cpu", kv_type = "bf16";
     model::PlanRequest request;
     bool json = false;
@@ -28,7 +28,7 @@ struct Subject {
     backend::DeviceNeeds needs;
 };
 
-Subject subject_of(Options& options) {
+Subject subject_of(PlanOptions& options) {
     const auto cut_context = [&](const model::Hyperparameters& shape) {
         options.request.context_length = std::min(options.request.context_length, shape.context_length);
     };
@@ -71,7 +71,7 @@ nlohmann::ordered_json to_json(const Subject& subject, const model::MemoryPlan& 
             {"largest_context_length", largest_context}};
 }
 
-int run(Options options) {
+int run(PlanOptions options) {
     options.request.kv_type = options.kv_type == "f8" || options.kv_type == "q8_0" ? model::KvType::f8
                               : options.kv_type == "f16"                           ? model::KvType::f16
                                                                                    : model::KvType::bf16;
@@ -102,7 +102,7 @@ int run(Options options) {
 void add_plan(CLI::App& app, int& exit_code) {
     auto* command =
         app.add_subcommand("plan", "Show what a model and a context will cost, before anything is loaded");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<PlanOptions>();
     auto* source = command->add_option_group("model", "What to plan for");
     source->add_option("--model", options->model, "A GGUF file, or any part of a split one");
     source->add_option("--preset", options->preset, "A published model, before any file is there")

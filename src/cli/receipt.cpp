@@ -19,11 +19,11 @@ namespace {
 namespace chain = provenance::chain;
 using nlohmann::json;
 
-struct Options {
+struct ReceiptOptions {
     std::string file, signer, model, tokens, device = "auto";
 };
 
-enum ExitCode { kHolds = 0, kDiffers = 4 };
+enum ReceiptExitCode { kHolds = 0, kDiffers = 4 };
 
 json read_json(const std::string& path) {
     std::ifstream file(path);
@@ -81,7 +81,7 @@ bool holds(const chain::SignedReceipt& receipt, const json& document, const std:
     return true;
 }
 
-int check_receipt(const Options& options) {
+int check_receipt(const ReceiptOptions& options) {
     const json document = read_json(options.file);
     return holds(chain::receipt_from_json(document), document, options.signer) ? kHolds : kDiffers;
 }
@@ -111,7 +111,7 @@ class Gather final : public engine::GenerationSink {
     bool done_ = false;
 };
 
-int replay(const Options& options) {
+int replay(const ReceiptOptions& options) {
     const json document = read_json(options.file);
     const chain::SignedReceipt receipt = chain::receipt_from_json(document);
     if (!holds(receipt, document, options.signer)) return kDiffers;
@@ -166,7 +166,7 @@ void add_receipt(CLI::App& app, int& exit_code) {
     CLI::App* command =
         app.add_subcommand("receipt", "A reply's signed receipt: check it, or replay the reply");
     command->require_subcommand(1);
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<ReceiptOptions>();
     CLI::App* check_command =
         command->add_subcommand("check", "Is the signature the signer's? Works offline");
     CLI::App* replay_command =

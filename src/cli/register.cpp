@@ -17,14 +17,14 @@ namespace {
 
 namespace chain = provenance::chain;
 
-struct Options {
+struct RegisterOptions {
     std::string model, release, repository, file, composite, env_file;
     bool send = false, propose = false, legacy = false;
     int confirmations = 1;
     std::int64_t timeout_ms = 120'000;
 };
 
-enum ExitCode { kRegistered = 0, kAbsent = 3, kDifferent = 4 };
+enum RegisterExitCode { kRegistered = 0, kAbsent = 3, kDifferent = 4 };
 
 // The composite of the model's parts: the manifest's while it is believed, otherwise hashed now.
 std::string composite_of(const std::string& model, std::string& repository, std::string& file) {
@@ -39,7 +39,7 @@ std::string composite_of(const std::string& model, std::string& repository, std:
     return provenance::composite_hash(provenance::hash_parts(paths));
 }
 
-chain::Candidate candidate_of(Options options) {
+chain::Candidate candidate_of(RegisterOptions options) {
     if (!options.release.empty()) {
         const auto* release = provenance::find_release(options.release);
         if (!release)
@@ -78,7 +78,7 @@ void print(const chain::Candidate& candidate, const chain::EntryView& view) {
     std::printf("entry       %s\n", std::string(chain::to_string(view.state)).c_str());
 }
 
-int run(const Options& options) {
+int run(const RegisterOptions& options) {
     const node::Settings settings = settings_without_flags(options.env_file);
     const chain::Address address =
         node::contract_address(settings.contract_model_registry, "CONTRACT_MODEL_REGISTRY");
@@ -128,7 +128,7 @@ int run(const Options& options) {
 void add_register(CLI::App& app, int& exit_code) {
     auto* command =
         app.add_subcommand("register", "The ModelRegistry's entry for a model: look, dry run, send");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<RegisterOptions>();
     command->add_option("--model", options->model,
                         "A GGUF file, or any part of a split one; its parts' composite hash is used");
     command->add_option("--release", options->release, "A known release: gpt-oss-120b, gpt-oss-20b");

@@ -13,14 +13,14 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
-    explicit Options(CLI::App& command) : settings(command) {}
+struct ServeOptions {
+    explicit ServeOptions(CLI::App& command) : settings(command) {}
     SettingsFlags settings;
     bool check_config = false;
     bool settings_markdown = false;
 };
 
-int run(const Options& options) {
+int run(const ServeOptions& options) {
     if (options.settings_markdown) {
         std::fputs(node::settings_markdown().c_str(), stdout);
         return 0;
@@ -40,7 +40,7 @@ int run(const Options& options) {
 void add_serve(CLI::App& app, int& exit_code) {
     CLI::App* command =
         app.add_subcommand("serve", "Serve a model over HTTP: the OpenAI API on http://127.0.0.1:8080");
-    auto options = std::make_shared<Options>(*command);
+    auto options = std::make_shared<ServeOptions>(*command);
     command->add_flag("--check-config", options->check_config,
                       "Print the settings in effect, secrets hidden, and stop; fails when one is wrong");
     command->add_flag("--settings-markdown", options->settings_markdown, "Print docs/settings.md and stop")

@@ -30,7 +30,7 @@ using checking::object_at;
 constexpr std::chrono::seconds kWindow{10};  // what is told of the last seconds: long enough to be steady
 constexpr double kGigabyte = 1e9;
 
-struct Options {
+struct TopOptions {
     checking::ClientOptions client;
     std::string key_file;
     double interval_s = 1;
@@ -191,7 +191,7 @@ int show_live(const checking::Client& client, double interval_s) {
     return 0;
 }
 
-int run(Options options) {
+int run(TopOptions options) {
     options.client.api_key = api_key_of_client(options.key_file);
     options.client.url = url_of_node(options.client.url);
     const checking::Client client(options.client);
@@ -203,7 +203,7 @@ int run(Options options) {
 
 void add_top(CLI::App& app, int& exit_code) {
     CLI::App* command = app.add_subcommand("top", "Watch a running node: memory, queue, speed, latency");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<TopOptions>();
     options->client.url = "http://127.0.0.1:8080";
     options->client.timeout_ms = 5'000;
     command->add_option("--url", options->client.url, "The node")->capture_default_str();

@@ -16,7 +16,7 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct VerifyOptions {
     std::string model, expected, release;
     bool json = false, write_manifest = false;
 };
@@ -69,7 +69,7 @@ void print(const provenance::VerifyReport& report) {
                     comparison.detail.c_str());
 }
 
-int run(const Options& options) {
+int run(const VerifyOptions& options) {
     const gguf::File file =
         gguf::File::open(options.model);  // structure first: the cheap and precise complaint
     model::find_weights(file);
@@ -99,7 +99,7 @@ int run(const Options& options) {
 void add_verify(CLI::App& app, int& exit_code) {
     auto* command =
         app.add_subcommand("verify", "Hash every part of a model and compare with what is known of it");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<VerifyOptions>();
     command->add_option("--model", options->model, "A GGUF file, or any part of a split one")->required();
     command->add_option("--expect", options->expected,
                         "The composite hash (or a single file's SHA-256) it must have");

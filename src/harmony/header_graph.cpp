@@ -2,7 +2,7 @@
 
 namespace gptoss::harmony {
 namespace {
-constexpr std::size_t kMostMasks = 512;  // of 25 kB each with the whole vocabulary
+constexpr std::size_t kMostHeaderMasks = 512;  // of 25 kB each with the whole vocabulary
 }
 
 HeaderGraph::HeaderGraph(const Tokenizer& tokenizer, std::shared_ptr<const VocabularyTrie> trie,
@@ -109,7 +109,7 @@ std::shared_ptr<const TokenMask> HeaderGraph::mask(Node node) const {
     if (follow(node, kChannel) != kNowhere) made->allow(special.channel);
     if (follow(node, kConstrain) != kNowhere) made->allow(special.constrain);
     if (follow(node, kMessage) != kNowhere) made->allow(special.message);
-    if (masks_.size() >= kMostMasks)
+    if (masks_.size() >= kMostHeaderMasks)
         masks_.clear();  // a model that spells names letter by letter; start anew
     masks_[node] = made;
     return made;

@@ -6,7 +6,7 @@ namespace gptoss::harmony {
 namespace {
 
 // Of 25 kB each with the whole vocabulary.
-constexpr std::size_t kMostMasks = 128;
+constexpr std::size_t kMostJsonMasks = 128;
 constexpr std::size_t kMostLeafPlaces = 64;
 
 class JsonProgress : public ContentProgress {
@@ -71,7 +71,7 @@ std::shared_ptr<const TokenMask> JsonRule::mask(const JsonGrammar::Progress& pro
             structure.push_back(stack);
     }
     add_structure(structure, *mask);
-    if (masks_.size() >= kMostMasks) masks_.clear();
+    if (masks_.size() >= kMostJsonMasks) masks_.clear();
     masks_[progress] = mask;
     return mask;
 }

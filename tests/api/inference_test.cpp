@@ -11,7 +11,7 @@ using api::Service;
 using test::Api;
 using test::body_of;
 
-constexpr const char* kAnswer =
+constexpr const char* kReply =
     "<|channel|>analysis<|message|>Easy.<|end|><|start|>assistant<|channel|>final<|message|>Four it "
     "is.<|return|>";
 
@@ -21,7 +21,7 @@ Json request() {
 
 TEST(Inference, AnswersWithTheFieldsOfTheOlderNode) {
     Api api;
-    api.say(kAnswer);
+    api.say(kReply);
     Json asked = request();
     asked["request_id"] = "r-1";
     asked["chainId"] = 84532;
@@ -49,7 +49,7 @@ TEST(Inference, AnswersWithTheFieldsOfTheOlderNode) {
 
 TEST(Inference, TellsWhyItEndedAndTakesThinking) {
     Api api;
-    api.say(kAnswer);
+    api.say(kReply);
     Json asked = request();
     asked["max_tokens"] = 3;
     asked["thinking"] = "disabled";
@@ -62,7 +62,7 @@ TEST(Inference, TellsWhyItEndedAndTakesThinking) {
 
 TEST(Inference, StreamsFramesAndEndsOnce) {
     Api api;
-    api.say(kAnswer);
+    api.say(kReply);
     Json asked = request();
     asked["chain_id"] = 5611;
     const std::vector<Json> events = api.stream(asked, &Service::inference);

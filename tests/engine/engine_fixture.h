@@ -39,6 +39,11 @@ struct TestEngine {
     std::unique_ptr<engine::Engine> engine;
 };
 
+// Counts up from the last token of the history.
+inline TokenId counting_source(const Moment& moment) {
+    return moment.history.back() + 1;
+}
+
 inline std::vector<TokenId> random_tokens(std::mt19937& random, std::size_t count, TokenId vocabulary) {
     std::vector<TokenId> tokens(count);
     for (TokenId& token : tokens)

@@ -13,6 +13,7 @@
 namespace gptoss::engine {
 namespace {
 
+using test::counting_source;
 using test::RecordingSink;
 using test::ScriptedOptions;
 using test::TestEngine;
@@ -29,11 +30,6 @@ class EngineTest : public testing::TestWithParam<bool> {
 };
 INSTANTIATE_TEST_SUITE_P(Backends, EngineTest, testing::Bool(),
                          [](const auto& test) { return test.param ? "asynchronous" : "synchronous"; });
-
-// Counts up from the last token of the history.
-TokenId counting_source(const test::Moment& moment) {
-    return moment.history.back() + 1;
-}
 
 TEST_P(EngineTest, GeneratesUntilMaxTokens) {
     TestEngine node(scripted(), {}, counting_source);

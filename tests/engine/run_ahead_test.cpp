@@ -7,13 +7,10 @@
 namespace gptoss::engine {
 namespace {
 
+using test::counting_source;
 using test::ScriptedOptions;
 using test::TestEngine;
 using test::ToyConstraint;
-
-TokenId counting_source(const test::Moment& moment) {
-    return moment.history.back() + 1;
-}
 
 std::int64_t rows_for(bool asynchronous, const GenerationRequest& request,
                       const test::TokenSource& source = counting_source) {

@@ -12,7 +12,7 @@
 namespace gptoss::gguf {
 namespace {
 
-const std::filesystem::path kOracle = GPTOSS_SOURCE_DIR "/tests/data/oracle";
+const std::filesystem::path kWholeModel = GPTOSS_SOURCE_DIR "/tests/data/oracle";
 
 std::span<const std::byte> bytes_of(const std::vector<char>& file) {
     return std::as_bytes(std::span(file));
@@ -36,7 +36,7 @@ std::optional<ErrorCode> outcome(const std::vector<char>& file) {
 class Corruption : public ::testing::TestWithParam<int> {
   protected:
     const std::vector<char> good_ =
-        test::read_file(kOracle / ("small-0000" + std::to_string(GetParam()) + "-of-00003.gguf"));
+        test::read_file(kWholeModel / ("small-0000" + std::to_string(GetParam()) + "-of-00003.gguf"));
     std::vector<char> bad_ =
         good_;  // damaged and mended in place: a copy for each of 100,000 cases takes minutes
 

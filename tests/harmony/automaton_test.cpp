@@ -17,10 +17,7 @@ using test::allows;
 using test::refused_rest;
 using test::small_tokenizer;
 using test::spelled;
-
-std::vector<TokenId> tokens_of(std::string_view text) {
-    return small_tokenizer().encode_with_special(text);
-}
+using test::tokens_of;
 
 ConstraintFactory& factory() {
     static ConstraintFactory factory(small_tokenizer());

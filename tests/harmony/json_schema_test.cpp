@@ -19,13 +19,13 @@ bool accepts(const JsonGrammar& grammar, std::string_view text) {
     return JsonGrammar::is_complete(grammar.step(grammar.begin(), text));
 }
 
-struct Case {
+struct SchemaCase {
     const char* schema;
     std::vector<const char*> accepted;
     std::vector<const char*> refused;
 };
 
-const Case kCases[] = {
+const SchemaCase kCases[] = {
     {R"({"type":"string"})",
      {R"("")", R"("a é € 😀")", R"("\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00")"},
      {"", "\"", "a", "\"\n\"", R"("\x")", R"("\u12g4")", R"("\ud83d")", R"("\ude00")", R"("\ud83dx")",
@@ -154,7 +154,7 @@ const Case kCases[] = {
 };
 
 TEST(JsonSchema, AcceptsAndRefuses) {
-    for (const Case& schema : kCases) {
+    for (const SchemaCase& schema : kCases) {
         const JsonGrammar grammar = compile_schema(Json::parse(schema.schema), "the test");
         for (const char* text : schema.accepted)
             EXPECT_TRUE(accepts(grammar, text)) << schema.schema << "\n" << text;
@@ -165,7 +165,7 @@ TEST(JsonSchema, AcceptsAndRefuses) {
 
 // What is said to be valid here is so for the reference as well (which knows no formats).
 TEST(JsonSchema, AgreesWithTheReference) {
-    for (const Case& schema : kCases) {
+    for (const SchemaCase& schema : kCases) {
         if (std::string_view(schema.schema).find("\"format\"") != std::string_view::npos ||
             std::string_view(schema.schema).find("nullable") != std::string_view::npos ||
             std::string_view(schema.schema).find("true}") != std::string_view::npos)
@@ -244,7 +244,7 @@ TEST(AnyJsonObject, IsAnyObject) {
     EXPECT_TRUE(grammar.step(grammar.begin(), deep).empty());
 }
 
-std::string refused(const ConstraintOptions& options, std::string_view text) {
+std::string refused_at(const ConstraintOptions& options, std::string_view text) {
     static ConstraintFactory factory(small_tokenizer());
     const auto constraint = factory.make(options);
     return test::refused_rest(*constraint, small_tokenizer().encode_with_special(text));
@@ -257,18 +257,19 @@ TEST(JsonConstraint, GovernsTheFinalChannelAndLeavesReasoningFree) {
         Json::parse(R"({"type":"object","properties":{"answer":{"type":"integer"}},"required":["answer"]})");
     const std::string begin =
         "<|channel|>analysis<|message|>No {JSON here<|end|><|start|>assistant<|channel|>final";
-    EXPECT_EQ(refused(options, begin + "<|message|>{\"answer\": 4}<|return|>"), "");
-    EXPECT_EQ(refused(options, begin + " <|constrain|>json<|message|>{\"answer\":12}<|return|>"), "");
-    EXPECT_EQ(refused(options, begin + "<|message|>{\"answer\": 4<|return|>"), "<|return|>");
-    EXPECT_EQ(refused(options, begin + "<|message|>The answer is 4"), "The answer is 4");
-    EXPECT_EQ(refused(options, begin + "<|message|>{\"answer\": 4} world"), " world");
+    EXPECT_EQ(refused_at(options, begin + "<|message|>{\"answer\": 4}<|return|>"), "");
+    EXPECT_EQ(refused_at(options, begin + " <|constrain|>json<|message|>{\"answer\":12}<|return|>"), "");
+    EXPECT_EQ(refused_at(options, begin + "<|message|>{\"answer\": 4<|return|>"), "<|return|>");
+    EXPECT_EQ(refused_at(options, begin + "<|message|>The answer is 4"), "The answer is 4");
+    EXPECT_EQ(refused_at(options, begin + "<|message|>{\"answer\": 4} world"), " world");
 }
 
 TEST(JsonConstraint, JsonObjectIsAnyObject) {
     ConstraintOptions options;
     options.final_format = FinalFormat::json_object;
-    EXPECT_EQ(refused(options, "<|channel|>final<|message|>{\"location\": [true, \"Paris\"]}<|return|>"), "");
-    EXPECT_EQ(refused(options, "<|channel|>final<|message|>[]<|return|>"), "[]<|return|>");
+    EXPECT_EQ(refused_at(options, "<|channel|>final<|message|>{\"location\": [true, \"Paris\"]}<|return|>"),
+              "");
+    EXPECT_EQ(refused_at(options, "<|channel|>final<|message|>[]<|return|>"), "[]<|return|>");
 }
 
 TEST(JsonConstraint, GovernsArguments) {
@@ -280,18 +281,18 @@ TEST(JsonConstraint, GovernsArguments) {
         return " to=functions." + name + "<|channel|>commentary <|constrain|>json<|message|>" + arguments +
                "<|call|>";
     };
-    EXPECT_EQ(refused(options, call("strict", "{\"location\":\"Paris\"}")), "");
-    EXPECT_NE(refused(options, call("strict", "{}")), "");
-    EXPECT_NE(refused(options, call("strict", "{\"get\":1}")), "");
-    EXPECT_EQ(refused(options, call("loose", "{\"get\":1}")), "") << "any object";
-    EXPECT_NE(refused(options, call("loose", "{\"get\":1}]")), "");
-    EXPECT_EQ(refused(options, call("bare", "{}")), "");
-    EXPECT_NE(refused(options, call("bare", "{\"get\":1}")), "");
+    EXPECT_EQ(refused_at(options, call("strict", "{\"location\":\"Paris\"}")), "");
+    EXPECT_NE(refused_at(options, call("strict", "{}")), "");
+    EXPECT_NE(refused_at(options, call("strict", "{\"get\":1}")), "");
+    EXPECT_EQ(refused_at(options, call("loose", "{\"get\":1}")), "") << "any object";
+    EXPECT_NE(refused_at(options, call("loose", "{\"get\":1}]")), "");
+    EXPECT_EQ(refused_at(options, call("bare", "{}")), "");
+    EXPECT_NE(refused_at(options, call("bare", "{\"get\":1}")), "");
     // A schema outside the subset matters only when it is promised to be kept.
     options.tools = {{"loose", "", Json::parse(R"({"oneOf":[]})"), false}};
-    EXPECT_EQ(refused(options, call("loose", "{}")), "");
+    EXPECT_EQ(refused_at(options, call("loose", "{}")), "");
     options.tools[0].strict = true;
-    EXPECT_THROW(refused(options, ""), Error);
+    EXPECT_THROW(refused_at(options, ""), Error);
 }
 
 // Leads random texts through every schema: each mask is what trying every token gives, each text that may end
@@ -302,7 +303,7 @@ TEST(JsonConstraint, MasksAreThoseOfTheReferenceAndTextsAreValid) {
     ConstraintFactory factory(tokenizer);
     const TokenId end = tokenizer.special().return_;
     int valid_texts = 0;
-    for (const Case& schema : kCases) {
+    for (const SchemaCase& schema : kCases) {
         const Json parsed = Json::parse(schema.schema);
         const JsonGrammar grammar = compile_schema(parsed, "the test");
         ConstraintOptions options;

@@ -9,19 +9,16 @@ namespace gptoss::harmony {
 namespace {
 
 using test::small_tokenizer;
+using test::tokens_of;
 using test::transcribe;
 
-struct Case {
+struct ReadingCase {
     const char* name;
     const char* sampled;  // what follows <|start|>assistant, markers spelled out
     const char* expected;
 };
 
-std::vector<TokenId> tokens_of(std::string_view text) {
-    return small_tokenizer().encode_with_special(text);
-}
-
-class Reading : public ::testing::TestWithParam<Case> {};
+class Reading : public ::testing::TestWithParam<ReadingCase> {};
 
 TEST_P(Reading, IsAsExpected) {
     EXPECT_EQ(transcribe(small_tokenizer(), tokens_of(GetParam().sampled)).line, GetParam().expected);
@@ -41,7 +38,7 @@ TEST_P(Reading, DoesNotDependOnTokenBorders) {
     EXPECT_EQ(transcribe(small_tokenizer(), bytes).line, GetParam().expected);
 }
 
-const Case kWellFormed[] = {
+const ReadingCase kWellFormed[] = {
     {"ReasoningThenAnswer",
      "<|channel|>analysis<|message|>Easy.<|end|><|start|>assistant<|channel|>final<|message|>The answer is "
      "4<|return|>",
@@ -73,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(WellFormed, Reading, ::testing::ValuesIn(kWellFormed),
                          [](const auto& parameter) { return parameter.param.name; });
 
 // Every shape seen in the wild (issues of harmony, vLLM, llama.cpp, Ollama, TensorRT-LLM and others).
-const Case kMalformed[] = {
+const ReadingCase kMalformed[] = {
     {"NoBlankBeforeConstrainInChannelSection",
      "<|channel|>commentary to=functions.get_weather<|constrain|>json<|message|>{}<|call|>",
      "[call get_weather 0]{}[/call][end]"},
@@ -202,7 +199,7 @@ const Case kMalformed[] = {
 INSTANTIATE_TEST_SUITE_P(Malformed, Reading, ::testing::ValuesIn(kMalformed),
                          [](const auto& parameter) { return parameter.param.name; });
 
-const Case kCutShort[] = {
+const ReadingCase kCutShort[] = {
     {"NothingAtAll", "", ""},
     {"InTheChannel", "<|channel|>anal", ""},
     {"InACallHeader", "<|channel|>commentary to=functions.get_weath", ""},

@@ -31,4 +31,9 @@ inline const Tokenizer& small_tokenizer() {
     return tokenizer;
 }
 
+// The tokens of a text in which markers are spelled out.
+inline std::vector<TokenId> tokens_of(std::string_view text) {
+    return small_tokenizer().encode_with_special(text);
+}
+
 }  // namespace gptoss::test

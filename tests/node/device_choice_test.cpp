@@ -8,7 +8,7 @@
 namespace gptoss::node {
 namespace {
 
-const LoadProgress kSilent = [](const std::string&, std::int64_t, std::int64_t) {};
+const LoadProgress kUnheard = [](const std::string&, std::int64_t, std::int64_t) {};
 
 Device device(const std::string& name, const backend::DeviceNeeds& needs) {
     return {name, [needs](const model::Weights&, const model::PlanRequest&) { return needs; },
@@ -19,7 +19,7 @@ Device device(const std::string& name, const backend::DeviceNeeds& needs) {
             }};
 }
 
-Device cpu() {
+Device processor() {
     return device("cpu", {"CPU", 1 << 20, 0, 8LL << 30});
 }
 
@@ -47,47 +47,48 @@ Settings small() {
 // "cuda", "cpu", or the error's message.
 std::string choice(const Settings& settings, const std::vector<Device>& devices) {
     try {
-        return load_model(settings, devices, kSilent).bus_id.empty() ? "cpu" : "cuda";
+        return load_model(settings, devices, kUnheard).bus_id.empty() ? "cpu" : "cuda";
     } catch (const Error& error) {
         return error.what();
     }
 }
 
 TEST(DeviceChoice, TakesTheGpuWhereThereIsOne) {
-    EXPECT_EQ(choice(small(), {gpu(), cpu()}), "cuda");
-    EXPECT_EQ(choice(small(), {broken_gpu(), cpu()}), "cpu");
-    EXPECT_EQ(choice(small(), {cpu()}), "cpu");
+    EXPECT_EQ(choice(small(), {gpu(), processor()}), "cuda");
+    EXPECT_EQ(choice(small(), {broken_gpu(), processor()}), "cpu");
+    EXPECT_EQ(choice(small(), {processor()}), "cpu");
 }
 
 TEST(DeviceChoice, GpuLayersAskedForAreNeverPutOnTheCpu) {
     Settings settings = small();
     settings.gpu_layers = 99;
-    EXPECT_EQ(choice(settings, {gpu(), cpu()}), "cuda");
-    EXPECT_EQ(choice(settings, {broken_gpu(), cpu()}), "no usable GPU: no driver");
-    EXPECT_EQ(choice(settings, {cpu()}),
+    EXPECT_EQ(choice(settings, {gpu(), processor()}), "cuda");
+    EXPECT_EQ(choice(settings, {broken_gpu(), processor()}), "no usable GPU: no driver");
+    EXPECT_EQ(choice(settings, {processor()}),
               "GPU_LAYERS=99 asks for a GPU, but this build computes on the CPU alone");
     settings.gpu_layers = 0;
-    EXPECT_EQ(choice(settings, {gpu(), cpu()}), "cpu");
+    EXPECT_EQ(choice(settings, {gpu(), processor()}), "cpu");
     settings = small();
     settings.device = "cuda";
-    EXPECT_EQ(choice(settings, {broken_gpu(), cpu()}), "no usable GPU: no driver");
+    EXPECT_EQ(choice(settings, {broken_gpu(), processor()}), "no usable GPU: no driver");
     settings.device = "cpu";
-    EXPECT_EQ(choice(settings, {gpu(), cpu()}), "cpu");
+    EXPECT_EQ(choice(settings, {gpu(), processor()}), "cpu");
 }
 
 TEST(DeviceChoice, TheCeilingBoundsThePlanWithWhatOthersUse) {
     Settings settings = small();
     settings.vram_ceiling_mb = (8 << 10) + 512;  // 8 of 16 GiB are used by others: 512 MiB are left
-    EXPECT_EQ(choice(settings, {gpu(), cpu()}), "cuda");
+    EXPECT_EQ(choice(settings, {gpu(), processor()}), "cuda");
     settings.vram_ceiling_mb = (8 << 10) + 16;  // the weights alone take 20
-    EXPECT_NE(choice(settings, {gpu(), cpu()}).find("does not fit"), std::string::npos);
+    EXPECT_NE(choice(settings, {gpu(), processor()}).find("does not fit"), std::string::npos);
 }
 
 TEST(DeviceChoice, TellsHowFarLoadingOntoTheGpuIs) {
     std::vector<std::string> stages;
-    load_model(small(), {gpu(), cpu()}, [&](const std::string& stage, std::int64_t done, std::int64_t total) {
-        stages.push_back(stage + " " + std::to_string(done) + "/" + std::to_string(total));
-    });
+    load_model(small(), {gpu(), processor()},
+               [&](const std::string& stage, std::int64_t done, std::int64_t total) {
+                   stages.push_back(stage + " " + std::to_string(done) + "/" + std::to_string(total));
+               });
     EXPECT_EQ(stages.back(), "loading onto Fake GPU 1/2");
     EXPECT_EQ(std::ranges::count_if(stages, [](const std::string& s) { return s.starts_with("reading"); }),
               0);

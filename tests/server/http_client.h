@@ -17,7 +17,8 @@ struct HttpReply {
 
 class HttpClient {
   public:
-    explicit HttpClient(std::uint16_t port);
+    // A client that will not read can ask the system to hold little for it: 0 = as the system likes.
+    explicit HttpClient(std::uint16_t port, int receive_buffer_bytes = 0);
     ~HttpClient();
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;

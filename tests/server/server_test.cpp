@@ -257,11 +257,11 @@ TEST(Server, CutsOffClientsThatDoNotReadOrDoNotSend) {
     EXPECT_TRUE(half_body.closed_by_server(5s));
     // 8 choices of some 3,000 chunks fill every buffer between the two.
     node.api.say(kLongAnswer);
-    HttpClient deaf(node.port());
+    HttpClient deaf(node.port(), 4096);
     deaf.request("POST", kChat,
                  chat_body(true, R"(,"n":8,"logprobs":true,"top_logprobs":20,"max_tokens":3000)"));
     while (node.running() == 0) std::this_thread::sleep_for(1ms);
-    EXPECT_TRUE(node.server->wait_until_idle(15s));
+    EXPECT_TRUE(node.server->wait_until_idle(90s));  // until the buffers are full, and then a second
 }
 
 TEST(Server, HoldsHundredsOfStreamsOpen) {
