@@ -10,7 +10,7 @@ namespace gptoss::api {
 
 namespace {
 
-constexpr std::int32_t kUsualMaxTokens = 4000;
+constexpr std::int32_t kInferenceMaxTokens = 4000;
 constexpr float kUsualTemperature = 0.7F;
 
 // Both spellings of a field: session_id and sessionId. The first one present is checked and counts.
@@ -44,7 +44,7 @@ InferenceRequest read_inference_request(const Json& json) {
     result.generation = read_generation_options(request);
     if (request.find("temperature") == nullptr) result.generation.sampling.temperature = kUsualTemperature;
     if (result.generation.max_tokens == 0) refuse_field("max_tokens", "must be at least 1.");
-    if (!result.generation.max_tokens) result.generation.max_tokens = kUsualMaxTokens;
+    if (!result.generation.max_tokens) result.generation.max_tokens = kInferenceMaxTokens;
     result.generation.choices = 1;
     if (const auto thinking = request.find_text("thinking"))
         result.conversation.effort = read_thinking(*thinking);

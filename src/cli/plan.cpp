@@ -21,18 +21,18 @@ struct PlanOptions {
     bool json = false;
 };
 
-struct Subject {
+struct PlanSubject {
     std::string name;
     model::Hyperparameters shape;
     std::int64_t weight_bytes = 0;  // as the device lays them out
     backend::DeviceNeeds needs;
 };
 
-Subject subject_of(PlanOptions& options) {
+PlanSubject plan_subject_of(PlanOptions& options) {
     const auto cut_context = [&](const model::Hyperparameters& shape) {
         options.request.context_length = std::min(options.request.context_length, shape.context_length);
     };
-    Subject subject;
+    PlanSubject subject;
     if (options.model.empty()) {
         subject.name = options.preset;
         subject.shape = options.preset == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
@@ -53,7 +53,7 @@ Subject subject_of(PlanOptions& options) {
     return subject;
 }
 
-nlohmann::ordered_json to_json(const Subject& subject, const model::MemoryPlan& plan,
+nlohmann::ordered_json to_json(const PlanSubject& subject, const model::MemoryPlan& plan,
                                const backend::DeviceNeeds& needs, std::int32_t largest_context) {
     return {{"model", subject.name},
             {"device", needs.device},
@@ -75,7 +75,7 @@ int run(PlanOptions options) {
     options.request.kv_type = options.kv_type == "f8" || options.kv_type == "q8_0" ? model::KvType::f8
                               : options.kv_type == "f16"                           ? model::KvType::f16
                                                                                    : model::KvType::bf16;
-    const Subject subject = subject_of(options);
+    const PlanSubject subject = plan_subject_of(options);
     const backend::DeviceNeeds& needs = subject.needs;
     const model::MemoryPlan plan = model::plan(subject.shape, options.request, subject.weight_bytes,
                                                needs.workspace_bytes, needs.runtime_bytes);

@@ -17,7 +17,7 @@ namespace gptoss::cli {
 namespace {
 
 namespace chain = provenance::chain;
-using nlohmann::json;
+using Json = nlohmann::json;
 
 struct ReceiptOptions {
     std::string file, signer, model, tokens, device = "auto";
@@ -25,21 +25,21 @@ struct ReceiptOptions {
 
 enum ReceiptExitCode { kHolds = 0, kDiffers = 4 };
 
-json read_json(const std::string& path) {
+Json read_json(const std::string& path) {
     std::ifstream file(path);
     if (!file)
         throw Error(ErrorCode::file_not_found, path + " cannot be read", "Name a receipt saved as JSON.");
-    json value = json::parse(file, nullptr, false);
+    Json value = Json::parse(file, nullptr, false);
     if (value.is_discarded())
         throw Error(ErrorCode::file_corrupt, path + " is not JSON",
                     "Save GET /v1/receipts/{id} as it comes.");
     return value;
 }
 
-std::vector<TokenId> token_list(const json& tokens, const char* name) {
+std::vector<TokenId> token_list(const Json& tokens, const char* name) {
     std::vector<TokenId> list;
     const bool there = tokens.is_object() && tokens.contains(name) && tokens[name].is_array();
-    for (const json& token : there ? tokens[name] : json::array())
+    for (const Json& token : there ? tokens[name] : Json::array())
         if (token.is_number_unsigned() && token.get<std::uint64_t>() <= 0x7FFFFFFF)
             list.push_back(token.get<TokenId>());
     if (!there || list.size() != tokens[name].size())
@@ -50,7 +50,7 @@ std::vector<TokenId> token_list(const json& tokens, const char* name) {
 }
 
 // True when the receipt holds; says what does not.
-bool holds(const chain::SignedReceipt& receipt, const json& document, const std::string& wanted_signer) {
+bool holds(const chain::SignedReceipt& receipt, const Json& document, const std::string& wanted_signer) {
     if (!chain::is_genuine(receipt)) {
         std::printf("FORGED: %s did not sign these fields\n",
                     chain::to_checksum_text(receipt.signer).c_str());
@@ -82,7 +82,7 @@ bool holds(const chain::SignedReceipt& receipt, const json& document, const std:
 }
 
 int check_receipt(const ReceiptOptions& options) {
-    const json document = read_json(options.file);
+    const Json document = read_json(options.file);
     return holds(chain::receipt_from_json(document), document, options.signer) ? kHolds : kDiffers;
 }
 
@@ -112,10 +112,10 @@ class Gather final : public engine::GenerationSink {
 };
 
 int replay(const ReceiptOptions& options) {
-    const json document = read_json(options.file);
+    const Json document = read_json(options.file);
     const chain::SignedReceipt receipt = chain::receipt_from_json(document);
     if (!holds(receipt, document, options.signer)) return kDiffers;
-    const json tokens = options.tokens.empty() ? document.value("tokens", json()) : read_json(options.tokens);
+    const Json tokens = options.tokens.empty() ? document.value("tokens", Json()) : read_json(options.tokens);
     const node::SignedSampling drawn = node::read_sampling_text(receipt.receipt.sampling);
     engine::GenerationRequest request;
     request.sampling = drawn.sampling;

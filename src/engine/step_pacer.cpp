@@ -8,6 +8,11 @@ namespace {
 
 constexpr double kShortestStepMs = 20;  // 50 tokens a second for everyone, while a prompt is taken in
 constexpr std::int32_t kFewestRows = 16;
+// Where the fixed part is large, as many rows again as cost as much as it: fewer would hardly shorten the
+// step, and a long prompt would take in hardly anything in each. Up to here; beyond, the device is slow
+// whatever we do.
+constexpr double kLongestForFixedMs = 60;
+constexpr double kForgetting = 0.9;
 constexpr std::int32_t kRowsBeforeAnyMeasurement = 256;
 
 void move_towards(double& average, double value) {
@@ -27,16 +32,35 @@ void StepPacer::record(std::int32_t decode_rows, std::int32_t prompt_rows, doubl
     }
     // A few rows say little about the price of one: the step's fixed costs hide it.
     if (prompt_rows < kFewestRows) return;
-    const double own_ms = std::max(step_ms - decode_ms(decode_rows), 0.05 * step_ms);
-    move_towards(prompt_row_ms_, own_ms / prompt_rows);
+    prompt_.add(prompt_rows, std::max(step_ms - decode_ms(decode_rows), 0.05 * step_ms));
+}
+
+void StepPacer::PromptCost::add(double rows_of_step, double ms_of_step) {
+    weight = kForgetting * weight + 1;
+    rows = kForgetting * rows + rows_of_step;
+    ms = kForgetting * ms + ms_of_step;
+    rows_rows = kForgetting * rows_rows + rows_of_step * rows_of_step;
+    rows_ms = kForgetting * rows_ms + rows_of_step * ms_of_step;
+    const double mean_rows = rows / weight, mean_ms = ms / weight;
+    const double variance = rows_rows / weight - mean_rows * mean_rows;
+    // Steps of nearly one size do not tell a row's price: the last one known stays, or half of the time is
+    // the rows'.
+    constexpr double kEnoughSpread = 0.1;
+    if (variance > kEnoughSpread * kEnoughSpread * mean_rows * mean_rows)
+        row_ms = (rows_ms / weight - mean_rows * mean_ms) / variance;
+    else if (row_ms == 0)
+        row_ms = 0.25 * mean_ms / mean_rows;
+    row_ms = std::clamp(row_ms, 0.01 * mean_ms / mean_rows, mean_ms / mean_rows);
+    fixed_ms = mean_ms - row_ms * mean_rows;
 }
 
 std::int32_t StepPacer::prompt_rows(std::int32_t decode_rows) const {
     if (decode_rows == 0 || slowdown_ <= 1) return max_rows_;
-    if (prompt_row_ms_ == 0) return std::min(kRowsBeforeAnyMeasurement, max_rows_);
+    if (prompt_.row_ms == 0) return std::min(kRowsBeforeAnyMeasurement, max_rows_);
     const double alone_ms = decode_ms(decode_rows);
-    const double spare_ms = std::max(alone_ms * slowdown_, kShortestStepMs) - alone_ms;
-    const double rows = std::min<double>(spare_ms / prompt_row_ms_, max_rows_);
+    const double spare_ms = std::max({alone_ms * (slowdown_ - 1), kShortestStepMs - alone_ms,
+                                      std::min(2 * prompt_.fixed_ms, kLongestForFixedMs)});
+    const double rows = std::clamp<double>((spare_ms - prompt_.fixed_ms) / prompt_.row_ms, 0, max_rows_);
     return std::clamp(static_cast<std::int32_t>(rows), std::min(kFewestRows, max_rows_), max_rows_);
 }
 

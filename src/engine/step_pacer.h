@@ -22,10 +22,19 @@ class StepPacer {
     static constexpr std::size_t kSizes = 16;
     double decode_ms(std::int32_t decode_rows) const;
 
+    // What prompts add to a step: a fixed part (a GPU reads nearly all experts for the first dozen rows
+    // already) and a part for each row. A line through the latest steps; older ones count less and less.
+    struct PromptCost {
+        double weight = 0, rows = 0, ms = 0, rows_rows = 0, rows_ms = 0;  // sums
+        double row_ms = 0;                                                // 0 = nothing seen yet
+        double fixed_ms = 0;
+        void add(double rows_of_step, double ms_of_step);
+    };
+
     double slowdown_;
     std::int32_t max_rows_;
     std::array<double, kSizes> decode_ms_{};
-    double prompt_row_ms_ = 0;
+    PromptCost prompt_;
 };
 
 }  // namespace gptoss::engine

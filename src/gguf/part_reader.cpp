@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "gguf/value_type.h"
 
 namespace gptoss::gguf {
 namespace {
@@ -15,23 +16,6 @@ constexpr std::uint64_t kTensorsMax = 65536;
 constexpr std::uint64_t kKeysMax = 65536;
 constexpr std::uint64_t kNameBytesMax = 256;
 constexpr std::uint64_t kTextBytesMax = 16 << 20;
-
-enum ValueType : std::uint32_t {
-    kU8,
-    kI8,
-    kU16,
-    kI16,
-    kU32,
-    kI32,
-    kF32,
-    kBool,
-    kText,
-    kArray,
-    kU64,
-    kI64,
-    kF64,
-    kValueTypes
-};
 
 class Cursor {
   public:

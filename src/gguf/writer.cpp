@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "gguf/split_name.h"
+#include "gguf/value_type.h"
 
 namespace gptoss::gguf {
 namespace {
@@ -66,20 +67,8 @@ class Output {
     std::uint64_t offset_ = 0;
 };
 
-// Value type ids of GGUF. Integers are written in the widths llama.cpp expects of its own keys: u32, i32, f32
-// unless the value needs more; split.no and split.count are u16 by convention.
-enum : std::uint32_t {
-    kU16 = 2,
-    kU32 = 4,
-    kI32 = 5,
-    kF32 = 6,
-    kBool = 7,
-    kText = 8,
-    kArray = 9,
-    kU64 = 10,
-    kI64 = 11
-};
-
+// Integers are written in the widths llama.cpp expects of its own keys: u32, i32, f32 unless the value needs
+// more; split.no and split.count are u16 by convention.
 struct ValueWriter {
     Output& out;
     const std::string& key;

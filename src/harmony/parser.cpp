@@ -11,7 +11,6 @@ namespace {
 
 // A header longer than this (beside the longest name) is taken as text: what is held back must have a bound.
 constexpr std::size_t kLongestHeader_bytes = 256;
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 }  // namespace
 
@@ -132,7 +131,7 @@ struct StreamParser::State {
         if (is_terminator(token)) return end_message(token, sink);
         if (is_outside(token)) {  // a hole in the vocabulary is no part of any character
             flush(sink);
-            return say(kReplacement, sink);
+            return say(kReplacementCharacter, sink);
         }
         say(spoken(token), sink);
     }
@@ -141,7 +140,7 @@ struct StreamParser::State {
 
     // The bytes a token adds to a text: none for the markers that have no meaning where they stand.
     std::string_view spoken(TokenId token) const {
-        if (is_outside(token)) return kReplacement;
+        if (is_outside(token)) return kReplacementCharacter;
         return tokenizer->is_special(token) ? std::string_view() : tokenizer->bytes(token);
     }
 

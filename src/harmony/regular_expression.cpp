@@ -10,7 +10,7 @@ using Range = CharacterNfa::Range;
 using Ranges = std::vector<Range>;
 
 constexpr char32_t kLastCharacter = 0x10FFFF;
-constexpr std::uint32_t kNoLimit = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t kEndless = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t kMostRepeats = 10000;
 constexpr int kDeepestGroup = 100;
 
@@ -116,7 +116,7 @@ class PatternParser {
     Node parse_sequence(int depth) {
         std::vector<Node> parts;
         const bool floats = depth == 0 && !whole_;
-        if (floats && !take('^')) parts.push_back(repeat(characters(kAnything), 0, kNoLimit));
+        if (floats && !take('^')) parts.push_back(repeat(characters(kAnything), 0, kEndless));
         bool anchored_end = false;
         while (at_ < text_.size() && !has('|') && !has(')')) {
             if (floats && take('$')) {
@@ -126,7 +126,7 @@ class PatternParser {
             }
             parts.push_back(parse_repeat(depth));
         }
-        if (floats && !anchored_end) parts.push_back(repeat(characters(kAnything), 0, kNoLimit));
+        if (floats && !anchored_end) parts.push_back(repeat(characters(kAnything), 0, kEndless));
         return sequence(std::move(parts));
     }
 
@@ -134,16 +134,16 @@ class PatternParser {
         Node node = parse_atom(depth);
         while (true) {
             if (take('*')) {
-                node = repeat(std::move(node), 0, kNoLimit);
+                node = repeat(std::move(node), 0, kEndless);
             } else if (take('+')) {
-                node = repeat(std::move(node), 1, kNoLimit);
+                node = repeat(std::move(node), 1, kEndless);
             } else if (take('?')) {
                 node = repeat(std::move(node), 0, 1);
             } else if (has('{')) {
                 ++at_;
                 const std::uint32_t least = parse_number();
                 std::uint32_t most = least;
-                if (take(',')) most = has('}') ? kNoLimit : parse_number();
+                if (take(',')) most = has('}') ? kEndless : parse_number();
                 if (!take('}')) throw PatternError("a \"{\" is not closed by \"}\"");
                 if (most < least) throw PatternError("a repetition's bounds are the wrong way round");
                 node = repeat(std::move(node), least, most);
@@ -339,7 +339,7 @@ class NfaBuilder {
     std::uint32_t emit_repeat(const Node& node, std::uint32_t from) {
         const Node& part = node.parts.front();
         for (std::uint32_t i = 0; i < node.least; ++i) from = emit(part, from);
-        if (node.most == kNoLimit) {
+        if (node.most == kEndless) {
             const std::uint32_t loop = add_state();
             connect(from, loop);
             connect(emit(part, loop), loop);

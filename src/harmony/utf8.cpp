@@ -1,9 +1,6 @@
 #include "harmony/utf8.h"
 
 namespace gptoss::harmony {
-namespace {
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-}
 
 void Utf8Assembler::push(std::string_view bytes, std::string& out) {
     for (const char character : bytes) {
@@ -36,7 +33,7 @@ void Utf8Assembler::push(std::string_view bytes, std::string& out) {
             if (byte == 0xF0) lower_ = 0x90;  // shorter forms exist
             if (byte == 0xF4) upper_ = 0x8F;  // beyond U+10FFFF
         } else {
-            out += kReplacement;
+            out += kReplacementCharacter;
             continue;
         }
         held_ = character;
@@ -44,7 +41,7 @@ void Utf8Assembler::push(std::string_view bytes, std::string& out) {
 }
 
 void Utf8Assembler::flush(std::string& out) {
-    if (!held_.empty()) out += kReplacement;
+    if (!held_.empty()) out += kReplacementCharacter;
     held_.clear();
     remaining_ = 0;
     lower_ = 0x80;

@@ -8,6 +8,8 @@
 
 namespace gptoss::harmony {
 
+inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
+
 class Utf8Assembler {
   public:
     // Appends to `out` every character that is complete now; keeps the bytes of one that is not.

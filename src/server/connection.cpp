@@ -20,7 +20,6 @@ namespace ssl = asio::ssl;
 using asio::ip::tcp;
 
 namespace {
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPiece_bytes = 16384;
 constexpr std::chrono::seconds kGoodbye{1};  // for the peer's part of closing TLS
 }  // namespace

@@ -1,10 +1,12 @@
 // A client's connection, plain or inside TLS: what a session needs of it, the same for both.
 #pragma once
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -16,6 +18,9 @@
 #include <string>
 
 namespace gptoss::server {
+
+// Waits for an operation and gives its error code back instead of throwing it.
+inline constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 // One thread at a time, as on a strand. One read and one write may be under way at once.
 class Connection {

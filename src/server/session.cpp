@@ -25,7 +25,6 @@ using Parser = Connection::Parser;
 
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kLingering{2};
 constexpr std::chrono::seconds kHandshake{10};
 constexpr std::string_view kRequestIdField = "X-Request-Id";

@@ -5,11 +5,11 @@
 namespace gptoss::engine {
 namespace {
 
-// A device whose steps take `base` for decoding and `row` for each row of a prompt.
+// A device whose steps take `base` for decoding, `fixed` more with any row of a prompt, and `row` for each.
 struct Device {
-    double base_ms = 0, row_ms = 0;
+    double base_ms = 0, row_ms = 0, fixed_ms = 0;
     double step_ms(std::int32_t decode_rows, std::int32_t prompt_rows) const {
-        return (decode_rows > 0 ? base_ms : 0) + row_ms * prompt_rows;
+        return (decode_rows > 0 ? base_ms : 0) + (prompt_rows > 0 ? fixed_ms : 0) + row_ms * prompt_rows;
     }
 };
 
@@ -49,6 +49,30 @@ TEST(StepPacer, EvenASlowDeviceTakesInAFewRows) {
     StepPacer pacer(1.5, 2048);
     learn(pacer, device, 1);
     EXPECT_EQ(pacer.prompt_rows(1), 16);
+}
+
+// gpt-oss-120b on an H100: a step that takes in 16 rows of a prompt takes 23 ms, one with 700 twice that.
+// Believing that every row costs 23/16 ms, the pacer once kept to 16, and 64 prompts of 1,024 tokens took
+// minutes.
+TEST(StepPacer, AFixedPriceIsNotTakenForThePriceOfARow) {
+    const Device device{.base_ms = 2, .row_ms = 0.034, .fixed_ms = 23};
+    for (const std::int32_t first : {16, 17, 100, 2048}) {
+        StepPacer pacer(1.5, 2048);
+        for (int i = 0; i < 30; ++i) pacer.record(1, first, device.step_ms(1, first));
+        learn(pacer, device, 1);
+        const std::int32_t rows = pacer.prompt_rows(1);
+        EXPECT_GE(rows / device.step_ms(1, rows), 8) << "rows a millisecond, first " << first;
+        EXPECT_LE(device.step_ms(1, rows), 2 + 60.5) << first;
+    }
+}
+
+TEST(StepPacer, AFullStepKeepsTheSlowdownWhateverWasLearnedBefore) {
+    StepPacer pacer(1.5, 2048);
+    learn(pacer, {.base_ms = 2, .row_ms = 0.034, .fixed_ms = 23}, 1);
+    const Device full{.base_ms = 31, .row_ms = 0.034, .fixed_ms = 1};
+    learn(pacer, full, 64);
+    EXPECT_LE(full.step_ms(64, pacer.prompt_rows(64)), 47);
+    EXPECT_GE(full.step_ms(64, pacer.prompt_rows(64)), 43);
 }
 
 TEST(StepPacer, ASlowdownOfOneTurnsItOff) {

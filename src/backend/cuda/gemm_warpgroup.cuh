@@ -1,7 +1,7 @@
 // The matrix product with wgmma (sm_90a). Three warpgroups of 64 weight rows each unpack weights into
 // registers and multiply; a fourth copies packed weights and activations ahead, several stages deep. Stages
 // are handed over by barriers in shared memory: `full` when the copies of a stage have landed, `empty` when
-// every warp has read it.
+// every thread has read it. (One lane speaking for its warp is no faster, and does not order the other lanes' reads.)
 //
 // While one warpgroup unpacks, the others keep the matrix unit busy; inside a warpgroup the products of up to
 // `kBlocks` blocks of 32 columns are in flight while the next one is unpacked.
@@ -152,9 +152,9 @@ struct WarpgroupGemm {
         warpgroup_commit();
     }
 
+
     // All columns of a tile.
     __device__ static void accumulate(Accumulation& state, int columns, const Shared& shared, Ring& ring) {
-        const bool signals = threadIdx.x % 32 == 0;
         std::uint32_t fragments[kInFlight][2][4];
         int unreleased = -1;  // the stage before, which products in flight may still read
         const int whole_stages = columns / kColumns;
@@ -166,8 +166,7 @@ struct WarpgroupGemm {
 #pragma unroll
             for (int block = 0; block < kBlocks; ++block) {
                 warpgroup_wait<kInFlight - 1>();  // those that read this block's fragments are done
-                if (block == kInFlight - 1 && unreleased >= 0 && signals)
-                    barrier_arrive(shared.empty(unreleased));
+                if (block == kInFlight - 1 && unreleased >= 0) barrier_arrive(shared.empty(unreleased));
                 multiply_block(state, fragments[block % kInFlight], shared.stage(ring.stage), block, scales);
             }
             unreleased = ring.stage;
@@ -180,7 +179,7 @@ struct WarpgroupGemm {
                 Scales::load(shared.scales(ring.stage), state.rows[0], whole_stages),
                 Scales::load(shared.scales(ring.stage), state.rows[1], whole_stages)};
             warpgroup_wait<0>();
-            if (unreleased >= 0 && signals) barrier_arrive(shared.empty(unreleased));
+            if (unreleased >= 0) barrier_arrive(shared.empty(unreleased));
 #pragma unroll
             for (int block = 0; block < kBlocks / 2; ++block)
                 multiply_block(state, fragments[block % kInFlight], shared.stage(ring.stage), block, scales);
@@ -192,7 +191,7 @@ struct WarpgroupGemm {
         hold_registers(state.second64);
         hold_registers(state.next32);
         hold_registers(state.last16);
-        if (signals) barrier_arrive(shared.empty(unreleased));
+        barrier_arrive(shared.empty(unreleased));
     }
 
     __device__ static void consume(const GemmProblem& problem, const Tile& tile, const Shared& shared,
@@ -230,7 +229,7 @@ __global__ void __launch_bounds__(WarpgroupGemm<type>::kThreads, 1)
         if (threadIdx.x == 0) {
             for (int i = 0; i < Gemm::kStages; ++i) {
                 barrier_init(shared.full(i), 128);
-                barrier_init(shared.empty(i), Gemm::kConsumers * 4);
+                barrier_init(shared.empty(i), Gemm::kConsumers * 128);
             }
         }
         __syncthreads();

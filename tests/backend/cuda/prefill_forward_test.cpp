@@ -103,5 +103,21 @@ TEST_F(PrefillForwardTest, ChunksAndMixedBatchesGiveTheSame) {
     EXPECT_LT(error_of(model, a, 8), 2e-3);
 }
 
+// "The same seed, the same tokens" begins here: no sum may depend on which block of threads came first.
+TEST_F(PrefillForwardTest, TheSamePromptGivesTheSameBits) {
+    Model model(model::KvType::bf16);
+    const auto oracle = backend::test::oracle_case(600);
+    std::vector<RowInput> rows;
+    append(rows, oracle, 1, 0, 600);
+    model.forward->run(rows, nullptr);
+    const std::vector<float> first = model.logits.read();
+    const auto wanted = first.begin() + static_cast<std::ptrdiff_t>(oracle.logits.size());
+    for (int again = 0; again < 5; ++again) {
+        model.forward->run(rows, nullptr);
+        const std::vector<float> found = model.logits.read();
+        EXPECT_TRUE(std::equal(first.begin(), wanted, found.begin())) << "run " << again;
+    }
+}
+
 }  // namespace
 }  // namespace gptoss::backend::cuda::test
