@@ -1,7 +1,8 @@
 // The matrix product with wgmma (sm_90a). Three warpgroups of 64 weight rows each unpack weights into
 // registers and multiply; a fourth copies packed weights and activations ahead, several stages deep. Stages
 // are handed over by barriers in shared memory: `full` when the copies of a stage have landed, `empty` when
-// every thread has read it. (One lane speaking for its warp is no faster, and does not order the other lanes' reads.)
+// every thread has read it. (One lane speaking for its warp is no faster, and does not order the other lanes'
+// reads.)
 //
 // While one warpgroup unpacks, the others keep the matrix unit busy; inside a warpgroup the products of up to
 // `kBlocks` blocks of 32 columns are in flight while the next one is unpacked.
@@ -151,7 +152,6 @@ struct WarpgroupGemm {
         if (state.has_last16()) multiply_piece<16>(state.last16, fragments, b + (state.tokens & 96) * kToken);
         warpgroup_commit();
     }
-
 
     // All columns of a tile.
     __device__ static void accumulate(Accumulation& state, int columns, const Shared& shared, Ring& ring) {
