@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -43,6 +44,34 @@ bool read_limit(const std::string& word, const std::string& where, std::optional
     return false;
 }
 
+// A mistyped limit must not become a name, a key or nothing at all: "tokens-per-minut=9" gives no limit.
+// Base64 ends a key with "=", so something other than "=" has to follow.
+bool looks_like_a_limit(std::string_view word) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos || equals == 0 || equals + 1 == word.size()) return false;
+    return word[equals + 1] != '=' && std::all_of(word.begin(), word.begin() + equals, [](char letter) {
+               return letter == '-' || letter == '_' || (letter >= 'a' && letter <= 'z') ||
+                      (letter >= 'A' && letter <= 'Z');
+           });
+}
+
+void require_name_and_key(const std::vector<std::string>& words, const std::string& where) {
+    for (const std::string& word : words) {
+        if (!looks_like_a_limit(word)) continue;
+        throw Error(ErrorCode::setting_invalid,
+                    where + ": \"" + word.substr(0, word.find('=')) + "\" is no limit",
+                    "Limits are requests-per-minute=N, tokens-per-minute=N and concurrent-requests=N.");
+    }
+    // The word itself is not shown: it may be the key of a name with a space in it.
+    if (words.size() > 2) {
+        throw Error(ErrorCode::setting_invalid,
+                    where + ": " + std::to_string(words.size()) +
+                        " words beside the limits, where a name and a key are all there can be",
+                    "Write NAME KEY and then limits such as requests-per-minute=60; a name has no spaces, a "
+                    "comment begins with #.");
+    }
+}
+
 }  // namespace
 
 // Digests are compared instead of keys, so that neither length nor a common beginning shows in the time
@@ -68,9 +97,12 @@ ApiKeys ApiKeys::from_file(const std::filesystem::path& path) {
             if (!read_limit(word, where, key.limit)) words.push_back(word);
         }
         if (words.empty()) continue;
-        require_long_enough(words.back(), where);
-        key.name = words.size() > 1 ? words.front() : "key " + std::to_string(number);
-        key.digest = digest_of(words.size() > 1 ? words[1] : words.front());
+        require_name_and_key(words, where);
+        const bool named = words.size() == 2;
+        const std::string& secret = words.back();
+        require_long_enough(secret, where);
+        key.name = named ? words.front() : "key " + std::to_string(number);
+        key.digest = digest_of(secret);
         keys.keys_.push_back(std::move(key));
     }
     if (!keys.required()) {

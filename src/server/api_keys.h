@@ -20,7 +20,8 @@ class ApiKeys {
     ApiKeys() = default;  // no keys: everyone may
 
     // Lines that are empty or begin with # are skipped. Throws Error(file_not_found), Error(setting_invalid)
-    // for a file without a key or a key of fewer than 16 characters, which could be guessed.
+    // for a file without a key, a key of fewer than 16 characters, which could be guessed, and a word that is
+    // neither name, key nor limit.
     static ApiKeys from_file(const std::filesystem::path& path);
 
     bool required() const { return !keys_.empty(); }

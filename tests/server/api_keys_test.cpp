@@ -41,6 +41,43 @@ TEST(ApiKeys, RefusesFilesThatProtectNothing) {
     EXPECT_THROW(ApiKeys::from_file("/nowhere/keys"), Error);
 }
 
+std::string refusal_of(const std::string& text) {
+    try {
+        keys_of(text);
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::setting_invalid);
+        return error.for_people();
+    }
+    return "taken";
+}
+
+TEST(ApiKeys, RefusesMistypedLimits) {
+    for (const std::string before : {"alice 0123456789abcdef", "0123456789abcdef", "alice"}) {
+        for (const std::string mistyped :
+             {"tokens-per-minut=1000000", "Requests-Per-Minute=60", "limit=many"}) {
+            const std::string refusal = refusal_of("# comment\n" + before + " " + mistyped + "\n");
+            EXPECT_NE(refusal.find("keys, line 2: \"" + mistyped.substr(0, mistyped.find('=')) + "\""),
+                      std::string::npos)
+                << refusal;
+            EXPECT_NE(refusal.find("requests-per-minute=N"), std::string::npos) << refusal;
+            EXPECT_EQ(refusal.find("0123456789abcdef"), std::string::npos) << refusal;
+        }
+    }
+    EXPECT_NE(keys_of("alice YWxpY2UgYW5kIGJvYg==\n").find("YWxpY2UgYW5kIGJvYg=="), nullptr);
+}
+
+TEST(ApiKeys, RefusesAThirdWordWithoutShowingIt) {
+    for (const std::string text :
+         {"alice 0123456789abcdef fedcba9876543210", "alice short fedcba9876543210",
+          "alice smith fedcba9876543210 requests-per-minute=60", "alice 0123456789abcdef new"}) {
+        const std::string refusal = refusal_of("\n\n" + text + "\n");
+        EXPECT_NE(refusal.find("keys, line 3: 3 words"), std::string::npos) << refusal;
+        EXPECT_NE(refusal.find("NAME KEY"), std::string::npos) << refusal;
+        EXPECT_EQ(refusal.find("fedcba9876543210"), std::string::npos) << refusal;
+        EXPECT_EQ(refusal.find("0123456789abcdef"), std::string::npos) << refusal;
+    }
+}
+
 TEST(ApiKeys, ReadsBearerHeaders) {
     EXPECT_EQ(bearer_key("Bearer abc"), "abc");
     EXPECT_EQ(bearer_key("Basic abc"), "");
