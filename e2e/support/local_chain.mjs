@@ -33,8 +33,9 @@ export async function freePort() {
     return port;
 }
 
-export async function startChain(args = []) {
-    const port = await freePort();
+// On a port of its own, or on one that an earlier chain left.
+export async function startChain(args = [], port = undefined) {
+    port ??= await freePort();
     const binary = require.resolve(`@foundry-rs/anvil-linux-${process.arch === 'x64' ? 'amd64' : 'arm64'}/bin/anvil`);
     const child = spawn(binary, ['--port', String(port), '--silent', ...args], { stdio: 'ignore' });
     const url = `http://127.0.0.1:${port}`;
