@@ -9,7 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { concatHex, hashTypedData, keccak256, numberToHex, recoverTypedDataAddress } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
 import { startChain, strangerKey } from './support/local_chain.mjs';
-import { binary, startNode } from './support/node.mjs';
+import { binary, events, startNode } from './support/node.mjs';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gptoss-receipts-'));
 const database = path.join(folder, 'receipts.sqlite');
@@ -89,7 +89,7 @@ test('whatever field is changed, neither the contract nor the command finds the 
     assert.equal(command('check', save({ ...receipt, signature: '0x12' })).status, 1);
 });
 
-test('streams, further choices, /v1/completions and /v1/inference have receipts; cancelled and unknown ones have none', async () => {
+test('streams, further choices and /v1/completions have receipts; cancelled and unknown ones have none', async () => {
     const two = await ask({ n: 2, temperature: 1, seed: 5 });
     const [first, second] = [await receiptOf(two.id), await receiptOf(`${two.id}.1`)];
     assert.deepEqual([first.message.seed, second.message.seed], ['5', '6']);
@@ -98,6 +98,47 @@ test('streams, further choices, /v1/completions and /v1/inference have receipts;
     const completion = await (await node.post('/v1/completions', { prompt: 'Hello', max_tokens: 4 })).json();
     assert.equal((await receiptOf(completion.id)).message.outputTokens, completion.usage.completion_tokens);
     assert.equal((await fetchReceipt('chatcmpl-nothing')).status, 404);
+});
+
+test('/v1/inference: the reply and the stream\'s last frame name a receipt of what they answered, which is no other client\'s', async () => {
+    const infer = (changes = {}) => node.post('/v1/inference',
+        { model: 'gpt-oss', prompt: 'Say hello.', max_tokens: 12, temperature: 0, seed: 9, request_id: 'job-7', chain_id: 84532, ...changes });
+    const assertSigned = async (id, usage) => {
+        const receipt = await receiptOf(id);
+        const { message } = receipt;
+        assert.equal(message.id, id);
+        assert.deepEqual([message.promptTokens, message.outputTokens], [usage.prompt_tokens, usage.completion_tokens]);
+        assert.equal(message.seed, '9');
+        assert.match(message.sampling, /^temperature=0 /);
+        assert.equal(message.promptHash, tokensHash(receipt.tokens.prompt));
+        assert.equal(message.outputHash, tokensHash(receipt.tokens.output));
+        assert.equal(receipt.domain.chainId, 31337, 'the node\'s chain signs, whichever one the request names');
+        assert.equal(receipt.signer, host);
+        assert.equal(await recoverTypedDataAddress({ ...typed(receipt), signature: receipt.signature }), host);
+        assert.equal(await chain.reader.readContract({ ...checker, functionName: 'signerOf', args: [typed(receipt).message, receipt.signature] }), host);
+        const checked = command('check', save(receipt), '--signer', host);
+        assert.equal(checked.status, 0, checked.output);
+        return receipt;
+    };
+    const reply = await (await infer()).json();
+    const receipt = await assertSigned(reply.id, reply.usage);
+    assert.equal(reply.tokens_used, receipt.message.outputTokens);
+    const replayed = command('replay', save(receipt), '--model', new URL('../models/demo/gpt-oss-demo-00001-of-00003.gguf', import.meta.url).pathname);
+    assert.equal(replayed.status, 0, replayed.output);
+
+    // The same job asked again, streamed: a receipt of its own, over the same tokens.
+    const frames = (await events(await infer({ stream: true }))).filter((frame) => frame !== '[DONE]');
+    const last = frames.at(-1);
+    assert.equal(last.finish_reason, 'complete');
+    const streamed = await assertSigned(last.id, last.usage);
+    assert.notEqual(last.id, reply.id);
+    assert.equal(last.request_id, reply.request_id);
+    assert.equal(streamed.message.outputHash, receipt.message.outputHash);
+    assert.equal((await fetchReceipt('job-7')).status, 404, 'a client\'s request_id is no receipt\'s name');
+
+    const refused = await infer({ temperature: 3 });
+    assert.equal(refused.status, 400);
+    assert.equal((await refused.json()).id, undefined, 'nothing was answered: nothing is signed');
 });
 
 test('replayed, greedy and seeded: the same tokens; with another model\'s hash or forged tokens: said', async () => {

@@ -43,6 +43,7 @@ class InferenceFormat final : public ReplyFormat {
         const bool cancelled = outcome.finish_reason == "cancelled";
         frame["finish_reason"] = cancelled ? "cancelled" : "complete";
         frame["stop_reason"] = outcome.finish_reason;
+        frame["id"] = facts_.id;
         frame["request_id"] = request_id_;
         if (totals != nullptr) add_usage(frame, *totals);
         frame.update(chain_);
@@ -54,6 +55,7 @@ class InferenceFormat final : public ReplyFormat {
     Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
                const Totals& totals) const override {
         Json reply;
+        reply["id"] = facts_.id;  // the receipt's; a request_id is the client's choice, and may come twice
         reply["model"] = facts_.model;
         reply["content"] = transcripts[0].content;
         if (!transcripts[0].reasoning.empty()) reply["reasoning"] = transcripts[0].reasoning;

@@ -36,6 +36,7 @@ TEST(Inference, AnswersWithTheFieldsOfTheOlderNode) {
     EXPECT_EQ(reply["content"], "Four it is.");
     EXPECT_EQ(reply["finish_reason"], "stop");
     EXPECT_EQ(reply["request_id"], "r-1");
+    EXPECT_TRUE(reply["id"].get<std::string>().starts_with("inf-"));  // the receipt's
     EXPECT_EQ(reply["chain_id"], 84532);
     EXPECT_EQ(reply["chain_name"], "Base Sepolia");
     EXPECT_EQ(reply["native_token"], "ETH");
