@@ -26,11 +26,14 @@ contract ModelRegistry {
     event ModelAdded(bytes32 indexed modelId, string huggingfaceRepo, string fileName, uint256 tier);
     event ModelDeactivated(bytes32 indexed modelId);
     event ModelReactivated(bytes32 indexed modelId);
+    event VoteCast(bytes32 indexed modelId, address indexed voter, uint256 amount, bool support);
+    event ProposalExecuted(bytes32 indexed modelId, bool approved);
     event ModelProposed(bytes32 indexed modelId, address indexed proposer, string huggingfaceRepo);
 
     address public owner;
     mapping(bytes32 => Model) public models;
     mapping(bytes32 => Proposal) public proposals;
+    mapping(bytes32 => string[2]) private proposedNames;
     bytes32[] public modelList;
 
     modifier onlyOwner() {
@@ -59,7 +62,28 @@ contract ModelRegistry {
         require(models[id].timestamp == 0, "Model already exists");
         require(proposals[id].proposedAt == 0, "Proposal already exists");
         proposals[id] = Proposal(id, msg.sender, hash, 0, 0, block.timestamp, false);
+        proposedNames[id] = [repo, file];
         emit ModelProposed(id, msg.sender, repo);
+    }
+
+    /// The deployed contract takes tokens for a vote and waits three days; here a vote is a number.
+    function voteOnProposal(bytes32 id, uint256 amount, bool support) external {
+        require(proposals[id].proposedAt != 0 && !proposals[id].executed, "No open proposal");
+        if (support) proposals[id].votesFor += amount;
+        else proposals[id].votesAgainst += amount;
+        emit VoteCast(id, msg.sender, amount, support);
+    }
+
+    function executeProposal(bytes32 id) external {
+        Proposal storage proposal = proposals[id];
+        require(proposal.proposedAt != 0 && !proposal.executed, "No open proposal");
+        proposal.executed = true;
+        bool approved = proposal.votesFor > proposal.votesAgainst;
+        if (approved) {
+            models[id] = Model(proposedNames[id][0], proposedNames[id][1], proposal.sha256Hash, 2, true, block.timestamp);
+            modelList.push(id);
+        }
+        emit ProposalExecuted(id, approved);
     }
 
     function deactivateModel(bytes32 id) external onlyOwner {

@@ -104,6 +104,45 @@ test('a stranger may propose, once', async () => {
     assert.match(second.output, /Proposal already exists/);   // the revert's reason, seen before anything was sent
 });
 
+test('a proposal is told from beginning to end', async () => {
+    const look = async (name) => (await run(model(name))).output.match(/^proposal +(.*)$/m)?.[1];
+    assert.equal(await look('voted.gguf'), 'none');
+    for (const name of ['voted.gguf', 'refused.gguf']) {
+        const proposed = await run([...model(name), '--propose', '--send'], { HOST_PRIVATE_KEY: strangerKey });
+        assert.equal(proposed.code, 0, proposed.output);
+    }
+    const id = (name) => keccak256(toBytes(`owner/repo/${name}`));
+    const act = async (functionName, args) => {
+        const hash = await chain.owner.writeContract({ ...registry, functionName, args });
+        await chain.reader.waitForTransactionReceipt({ hash });
+    };
+    const stranger = privateKeyToAccount(strangerKey).address;
+    assert.match(await look('voted.gguf'), new RegExp(`^open, proposed by ${stranger} in block \\d+: 0 for, 0 against$`));
+    await act('voteOnProposal', [id('voted.gguf'), 70n, true]);
+    await act('voteOnProposal', [id('voted.gguf'), 30n, false]);
+    await act('voteOnProposal', [id('refused.gguf'), 5n, false]);
+    assert.match(await look('voted.gguf'), /^open, .*: 70 for, 30 against$/);
+    await act('executeProposal', [id('refused.gguf')]);
+    assert.match(await look('refused.gguf'), /^rejected, .*: 0 for, 5 against$/);
+    await act('executeProposal', [id('voted.gguf')]);
+    const entry = await run(model('voted.gguf'));   // now the entry speaks for itself
+    assert.equal(entry.code, 0, entry.output);
+    assert.match(entry.output, /tier 2, approved/);
+});
+
+test('an endpoint without history does not hinder a look, and one that answers for another contract is not believed', async () => {
+    for (const logs of [{ error: { code: -32602, message: 'query exceeds max block range' } },
+        { result: [{ address: `0x${'11'.repeat(20)}`, blockNumber: '0x1', data: '0x', topics: [`0x${'22'.repeat(32)}`, `0x${'33'.repeat(32)}`] }] },
+        { result: [{}] }, { result: 'none' }]) {
+        const endpoint = await proxy((asked, next) => asked.method === 'eth_getLogs' ? { jsonrpc: '2.0', id: asked.id, ...logs } : next());
+        const { code, output } = await run(model('unseen.gguf'), { RPC_URL: endpoint.url });
+        endpoint.close();
+        assert.equal(code, 3, output);
+        assert.match(output, /^proposal +not known: /m);
+        assert.ok(!output.includes('SECRET-KEY'));
+    }
+});
+
 test('an empty account is told what it needs', async () => {
     const { code, output } = await run([...model('poor.gguf'), '--propose', '--send'], { HOST_PRIVATE_KEY: `0x${'01'.repeat(32)}` });
     assert.equal(code, 1, output);

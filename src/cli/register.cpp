@@ -7,6 +7,7 @@
 #include "cli/settings_flags.h"
 #include "gguf/file.h"
 #include "node/chain_settings.h"
+#include "provenance/chain/proposal.h"
 #include "provenance/chain/registration.h"
 #include "provenance/known_releases.h"
 #include "provenance/manifest.h"
@@ -78,6 +79,19 @@ void print(const chain::Candidate& candidate, const chain::EntryView& view) {
     std::printf("entry       %s\n", std::string(chain::to_string(view.state)).c_str());
 }
 
+// A community vote under way, or over, explains why there is no entry (yet). Looking is not worth failing
+// for.
+void print_proposal(chain::EvmClient& client, const chain::Address& registry, const chain::Word& id) {
+    std::string state = "none";
+    try {
+        if (const auto proposal = chain::find_proposal(client, registry, id))
+            state = chain::to_string(*proposal);
+    } catch (const Error& error) {
+        state = std::string("not known: ") + error.what();
+    }
+    std::printf("proposal    %s\n", state.c_str());
+}
+
 int run(const RegisterOptions& options) {
     const node::Settings settings = settings_without_flags(options.env_file);
     const chain::Address address =
@@ -98,6 +112,7 @@ int run(const RegisterOptions& options) {
         case chain::EntryState::absent:
             break;
     }
+    print_proposal(client, address, view.id);
     if (!options.send) {
         const chain::Bytes data = options.propose
                                       ? chain::ModelRegistry::propose_model(

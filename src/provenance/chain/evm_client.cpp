@@ -74,6 +74,44 @@ Amount EvmClient::balance(const Address& account) {
     return quantity("eth_getBalance", {to_hex_prefixed(account), "latest"});
 }
 
+std::vector<Log> EvmClient::logs(const Address& contract, const std::vector<Word>& kinds,
+                                 const Word& indexed) {
+    nlohmann::json events = nlohmann::json::array();
+    for (const Word& kind : kinds) events.push_back(to_hex_prefixed(kind));
+    const nlohmann::json filter = {{"fromBlock", "earliest"},
+                                   {"toBlock", "latest"},
+                                   {"address", to_hex_prefixed(contract)},
+                                   {"topics", {events, to_hex_prefixed(indexed)}}};
+    const auto result = ask("eth_getLogs", nlohmann::json::array({filter}));
+    if (!result.is_array()) wrong_answer("eth_getLogs");
+    std::vector<Log> logs;
+    for (const auto& entry : result) {
+        const auto text = [&](const char* key) {
+            const bool there = entry.is_object() && entry.contains(key) && entry[key].is_string();
+            if (!there) wrong_answer("eth_getLogs");
+            return entry[key].get<std::string>();
+        };
+        Log log;
+        const auto block = amount_from_quantity(text("blockNumber"));
+        auto data = bytes_from_hex(text("data"));
+        if (!block || !data || !entry.contains("topics") || !entry["topics"].is_array())
+            wrong_answer("eth_getLogs");
+        log.block = static_cast<std::uint64_t>(*block);
+        log.data = std::move(*data);
+        for (const auto& topic : entry["topics"]) {
+            const auto word = topic.is_string() ? word_from_hex(topic.get<std::string>()) : std::nullopt;
+            if (!word) wrong_answer("eth_getLogs");
+            log.topics.push_back(*word);
+        }
+        // An endpoint that ignores the filter must not speak for another contract or model.
+        const bool asked_for = text("address") == to_hex_prefixed(contract) && log.topics.size() >= 2 &&
+                               log.topics[1] == indexed;
+        if (!asked_for) wrong_answer("eth_getLogs");
+        logs.push_back(std::move(log));
+    }
+    return logs;
+}
+
 Transaction EvmClient::prepare(const Address& from, const Address& to, const Bytes& data, bool legacy) {
     Transaction transaction;
     transaction.chain_id = chain_id_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "provenance/chain/json_rpc.h"
 #include "provenance/chain/transaction.h"
@@ -16,6 +17,13 @@ struct Receipt {
     std::uint64_t block = 0;
     bool succeeded = false;
     Amount gas_used = 0;
+};
+
+// What a contract told when it changed.
+struct Log {
+    std::uint64_t block = 0;
+    std::vector<Word> topics;  // the event's hash first, then its indexed values
+    Bytes data;
 };
 
 struct SendOptions {
@@ -35,6 +43,9 @@ class EvmClient {
     Bytes call(const Address& contract, const Bytes& data);  // a revert is an error with its reason
     bool has_code(const Address& contract);
     Amount balance(const Address& account);
+    // The contract's events of these kinds with this first indexed value, oldest first. Throws
+    // Error(chain_failed) also where an endpoint keeps no history or limits how much of it may be asked.
+    std::vector<Log> logs(const Address& contract, const std::vector<Word>& kinds, const Word& indexed);
 
     // Fills nonce, gas and fees; a call that would revert is refused here, before any gas is spent.
     Transaction prepare(const Address& from, const Address& to, const Bytes& data, bool legacy);
