@@ -104,12 +104,15 @@ const receiptTypes = { Receipt: [
     ['nodeVersion', 'string'], ['completedAt', 'uint64'],
 ].map(([name, type]) => ({ name, type })) };
 
+// Both ends of the type, and what lies between.
+const whole = (bits) => anyOf(0n, (1n << BigInt(bits)) - 1n, number(bits), number(bits));
+
 async function receiptOf(index) {
     const { key, account } = signer(index);
     const message = {
         id: text(40), modelId: hexOf(32), compositeHash: hexOf(32), promptHash: hexOf(32), outputHash: hexOf(32),
-        promptTokens: Number(number(32)), reasoningTokens: Number(number(32)), outputTokens: Number(number(32)),
-        sampling: text(200), seed: number(64), nodeVersion: text(12), completedAt: number(64),
+        promptTokens: Number(whole(32)), reasoningTokens: Number(whole(32)), outputTokens: Number(whole(32)),
+        sampling: text(200), seed: whole(64), nodeVersion: text(12), completedAt: whole(64),
     };
     const typed = { domain: { name: 'gpt-oss-node', version: '1', chainId: anyOf(1, 8453, 84532, 31337, Number(number(50))) }, types: receiptTypes, primaryType: 'Receipt', message };
     return { key, address: account.address, chain_id: typed.domain.chainId, message: { ...message, seed: String(message.seed), completedAt: String(message.completedAt) },
