@@ -294,7 +294,9 @@ SampledToken sample_on_host(std::span<float> logits, const SampleRow& row, Token
 
     double normaliser = 0;
     if (p.top_logprobs >= 0) {
-        normaliser = largest.value + std::log(Histogram(logits, largest.value, 1).total_mass());
+        // The sum is rounded: without the bound a token that is nearly certain has a logprob just above 0.
+        normaliser =
+            largest.value + std::max(0.0, std::log(Histogram(logits, largest.value, 1).total_mass()));
         for (const Place& place : find_most_probable(logits, p.top_logprobs))
             sampled.top.push_back({place.token, static_cast<float>(place.value - normaliser)});
     }

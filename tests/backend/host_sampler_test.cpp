@@ -267,6 +267,20 @@ TEST(HostSampler, LogprobsOfHugeLogitsAreFinite) {
     EXPECT_NEAR(sampled.top[1].logprob, -1.3133, 1e-3);
 }
 
+TEST(HostSampler, NothingIsMoreThanCertain) {
+    std::mt19937 random(7);
+    std::uniform_real_distribution<float> largest(1, 40);
+    SampleRow row;
+    row.parameters = {.temperature = 0, .top_logprobs = 1};
+    for (int i = 0; i < 200; ++i) {
+        std::vector<float> logits(1000, -60);
+        logits[static_cast<std::size_t>(i)] = largest(random);
+        const SampledToken sampled = sample(logits, row);
+        EXPECT_LE(sampled.logprob, 0) << i;
+        EXPECT_LE(sampled.top.at(0).logprob, 0) << i;
+    }
+}
+
 TEST(HostSampler, NotANumberAndInfinityNeverReachAForbiddenToken) {
     const std::vector<std::uint32_t> mask{0b1010};  // tokens 1 and 3
     for (float temperature : {0.0F, 1.0F}) {

@@ -313,7 +313,8 @@ __global__ void __launch_bounds__(kFilterThreads)
     float normaliser = 0;
     if (p.top_logprobs >= 0) {
         const unsigned long long total = block_sum(memory, row, vocabulary, mass_at(1.0F));
-        normaliser = value_of(largest) + logf(static_cast<float>(total) / kMassUnit);
+        normaliser =
+            value_of(largest) + fmaxf(0.0F, logf(static_cast<float>(total) / kMassUnit));  // rounded sums
         const int wanted = min(p.top_logprobs, kMostTopLogprobs);
         if (threadIdx.x == 0) memory.top_count = 0;
         __syncthreads();
