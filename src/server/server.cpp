@@ -24,8 +24,8 @@ void accept_next(Server::State& server) {
             if (problem) {
                 // Out of file descriptors, most likely. Accepting again at once would spin.
                 spdlog::warn("cannot accept a connection: {}", problem.message());
-                auto pause =
-                    std::make_shared<asio::steady_timer>(server.context, std::chrono::milliseconds(100));
+                auto pause = std::make_shared<asio::steady_timer>(server.acceptor.get_executor(),
+                                                                  std::chrono::milliseconds(100));
                 pause->async_wait([&server, pause](boost::system::error_code) {
                     if (!server.draining) accept_next(server);
                 });
@@ -113,7 +113,7 @@ const ClientLimits& Server::clients() const {
 void Server::drain() {
     State& server = *state_;
     if (server.draining.exchange(true)) return;
-    asio::post(server.context, [&server] {
+    asio::post(server.acceptor.get_executor(), [&server] {
         boost::system::error_code ignored;
         server.acceptor.close(ignored);
     });

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/strand.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -43,7 +44,8 @@ struct Server::State {
     std::shared_ptr<const ServerConfig> config;
 
     boost::asio::io_context context;
-    boost::asio::ip::tcp::acceptor acceptor{context};
+    // On a strand: draining closes it while a thread may be about to accept again.
+    boost::asio::ip::tcp::acceptor acceptor{boost::asio::make_strand(context)};
     std::uint16_t port = 0;
     std::vector<std::thread> threads;
     std::atomic<bool> draining = false;
