@@ -133,6 +133,8 @@ test('a proposal is told from beginning to end', async () => {
 test('an endpoint without history does not hinder a look, and one that answers for another contract is not believed', async () => {
     for (const logs of [{ error: { code: -32602, message: 'query exceeds max block range' } },
         { result: [{ address: `0x${'11'.repeat(20)}`, blockNumber: '0x1', data: '0x', topics: [`0x${'22'.repeat(32)}`, `0x${'33'.repeat(32)}`] }] },
+        { result: [{ address: registry.address.toLowerCase(), blockNumber: '0x1', data: '0x', topics: [   // no proposer
+            keccak256(toBytes('ModelProposed(bytes32,address,string)')), keccak256(toBytes('owner/repo/unseen.gguf'))] }] },
         { result: [{}] }, { result: 'none' }]) {
         const endpoint = await proxy((asked, next) => asked.method === 'eth_getLogs' ? { jsonrpc: '2.0', id: asked.id, ...logs } : next());
         const { code, output } = await run(model('unseen.gguf'), { RPC_URL: endpoint.url });

@@ -1,5 +1,6 @@
 #include "provenance/chain/proposal.h"
 
+#include "base/error.h"
 #include "provenance/chain/abi.h"
 
 namespace gptoss::provenance::chain {
@@ -16,8 +17,11 @@ std::optional<Proposal> find_proposal(EvmClient& chain, const Address& registry,
     for (const Log& log : chain.logs(registry, {kProposed, kVoted, kExecuted}, model_id)) {
         const abi::Reply data(log.data);
         if (log.topics[0] == kProposed) {
+            if (log.topics.size() < 3)
+                throw Error(ErrorCode::chain_failed, "the registry's ModelProposed event names no proposer",
+                            "Try another endpoint in RPC_URL.");
             latest.emplace();
-            latest->proposer = abi::Reply(log.topics.at(2)).address(0, "proposer");
+            latest->proposer = abi::Reply(log.topics[2]).address(0, "proposer");
             latest->block = log.block;
         } else if (latest && log.topics[0] == kVoted) {
             const Amount amount = data.amount(0, "amount");
