@@ -7,6 +7,7 @@ import solc from 'solc';
 import { createPublicClient, createTestClient, createWalletClient, http } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { foundry } from 'viem/chains';
+import { endWithTest, waitFor } from './node.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -38,12 +39,15 @@ export async function startChain(args = [], port = undefined) {
     port ??= await freePort();
     const binary = require.resolve(`@foundry-rs/anvil-linux-${process.arch === 'x64' ? 'amd64' : 'arm64'}/bin/anvil`);
     const child = spawn(binary, ['--port', String(port), '--silent', ...args], { stdio: 'ignore' });
+    endWithTest(child);
+    // One promise from the start on: a chain may be stopped twice, and nobody waits for an event that has been.
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    const stop = () => { child.kill('SIGKILL'); return closed; };
     const url = `http://127.0.0.1:${port}`;
     const transport = http(url, { retryCount: 0 });
     const reader = createPublicClient({ chain: foundry, transport });
-    for (let i = 0; ; i++) {
-        try { await reader.getChainId(); break; } catch (error) { if (i > 100) throw error; await new Promise((r) => setTimeout(r, 50)); }
-    }
+    await waitFor(() => reader.getChainId(), () => child.exitCode !== null, () => `anvil at ${url}`)
+        .catch(async (error) => { await stop(); throw error; });
     const owner = createWalletClient({ account: privateKeyToAccount(ownerKey), chain: foundry, transport });
     const control = createTestClient({ mode: 'anvil', chain: foundry, transport });
     const deploy = async (name) => {
@@ -51,5 +55,5 @@ export async function startChain(args = [], port = undefined) {
         const receipt = await reader.waitForTransactionReceipt({ hash: await owner.deployContract({ abi, bytecode }), pollingInterval: 50 });
         return { abi, address: receipt.contractAddress };
     };
-    return { url, port, reader, owner, control, deploy, stop: () => new Promise((resolve) => { child.once('close', resolve); child.kill('SIGKILL'); }) };
+    return { url, port, reader, owner, control, deploy, stop };
 }

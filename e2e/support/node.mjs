@@ -4,15 +4,29 @@ import { once } from 'node:events';
 
 export const binary = process.env.GPT_OSS_NODE ?? new URL('../../build/release/gpt-oss-node', import.meta.url).pathname;
 
+// A test that failed before it could stop what it started must leave nothing behind.
+const started = new Set();
+process.once('exit', () => started.forEach((child) => child.kill('SIGKILL')));
+export function endWithTest(child) {
+    started.add(child);
+    child.once('exit', () => started.delete(child));
+}
+
 export async function startNode(args = [], env = {}) {
     const port = args.includes('--port') ? [] : ['--port', '0'];
     const child = spawn(binary, ['serve', ...port, '--date', '2026-11-22', ...args],
         { cwd: '/', env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+    endWithTest(child);
     let log = '';
     child.stderr.on('data', (data) => { log += data; });
     const exited = once(child, 'exit');
-    const origin = await waitFor(() => log.match(/listening on (https?:[^\s"]+)/)?.[1], () => child.exitCode !== null, () => log);
-    await waitFor(async () => (await fetch(`${origin}/ready`)).status === 200, () => child.exitCode !== null, () => log);
+    const over = () => child.exitCode !== null || child.signalCode !== null;
+    const whenReady = async () => {
+        const address = await waitFor(() => log.match(/listening on (https?:[^\s"]+)/)?.[1], over, () => log);
+        await waitFor(async () => (await fetch(`${address}/ready`)).status === 200, over, () => log);
+        return address;
+    };
+    const origin = await whenReady().catch((error) => { child.kill('SIGKILL'); throw error; });
     return {
         origin,
         url: `${origin}/v1`,
