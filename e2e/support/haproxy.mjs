@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { waitFor } from './node.mjs';
+import { endWithTest, waitFor } from './node.mjs';
 
 export const haproxyIsHere = spawnSync('haproxy', ['-v']).status === 0;
 
@@ -31,6 +31,7 @@ export async function startHaproxy(name, servers, change = (text) => text) {
     const file = path.join(folder, 'haproxy.cfg');
     fs.writeFileSync(file, change(text));
     const child = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    endWithTest(child);
     let log = '';
     child.stderr.on('data', (data) => { log += data; });
     const exited = once(child, 'exit');
