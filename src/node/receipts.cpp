@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -17,13 +18,22 @@ namespace {
 
 namespace chain = provenance::chain;
 
+// A disk that stalls must not take the node's memory: about 64 MB of tokens may wait to be signed and
+// written.
+constexpr std::size_t kMostWaitingTokens = 16 << 20;
+
+std::size_t tokens_of(const api::AnsweredChoice& choice) {
+    return 256 + choice.prompt.size() + choice.output.size();  // 256: what an answer takes beside its tokens
+}
+
 class ReceiptBook final : public api::Receipts {
   public:
     ReceiptBook(const Settings& settings, const Validation& validation)
         : store_(settings.receipts_path, settings.receipts_kept),
           key_(settings.host_private_key, "HOST_PRIVATE_KEY"),
           chain_id_(static_cast<std::uint64_t>(settings.chain_id)),
-          keeps_tokens_(settings.receipts == "tokens") {
+          keeps_tokens_(settings.receipts == "tokens"),
+          path_(settings.receipts_path) {
         weights_.composite = *chain::word_from_hex("0x" + validation.composite);
         if (!validation.model_id.empty()) weights_.model_id = *chain::word_from_hex(validation.model_id);
         weights_.node_version = "gpt-oss-node " GPTOSS_VERSION;
@@ -41,18 +51,23 @@ class ReceiptBook final : public api::Receipts {
     void add(api::AnsweredChoice choice) override {
         {
             const std::lock_guard lock(mutex_);
+            const std::size_t tokens = tokens_of(choice);
+            if (waiting_tokens_ + tokens > kMostWaitingTokens) {
+                spdlog::error("no receipt for {}: {} answers wait for {} to be written", choice.id,
+                              waiting_.size(), path_);
+                return;
+            }
+            waiting_tokens_ += tokens;
             waiting_.push_back(std::move(choice));
-            ++added_;
         }
         changed_.notify_all();
     }
 
     std::optional<api::Json> find(std::string_view id) override {
         {
-            // Who asks right after the reply finds it: what was added before is written first.
+            // Who asks right after the reply finds it. Nobody waits for what does not wait.
             std::unique_lock lock(mutex_);
-            changed_.wait_for(lock, std::chrono::seconds(2),
-                              [this, wanted = added_] { return written_ >= wanted; });
+            changed_.wait_for(lock, std::chrono::seconds(2), [this, id] { return !waits(id); });
         }
         const auto json = store_.find(id);
         if (!json) return std::nullopt;
@@ -60,13 +75,18 @@ class ReceiptBook final : public api::Receipts {
     }
 
   private:
+    bool waits(std::string_view id) const {
+        return std::any_of(waiting_.begin(), waiting_.end(),
+                           [id](const auto& each) { return each.id == id; });
+    }
+
+    // The first of the queue stays in it until it is written: find() looks there.
     void write() {
         std::unique_lock lock(mutex_);
         for (;;) {
             changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
             if (waiting_.empty()) return;
-            const api::AnsweredChoice choice = std::move(waiting_.front());
-            waiting_.pop_front();
+            const api::AnsweredChoice& choice = waiting_.front();  // a deque's ends may grow meanwhile
             lock.unlock();
             try {
                 store_.put(choice.id, json_of(choice).dump());
@@ -74,7 +94,8 @@ class ReceiptBook final : public api::Receipts {
                 spdlog::error("no receipt for {}: {}", choice.id, error.what());
             }
             lock.lock();
-            ++written_;
+            waiting_tokens_ -= tokens_of(choice);
+            waiting_.pop_front();
             changed_.notify_all();
         }
     }
@@ -99,12 +120,13 @@ class ReceiptBook final : public api::Receipts {
     chain::PrivateKey key_;
     std::uint64_t chain_id_;
     bool keeps_tokens_;
+    std::string path_;
     chain::ReplyReceipt weights_;  // what is the same in every receipt
 
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<api::AnsweredChoice> waiting_;
-    std::uint64_t added_ = 0, written_ = 0;
+    std::size_t waiting_tokens_ = 0;
     bool stop_ = false;
     std::jthread writer_;  // last: it uses the others
 };

@@ -1,0 +1,73 @@
+// Receipts on a disk that stalls: another program holds the file, as a backup may.
+#include "node/receipts.h"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+
+namespace gptoss::node {
+namespace {
+
+class ReceiptsTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::filesystem::remove_all(folder_);
+        std::filesystem::create_directory(folder_);
+        settings_.receipts = "hashes";
+        settings_.receipts_path = folder_ / "receipts.sqlite";
+        settings_.host_private_key = "0x" + std::string(63, '0') + "1";
+        validation_.composite = std::string(64, 'a');
+        receipts_ = open_receipts(settings_, validation_);
+        ASSERT_EQ(sqlite3_open(settings_.receipts_path.c_str(), &other_), SQLITE_OK);
+    }
+    void TearDown() override {
+        receipts_.reset();
+        sqlite3_close(other_);
+        std::filesystem::remove_all(folder_);
+    }
+
+    void other_says(const char* sql) {
+        ASSERT_EQ(sqlite3_exec(other_, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(other_);
+    }
+    void add(const std::string& id, std::size_t tokens) {
+        api::AnsweredChoice choice;
+        choice.id = id;
+        choice.prompt.assign(tokens, 1);
+        receipts_->add(std::move(choice));
+    }
+
+    std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "gptoss_receipts_test";
+    Settings settings_;
+    Validation validation_;
+    std::shared_ptr<api::Receipts> receipts_;
+    sqlite3* other_ = nullptr;
+};
+
+TEST_F(ReceiptsTest, IsFoundRightAfterItWasAdded) {
+    for (int i = 0; i < 50; ++i) {
+        const std::string id = "reply-" + std::to_string(i);
+        add(id, 1000);
+        EXPECT_TRUE(receipts_->find(id).has_value()) << id;
+    }
+}
+
+TEST_F(ReceiptsTest, KeepsWhatFitsWhileTheFileIsHeldAndNoMore) {
+    other_says("BEGIN IMMEDIATE");
+    constexpr std::size_t kLargest = 131'072;
+    constexpr int kMoreThanFits = (16 << 20) / kLargest + 10;
+    for (int i = 0; i < kMoreThanFits; ++i) add("reply-" + std::to_string(i), kLargest);
+    other_says("COMMIT");
+    receipts_.reset();  // writes what waits
+    receipts_ = open_receipts(settings_, validation_);
+    int found = 0;
+    for (int i = 0; i < kMoreThanFits; ++i)
+        found += receipts_->find("reply-" + std::to_string(i)).has_value();
+    EXPECT_TRUE(receipts_->find("reply-0").has_value());
+    EXPECT_GE(found, 120);
+    EXPECT_LT(found, kMoreThanFits);
+    EXPECT_FALSE(receipts_->find("reply-" + std::to_string(kMoreThanFits - 1)).has_value());
+}
+
+}  // namespace
+}  // namespace gptoss::node
