@@ -14,7 +14,7 @@ class ReceiptsTest : public testing::Test {
     void SetUp() override {
         std::filesystem::remove_all(folder_);
         std::filesystem::create_directory(folder_);
-        settings_.receipts = "hashes";
+        settings_.receipts = "on";
         settings_.receipts_path = folder_ / "receipts.sqlite";
         settings_.host_private_key = "0x" + std::string(63, '0') + "1";
         validation_.composite = std::string(64, 'a');
