@@ -12,9 +12,9 @@ export function endWithTest(child) {
     child.once('exit', () => started.delete(child));
 }
 
-export async function startNode(args = [], env = {}) {
+export async function startNode(args = [], env = {}, program = binary) {
     const port = args.includes('--port') ? [] : ['--port', '0'];
-    const child = spawn(binary, ['serve', ...port, '--date', '2026-11-22', ...args],
+    const child = spawn(program, ['serve', ...port, '--date', '2026-11-22', ...args],
         { cwd: '/', env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
     endWithTest(child);
     let log = '';

@@ -30,7 +30,8 @@ class ModelSwap {
     ~ModelSwap() { stop(); }
 
     // Loads what `next` says, in the background; with `beside` false not before the old model is gone, for
-    // one that has failed. When it cannot be loaded the old model stays, or is loaded again from `current`.
+    // one that has failed. When it cannot be loaded the old model stays, or is loaded again from `current`;
+    // when that is not to be had either, the state says so.
     // Throws Error(queue_full) while an earlier one goes on.
     void start(const Settings& current, const Settings& next, bool beside);
 
@@ -44,7 +45,7 @@ class ModelSwap {
     void run(const Settings& current, const Settings& next, bool beside);
     LoadedModel load(const Settings& settings);
     bool load_beside(const Settings& next);
-    void load_after(const Settings& current, const Settings& next);
+    void load_after(const Settings* before, const Settings& next);
     void retire(std::shared_ptr<api::Service> old);
     void set_status(std::string text);
 

@@ -186,12 +186,12 @@ class StepWatch {
 class Recovery {
   public:
     void look(const server::NodeState& state, const Reload& reload, ModelSwap& swap) {
-        const auto service = state.find_service();
-        if (service == nullptr || service->engine().failure().empty()) return;
+        const std::string failure = state.failure();
+        if (failure.empty()) return;
         const auto now = std::chrono::steady_clock::now();
-        if (last_try_ && now - *last_try_ < 1min) return;
-        last_try_ = now;
-        spdlog::error("the engine failed ({}): the model is loaded again", service->engine().failure());
+        if (now < next_try_) return;
+        next_try_ = now + 1min;
+        spdlog::error("the engine failed ({}): the model is loaded again", failure);
         try {
             swap.start(reload.current(), reload.current(), false);
         } catch (const Error& error) {
@@ -199,8 +199,11 @@ class Recovery {
         }
     }
 
+    // Somebody has looked after the device: the next look tries at once.
+    void try_at_once() { next_try_ = {}; }
+
   private:
-    std::optional<std::chrono::steady_clock::time_point> last_try_;
+    std::chrono::steady_clock::time_point next_try_;
 };
 
 void reload_and_tell(Reload& reload) {
@@ -266,7 +269,10 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
     StepWatch step_watch;
     Recovery recovery;
     while (!signals.stop_within(1s)) {
-        if (signals.take_hang_up()) reload_and_tell(reload);
+        if (signals.take_hang_up()) {
+            reload_and_tell(reload);
+            recovery.try_at_once();
+        }
         step_watch.look(state);
         recovery.look(state, reload, swap);
     }

@@ -8,6 +8,7 @@ namespace gptoss::server {
 
 void NodeState::set_progress(std::string stage, std::int64_t done_bytes, std::int64_t total_bytes) {
     const std::lock_guard lock(mutex_);
+    failure_.clear();
     if (stage != stage_) stage_began_ = std::chrono::steady_clock::now();
     stage_ = std::move(stage);
     done_bytes_ = done_bytes;
@@ -16,7 +17,14 @@ void NodeState::set_progress(std::string stage, std::int64_t done_bytes, std::in
 
 void NodeState::set_ready(std::shared_ptr<api::Service> service) {
     const std::lock_guard lock(mutex_);
+    failure_.clear();
     service_ = std::move(service);
+}
+
+void NodeState::set_failed(std::string why) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::move(why);
+    service_ = nullptr;
 }
 
 void NodeState::set_draining() {
@@ -60,6 +68,11 @@ void NodeState::require_usable_gpu() const {
                     {{"retry_after_s", "5"}});
 }
 
+std::string NodeState::failure() const {
+    const std::lock_guard lock(mutex_);
+    return service_ != nullptr ? service_->engine().failure() : failure_;
+}
+
 std::optional<GpuStatus> NodeState::gpu() const {
     const std::lock_guard lock(mutex_);
     return gpu_;
@@ -79,6 +92,11 @@ std::shared_ptr<api::Service> NodeState::service() const {
     const std::lock_guard lock(mutex_);
     if (draining_)
         throw Error(ErrorCode::shutting_down, "The node is shutting down.", {}, {{"retry_after_s", "5"}});
+    if (!failure_.empty()) {
+        throw Error(ErrorCode::device_failed, "The model could not be loaded: " + failure_,
+                    "The node tries again every minute, and when it gets a SIGHUP.",
+                    {{"retry_after_s", "60"}});
+    }
     if (service_ == nullptr) {
         throw Error(ErrorCode::shutting_down, "The model is still being loaded (" + stage_ + ").",
                     "GET /ready tells how far it is.", {{"retry_after_s", "2"}});
@@ -108,6 +126,11 @@ api::Json NodeState::to_json() const {
             json["status"] = "failed";
             json["failure"] = failure;
         }
+        return json;
+    }
+    if (!failure_.empty()) {
+        json["status"] = draining_ ? "draining" : "failed";
+        json["failure"] = failure_;
         return json;
     }
     api::Json progress;

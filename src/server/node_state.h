@@ -20,6 +20,8 @@ class NodeState {
     // What loading is at: "reading weights", 3 of 12 GB. `total` 0 = no telling how long.
     void set_progress(std::string stage, std::int64_t done_bytes, std::int64_t total_bytes);
     void set_ready(std::shared_ptr<api::Service> service);
+    // No model can be served, and why; until the next set_progress() or set_ready().
+    void set_failed(std::string why);
     void set_draining();
     void set_gpu(GpuStatus status);
 
@@ -36,10 +38,15 @@ class NodeState {
     // above the ceiling: for whatever would give it more to do.
     void require_usable_gpu() const;
 
+    // Why nothing can be computed: the engine's words, or those of a model that could not be loaded again.
+    // Empty when all is well.
+    std::string failure() const;
+
     // Nothing when no GPU is watched.
     std::optional<GpuStatus> gpu() const;
 
-    // Throws Error(shutting_down) with how far loading is, or while draining.
+    // Throws Error(shutting_down) with how far loading is, or while draining; Error(device_failed) when the
+    // model could not be loaded again.
     std::shared_ptr<api::Service> service() const;
 
     // Null before the model is loaded.
@@ -54,6 +61,7 @@ class NodeState {
 
     mutable std::mutex mutex_;
     std::chrono::milliseconds step_limit_{0};
+    std::string failure_;
     std::string stage_ = "starting";
     std::int64_t done_bytes_ = 0;
     std::int64_t total_bytes_ = 0;
