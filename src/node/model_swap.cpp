@@ -36,7 +36,7 @@ void ModelSwap::stop() {
 void ModelSwap::run(const Settings& current, const Settings& next, bool beside) {
     std::string outcome = "done";
     try {
-        if (!beside || !load_beside(next)) load_after(beside ? &current : nullptr, next);
+        if (!beside || !load_beside(next)) load_after(current, next);
         spdlog::info("the new model serves");
     } catch (const std::exception& problem) {
         outcome = std::string("failed: ") + problem.what();
@@ -68,8 +68,7 @@ bool ModelSwap::load_beside(const Settings& next) {
     return true;
 }
 
-// `before`: the settings to go back to; null when there is nothing to go back to.
-void ModelSwap::load_after(const Settings* before, const Settings& next) {
+void ModelSwap::load_after(const Settings& current, const Settings& next) {
     std::shared_ptr<api::Service> old = state_.find_service();
     state_.set_ready(nullptr);
     set_status("waiting for the old model's streams");
@@ -79,13 +78,9 @@ void ModelSwap::load_after(const Settings* before, const Settings& next) {
     try {
         state_.set_ready(make_service_(next, load(next)));
     } catch (const std::exception& problem) {
-        if (before == nullptr) {
-            state_.set_failed(problem.what());
-            throw;
-        }
         spdlog::error("{}; the model of before is loaded again", problem.what());
         try {
-            state_.set_ready(make_service_(*before, load(*before)));
+            state_.set_ready(make_service_(current, load(current)));
         } catch (const std::exception& second_problem) {
             state_.set_failed(second_problem.what());
         }

@@ -45,7 +45,7 @@ class ModelSwap {
     void run(const Settings& current, const Settings& next, bool beside);
     LoadedModel load(const Settings& settings);
     bool load_beside(const Settings& next);
-    void load_after(const Settings* before, const Settings& next);
+    void load_after(const Settings& current, const Settings& next);
     void retire(std::shared_ptr<api::Service> old);
     void set_status(std::string text);
 

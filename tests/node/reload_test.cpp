@@ -109,5 +109,19 @@ TEST_F(SwapTest, KeepsOrRestoresTheOldOneWhenTheNewOneFails) {
     EXPECT_EQ(context(), 1024);
 }
 
+TEST_F(SwapTest, SaysThatNothingCanBeLoadedUntilSomethingIs) {
+    may_load = [](std::int32_t) { throw Error(ErrorCode::device_failed, "broken"); };
+    swap.start(current, next, false);
+    EXPECT_EQ(status_after(), "failed: broken");
+    EXPECT_EQ(state.failure(), "broken");
+    EXPECT_EQ(state.to_json()["status"], "failed");
+    EXPECT_THROW(state.service(), Error);
+    may_load = [](std::int32_t) {};
+    swap.start(current, next, false);
+    EXPECT_EQ(status_after(), "done");
+    EXPECT_EQ(state.failure(), "");
+    EXPECT_EQ(context(), 2048);
+}
+
 }  // namespace
 }  // namespace gptoss::node
