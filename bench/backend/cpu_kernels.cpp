@@ -1,12 +1,16 @@
-// The CPU kernels by themselves, weights in the second-level cache: multiply-adds a second on one core, to be
-// held against the processor's dot-product peak.
+// The CPU kernels by themselves. Weights in the second-level cache: multiply-adds a second on one core, to be
+// held against the processor's dot-product peak. Weights from memory, all cores: the share of the bandwidth
+// that plain reading reaches in the same minute.
 #include <benchmark/benchmark.h>
 
+#include <cstring>
 #include <random>
 #include <vector>
 
 #include "backend/cpu/activations.h"
+#include "backend/cpu/bandwidth.h"
 #include "backend/cpu/kernels.h"
+#include "base/thread_pool.h"
 
 namespace gptoss::backend::cpu {
 namespace {
@@ -43,6 +47,31 @@ void dot(benchmark::State& state, const Kernels& kernels, PanelDot kernel, doubl
                                                 benchmark::Counter::kIsRate);
 }
 
+// One row of activations against a gigabyte of weights, in the ranges that a step gives its threads.
+void stream(benchmark::State& state, const Kernels& kernels, PanelDot kernel, double bytes_per_weight) {
+    constexpr std::size_t kBytes = std::size_t{1} << 30;
+    ThreadPool pool;
+    const Activations activations = random_activations(kernels);
+    const auto panel_bytes = static_cast<std::size_t>(kPanelRows * kColumns * bytes_per_weight);
+    const auto panels = static_cast<std::int64_t>(kBytes / panel_bytes);
+    AlignedBuffer weights(kBytes + 8192);
+    std::memset(weights.data(), 100, weights.size());
+    const double read_gb_per_s = measure_read_bandwidth(pool);
+    for (auto _ : state) {
+        pool.for_ranges(panels, 2, [&](std::int64_t begin, std::int64_t end) {
+            float out[kTileRows * kPanelRows];
+            for (std::int64_t panel = begin; panel < end; ++panel) {
+                kernel(weights.data() + static_cast<std::size_t>(panel) * panel_bytes, kBlocks,
+                       activations.rows(0, 1).data(), 1, out);
+                benchmark::DoNotOptimize(out);
+            }
+        });
+    }
+    const double gigabytes = static_cast<double>(state.iterations()) * static_cast<double>(kBytes) / 1e9;
+    state.counters["GB/s"] = benchmark::Counter(gigabytes, benchmark::Counter::kIsRate);
+    state.counters["of_reading"] = benchmark::Counter(gigabytes / read_gb_per_s, benchmark::Counter::kIsRate);
+}
+
 void add(const Kernels& kernels) {
     const std::string name(kernels.name);
     const auto add_dot = [&](const char* format, PanelDot kernel, double bytes) {
@@ -50,6 +79,9 @@ void add(const Kernels& kernels) {
             ->Arg(1)
             ->Arg(2)
             ->Arg(kTileRows);
+        benchmark::RegisterBenchmark((name + "/" + format + "/from_memory").c_str(), stream, kernels, kernel,
+                                     bytes)
+            ->UseRealTime();
     };
     add_dot("mxfp4", kernels.dot_mxfp4, 17.0 / 32);
     add_dot("int8", kernels.dot_int8, 34.0 / 32);

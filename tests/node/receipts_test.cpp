@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include <filesystem>
+#include "support/temporary_folder.h"
 
 namespace gptoss::node {
 namespace {
@@ -12,10 +12,8 @@ namespace {
 class ReceiptsTest : public testing::Test {
   protected:
     void SetUp() override {
-        std::filesystem::remove_all(folder_);
-        std::filesystem::create_directory(folder_);
         settings_.receipts = "on";
-        settings_.receipts_path = folder_ / "receipts.sqlite";
+        settings_.receipts_path = folder_.path() / "receipts.sqlite";
         settings_.host_private_key = "0x" + std::string(63, '0') + "1";
         validation_.composite = std::string(64, 'a');
         receipts_ = open_receipts(settings_, validation_);
@@ -24,7 +22,6 @@ class ReceiptsTest : public testing::Test {
     void TearDown() override {
         receipts_.reset();
         sqlite3_close(other_);
-        std::filesystem::remove_all(folder_);
     }
 
     void other_says(const char* sql) {
@@ -37,7 +34,7 @@ class ReceiptsTest : public testing::Test {
         receipts_->add(std::move(choice));
     }
 
-    std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "gptoss_receipts_test";
+    test::TemporaryFolder folder_;
     Settings settings_;
     Validation validation_;
     std::shared_ptr<api::Receipts> receipts_;
