@@ -126,9 +126,6 @@ class Bench {
         routing.pair_weights = pair_weights;
         routing.groups = groups;
         routing.sorted_pairs = sorted_pairs;
-        const auto layer = [&](int i) -> const DeviceLayer& {
-            return model_.weights.layers[static_cast<std::size_t>(i) % model_.weights.layers.size()];
-        };
         const double routing_ms = time_ms(10, [&](int i) {
             routing.gain = layer(i).expert_norm;
             routing.router = layer(i).router;
@@ -139,59 +136,75 @@ class Bench {
                double(rows) * shape_.hidden * 6);
         fill(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
 
-        for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup}) {
-            const std::string name = path == GemmPath::warp ? " (mma.sync)" : " (wgmma)";
-            const auto run = [&](const char* what, const auto& matrix, GemmProblem problem,
-                                 double products_rows) {
-                const double ms = time_ms(5, [&](int i) {
-                    problem.weights = matrix(layer(i));
-                    launch_gemm(problem, stream_.get(), path);
-                });
-                const DeviceMatrix& w = problem.weights;
-                report((what + name).c_str(), rows, ms,
-                       2.0 * products_rows * (w.rows / problem.experts) * w.columns,
-                       double(w.rows) * double(w.value_stride_bytes + w.scale_stride_bytes));
-            };
-            GemmProblem dense;
-            dense.activations = reinterpret_cast<const __half*>(activations.get());
-            dense.row_count = rows;
-            dense.epilogue.kind = Epilogue::query_key_value;
-            dense.epilogue.queries = reinterpret_cast<std::uint16_t*>(output.get());
-            dense.epilogue.query_rows = shape_.query_width();
-            dense.epilogue.kv_rows = shape_.kv_width();
-            dense.epilogue.rotation = reinterpret_cast<const float*>(rotation.get());
-            dense.epilogue.cache_rows = cache_rows;
-            dense.epilogue.cache = model_.full.data;
-            run(
-                "query, key, value", [](const DeviceLayer& l) { return l.qkv; }, dense, rows);
-            dense.epilogue = {};
-            dense.epilogue.kind = Epilogue::residual;
-            dense.epilogue.output = residual;
-            dense.epilogue.output_stride = shape_.hidden;
-            run(
-                "output", [](const DeviceLayer& l) { return l.output; }, dense, rows);
+        GemmProblem dense;
+        dense.activations = reinterpret_cast<const __half*>(activations.get());
+        dense.row_count = rows;
+        dense.epilogue.kind = Epilogue::query_key_value;
+        dense.epilogue.queries = reinterpret_cast<std::uint16_t*>(output.get());
+        dense.epilogue.query_rows = shape_.query_width();
+        dense.epilogue.kv_rows = shape_.kv_width();
+        dense.epilogue.rotation = reinterpret_cast<const float*>(rotation.get());
+        dense.epilogue.cache_rows = cache_rows;
+        dense.epilogue.cache = model_.full.data;
+        for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup})
+            product("query, key, value", path, &DeviceLayer::qkv, dense, rows, 1);
+        dense.epilogue = {};
+        dense.epilogue.kind = Epilogue::residual;
+        dense.epilogue.output = residual;
+        dense.epilogue.output_stride = shape_.hidden;
+        for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup})
+            product("output", path, &DeviceLayer::output, dense, rows, 1);
 
-            GemmProblem grouped;
-            grouped.experts = shape_.experts;
-            grouped.activations = reinterpret_cast<const __half*>(activations.get());
-            grouped.groups = groups;
-            grouped.row_count = static_cast<std::int32_t>(pairs);
+        GemmProblem grouped;
+        grouped.experts = shape_.experts;
+        grouped.activations = reinterpret_cast<const __half*>(activations.get());
+        grouped.groups = groups;
+        grouped.row_count = static_cast<std::int32_t>(pairs);
+        grouped.source_divisor = kExpertsUsed;
+        for (const GemmPath path :
+             {GemmPath::warp, GemmPath::warpgroup, GemmPath::stream, GemmPath::stream_small}) {
+            const bool streamed = path == GemmPath::stream || path == GemmPath::stream_small;
+            if (streamed && rows > 512) continue;
+            routing.tile_tokens = streamed ? stream_tile_tokens(path) : kMaxTileTokens;
+            launch_routing(routing, stream_.get());
+            GroupList list;
+            cuda_check(cudaStreamSynchronize(stream_.get()));
+            cuda_check(cudaMemcpy(&list, groups, sizeof(list), cudaMemcpyDeviceToHost));
+            const double read = double(list.group_count) / shape_.experts;
             grouped.source_rows = sorted_pairs;
-            grouped.source_divisor = kExpertsUsed;
+            grouped.epilogue = {};
             grouped.epilogue.kind = Epilogue::swiglu;
             grouped.epilogue.activations = reinterpret_cast<__half*>(output.get());
             grouped.epilogue.order = ActivationOrder::nibbles;
-            run(
-                "gate, up", [](const DeviceLayer& l) { return l.gate_up; }, grouped, double(pairs));
+            product("gate, up", path, &DeviceLayer::gate_up, grouped, double(pairs), read);
             grouped.source_rows = nullptr;
             grouped.epilogue = {};
             grouped.epilogue.kind = Epilogue::expert_output;
             grouped.epilogue.expert_outputs = reinterpret_cast<__half*>(output.get());
             grouped.epilogue.pairs = sorted_pairs;
             grouped.epilogue.pair_weights = pair_weights;
-            run(
-                "down", [](const DeviceLayer& l) { return l.down; }, grouped, double(pairs));
+            product("down", path, &DeviceLayer::down, grouped, double(pairs), read);
         }
+    }
+
+    // `read`: the share of the weights that is read.
+    void product(const char* what, GemmPath path, DeviceMatrix DeviceLayer::*matrix, GemmProblem problem,
+                 double product_rows, double read) {
+        constexpr const char* kNames[] = {"", " (mma.sync)", " (wgmma)", " (streamed)", " (streamed, small)"};
+        const double ms = time_ms(5, [&](int i) {
+            problem.weights = layer(i).*matrix;
+            launch_gemm(problem, stream_.get(), path);
+        });
+        const DeviceMatrix& w = problem.weights;
+        const std::int32_t rows =
+            problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsUsed;
+        report((std::string(what) + kNames[static_cast<int>(path)]).c_str(), rows, ms,
+               2.0 * product_rows * (w.rows / problem.experts) * w.columns,
+               read * double(w.rows) * double(w.value_stride_bytes + w.scale_stride_bytes));
+    }
+
+    const DeviceLayer& layer(int i) const {
+        return model_.weights.layers[static_cast<std::size_t>(i) % model_.weights.layers.size()];
     }
 
     void attention(std::int32_t rows, std::int32_t depth, bool slides) {
@@ -303,7 +316,7 @@ int main(int argc, char** argv) {
     try {
         backend::cuda::Bench bench(shape, backend::cuda::kMostPositions);
         if (asked("kernels")) {
-            for (const std::int32_t rows : {64, 512, 2048, 8192}) bench.products(rows);
+            for (const std::int32_t rows : {16, 64, 256, 512, 2048, 8192}) bench.products(rows);
             for (const bool slides : {false, true})
                 for (const std::int32_t depth : {0, 8192, 120000}) bench.attention(2048, depth, slides);
         }
@@ -312,7 +325,7 @@ int main(int argc, char** argv) {
             for (const std::int32_t chunk : {2048, 4096, 8192}) bench.prompt(8192, chunk, 3);
         }
         if (asked("batch"))
-            for (const std::int32_t count : {9, 16, 32, 64}) bench.batch(count, 1024);
+            for (const std::int32_t count : {2, 4, 8, 9, 16, 32, 64}) bench.batch(count, 1024);
         if (asked("long")) bench.prompt(131072, 8192, 1);
     } catch (const Error& error) {
         std::printf("%s\n", error.for_people().c_str());

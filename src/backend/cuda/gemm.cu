@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "backend/cuda/gemm.h"
+#include "backend/cuda/gemm_stream.cuh"
 #include "backend/cuda/gemm_warp.cuh"
 #include "backend/cuda/gemm_warpgroup.cuh"
 #include "base/check.h"
@@ -11,6 +12,7 @@ namespace {
 
 struct Device {
     int multiprocessors = 0;
+    int shared_bytes = 0;  // the most a block may have
     bool warpgroup_matrix = false;
 };
 
@@ -20,6 +22,7 @@ const Device& device() {
         int id = 0, major = 0, minor = 0;
         cuda_check(cudaGetDevice(&id));
         cuda_check(cudaDeviceGetAttribute(&d.multiprocessors, cudaDevAttrMultiProcessorCount, id));
+        cuda_check(cudaDeviceGetAttribute(&d.shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, id));
         cuda_check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, id));
         cuda_check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, id));
         d.warpgroup_matrix = major == 9 && minor == 0;
@@ -55,10 +58,46 @@ void launch(Kernel kernel, int threads, int shared_bytes, std::int64_t tiles, co
     cuda_check(cudaGetLastError());
 }
 
+// 16 warps, three slabs each, and 8 or 16 tokens; or what fits in the 99 KB of a workstation card.
+using LargeStream = StreamGemm<16, 3>;
+using SmallStream = StreamGemm<8, 2>;
+constexpr std::int32_t kStreamColumns = 2880;  // hidden and expert width of both models
+
+int stream_bytes(std::int32_t columns, GemmPath path, std::int32_t tile_tokens) {
+    return path == GemmPath::stream ? LargeStream::shared_bytes(columns, tile_tokens)
+                                    : SmallStream::shared_bytes(columns, tile_tokens);
+}
+
+template <typename Kernel>
+void launch_stream(Kernel kernel, int threads, GemmPath path, const GemmProblem& problem,
+                   cudaStream_t stream) {
+    const std::int32_t tokens = stream_tile_tokens(path);
+    const int bytes = stream_bytes(problem.weights.columns, path, tokens);
+    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+    kernel<<<device().multiprocessors, threads, bytes, stream>>>(problem, tokens);
+    cuda_check(cudaGetLastError());
+}
+
 }  // namespace
 
 bool has_warpgroup_matrix() {
     return device().warpgroup_matrix;
+}
+
+GemmPath stream_path() {
+    for (const GemmPath path : {GemmPath::stream, GemmPath::stream_small})
+        if (stream_bytes(kStreamColumns, path, 8) <= device().shared_bytes) return path;
+    return GemmPath::automatic;
+}
+
+std::int32_t stream_tile_tokens(GemmPath path) {
+    return stream_bytes(kStreamColumns, path, 16) <= device().shared_bytes ? 16 : 8;
+}
+
+bool can_stream(const DeviceMatrix& weights, std::int32_t experts, GemmPath path) {
+    return (path == GemmPath::stream || path == GemmPath::stream_small) && weights.type == PlaneType::mxfp4 &&
+           weights.rows / experts % LargeStream::kRows == 0 &&
+           stream_bytes(weights.columns, path, stream_tile_tokens(path)) <= device().shared_bytes;
 }
 
 void launch_gemm(const GemmProblem& problem, cudaStream_t stream, GemmPath path) {
@@ -67,6 +106,15 @@ void launch_gemm(const GemmProblem& problem, cudaStream_t stream, GemmPath path)
     check(w.rows % problem.experts == 0, "experts have equal rows");
     check((w.rows / problem.experts) % 2 == 0, "rows come in pairs");
     if (problem.row_count == 0) return;
+    if (path == GemmPath::stream || path == GemmPath::stream_small) {
+        check(problem.groups != nullptr && can_stream(w, problem.experts, path),
+              "a product of experts that fits");
+        if (path == GemmPath::stream)
+            launch_stream(gemm_stream_kernel<16, 3>, LargeStream::kThreads, path, problem, stream);
+        else
+            launch_stream(gemm_stream_kernel<8, 2>, SmallStream::kThreads, path, problem, stream);
+        return;
+    }
 
     const std::int32_t row_tiles = (w.rows / problem.experts + kTileRows - 1) / kTileRows;
     TokenGroup dense;

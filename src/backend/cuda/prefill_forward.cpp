@@ -99,6 +99,15 @@ void PrefillForward::run(std::span<const RowInput> rows, cudaStream_t stream) {
     compute_logits(run, stream);
 }
 
+// Few tokens an expert: weights are streamed. More: tiles of up to 128 tokens for the matrix unit.
+GemmPath PrefillForward::experts_path(const DeviceLayer& layer, std::int32_t rows) const {
+    constexpr std::int32_t kStreamedTokens = 8;  // of an expert, on average; with more it would be read twice
+    const std::int32_t experts = model_.weights.shape.experts;
+    const GemmPath path = stream_path();
+    const bool possible = can_stream(layer.gate_up, experts, path) && can_stream(layer.down, experts, path);
+    return possible && rows * kExpertsUsed <= kStreamedTokens * experts ? path : GemmPath::automatic;
+}
+
 PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaStream_t stream) {
     check(static_cast<std::int64_t>(rows.size()) <= max_rows_, "no more rows than there is room for");
     HostInputs& host = host_inputs_[runs_++ % host_inputs_.size()];
@@ -219,6 +228,8 @@ void PrefillForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
     routing.choices = buffers_.choices;
     routing.pair_weights = buffers_.pair_weights;
     routing.groups = buffers_.groups;
+    const GemmPath path = experts_path(weights, run.rows);
+    if (path != GemmPath::automatic) routing.tile_tokens = stream_tile_tokens(path);
     routing.sorted_pairs = buffers_.sorted_pairs;
     launch_routing(routing, stream);
 }
@@ -240,7 +251,7 @@ void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.bias = weights.gate_up_bias;
     problem.epilogue.activations = buffers_.expert_hidden;
     problem.epilogue.order = activation_order(weights.down.type);
-    launch_gemm(problem, stream);
+    launch_gemm(problem, stream, experts_path(weights, run.rows));
 
     problem.weights = weights.down;
     problem.activations = buffers_.expert_hidden;
@@ -251,7 +262,7 @@ void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.expert_outputs = buffers_.expert_outputs;
     problem.epilogue.pairs = buffers_.sorted_pairs;
     problem.epilogue.pair_weights = buffers_.pair_weights;
-    launch_gemm(problem, stream);
+    launch_gemm(problem, stream, experts_path(weights, run.rows));
 }
 
 void PrefillForward::compute_logits(const Run& run, cudaStream_t stream) {

@@ -60,6 +60,7 @@ class PrefillForward {
     static std::int64_t lay_out(const model::Hyperparameters& shape, std::int32_t max_rows, std::byte* start,
                                 Buffers* buffers);
     Run upload(std::span<const RowInput> rows, cudaStream_t stream);
+    GemmPath experts_path(const DeviceLayer& layer, std::int32_t rows) const;
     void project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream);
     void attend(const Run& run, std::int32_t layer, cudaStream_t stream);
     void project_output(const Run& run, std::int32_t layer, cudaStream_t stream);

@@ -209,7 +209,7 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
     }
     __syncthreads();
     if (e < kMaxExperts) {
-        const auto tiles = [](int rows) { return (rows + kMaxTileTokens - 1) / kMaxTileTokens; };
+        const auto tiles = [&](int rows) { return (rows + r.tile_tokens - 1) / r.tile_tokens; };
         int start = 0, first_tile = 0;
         for (int other = 0; other < kMaxExperts; ++other) {
             if (ranks[other] >= ranks[e]) continue;
@@ -218,9 +218,9 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
         }
         const int rows = totals[e];
         if (rows > 0) {
-            const int tile_count = tiles(rows);
+            const int tile_count = tiles(rows), tile_rows = (rows + tile_count - 1) / tile_count;
             r.groups->groups[ranks[e]] = TokenGroup{
-                e, start, rows, tile_rows_for((rows + tile_count - 1) / tile_count), tile_count, first_tile};
+                e, start, rows, min(tile_rows_for(tile_rows), r.tile_tokens), tile_count, first_tile};
         }
         if (ranks[e] == kMaxExperts - 1) r.groups->tile_count = first_tile + tiles(rows);
         for (int w = 0; w < kSortWarps; ++w) counts[w][e] += start;

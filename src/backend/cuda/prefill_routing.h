@@ -18,6 +18,7 @@ struct Routing {
     const float* router_bias = nullptr;
     std::int32_t row_count = 0, hidden = 0, experts = 0;
     float epsilon = 0;
+    std::int32_t tile_tokens = kMaxTileTokens;  // the most rows of a tile in `groups`
 
     __half* normalised = nullptr;  // out: [row][hidden], columns in `order`
     ActivationOrder order = ActivationOrder::nibbles;

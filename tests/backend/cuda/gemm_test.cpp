@@ -15,8 +15,18 @@ namespace {
 using GemmPaths = MatrixPathTest;
 INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths, kMatrixPaths, name_of_path);
 
+// Products of experts can also be streamed.
+using ExpertPaths = MatrixPathTest;
+INSTANTIATE_TEST_SUITE_P(Instructions, ExpertPaths,
+                         testing::Values(GemmPath::warp, GemmPath::warpgroup, GemmPath::stream,
+                                         GemmPath::stream_small),
+                         name_of_path);
+
+bool streams(GemmPath path) {
+    return path == GemmPath::stream || path == GemmPath::stream_small;
+}
 const char* name(GemmPath path) {
-    return path == GemmPath::warp ? "mma.sync" : "wgmma";
+    return streams(path) ? "streamed" : path == GemmPath::warp ? "mma.sync" : "wgmma";
 }
 const char* name(PlaneType type) {
     constexpr const char* kNames[] = {"mxfp4", "q8_0", "f16", "bf16"};
@@ -203,7 +213,7 @@ TEST_P(GemmPaths, QueryKeyValueIsRotatedAndCached) {
 
 // Routing by hand: experts with many rows, one row and none.
 struct HandRouting {
-    HandRouting(std::int32_t rows, std::int32_t experts) {
+    HandRouting(std::int32_t rows, std::int32_t experts, std::int32_t tile_tokens) {
         std::vector<std::vector<std::int32_t>> of_expert(experts);
         for (std::int32_t pair = 0; pair < rows * kExpertsUsed; ++pair)
             of_expert[pair % 7 == 0 ? 1 : pair == 5 ? 4 : pair % 3 == 0 ? 2 : experts - 1].push_back(pair);
@@ -211,10 +221,10 @@ struct HandRouting {
         for (std::int32_t e = 0; e < experts; ++e) {
             const auto count = static_cast<std::int32_t>(of_expert[e].size());
             if (count == 0) continue;
-            const std::int32_t tiles = (count + kMaxTileTokens - 1) / kMaxTileTokens;
+            const std::int32_t tiles = (count + tile_tokens - 1) / tile_tokens;
             groups.groups[groups.group_count++] =
                 TokenGroup{e,     static_cast<std::int32_t>(sorted.size()),
-                           count, tile_rows_for((count + tiles - 1) / tiles),
+                           count, std::min(tile_rows_for((count + tiles - 1) / tiles), tile_tokens),
                            tiles, groups.tile_count};
             groups.tile_count += tiles;
             for (const std::int32_t pair : of_expert[e]) {
@@ -230,10 +240,11 @@ struct HandRouting {
     DeviceVector<GroupList> list{std::size_t{0}};
 };
 
-TEST_P(GemmPaths, GroupedSwigluAndExpertOutput) {
+TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
     constexpr std::int32_t kExperts = 8, kHidden = 192, kWidth = 320, kRows = 150;
-    const HandRouting routing(kRows, kExperts);
+    const HandRouting routing(kRows, kExperts, streams(path) ? stream_tile_tokens(path) : kMaxTileTokens);
     for (const PlaneType type : kTypes) {
+        if (streams(path) && type != PlaneType::mxfp4) continue;
         const RandomMatrix gate_up(type, kExperts * 2 * kWidth, kHidden, 1),
             down(type, kExperts * kHidden, kWidth, 2);
         const ActivationOrder order = activation_order(type);

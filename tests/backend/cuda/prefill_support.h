@@ -28,7 +28,8 @@ class MatrixPathTest : public backend::test::GpuTest, public testing::WithParamI
 };
 inline const auto kMatrixPaths = testing::Values(GemmPath::warp, GemmPath::warpgroup);
 inline std::string name_of_path(const testing::TestParamInfo<GemmPath>& given) {
-    return given.param == GemmPath::warp ? "warp" : "warpgroup";
+    constexpr const char* kNames[] = {"automatic", "warp", "warpgroup", "stream", "stream_small"};
+    return kNames[static_cast<int>(given.param)];
 }
 
 template <typename T>

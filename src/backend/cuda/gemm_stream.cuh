@@ -1,0 +1,245 @@
+// The grouped product for few tokens an expert: a batch of generating users, or the end of a prompt. Nearly
+// every expert is read for one to sixteen tokens, so memory is the bound, and what counts is to keep it busy
+// and to spend few instructions on a weight.
+//
+// All of a tile's activations lie in shared memory (at most 16 tokens), and each warp works alone: it streams
+// tiles of 16 weight rows through a ring of its own, kDepth slabs of 16 rows x 128 bytes ahead, across tiles
+// and experts without a break. Blocks own equal runs of tiles. Only where the run enters another expert do
+// the warps of a block wait for each other, to exchange the activations; their rings are full meanwhile.
+//
+// A tile is one operand of mma.m16n8k16 whose row g is weight row 2g and row g + 8 weight row 2g + 1 (the
+// epilogue wants neighbours in one lane); the other operand is 8 tokens, or 8 more. Weights enter without
+// their scale, which multiplies the sum of a block of 32 columns in float32: exact, and cheaper than scaling
+// weights.
+//
+// Sums are formed in the order of the columns by one warp: the same input gives the same bits.
+#pragma once
+
+#include "backend/cuda/gemm_epilogue.cuh"
+
+namespace gptoss::backend::cuda {
+
+template <int warps, int depth>
+struct StreamGemm {
+    static constexpr int kThreads = warps * 32;
+    static constexpr int kRows = 16;
+    static constexpr int kRowBytes = 128;  // of a slab: 8 blocks of 32 columns
+    static constexpr int kBlocks = 8;
+    static constexpr int kValueBytes = kRows * kRowBytes;
+    static constexpr int kScaleBytes = kRows * kBlocks;
+    static constexpr int kSlabBytes = kValueBytes + kScaleBytes;
+    static constexpr int kRingBytes = depth * kSlabBytes;  // of one warp
+
+    // 16 bytes more than the columns take: the same column of eight tokens then lies in eight different
+    // banks.
+    static constexpr int stride_bytes(int columns) { return columns * 2 + 16; }
+    static constexpr int shared_bytes(int columns, int tile_tokens) {
+        return warps * kRingBytes + tile_tokens * stride_bytes(columns) + static_cast<int>(sizeof(GroupList));
+    }
+
+    // The run of tiles of one block. Tile numbers count row tiles of a token tile, token tiles of a group,
+    // groups.
+    struct Work {
+        const GemmProblem& problem;
+        const GroupList& groups;  // in shared memory
+        int rows_of_expert, row_tiles;
+
+        __device__ Tile tile(int number) const {
+            const int token_tiles = number / row_tiles;
+            int low = 0, high = groups.group_count;  // the last group that starts at or before
+            while (high - low > 1) {
+                const int middle = (low + high) / 2;
+                if (groups.groups[middle].first_tile <= token_tiles)
+                    low = middle;
+                else
+                    high = middle;
+            }
+            const TokenGroup& group = groups.groups[low];
+            const int token_tile = token_tiles - group.first_tile;
+            return {group.expert, (number - token_tiles * row_tiles) * kRows,
+                    group.first_row + token_tile * group.tile_rows,
+                    min(group.tile_rows, group.row_count - token_tile * group.tile_rows)};
+        }
+    };
+
+    // Copies a warp's tiles, slab after slab, into its ring.
+    class Loader {
+      public:
+        __device__ Loader(const Work& work, std::uint32_t ring, int first, int last)
+            : work_(work), ring_(ring), number_(first), last_(last), lane_(threadIdx.x % 32) {
+            if (number_ < last_) seek();
+        }
+        // Always closes a group of copies, so that counting groups counts slabs.
+        __device__ void load(int slot) {
+            if (number_ < last_) {
+                const DeviceMatrix& w = work_.problem.weights;
+                const int row = lane_ / 8, chunk = lane_ % 8;
+                if (slab_ * kBlocks + chunk < w.columns / kQuantBlock) {
+#pragma unroll
+                    for (int i = 0; i < 4; ++i)
+                        copy_async_16(ring_ + slot * kSlabBytes + place(row + 4 * i, chunk),
+                                      values_ + i * 4 * w.value_stride_bytes);
+                }
+                if (lane_ < kRows)
+                    copy_8_bytes_async(ring_ + slot * kSlabBytes + kValueBytes + lane_ * kBlocks, scales_);
+                values_ += kRowBytes;
+                scales_ += kBlocks;
+                if (++slab_ * kBlocks * kQuantBlock >= w.columns) {
+                    number_ += warps;
+                    if (number_ < last_) seek();
+                }
+            }
+            commit_copies();
+        }
+
+      private:
+        __device__ void seek() {
+            const DeviceMatrix& w = work_.problem.weights;
+            const Tile tile = work_.tile(number_);
+            const std::int64_t row = std::int64_t{tile.expert} * work_.rows_of_expert + tile.weight_row;
+            values_ = w.values + (row + lane_ / 8) * w.value_stride_bytes + lane_ % 8 * 16;
+            scales_ = w.scales + (row + lane_ % kRows) * w.scale_stride_bytes;
+            slab_ = 0;
+        }
+
+        const Work& work_;
+        std::uint32_t ring_;
+        int number_, last_, slab_ = 0, lane_;
+        const std::byte* values_ = nullptr;
+        const std::byte* scales_ = nullptr;
+    };
+
+    // Where a 16-byte chunk of a row lies in a slab: exchanged by the row's pair, so that the lanes of a
+    // warp, which read one chunk of eight even or eight odd rows, hit different banks.
+    __device__ static std::uint32_t place(int row, int chunk) {
+        return static_cast<std::uint32_t>(row * kRowBytes + ((chunk ^ (row / 2)) & 7) * 16);
+    }
+
+    // The exponent byte of block `block` as the float 2^(e - 127), from a word of four.
+    __device__ static float scale_of(std::uint32_t word, int block) {
+        return __uint_as_float((block < 3 ? word << (23 - 8 * block) : word >> 1) & 0x7F800000U);
+    }
+
+    // A slab against 8 tokens, or 16. `blocks` of it exist, an even number.
+    template <int groups>
+    __device__ static void multiply(float (&sums)[groups][4], std::uint32_t slab, std::uint32_t activations,
+                                    int stride, int blocks) {
+        const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+        std::uint32_t scales[4];  // rows 2g and 2g + 1, eight bytes each
+        load_shared(scales, slab + kValueBytes + g * 2 * kBlocks);
+        const std::uint32_t own = slab + g * 2 * kRowBytes + t * 4;
+#pragma unroll
+        for (int block = 0; block < kBlocks; ++block) {
+            if (block % 2 == 0 && block >= blocks) break;
+            std::uint32_t even[1], odd[1];
+            const std::uint32_t word = own + (block ^ g) * 16;
+            load_shared(even, word);
+            load_shared(odd, word + kRowBytes);
+            const std::uint32_t first[4] = {unpacked_mxfp4_pair<0>(even[0]), unpacked_mxfp4_pair<0>(odd[0]),
+                                            unpacked_mxfp4_pair<2>(even[0]), unpacked_mxfp4_pair<2>(odd[0])};
+            const std::uint32_t second[4] = {unpacked_mxfp4_pair<1>(even[0]), unpacked_mxfp4_pair<1>(odd[0]),
+                                             unpacked_mxfp4_pair<3>(even[0]), unpacked_mxfp4_pair<3>(odd[0])};
+            const float even_scale = scale_of(scales[block / 4], block % 4),
+                        odd_scale = scale_of(scales[2 + block / 4], block % 4);
+#pragma unroll
+            for (int group = 0; group < groups; ++group) {
+                std::uint32_t b[4];
+                load_matrices(b, activations + group * 8 * stride + block * 64);
+                float c[4] = {};
+                HalfNumbers::multiply_add(c, first, b[0], b[1]);
+                HalfNumbers::multiply_add(c, second, b[2], b[3]);
+                sums[group][0] += even_scale * c[0];
+                sums[group][1] += even_scale * c[1];
+                sums[group][2] += odd_scale * c[2];
+                sums[group][3] += odd_scale * c[3];
+            }
+        }
+    }
+
+    // One tile: all its columns, then the epilogue.
+    template <int groups>
+    __device__ static void run_tile(const GemmProblem& problem, const Tile& tile, int rows_of_expert,
+                                    std::uint32_t ring, int& slot, Loader& loader, std::uint32_t activations,
+                                    int stride) {
+        const int lane = threadIdx.x % 32, blocks = problem.weights.columns / kQuantBlock;
+        // Of each 8 x 8 matrix of activations, a lane gives the address of one row.
+        std::uint32_t own = activations + lane % 8 * stride + lane / 8 * 16;
+        float sums[groups][4] = {};
+        for (int first = 0; first < blocks; first += kBlocks) {
+            wait_for_copies<depth - 1>();
+            __syncwarp();  // every lane's copies have landed
+            multiply<groups>(sums, ring + slot * kSlabBytes, own, stride, blocks - first);
+            __syncwarp();  // every lane has read the slab
+            loader.load(slot);
+            slot = slot + 1 == depth ? 0 : slot + 1;
+            own += kBlocks * kQuantBlock * 2;
+        }
+#pragma unroll
+        for (int group = 0; group < groups; ++group)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[group][i] *= kMxfp4Unit;
+        store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + lane / 4 * 2, false, lane % 4, 0,
+                   sums);
+    }
+
+    // The tokens of a tile; rows past the last repeat it, and what is computed for them is not stored.
+    __device__ static void load_activations(const GemmProblem& problem, const Tile& tile, std::byte* to,
+                                            int stride) {
+        const int columns = problem.weights.columns, chunks = columns / 8;
+        const int rows = tile.row_count <= 8 ? 8 : 16;
+        for (int row = threadIdx.x / 32; row < rows; row += warps) {
+            const uint4* from = reinterpret_cast<const uint4*>(
+                problem.activations +
+                std::int64_t{source_row(problem, tile.first_row + min(row, tile.row_count - 1))} * columns);
+            uint4* place = reinterpret_cast<uint4*>(to + row * stride);
+#pragma unroll 4
+            for (int i = threadIdx.x % 32; i < chunks; i += 32) place[i] = from[i];
+        }
+    }
+};
+
+template <int warps, int depth>
+__global__ void __launch_bounds__(warps * 32, 1)
+    gemm_stream_kernel(const __grid_constant__ GemmProblem problem, int tile_tokens) {
+    using Gemm = StreamGemm<warps, depth>;
+    std::byte* shared = dynamic_shared();
+    const int stride = Gemm::stride_bytes(problem.weights.columns), warp = threadIdx.x / 32;
+    std::byte* activations = shared + warps * Gemm::kRingBytes;
+    auto& groups = *reinterpret_cast<GroupList*>(activations + tile_tokens * stride);
+    constexpr int kWords = sizeof(GroupList) / 4;
+    for (int i = threadIdx.x; i < kWords; i += Gemm::kThreads)
+        reinterpret_cast<int*>(&groups)[i] = reinterpret_cast<const int*>(problem.groups)[i];
+    __syncthreads();
+
+    const int rows_of_expert = problem.weights.rows / problem.experts;
+    const typename Gemm::Work work{problem, groups, rows_of_expert, rows_of_expert / Gemm::kRows};
+    const std::int64_t tiles = std::int64_t{groups.tile_count} * work.row_tiles;
+    const int first = static_cast<int>(tiles * blockIdx.x / gridDim.x),
+              last = static_cast<int>(tiles * (blockIdx.x + 1) / gridDim.x);
+
+    const std::uint32_t ring = shared_address(shared) + warp * Gemm::kRingBytes;
+    typename Gemm::Loader loader(work, ring, first + warp, last);
+    for (int slot = 0; slot < depth; ++slot) loader.load(slot);
+
+    int slot = 0, activations_end = first;  // the first tile that wants other activations than those loaded
+    const auto exchange_activations = [&] {
+        const Tile tile = work.tile(activations_end);
+        __syncthreads();  // nobody reads the old ones any more
+        Gemm::load_activations(problem, tile, activations, stride);
+        __syncthreads();
+        activations_end = (activations_end / work.row_tiles + 1) * work.row_tiles;
+    };
+    for (int number = first + warp; number < last; number += warps) {
+        while (number >= activations_end) exchange_activations();
+        const Tile tile = work.tile(number);
+        if (tile.row_count <= 8)
+            Gemm::template run_tile<1>(problem, tile, rows_of_expert, ring, slot, loader,
+                                       shared_address(activations), stride);
+        else
+            Gemm::template run_tile<2>(problem, tile, rows_of_expert, ring, slot, loader,
+                                       shared_address(activations), stride);
+    }
+    while (activations_end < last) exchange_activations();  // with the other warps
+}
+
+}  // namespace gptoss::backend::cuda
