@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "backend/cuda/decode_stages.h"
 #include "backend/cuda/device_state.h"
 #include "backend/cuda/gemm.h"
 
@@ -36,6 +37,24 @@ struct PrefillAttention {
     __half* output = nullptr;      // [row][query heads * 64], columns in `order`
     ActivationOrder order = ActivationOrder::sequential;
 };
+
+// Rows that are alone in their segment, one each of many sequences: a tile of the kernel above would be
+// nearly empty.
+struct SingleRows {
+    const RowInput* inputs = nullptr;    // [row], device; position and slot are read
+    const std::int32_t* rows = nullptr;  // device: which rows
+    std::int32_t count = 0;
+    float* partials = nullptr;        // kSingleRowFloats
+    std::int32_t* tickets = nullptr;  // [count][kv heads], zero before and after
+};
+// Blocks of threads that may share the rows' keys, and what each leaves for the last one.
+inline constexpr std::int32_t kSingleRowParts = 2048;
+inline constexpr std::int64_t kSingleRowFloats =
+    std::int64_t{kSingleRowParts} * kMaxGroupHeads * (kHeadSize + 2);
+
+// Ignores `segments`, `segment_count` and `row_count`. Throws Error(device_failed) when the launch fails.
+void launch_single_row_attention(const PrefillAttention& attention, const SingleRows& single,
+                                 cudaStream_t stream);
 
 // Head size 64; heads in a group 1, 2, 4 or 8. Throws Error(device_failed) when the launch fails.
 void launch_prefill_attention(const PrefillAttention& attention, cudaStream_t stream,

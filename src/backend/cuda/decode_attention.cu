@@ -1,308 +1,48 @@
-// Stage 2: attention of single rows over their cached keys, with a sink in every softmax and, on sliding
-// layers, a window. A block has one row, one key head and one part of the keys; the query heads that share
-// the key head are the rows of a tensor core operand, so keys and values are read once for all of them.
-//
-// The operand's upper 8 rows are the query heads rounded to the cache's type, the lower 8 what the rounding
-// lost; likewise for the probabilities. So queries and probabilities count with twice the type's bits, and
-// the cache's own rounding is the only one that matters.
+// Stage 2: attention of the step's rows (attention_row.cuh).
 #include "backend/cuda/activations.cuh"
+#include "backend/cuda/attention_row.cuh"
 #include "backend/cuda/decode_stages.h"
-#include "backend/cuda/kv_elements.cuh"
 #include "backend/cuda/launch.cuh"
 
 namespace gptoss::backend::cuda {
 namespace {
 
-constexpr int kWarps = 8;
-constexpr int kThreads = kWarps * 32;
-constexpr int kGroupKeys = 16;  // keys a warp takes at a time: within one block of the cache
-constexpr float kLog2E = 1.44269504F;
-constexpr float kLowest = -1e30F;              // below every score, and finite
-constexpr int kPartialFloats = kHeadSize + 2;  // sums of values, largest score, sum of weights
-static_assert(model::kBlockTokens % kGroupKeys == 0, "a group lies in one block");
-static_assert(kThreads == kMaxGroupHeads * 32 && kHeadSize == 64,
-              "a warp combines a head, two values a lane");
+struct StepRows {
+    static constexpr float kShrink = kAttentionShrink;
+    int query_heads, kv_heads, window, table_stride, layer_of_pool;
+    KvPool pool;
+    const std::int32_t* table;
+    const float* sinks;
+    const RowInput* inputs;
+    DecodeBuffers buffers;
+    PlaneType type;  // of the output matrix, which wants its activations in an order of its own
 
-// How a lane holds 16 keys and values. Keys: its quad's key g (and g + 8), 16 of the 64 dimensions. Values:
-// keys 2t, 2t + 1, 2t + 8, 2t + 9, dimensions 8g .. 8g + 7.
-template <model::KvType kKv>
-struct Cached {
-    using Numbers = std::conditional_t<kKv == model::KvType::bf16, BrainNumbers, HalfNumbers>;
-    static constexpr int kElementBytes = 2;
-    uint4 key[2][2];  // [g or g + 8][dimensions 8t .. 8t + 7 or 32 + 8t ..]
-    uint4 value[4];
-
-    static __device__ int dimension(int t, int step) { return step / 2 * 32 + 8 * t + step % 2 * 4; }
-    __device__ void load_keys(const std::byte* tile, int g, int t) {
-#pragma unroll
-        for (int i = 0; i < 2; ++i)
-#pragma unroll
-            for (int half = 0; half < 2; ++half)
-                key[i][half] = load_streaming_128(tile + ((g + i * 8) * kHeadSize + half * 32 + t * 8) * 2);
+    __device__ RowInput input(int row) const { return inputs[row]; }
+    __device__ float4 query(int row, int element) const {
+        return __ldcg(reinterpret_cast<const float4*>(buffers.query +
+                                                      std::int64_t{row} * query_heads * kHeadSize + element));
     }
-    __device__ void load_values(const std::byte* tile, int g, int t) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-            value[i] = load_streaming_128(tile + ((i / 2 * 8 + 2 * t + i % 2) * kHeadSize + g * 8) * 2);
+    __device__ void store(int row, int element, float low, float high) const {
+        std::uint16_t* out = buffers.attention + std::int64_t{row} * query_heads * kHeadSize;
+        out[place_of(element, type)] = to_activation(low, type);
+        out[place_of(element + 1, type)] = to_activation(high, type);
     }
-    __device__ uint2 key_operand(int i, int step) const {
-        const uint4& words = key[i][step / 2];
-        return step % 2 == 0 ? uint2{words.x, words.y} : uint2{words.z, words.w};
+    __device__ float* partials(int row, int kv_head) const {
+        return buffers.attention_partials +
+               (std::int64_t{row} * kv_heads + kv_head) * kMaxSplits * kMaxGroupHeads * kPartialFloats;
     }
-    // Words 0 .. 3 of value i: pairs of dimensions.
-    __device__ std::uint32_t value_word(int i, int word) const {
-        return word == 0 ? value[i].x : word == 1 ? value[i].y : word == 2 ? value[i].z : value[i].w;
-    }
-    __device__ void clear_value(int i) {
-        value[i] = {};
+    __device__ std::int32_t* ticket(int row, int kv_head) const {
+        return buffers.attention_tickets + row * kv_heads + kv_head;
     }
 };
 
-template <>
-struct Cached<model::KvType::f8> {
-    using Numbers = HalfNumbers;
-    static constexpr int kElementBytes = 1;
-    uint4 key[2];  // dimensions 16t .. 16t + 15
-    uint2 value[4];
-
-    static __device__ int dimension(int t, int step) { return 16 * t + step * 4; }
-    __device__ void load_keys(const std::byte* tile, int g, int t) {
-#pragma unroll
-        for (int i = 0; i < 2; ++i) key[i] = load_streaming_128(tile + (g + i * 8) * kHeadSize + t * 16);
-    }
-    __device__ void load_values(const std::byte* tile, int g, int t) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-            value[i] = load_streaming_64(tile + (i / 2 * 8 + 2 * t + i % 2) * kHeadSize + g * 8);
-    }
-    __device__ uint2 key_operand(int i, int step) const {
-        return unpack_e4m3(step == 0 ? key[i].x : step == 1 ? key[i].y : step == 2 ? key[i].z : key[i].w);
-    }
-    __device__ std::uint32_t value_word(int i, int word) const {
-        const uint2 pairs = unpack_e4m3(word < 2 ? value[i].x : value[i].y);
-        return word % 2 == 0 ? pairs.x : pairs.y;
-    }
-    __device__ void clear_value(int i) {
-        value[i] = {};
-    }
-};
-
-// Rounded pair and what the rounding lost.
-template <typename Numbers>
-__device__ void split_pair(float first, float second, std::uint32_t& rounded, std::uint32_t& rest) {
-    rounded = Numbers::pack(first, second);
-    const float2 back = Numbers::unpack(rounded);
-    rest = Numbers::pack(first - back.x, second - back.y);
-}
-
-// 2^x in one instruction; minus infinity gives zero.
-__device__ inline float power_of_two(float x) {
-    float result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-    return result;
-}
-
 template <model::KvType kKv>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(kRowThreads, 2)
     attention_kernel(const DecodeContext context, const LayerStage stage) {
-    using Cache = Cached<kKv>;
-    using Numbers = typename Cache::Numbers;
-    constexpr int kRowFloats = kHeadSize + 4;  // four more: the eight heads of a store start in other banks
-    __shared__ float warp_values[kWarps][kMaxGroupHeads][kRowFloats];
-    __shared__ float warp_largest[kWarps][kMaxGroupHeads], warp_weights[kWarps][kMaxGroupHeads];
-    __shared__ bool is_last;
-
-    let_next_stage_start();
-    const int split = static_cast<int>(blockIdx.x), kv_head = static_cast<int>(blockIdx.y),
-              row = static_cast<int>(blockIdx.z);
-    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
-    const int g = lane / 4, t = lane % 4;
-    const RowInput input = context.inputs[row];
-    const int first_key = stage.slides ? max(0, input.position - context.sliding_window + 1) : 0;
-    const int first_group = first_key / kGroupKeys;
-    const int groups = input.position / kGroupKeys + 1 - first_group;
-    // A part for every warp to have something to do; short rows are not split.
-    const int splits = max(1, min(static_cast<int>(gridDim.x), groups / kWarps));
-    if (split >= splits) {
-        wait_for_previous_stage();  // or this kernel could be over before the one it depends on
-        return;
-    }
-    const int begin = first_group + static_cast<int>(std::int64_t{groups} * split / splits);
-    const int end = first_group + static_cast<int>(std::int64_t{groups} * (split + 1) / splits);
-
-    const std::int32_t* table = (stage.slides ? context.tables.sliding : context.tables.full) +
-                                std::int64_t{input.slot} * context.tables.table_stride;
-    auto tile_of = [&](int group, bool values) {
-        const std::int32_t block = __ldg(table + group * kGroupKeys / model::kBlockTokens);
-        return stage.pool.data + (kv_tile_start(stage.pool, pool_layer(stage.layer), block, values, kv_head) +
-                                  group * kGroupKeys % model::kBlockTokens * kHeadSize) *
-                                     Cache::kElementBytes;
-    };
-    Cache cached;
-    int group = begin + warp;
-    // What earlier steps wrote can be read before the previous stage is over.
-    const bool early = group < end && (group + 1) * kGroupKeys <= input.first_new_position;
-    if (early) {
-        cached.load_keys(tile_of(group, false), g, t);
-        cached.load_values(tile_of(group, true), g, t);
-    }
-    wait_for_previous_stage();
-    if (!early && group < end) {
-        cached.load_keys(tile_of(group, false), g, t);
-        cached.load_values(tile_of(group, true), g, t);
-    }
-
-    const int group_heads = context.query_heads / context.kv_heads;
-    std::uint32_t query[4][4];
-    {
-        // 1 / sqrt(64), and powers of two instead of e.
-        const float factor = g < group_heads ? 0.125F * kLog2E : 0.0F;
-        const float* head = context.buffers.query + std::int64_t{row} * context.query_heads * kHeadSize +
-                            (kv_head * group_heads + min(g, group_heads - 1)) * kHeadSize;
-#pragma unroll
-        for (int step = 0; step < 4; ++step) {
-            const float4 four = __ldcg(reinterpret_cast<const float4*>(head + Cache::dimension(t, step)));
-            split_pair<Numbers>(four.x * factor, four.y * factor, query[step][0], query[step][1]);
-            split_pair<Numbers>(four.z * factor, four.w * factor, query[step][2], query[step][3]);
-        }
-    }
-
-    float values[8][4] = {};
-    float largest = -INFINITY, weights = 0;
-    for (; group < end; group += kWarps) {
-        const int first = group * kGroupKeys, next = group + kWarps;
-        float score[2][2];
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-            float c[4] = {};
-#pragma unroll
-            for (int step = 0; step < 4; ++step) {
-                const uint2 operand = cached.key_operand(i, step);
-                Numbers::multiply_add(c, query[step], operand.x, operand.y);
-            }
-            score[i][0] = c[0] + c[2];
-            score[i][1] = c[1] + c[3];
-        }
-        if (next < end) cached.load_keys(tile_of(next, false), g, t);
-
-        if (first < first_key || first + kGroupKeys > input.position + 1) {
-#pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                const int key = first + i / 2 * 8 + 2 * t + i % 2;
-                if (key >= first_key && key <= input.position) continue;
-                score[i / 2][i % 2] = -INFINITY;
-                cached.clear_value(i);  // never written, or another sequence's: may be anything, even NaN
-            }
-        }
-        float group_largest = fmaxf(fmaxf(score[0][0], score[0][1]), fmaxf(score[1][0], score[1][1]));
-        group_largest = fmaxf(group_largest, __shfl_xor_sync(kAllLanes, group_largest, 1));
-        group_largest = fmaxf(group_largest, __shfl_xor_sync(kAllLanes, group_largest, 2));
-        const float both = fmaxf(largest, group_largest);  // finite: every group has a visible key
-        const float shrink = power_of_two(largest - both);
-        largest = both;
-        weights *= shrink;
-#pragma unroll
-        for (int j = 0; j < 8; ++j)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) values[j][i] *= shrink;
-
-        std::uint32_t weight[4];
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-            const float low = power_of_two(score[i][0] - both), high = power_of_two(score[i][1] - both);
-            weights += low + high;
-            split_pair<Numbers>(low, high, weight[2 * i], weight[2 * i + 1]);
-        }
-#pragma unroll
-        for (int j = 0; j < 8; ++j) {
-            const unsigned selector = j % 2 == 0 ? 0x5410 : 0x7632;
-            const std::uint32_t b0 =
-                __byte_perm(cached.value_word(0, j / 2), cached.value_word(1, j / 2), selector);
-            const std::uint32_t b1 =
-                __byte_perm(cached.value_word(2, j / 2), cached.value_word(3, j / 2), selector);
-            Numbers::multiply_add(values[j], weight, b0, b1);
-        }
-        if (next < end) cached.load_values(tile_of(next, true), g, t);
-    }
-    weights += __shfl_xor_sync(kAllLanes, weights, 1);
-    weights += __shfl_xor_sync(kAllLanes, weights, 2);
-
-    // Column n of product j is dimension 8n + j.
-#pragma unroll
-    for (int j = 0; j < 8; ++j) {
-        warp_values[warp][g][16 * t + j] = values[j][0] + values[j][2];
-        warp_values[warp][g][16 * t + 8 + j] = values[j][1] + values[j][3];
-    }
-    if (t == 0) {
-        warp_largest[warp][g] = largest;
-        warp_weights[warp][g] = weights;
-    }
-    __syncthreads();
-
-    // From here a warp has a query head, a lane two dimensions. Each part counts with 2^(its largest score -
-    // the largest of all); a part without keys has minus infinity and counts nothing.
-    const int head = warp;
-    float all_largest = kLowest;
-#pragma unroll
-    for (int other = 0; other < kWarps; ++other) all_largest = fmaxf(all_largest, warp_largest[other][head]);
-    float2 sum{};
-    float weight_sum = 0;
-#pragma unroll
-    for (int other = 0; other < kWarps; ++other) {
-        const float factor = power_of_two(warp_largest[other][head] - all_largest);
-        const float2 part = *reinterpret_cast<const float2*>(&warp_values[other][head][2 * lane]);
-        sum = {sum.x + part.x * factor, sum.y + part.y * factor};
-        weight_sum += warp_weights[other][head] * factor;
-    }
-
-    if (splits > 1) {
-        float* partials =
-            context.buffers.attention_partials +
-            (std::int64_t{row} * context.kv_heads + kv_head) * kMaxSplits * kMaxGroupHeads * kPartialFloats;
-        float* mine = partials + (split * kMaxGroupHeads + head) * kPartialFloats;
-        *reinterpret_cast<float2*>(mine + 2 * lane) = sum;
-        if (lane == 0) *reinterpret_cast<float2*>(mine + kHeadSize) = {all_largest, weight_sum};
-        __threadfence();
-        __syncthreads();
-        if (threadIdx.x == 0) {
-            std::int32_t* ticket = context.buffers.attention_tickets + row * context.kv_heads + kv_head;
-            is_last = atomicAdd(ticket, 1) == splits - 1;
-            if (is_last) *ticket = 0;  // for the next layer
-            __threadfence();
-        }
-        __syncthreads();
-        if (!is_last) return;
-        static_assert(kMaxSplits <= 32, "a lane has a split");
-        const float* theirs = partials + head * kPartialFloats;
-        constexpr int kSplitFloats = kMaxGroupHeads * kPartialFloats;
-        const float2 ends =
-            lane < splits ? __ldcg(reinterpret_cast<const float2*>(theirs + lane * kSplitFloats + kHeadSize))
-                          : float2{kLowest, 0};
-        all_largest = from_ordered_bits(__reduce_max_sync(kAllLanes, ordered_bits(ends.x)));
-        const float own_factor = power_of_two(ends.x - all_largest);
-        weight_sum = warp_sum(ends.y * own_factor);
-        sum = {};
-#pragma unroll 4
-        for (int other = 0; other < splits; ++other) {
-            const float factor = __shfl_sync(kAllLanes, own_factor, other);
-            const float2 part =
-                __ldcg(reinterpret_cast<const float2*>(theirs + other * kSplitFloats + 2 * lane));
-            sum = {sum.x + part.x * factor, sum.y + part.y * factor};
-        }
-    }
-    if (head >= group_heads) return;
-    const int query_head = kv_head * group_heads + head;
-    // The sink: a score without a value, a raw logit.
-    const float sink = __ldg(stage.weights.sinks + query_head) * kLog2E;
-    const float largest_of_both = fmaxf(all_largest, sink);
-    const float shrink_all = power_of_two(all_largest - largest_of_both);
-    const float factor =
-        kAttentionShrink * shrink_all / (weight_sum * shrink_all + power_of_two(sink - largest_of_both));
-    const PlaneType type = stage.weights.output.type;
-    std::uint16_t* out = context.buffers.attention + std::int64_t{row} * context.query_heads * kHeadSize;
-    const int dimension = query_head * kHeadSize + 2 * lane;
-    out[place_of(dimension, type)] = to_activation(sum.x * factor, type);
-    out[place_of(dimension + 1, type)] = to_activation(sum.y * factor, type);
+    attend_row<kKv>(StepRows{context.query_heads, context.kv_heads, stage.slides ? context.sliding_window : 0,
+                             context.tables.table_stride, pool_layer(stage.layer), stage.pool,
+                             stage.slides ? context.tables.sliding : context.tables.full, stage.weights.sinks,
+                             context.inputs, context.buffers, stage.weights.output.type});
 }
 
 }  // namespace
@@ -319,14 +59,14 @@ void launch_attention(const DecodeContext& context, const LayerStage& stage, std
                     static_cast<unsigned>(context.rows));
     switch (stage.pool.type) {
         case model::KvType::bf16:
-            return launch_dependent(attention_kernel<model::KvType::bf16>, grid, kThreads, 0, stream, context,
-                                    stage);
+            return launch_dependent(attention_kernel<model::KvType::bf16>, grid, kRowThreads, 0, stream,
+                                    context, stage);
         case model::KvType::f16:
-            return launch_dependent(attention_kernel<model::KvType::f16>, grid, kThreads, 0, stream, context,
-                                    stage);
+            return launch_dependent(attention_kernel<model::KvType::f16>, grid, kRowThreads, 0, stream,
+                                    context, stage);
         case model::KvType::f8:
-            return launch_dependent(attention_kernel<model::KvType::f8>, grid, kThreads, 0, stream, context,
-                                    stage);
+            return launch_dependent(attention_kernel<model::KvType::f8>, grid, kRowThreads, 0, stream,
+                                    context, stage);
     }
 }
 

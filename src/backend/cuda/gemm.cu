@@ -116,7 +116,13 @@ void launch_gemm(const GemmProblem& problem, cudaStream_t stream, GemmPath path)
         return;
     }
 
-    const std::int32_t row_tiles = (w.rows / problem.experts + kTileRows - 1) / kTileRows;
+    const bool warpgroup =
+        path == GemmPath::warpgroup || (path == GemmPath::automatic && device().warpgroup_matrix);
+    // Few tokens make few tiles: lower ones, so that more multiprocessors have one.
+    constexpr std::int32_t kLowTileTokens = 128, kLowTileRows = 64;
+    const bool low = warpgroup && problem.groups == nullptr && problem.row_count <= kLowTileTokens;
+    const std::int32_t tile_rows = low ? kLowTileRows : kTileRows;
+    const std::int32_t row_tiles = (w.rows / problem.experts + tile_rows - 1) / tile_rows;
     TokenGroup dense;
     if (problem.groups == nullptr) dense = dense_group(problem.row_count, row_tiles);
     const std::int64_t tiles =
@@ -126,15 +132,16 @@ void launch_gemm(const GemmProblem& problem, cudaStream_t stream, GemmPath path)
                                     problem.experts + problem.row_count / kMaxTileTokens)} *
                   row_tiles;
 
-    const bool warpgroup =
-        path == GemmPath::warpgroup || (path == GemmPath::automatic && device().warpgroup_matrix);
+    const auto run = [&]<typename Gemm>(auto kernel) {
+        launch(kernel, Gemm::kThreads, Gemm::kSharedBytes, tiles, problem, dense, stream);
+    };
     const auto choose = [&]<PlaneType type>() {
-        if (warpgroup)
-            launch(gemm_warpgroup_kernel<type>, WarpgroupGemm<type>::kThreads,
-                   WarpgroupGemm<type>::kSharedBytes, tiles, problem, dense, stream);
+        if (low)
+            run.template operator()<WarpgroupGemm<type, 1>>(gemm_warpgroup_kernel<type, 1>);
+        else if (warpgroup)
+            run.template operator()<WarpgroupGemm<type, 3>>(gemm_warpgroup_kernel<type, 3>);
         else
-            launch(gemm_warp_kernel<type>, WarpGemm<type>::kThreads, WarpGemm<type>::kSharedBytes, tiles,
-                   problem, dense, stream);
+            run.template operator()<WarpGemm<type>>(gemm_warp_kernel<type>);
     };
     switch (w.type) {
         case PlaneType::mxfp4:

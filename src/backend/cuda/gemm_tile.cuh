@@ -27,6 +27,7 @@ struct Tile {
 
 // Tiles are numbered so that neighbours share weights: token tiles of one group vary fastest. Returns false
 // past the last tile.
+template <int tile_rows = kTileRows>
 __device__ __forceinline__ bool find_tile(const GemmProblem& problem, const TokenGroup& dense, int row_tiles,
                                           int index, Tile& tile) {
     TokenGroup group = dense;
@@ -48,7 +49,7 @@ __device__ __forceinline__ bool find_tile(const GemmProblem& problem, const Toke
     const int local = index - group.first_tile * row_tiles;
     const int token_tile = local % group.tile_count;
     tile.expert = group.expert;
-    tile.weight_row = local / group.tile_count * kTileRows;
+    tile.weight_row = local / group.tile_count * tile_rows;
     tile.first_row = group.first_row + token_tile * group.tile_rows;
     tile.row_count = min(group.tile_rows, group.row_count - token_tile * group.tile_rows);
     return true;

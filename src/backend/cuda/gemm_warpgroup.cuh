@@ -1,8 +1,9 @@
 // The matrix product with wgmma (sm_90a). Three warpgroups of 64 weight rows each unpack weights into
-// registers and multiply; a fourth copies packed weights and activations ahead, several stages deep. Stages
-// are handed over by barriers in shared memory: `full` when the copies of a stage have landed, `empty` when
-// every thread has read it. (One lane speaking for its warp is no faster, and does not order the other lanes'
-// reads.)
+// registers and multiply; a fourth copies packed weights and activations ahead, several stages deep. (With
+// few tokens there are too few tiles of 192 rows for all multiprocessors: then one warpgroup multiplies.)
+// Stages are handed over by barriers in shared memory: `full` when the copies of a stage have landed, `empty`
+// when every thread has read it. (One lane speaking for its warp is no faster, and does not order the other
+// lanes' reads.)
 //
 // While one warpgroup unpacks, the others keep the matrix unit busy; inside a warpgroup the products of up to
 // `kBlocks` blocks of 32 columns are in flight while the next one is unpacked.
@@ -13,11 +14,12 @@
 
 namespace gptoss::backend::cuda {
 
-template <PlaneType type>
+template <PlaneType type, int consumers>
 struct WarpgroupGemm {
-    static constexpr int kConsumers = 3;
+    static constexpr int kConsumers = consumers;
     static constexpr int kThreads = (kConsumers + 1) * 128;
-    static_assert(kConsumers * 64 == kTileRows, "a warpgroup multiplies 64 rows");
+    static constexpr int kRows = kConsumers * 64;  // a warpgroup multiplies 64
+    static_assert(kRows <= kTileRows, "the scales' part of a stage has room for these");
     // 64 or 128 bytes of a weight row a stage.
     static constexpr int kColumns = type == PlaneType::mxfp4 ? 128 : 64;
     static constexpr int kSlabs = kColumns / kSlabColumns;
@@ -26,7 +28,8 @@ struct WarpgroupGemm {
     static constexpr int kBlocks = Weights::kBlocks;
     static constexpr int kInFlight =
         2;  // blocks whose products may run while another is unpacked, and that one
-    static constexpr int kStageBytes = kSlabs * kSlabBytes + Weights::kBytes + Scales::kBytes;
+    static constexpr int kWeightBytes = kRows * Weights::kRowBytes;
+    static constexpr int kStageBytes = kSlabs * kSlabBytes + kWeightBytes + Scales::kBytes;
     static constexpr int kStages = (227 * 1024 - 1024 - 256) / kStageBytes;
     static constexpr int kSharedBytes = kStages * kStageBytes + 1024 + 2 * kStages * 8;
     static_assert(kSharedBytes <= 227 * 1024, "a block's limit on sm_90");
@@ -49,7 +52,7 @@ struct WarpgroupGemm {
         std::uint32_t barriers;
         __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
         __device__ std::uint32_t weights(int i) const { return stage(i) + kSlabs * kSlabBytes; }
-        __device__ std::uint32_t scales(int i) const { return weights(i) + Weights::kBytes; }
+        __device__ std::uint32_t scales(int i) const { return weights(i) + kWeightBytes; }
         __device__ std::uint32_t full(int i) const { return barriers + i * 8; }
         __device__ std::uint32_t empty(int i) const { return barriers + (kStages + i) * 8; }
     };
@@ -84,7 +87,7 @@ struct WarpgroupGemm {
             const bool whole = (s + 1) * kColumns <= w.columns;  // else only the first slab exists
             if (whole || weight_piece < kPieces / 2) {
 #pragma unroll
-                for (int i = 0; i < kTileRows / kRowsAPass; ++i) {
+                for (int i = 0; i < kRows / kRowsAPass; ++i) {
                     const int row = weight_row + i * kRowsAPass;
                     copy_async_16(shared.weights(ring.stage) +
                                       Weights::exchanged(row * Weights::kRowBytes + weight_piece * 16),
@@ -93,7 +96,7 @@ struct WarpgroupGemm {
             }
             if constexpr (Scales::kPresent) {
 #pragma unroll
-                for (int row = thread; row < kTileRows; row += 128)
+                for (int row = thread; row < kRows; row += 128)
                     Scales::copy(shared.scales(ring.stage), row,
                                  scales + min(row, last_row) * w.scale_stride_bytes, s);
             }
@@ -216,12 +219,12 @@ struct WarpgroupGemm {
     }
 };
 
-template <PlaneType type>
-__global__ void __launch_bounds__(WarpgroupGemm<type>::kThreads, 1)
+template <PlaneType type, int consumers>
+__global__ void __launch_bounds__(WarpgroupGemm<type, consumers>::kThreads, 1)
     gemm_warpgroup_kernel(const __grid_constant__ GemmProblem problem,
                           const __grid_constant__ TokenGroup dense) {
     if constexpr (kHasWarpgroupMatrix) {
-        using Gemm = WarpgroupGemm<type>;
+        using Gemm = WarpgroupGemm<type, consumers>;
         extern __shared__ std::byte shared_memory[];
         typename Gemm::Shared shared;
         shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;
@@ -233,17 +236,19 @@ __global__ void __launch_bounds__(WarpgroupGemm<type>::kThreads, 1)
             }
         }
         __syncthreads();
-        const int row_tiles = (problem.weights.rows / problem.experts + kTileRows - 1) / kTileRows;
+        const int row_tiles = (problem.weights.rows / problem.experts + Gemm::kRows - 1) / Gemm::kRows;
         typename Gemm::Ring ring;
         Tile tile;
         if (threadIdx.x >= Gemm::kConsumers * 128) {
-            asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
-            for (int index = blockIdx.x; find_tile(problem, dense, row_tiles, index, tile);
+            if constexpr (consumers > 1)
+                asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
+            for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::produce(problem, tile, shared, ring);
         } else {
-            asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
-            for (int index = blockIdx.x; find_tile(problem, dense, row_tiles, index, tile);
+            if constexpr (consumers > 1)
+                asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
+            for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::consume(problem, tile, shared, ring);
         }

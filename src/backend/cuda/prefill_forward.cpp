@@ -40,6 +40,9 @@ std::int64_t PrefillForward::lay_out(const model::Hyperparameters& shape, std::i
     Buffers b;
     b.inputs = layout.take<RowInput>(rows);
     b.segments = layout.take<PrefillSegment>(rows);
+    b.single_rows = layout.take<std::int32_t>(rows);
+    b.single_partials = layout.take<float>(kSingleRowFloats);
+    b.single_tickets = layout.take<std::int32_t>(rows * shape.kv_heads);
     b.logits_sources = layout.take<std::int32_t>(rows);
     b.rows.rotation = layout.take<float>(rows * kHeadSize);
     b.rows.full_cache_rows = layout.take<std::int64_t>(rows);
@@ -50,6 +53,7 @@ std::int64_t PrefillForward::lay_out(const model::Hyperparameters& shape, std::i
     b.pair_weights = layout.take<float>(pairs);
     b.sorted_pairs = layout.take<std::int32_t>(pairs);
     b.groups = layout.take<GroupList>(1);
+    b.partial_logits = layout.take<float>(partial_logits_count(shape.hidden));
     b.expert_outputs = layout.take<__half>(pairs * shape.hidden);
     // Queries and attention outputs are over before the experts' hidden values begin: they share memory.
     const std::int64_t shared_start = layout.bytes();
@@ -73,10 +77,12 @@ PrefillForward::PrefillForward(const DeviceModel& model, const std::int32_t* las
     check(model.weights.shape.experts_used == kExpertsUsed, "four experts a token");
     lay_out(model.weights.shape, max_rows, arena_.take(workspace_bytes(model.weights.shape, max_rows)),
             &buffers_);
+    cuda_check(cudaMemset(buffers_.single_tickets, 0,
+                          static_cast<std::size_t>(max_rows) * model.weights.shape.kv_heads * 4));
     for (HostInputs& inputs : host_inputs_) {
         inputs.memory =
             allocate_pinned(max_rows * static_cast<std::int64_t>(sizeof(RowInput) + sizeof(PrefillSegment) +
-                                                                 sizeof(std::int32_t)));
+                                                                 2 * sizeof(std::int32_t)));
         inputs.copied = make_event();
     }
 }
@@ -115,13 +121,22 @@ PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaS
     auto* inputs = reinterpret_cast<RowInput*>(host.memory.get());
     auto* segments = reinterpret_cast<PrefillSegment*>(inputs + max_rows_);
     auto* logits_sources = reinterpret_cast<std::int32_t*>(segments + max_rows_);
+    std::int32_t* single_rows = logits_sources + max_rows_;
 
     Run run;
+    PrefillSegment segment;
+    const auto close_segment = [&] {
+        if (segment.row_count == 1) single_rows[run.single_rows++] = segment.first_row;
+        if (segment.row_count <= 1) return;
+        segments[run.segments++] = segment;
+        run.segment_rows += segment.row_count;
+    };
     for (const RowInput& row : rows) {
         inputs[run.rows] = row;
-        if (run.rows == 0 || row.slot != rows[run.rows - 1].slot)
-            segments[run.segments++] = PrefillSegment{row.slot, run.rows, 0, row.position};
-        PrefillSegment& segment = segments[run.segments - 1];
+        if (run.rows == 0 || row.slot != segment.slot) {
+            close_segment();
+            segment = {row.slot, run.rows, 0, row.position};
+        }
         check(row.position == segment.first_position + segment.row_count,
               "a segment's positions are consecutive");
         ++segment.row_count;
@@ -131,11 +146,13 @@ PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaS
         }
         ++run.rows;
     }
+    close_segment();
     const auto copy = [&](void* to, const void* from, std::size_t bytes) {
         if (bytes > 0) cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream));
     };
     copy(buffers_.inputs, inputs, run.rows * sizeof(RowInput));
     copy(buffers_.segments, segments, run.segments * sizeof(PrefillSegment));
+    copy(buffers_.single_rows, single_rows, run.single_rows * sizeof(std::int32_t));
     copy(buffers_.logits_sources, logits_sources, run.logits_rows * sizeof(std::int32_t));
     cuda_check(cudaEventRecord(host.copied.get(), stream));
     return run;
@@ -182,7 +199,7 @@ void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t str
     PrefillAttention attention;
     attention.segments = buffers_.segments;
     attention.segment_count = run.segments;
-    attention.row_count = run.rows;
+    attention.row_count = run.segment_rows;
     attention.queries = buffers_.queries;
     attention.query_heads = shape.query_heads;
     attention.pool = model_.pool(layer);
@@ -194,6 +211,10 @@ void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t str
     attention.output = buffers_.attention;
     attention.order = activation_order(weights.output.type);
     launch_prefill_attention(attention, stream);
+    launch_single_row_attention(attention,
+                                {buffers_.inputs, buffers_.single_rows, run.single_rows,
+                                 buffers_.single_partials, buffers_.single_tickets},
+                                stream);
 }
 
 // residual += output * attention + bias
@@ -228,6 +249,7 @@ void PrefillForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
     routing.choices = buffers_.choices;
     routing.pair_weights = buffers_.pair_weights;
     routing.groups = buffers_.groups;
+    routing.partial_logits = buffers_.partial_logits;
     const GemmPath path = experts_path(weights, run.rows);
     if (path != GemmPath::automatic) routing.tile_tokens = stream_tile_tokens(path);
     routing.sorted_pairs = buffers_.sorted_pairs;

@@ -38,7 +38,10 @@ class PrefillForward {
     };
     struct Buffers {
         RowInput* inputs = nullptr;
-        PrefillSegment* segments = nullptr;
+        PrefillSegment* segments = nullptr;   // of more than one row
+        std::int32_t* single_rows = nullptr;  // the other rows
+        float* single_partials = nullptr;
+        std::int32_t* single_tickets = nullptr;  // [row][kv head]
         std::int32_t* logits_sources = nullptr;  // rows that want logits
         PrefillRows rows;
         float* residual = nullptr;         // [row][hidden]
@@ -49,12 +52,13 @@ class PrefillForward {
         float* pair_weights = nullptr;     // [row][experts used]
         std::int32_t* sorted_pairs = nullptr;
         GroupList* groups = nullptr;
+        float* partial_logits = nullptr;
         __half* expert_hidden = nullptr;   // [sorted pair][expert_width]
         __half* expert_outputs = nullptr;  // [pair][hidden]
     };
     // What a run is, as the host sees it.
     struct Run {
-        std::int32_t rows = 0, segments = 0, logits_rows = 0;
+        std::int32_t rows = 0, segments = 0, segment_rows = 0, single_rows = 0, logits_rows = 0;
     };
 
     static std::int64_t lay_out(const model::Hyperparameters& shape, std::int32_t max_rows, std::byte* start,

@@ -1,6 +1,7 @@
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/prefill_routing.h"
+#include "backend/cuda/prefill_routing_parts.cuh"
 #include "base/check.h"
 
 namespace gptoss::backend::cuda {
@@ -135,43 +136,7 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
         if (r.logits != nullptr)
             for (int e = lane; e < r.experts; e += 32)
                 r.logits[std::int64_t{row} * r.experts + e] = logits[e];
-        float chosen[kExpertsUsed];
-#pragma unroll
-        for (int k = 0; k < kExpertsUsed; ++k) {
-            float best = -INFINITY;
-            int expert = kMaxExperts;
-            for (int e = lane; e < kMaxExperts; e += 32) {
-                if (logits[e] > best) {
-                    best = logits[e];
-                    expert = e;
-                }
-            }
-            for (int step = 16; step > 0; step /= 2) {  // the lower number wins a tie
-                const float other = __shfl_xor_sync(kAllLanes, best, step);
-                const int other_expert = __shfl_xor_sync(kAllLanes, expert, step);
-                if (other > best || (other == best && other_expert < expert)) {
-                    best = other;
-                    expert = other_expert;
-                }
-            }
-            chosen[k] = best;
-            __syncwarp();                         // all have read the logits, one changes them
-            expert = min(expert, r.experts - 1);  // logits that are not numbers must not leave the table
-            if (lane == 0) {
-                r.choices[std::int64_t{row} * kExpertsUsed + k] = expert;
-                logits[expert] = -INFINITY;
-            }
-            __syncwarp();
-        }
-        float total = 0;
-#pragma unroll
-        for (int k = 0; k < kExpertsUsed; ++k) total += expf(chosen[k] - chosen[0]);
-        if (lane < kExpertsUsed) {
-            float mine = chosen[0];
-#pragma unroll
-            for (int k = 1; k < kExpertsUsed; ++k) mine = lane == k ? chosen[k] : mine;
-            r.pair_weights[std::int64_t{row} * kExpertsUsed + lane] = expf(mine - chosen[0]) / total;
-        }
+        choose_top_experts(r, row, logits, lane);
     }
 }
 
@@ -180,20 +145,22 @@ constexpr int kSortWarps = 32;
 // A stable counting sort of the pairs by expert, by one block. Warps take equal runs of pairs in order.
 __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) {
     __shared__ int counts[kSortWarps][kMaxExperts];  // then: where a warp's next pair of that expert goes
-    __shared__ int totals[kMaxExperts], ranks[kMaxExperts];
+    __shared__ int totals[kMaxExperts], starts[kMaxExperts];
+    __shared__ int by_rank[kMaxExperts];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const int pairs = r.row_count * kExpertsUsed;
     const int run = (pairs + kSortWarps * 32 - 1) / (kSortWarps * 32) * 32;
     const int first = warp * run, last = min(first + run, pairs);
+    const int used_warps = (pairs + run - 1) / run;
     for (int e = lane; e < kMaxExperts; e += 32) counts[warp][e] = 0;
     __syncwarp();
     for (int i = first + lane; i < last; i += 32) atomicAdd(&counts[warp][r.choices[i]], 1);
     __syncthreads();
 
-    const int e = threadIdx.x;
-    if (e < kMaxExperts) {
+    if (threadIdx.x < kMaxExperts) {
+        const int e = threadIdx.x;
         int total = 0;
-        for (int w = 0; w < kSortWarps; ++w) {
+        for (int w = 0; w < used_warps; ++w) {
             const int count = counts[w][e];
             counts[w][e] = total;
             total += count;
@@ -201,32 +168,55 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
         totals[e] = total;
     }
     __syncthreads();
-    if (e < kMaxExperts) {  // larger groups come first, so that the small ones fill the gaps at the end
+    {  // larger groups come first, so that the small ones fill the gaps at the end; eight threads an expert
+        const int e = threadIdx.x / 8, part = threadIdx.x % 8, total = totals[e];
         int rank = 0;
-        for (int other = 0; other < kMaxExperts; ++other)
-            rank += totals[other] > totals[e] || (totals[other] == totals[e] && other < e);
-        ranks[e] = rank;
+        for (int other = part; other < kMaxExperts; other += 8)
+            rank += totals[other] > total || (totals[other] == total && other < e);
+        for (int step = 4; step > 0; step /= 2) rank += __shfl_xor_sync(kAllLanes, rank, step);
+        if (part == 0) by_rank[rank] = e;
     }
     __syncthreads();
-    if (e < kMaxExperts) {
+    if (warp == 0) {  // four groups a lane: where their rows and tiles begin
+        constexpr int kEach = kMaxExperts / 32;
         const auto tiles = [&](int rows) { return (rows + r.tile_tokens - 1) / r.tile_tokens; };
-        int start = 0, first_tile = 0;
-        for (int other = 0; other < kMaxExperts; ++other) {
-            if (ranks[other] >= ranks[e]) continue;
-            start += totals[other];
-            first_tile += tiles(totals[other]);
+        int rows_before = 0, tiles_before = 0;
+        for (int i = 0; i < kEach; ++i) {
+            const int rows = totals[by_rank[lane * kEach + i]];
+            rows_before += rows;
+            tiles_before += tiles(rows);
         }
-        const int rows = totals[e];
-        if (rows > 0) {
+        const int own_rows = rows_before, own_tiles = tiles_before;
+        for (int step = 1; step < 32; step *= 2) {
+            const int more_rows = __shfl_up_sync(kAllLanes, rows_before, step),
+                      more_tiles = __shfl_up_sync(kAllLanes, tiles_before, step);
+            if (lane >= step) {
+                rows_before += more_rows;
+                tiles_before += more_tiles;
+            }
+        }
+        if (lane == 31) r.groups->tile_count = tiles_before;
+        rows_before -= own_rows;
+        tiles_before -= own_tiles;
+        int groups = 0;
+        for (int i = 0; i < kEach; ++i) {
+            const int rank = lane * kEach + i, e = by_rank[rank], rows = totals[e];
+            starts[e] = rows_before;
+            if (rows == 0) continue;
+            ++groups;
             const int tile_count = tiles(rows), tile_rows = (rows + tile_count - 1) / tile_count;
-            r.groups->groups[ranks[e]] = TokenGroup{
-                e, start, rows, min(tile_rows_for(tile_rows), r.tile_tokens), tile_count, first_tile};
+            r.groups->groups[rank] = TokenGroup{
+                e, rows_before, rows, min(tile_rows_for(tile_rows), r.tile_tokens), tile_count, tiles_before};
+            rows_before += rows;
+            tiles_before += tile_count;
         }
-        if (ranks[e] == kMaxExperts - 1) r.groups->tile_count = first_tile + tiles(rows);
-        for (int w = 0; w < kSortWarps; ++w) counts[w][e] += start;
+        groups = __reduce_add_sync(kAllLanes, groups);
+        if (lane == 0) r.groups->group_count = groups;
     }
-    const int groups = __syncthreads_count(e < kMaxExperts && totals[e] > 0);
-    if (threadIdx.x == 0) r.groups->group_count = groups;
+    __syncthreads();
+    for (int i = threadIdx.x; i < used_warps * kMaxExperts; i += kSortWarps * 32)
+        counts[i / kMaxExperts][i % kMaxExperts] += starts[i % kMaxExperts];
+    __syncthreads();
 
     for (int base = first; base < last; base += 32) {
         const bool here = base + lane < last;
@@ -243,16 +233,22 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
     }
 }
 
+void route_rows(const Routing& routing, cudaStream_t stream) {
+    const auto router = routing.experts <= 32 ? router_kernel<2> : router_kernel<kMaxExperts / 16>;
+    cuda_check(cudaFuncSetAttribute(router, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
+    router<<<(routing.row_count + kRows - 1) / kRows, kThreads, kSharedBytes, stream>>>(routing);
+    cuda_check(cudaGetLastError());
+}
+
 }  // namespace
 
 void launch_routing(const Routing& routing, cudaStream_t stream) {
     check(routing.hidden % 32 == 0, "columns come in blocks of 32");
     check(routing.experts <= kMaxExperts && routing.experts >= kExpertsUsed, "4 to 128 experts");
     if (routing.row_count == 0) return;
-    const auto router = routing.experts <= 32 ? router_kernel<2> : router_kernel<kMaxExperts / 16>;
-    cuda_check(cudaFuncSetAttribute(router, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
-    router<<<(routing.row_count + kRows - 1) / kRows, kThreads, kSharedBytes, stream>>>(routing);
-    cuda_check(cudaGetLastError());
+    const bool few = routing.partial_logits != nullptr && routing.row_count <= kFewRoutedRows &&
+                     routing.hidden % kRouterChunk == 0;
+    few ? route_few_rows(routing, stream) : route_rows(routing, stream);
     sort_kernel<<<1, kSortWarps * 32, 0, stream>>>(routing);
     cuda_check(cudaGetLastError());
 }

@@ -19,6 +19,8 @@ struct Routing {
     std::int32_t row_count = 0, hidden = 0, experts = 0;
     float epsilon = 0;
     std::int32_t tile_tokens = kMaxTileTokens;  // the most rows of a tile in `groups`
+    // Workspace of partial_logits_count() floats; null: few rows are routed like many.
+    float* partial_logits = nullptr;
 
     __half* normalised = nullptr;  // out: [row][hidden], columns in `order`
     ActivationOrder order = ActivationOrder::nibbles;
@@ -29,8 +31,19 @@ struct Routing {
     std::int32_t* sorted_pairs = nullptr;  // out: pairs by expert, rows ascending within one
 };
 
+// Up to this many rows, the blocks of threads share the columns too: a block of 16 rows alone with the whole
+// router takes as long as 132 of them.
+inline constexpr std::int32_t kFewRoutedRows = 256;
+inline constexpr std::int32_t kRouterChunk = 64;  // columns
+constexpr std::int64_t partial_logits_count(std::int32_t hidden) {
+    return std::int64_t{hidden / kRouterChunk} * kFewRoutedRows * (kMaxExperts + 1);
+}
+
 // Logits are exact to about 2^-21 of their size: products of float16 halves of both factors, float32 sums. So
 // a row's four experts are those of the float32 reference unless logits tie to five digits.
 void launch_routing(const Routing& routing, cudaStream_t stream);
+
+// Its part for few rows: everything but `groups` and `sorted_pairs`.
+void route_few_rows(const Routing& routing, cudaStream_t stream);
 
 }  // namespace gptoss::backend::cuda

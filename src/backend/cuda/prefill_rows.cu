@@ -1,5 +1,6 @@
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/plane_elements.cuh"
+#include "backend/cuda/prefill_routing_parts.cuh"
 #include "backend/cuda/prefill_rows.h"
 #include "base/check.h"
 
@@ -32,16 +33,6 @@ __global__ void embedding_kernel(const RowInput* inputs, DeviceMatrix embedding,
         rows.full_cache_rows[row] = tables.full[entry] * full.block_elements() + inside;
         rows.sliding_cache_rows[row] = tables.sliding[entry] * sliding.block_elements() + inside;
     }
-}
-
-// A lane's four values of a step lie together in memory and become two pairs of the activations' order
-// (gemm.h); `base` is the block's first column.
-__device__ __forceinline__ void store_quad(__half* row, int column, ActivationOrder order,
-                                           const float (&v)[4]) {
-    const bool nibbles = order == ActivationOrder::nibbles;
-    __half* first = row + stored_column(order, column);
-    *reinterpret_cast<__half2*>(first) = nibbles ? to_half2(v[0], v[2]) : to_half2(v[0], v[1]);
-    *reinterpret_cast<__half2*>(first + 8) = nibbles ? to_half2(v[1], v[3]) : to_half2(v[2], v[3]);
 }
 
 constexpr int kQuads = 4;  // of a thread: 4096 columns in all

@@ -37,7 +37,8 @@ struct Shape {
     std::vector<PrefillSegment> segments;  // slot, first_row, row_count, first_position
 };
 
-double error_of(Shape shape, GemmPath path) {
+// `single`: by the kernel for rows that are alone.
+double error_of(Shape shape, GemmPath path, bool single = false) {
     const std::int32_t group = shape.query_heads / shape.kv_heads;
     const int element_bytes = shape.type == model::KvType::f8 ? 1 : 2;
     std::int32_t rows = 0, blocks = 0, stride = 0, slots = 0;
@@ -96,7 +97,24 @@ double error_of(Shape shape, GemmPath path) {
     a.window = shape.window;
     a.sinks = d_sinks.get();
     a.output = output.get();
-    launch_prefill_attention(a, nullptr, path);
+    if (single) {
+        std::vector<RowInput> inputs;
+        std::vector<std::int32_t> single_rows(static_cast<std::size_t>(rows));
+        for (const PrefillSegment& s : shape.segments) {
+            single_rows[static_cast<std::size_t>(rows - 1 - s.first_row)] = s.first_row;  // in any order
+            inputs.push_back({0, s.first_position, s.slot, s.first_position, -1});
+        }
+        const DeviceVector<RowInput> d_inputs(inputs);
+        const DeviceVector<std::int32_t> d_rows(single_rows),
+            tickets(std::vector<std::int32_t>(static_cast<std::size_t>(rows * shape.kv_heads)));
+        const DeviceVector<float> partials(static_cast<std::size_t>(kSingleRowFloats));
+        for (int again = 0; again < 2; ++again)  // tickets are left as they were found
+            launch_single_row_attention(
+                a, {d_inputs.get(), d_rows.get(), rows, partials.get(), tickets.get()}, nullptr);
+        cuda_check(cudaDeviceSynchronize());
+    } else {
+        launch_prefill_attention(a, nullptr, path);
+    }
     const std::vector<__half> stored = output.read();
 
     std::vector<double> reference, found;
@@ -161,6 +179,20 @@ TEST_P(PrefillAttentionTest, OneRow) {
             EXPECT_LT(error_of({8, 1, window, model::KvType::f16, {{0, 0, 1, position}}}, path),
                       tolerance(model::KvType::f16))
                 << position << ' ' << window;
+}
+
+class SingleRowAttention : public backend::test::GpuTest {};
+
+TEST_F(SingleRowAttention, MatchesTheReference) {
+    std::vector<PrefillSegment> segments;
+    for (const std::int32_t position : {0, 1, 63, 64, 127, 128, 129, 500, 1500})
+        segments.push_back({static_cast<std::int32_t>(segments.size()), 0, 1, position});
+    for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
+        for (const std::int32_t window : {0, 128})
+            for (const std::int32_t heads : {8, 3, 1})
+                EXPECT_LT(error_of({heads * 2, 2, window, type, segments}, GemmPath::automatic, true),
+                          tolerance(type))
+                    << heads << " heads a group, window " << window;
 }
 
 }  // namespace

@@ -26,7 +26,13 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
         const DeviceVector<float> weights(std::size_t(rows) * kExpertsUsed),
             logits(std::size_t(rows) * experts);
         const DeviceVector<GroupList> groups(std::size_t{1});
-        for (const ActivationOrder order : {ActivationOrder::nibbles, ActivationOrder::sequential}) {
+        const DeviceVector<float> partial_logits(static_cast<std::size_t>(partial_logits_count(hidden)));
+        // Both orders, as few rows and as many, whole tiles and small ones.
+        for (const auto& [order, few, tile_tokens] :
+             {std::tuple{ActivationOrder::nibbles, false, kMaxTileTokens},
+              std::tuple{ActivationOrder::sequential, false, 16},
+              std::tuple{ActivationOrder::nibbles, true, 8},
+              std::tuple{ActivationOrder::sequential, true, kMaxTileTokens}}) {
             Routing r;
             r.residual = d_residual.get();
             r.gain = d_gain.get();
@@ -42,6 +48,8 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
             r.pair_weights = weights.get();
             r.logits = logits.get();
             r.groups = groups.get();
+            r.tile_tokens = tile_tokens;
+            r.partial_logits = few ? partial_logits.get() : nullptr;
             r.sorted_pairs = pairs.get();
             launch_routing(r, nullptr);
             const auto found_normalised = normalised.read();
@@ -95,7 +103,7 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
                 EXPECT_EQ(group.first_tile, tiles);
                 EXPECT_LE(group.row_count, largest);
                 EXPECT_EQ(group.tile_count, (group.row_count + group.tile_rows - 1) / group.tile_rows);
-                EXPECT_LE(group.tile_rows, kMaxTileTokens);
+                EXPECT_LE(group.tile_rows, tile_tokens);
                 for (std::int32_t j = 0; j < group.row_count; ++j) {
                     EXPECT_EQ(found_choices[found_pairs[covered + j]], group.expert);
                     if (j > 0) {

@@ -1,0 +1,122 @@
+// Routing of few rows, in two kernels: partial logits, a block for 16 rows and 64 columns, in float32; then a
+// block a row adds them up, chooses, and normalises the row. The norm's factor is one for a whole row, so it
+// multiplies the finished sums.
+#include "backend/cuda/memory.h"
+#include "backend/cuda/prefill_routing_parts.cuh"
+
+namespace gptoss::backend::cuda {
+
+namespace {
+
+constexpr int kRows = 16;
+constexpr int kThreads = 256;
+constexpr int kQuadsARow = kRouterChunk / 4;
+constexpr int kStride = kRouterChunk + 4;  // floats: eight neighbouring rows begin in different banks
+static_assert(kRows * kQuadsARow == kThreads, "a thread loads four values of a row");
+static_assert(kThreads / 32 * 2 == kRows && kMaxExperts == 4 * 32, "a thread: two rows, four experts");
+
+// Logits [chunk][row][expert], then sums of squares [chunk][row].
+__device__ float* partial_squares(const Routing& r) {
+    return r.partial_logits + std::int64_t{r.hidden / kRouterChunk} * r.row_count * kMaxExperts;
+}
+
+__global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing r) {
+    __shared__ __align__(16) float router[kMaxExperts][kStride];
+    __shared__ __align__(16) float rows[kRows][kStride];
+    const int first_row = blockIdx.x * kRows, chunk = blockIdx.y, first_column = chunk * kRouterChunk;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    {
+        const int quad = threadIdx.x % kQuadsARow, own = threadIdx.x / kQuadsARow;
+        float4 weights[kMaxExperts / kRows];  // all loads before the first use
+#pragma unroll
+        for (int i = 0; i < kMaxExperts / kRows; ++i)
+            weights[i] = *reinterpret_cast<const float4*>(
+                r.router + std::int64_t{min(own + i * kRows, r.experts - 1)} * r.hidden + first_column +
+                quad * 4);
+        const float4 gain = *reinterpret_cast<const float4*>(r.gain + first_column + quad * 4);
+        const float4 x = *reinterpret_cast<const float4*>(
+            r.residual + std::int64_t{min(first_row + own, r.row_count - 1)} * r.hidden + first_column +
+            quad * 4);
+#pragma unroll
+        for (int i = 0; i < kMaxExperts / kRows; ++i)
+            *reinterpret_cast<float4*>(&router[own + i * kRows][quad * 4]) = weights[i];
+        *reinterpret_cast<float4*>(&rows[own][quad * 4]) =
+            make_float4(x.x * gain.x, x.y * gain.y, x.z * gain.z, x.w * gain.w);
+        float squares = x.x * x.x + x.y * x.y + x.z * x.z + x.w * x.w;
+        for (int step = kQuadsARow / 2; step > 0; step /= 2)
+            squares += __shfl_xor_sync(kAllLanes, squares, step);
+        if (quad == 0 && first_row + own < r.row_count)
+            partial_squares(r)[std::int64_t{chunk} * r.row_count + first_row + own] = squares;
+    }
+    __syncthreads();
+
+    float sums[2][4] = {};
+#pragma unroll 4
+    for (int column = 0; column < kRouterChunk; column += 4) {
+        float4 weights[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            weights[i] = *reinterpret_cast<const float4*>(&router[lane + 32 * i][column]);
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+            const float4 x = *reinterpret_cast<const float4*>(&rows[2 * warp + j][column]);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                sums[j][i] += x.x * weights[i].x;
+                sums[j][i] += x.y * weights[i].y;
+                sums[j][i] += x.z * weights[i].z;
+                sums[j][i] += x.w * weights[i].w;
+            }
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < 2; ++j) {
+        const int row = first_row + 2 * warp + j;
+        if (row >= r.row_count) continue;
+        float* to = r.partial_logits + (std::int64_t{chunk} * r.row_count + row) * kMaxExperts;
+#pragma unroll
+        for (int i = 0; i < 4; ++i) to[lane + 32 * i] = sums[j][i];
+    }
+}
+
+__global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
+    __shared__ float logits[kMaxExperts];
+    const int row = blockIdx.x, chunks = r.hidden / kRouterChunk, expert = threadIdx.x;
+    const float *parts = r.partial_logits + std::int64_t{row} * kMaxExperts + expert,
+                *part_squares = partial_squares(r) + row;
+    float sum = 0, squares = 0;  // always in the order of the columns
+#pragma unroll 8
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+        sum += parts[std::int64_t{chunk} * r.row_count * kMaxExperts];
+        squares += part_squares[std::int64_t{chunk} * r.row_count];
+    }
+    const float inverse_rms = rsqrtf(squares / static_cast<float>(r.hidden) + r.epsilon);
+    float logit = -INFINITY;
+    if (expert < r.experts) {
+        logit = sum * inverse_rms + r.router_bias[expert];
+        if (r.logits != nullptr) r.logits[std::int64_t{row} * r.experts + expert] = logit;
+    }
+    logits[expert] = logit;
+    __syncthreads();
+    if (threadIdx.x < 32) choose_top_experts(r, row, logits, static_cast<int>(threadIdx.x));
+    for (int column = threadIdx.x * 4; column < r.hidden; column += kMaxExperts * 4) {
+        const float4 x = *reinterpret_cast<const float4*>(r.residual + std::int64_t{row} * r.hidden + column);
+        const float4 gain = *reinterpret_cast<const float4*>(r.gain + column);
+        const float normalised[4] = {x.x * (inverse_rms * gain.x), x.y * (inverse_rms * gain.y),
+                                     x.z * (inverse_rms * gain.z), x.w * (inverse_rms * gain.w)};
+        store_quad(r.normalised + std::int64_t{row} * r.hidden, column, r.order, normalised);
+    }
+}
+
+}  // namespace
+
+void route_few_rows(const Routing& routing, cudaStream_t stream) {
+    const dim3 blocks(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows),
+                      static_cast<unsigned>(routing.hidden / kRouterChunk));
+    partial_logits_kernel<<<blocks, kThreads, 0, stream>>>(routing);
+    cuda_check(cudaGetLastError());
+    choose_kernel<<<routing.row_count, kMaxExperts, 0, stream>>>(routing);
+    cuda_check(cudaGetLastError());
+}
+
+}  // namespace gptoss::backend::cuda

@@ -1,0 +1,62 @@
+// What both ways to route share.
+#pragma once
+
+#include "backend/cuda/decode_stages.h"
+#include "backend/cuda/gemm_ptx.cuh"
+#include "backend/cuda/prefill_routing.h"
+
+namespace gptoss::backend::cuda {
+
+// One warp: the four experts with the largest logits, the lower number first where two are equal, and the
+// softmax of the four. `logits` [kMaxExperts] in shared memory, minus infinity where there is no expert; it
+// is changed.
+__device__ inline void choose_top_experts(const Routing& r, int row, float* logits, int lane) {
+    float chosen[kExpertsUsed];
+#pragma unroll
+    for (int k = 0; k < kExpertsUsed; ++k) {
+        float best = -INFINITY;
+        int expert = kMaxExperts;
+        for (int e = lane; e < kMaxExperts; e += 32) {
+            if (logits[e] > best) {
+                best = logits[e];
+                expert = e;
+            }
+        }
+        for (int step = 16; step > 0; step /= 2) {
+            const float other = __shfl_xor_sync(kAllLanes, best, step);
+            const int other_expert = __shfl_xor_sync(kAllLanes, expert, step);
+            if (other > best || (other == best && other_expert < expert)) {
+                best = other;
+                expert = other_expert;
+            }
+        }
+        chosen[k] = best;
+        __syncwarp();                         // all have read the logits, one changes them
+        expert = min(expert, r.experts - 1);  // logits that are not numbers must not leave the table
+        if (lane == 0) {
+            r.choices[std::int64_t{row} * kExpertsUsed + k] = expert;
+            logits[expert] = -INFINITY;
+        }
+        __syncwarp();
+    }
+    float total = 0;
+#pragma unroll
+    for (int k = 0; k < kExpertsUsed; ++k) total += expf(chosen[k] - chosen[0]);
+    if (lane < kExpertsUsed) {
+        float mine = chosen[0];
+#pragma unroll
+        for (int k = 1; k < kExpertsUsed; ++k) mine = lane == k ? chosen[k] : mine;
+        r.pair_weights[std::int64_t{row} * kExpertsUsed + lane] = expf(mine - chosen[0]) / total;
+    }
+}
+
+// Four neighbouring values of a row, `column` a multiple of four, in the activations' order (gemm.h).
+__device__ __forceinline__ void store_quad(__half* row, int column, ActivationOrder order,
+                                           const float (&v)[4]) {
+    const bool nibbles = order == ActivationOrder::nibbles;
+    __half* first = row + stored_column(order, column);
+    *reinterpret_cast<__half2*>(first) = nibbles ? to_half2(v[0], v[2]) : to_half2(v[0], v[1]);
+    *reinterpret_cast<__half2*>(first + 8) = nibbles ? to_half2(v[1], v[3]) : to_half2(v[2], v[3]);
+}
+
+}  // namespace gptoss::backend::cuda
