@@ -79,9 +79,6 @@ KvPool make_pool(std::byte* data, const model::Hyperparameters& shape, model::Kv
     return {data, type, layers, blocks, shape.kv_heads, shape.head_size};
 }
 
-// Two decode steps are still faster than one pass made for prompts; three are not (docs/performance.md).
-constexpr std::size_t kMostSteps = 2;
-
 // A step's kernels keep all rows' activations in shared memory beside 70 KB of weights: a workstation card's
 // blocks (99 KB) have room for one row.
 std::size_t rows_of_a_step() {
@@ -161,7 +158,8 @@ class CudaBackend final : public Backend {
         }
         logits_rows_ = static_cast<std::int32_t>(batch.logits_rows.size());
         const std::vector<RowInput> inputs = inputs_of(batch);
-        if (prefill_ && inputs.size() > kMostSteps * step_rows_) {
+        // One decode step of several rows, or two of one row, is faster than the prompt's path.
+        if (prefill_ && inputs.size() > std::max<std::size_t>(step_rows_, 2)) {
             prefill_->run(inputs, stream_.get());
             return;
         }

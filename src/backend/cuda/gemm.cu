@@ -137,9 +137,9 @@ void launch_gemm(const GemmProblem& problem, cudaStream_t stream, GemmPath path)
     };
     const auto choose = [&]<PlaneType type>() {
         if (low)
-            run.template operator()<WarpgroupGemm<type, 1>>(gemm_warpgroup_kernel<type, 1>);
+            run.template operator()<WarpgroupGemm<type, true>>(gemm_warpgroup_kernel<type, true>);
         else if (warpgroup)
-            run.template operator()<WarpgroupGemm<type, 3>>(gemm_warpgroup_kernel<type, 3>);
+            run.template operator()<WarpgroupGemm<type, false>>(gemm_warpgroup_kernel<type, false>);
         else
             run.template operator()<WarpGemm<type>>(gemm_warp_kernel<type>);
     };

@@ -14,12 +14,12 @@
 
 namespace gptoss::backend::cuda {
 
-template <PlaneType type, int consumers>
+template <PlaneType type, bool shared_columns>
 struct WarpgroupGemm {
-    static constexpr int kConsumers = consumers;
+    static constexpr int kConsumers = 3;
     static constexpr int kThreads = (kConsumers + 1) * 128;
-    static constexpr int kRows = kConsumers * 64;  // a warpgroup multiplies 64
-    static_assert(kRows <= kTileRows, "the scales' part of a stage has room for these");
+    static constexpr int kRows = shared_columns ? 64 : kTileRows;
+    static_assert(kConsumers * 64 == kTileRows, "a warpgroup multiplies 64 rows");
     // 64 or 128 bytes of a weight row a stage.
     static constexpr int kColumns = type == PlaneType::mxfp4 ? 128 : 64;
     static constexpr int kSlabs = kColumns / kSlabColumns;
@@ -30,9 +30,14 @@ struct WarpgroupGemm {
         2;  // blocks whose products may run while another is unpacked, and that one
     static constexpr int kWeightBytes = kRows * Weights::kRowBytes;
     static constexpr int kStageBytes = kSlabs * kSlabBytes + kWeightBytes + Scales::kBytes;
-    static constexpr int kStages = (227 * 1024 - 1024 - 256) / kStageBytes;
-    static constexpr int kSharedBytes = kStages * kStageBytes + 1024 + 2 * kStages * 8;
+    // Sums of the warpgroups but the first: a thread's, for 16 tokens eight of them.
+    static constexpr int kPartialBytes = shared_columns ? (kConsumers - 1) * kMaxTileTokens / 2 * 128 * 4 : 0;
+    static constexpr int kStages = (227 * 1024 - 1024 - 256 - kPartialBytes) / kStageBytes;
+    static constexpr int kSharedBytes = kStages * kStageBytes + kPartialBytes + 1024 + 2 * kStages * 8;
     static_assert(kSharedBytes <= 227 * 1024, "a block's limit on sm_90");
+    // A warpgroup waits by the phase's parity: the stage's use before must be over when it comes, and it is
+    // if the warpgroup's own last stage, three back, was a later one.
+    static_assert(!shared_columns || kStages > kConsumers, "parities tell only two uses apart");
     // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy.
     static constexpr int kConsumerRegisters = 152, kProducerRegisters = 56;
 
@@ -46,10 +51,14 @@ struct WarpgroupGemm {
                 phase ^= 1;
             }
         }
+        __device__ void advance(int stages) {
+            for (stage += stages; stage >= kStages; stage -= kStages) phase ^= 1;
+        }
     };
     struct Shared {
         std::uint32_t stages;  // address of stage 0: slabs of activations, weights, scales
         std::uint32_t barriers;
+        float* partials;  // [consumer - 1][sum][thread]
         __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
         __device__ std::uint32_t weights(int i) const { return stage(i) + kSlabs * kSlabBytes; }
         __device__ std::uint32_t scales(int i) const { return weights(i) + kWeightBytes; }
@@ -161,7 +170,15 @@ struct WarpgroupGemm {
         std::uint32_t fragments[kInFlight][2][4];
         int unreleased = -1;  // the stage before, which products in flight may still read
         const int whole_stages = columns / kColumns;
-        for (int s = 0; s < whole_stages; ++s) {
+        // Every stage of a tile, or every third.
+        constexpr int kStep = shared_columns ? kConsumers : 1;
+        const int own = shared_columns ? threadIdx.x / 128 : 0;
+        Ring tile_end = ring;
+        if constexpr (shared_columns) {
+            tile_end.advance((columns + kColumns - 1) / kColumns);
+            ring.advance(own);
+        }
+        for (int s = own; s < whole_stages; s += kStep) {
             barrier_wait(shared.full(ring.stage), ring.phase);
             fence_for_matrix_unit();
             const std::uint32_t scales[2] = {Scales::load(shared.scales(ring.stage), state.rows[0], s),
@@ -173,9 +190,12 @@ struct WarpgroupGemm {
                 multiply_block(state, fragments[block % kInFlight], shared.stage(ring.stage), block, scales);
             }
             unreleased = ring.stage;
-            ring.advance();
+            if constexpr (shared_columns)
+                ring.advance(kStep);
+            else
+                ring.advance();
         }
-        if (whole_stages * kColumns < columns) {  // half a stage is left
+        if (whole_stages * kColumns < columns && whole_stages % kStep == own) {  // half a stage is left
             barrier_wait(shared.full(ring.stage), ring.phase);
             fence_for_matrix_unit();
             const std::uint32_t scales[2] = {
@@ -189,50 +209,84 @@ struct WarpgroupGemm {
             unreleased = ring.stage;
             ring.advance();
         }
+        if constexpr (shared_columns) ring = tile_end;
         warpgroup_wait<0>();
         hold_registers(state.first64);
         hold_registers(state.second64);
         hold_registers(state.next32);
         hold_registers(state.last16);
-        barrier_arrive(shared.empty(unreleased));
+        if (unreleased >= 0) barrier_arrive(shared.empty(unreleased));
+    }
+
+    // The first warpgroup adds what the others found, in their order; they are not needed any more then.
+    template <int groups>
+    __device__ static void exchange(float (&sums)[groups][4], int first_token, const Shared& shared) {
+        const int consumer = threadIdx.x / 128;
+        float* own = shared.partials + first_token / 2 * 128 + threadIdx.x % 128;
+        constexpr int kConsumerFloats = kMaxTileTokens / 2 * 128;
+#pragma unroll
+        for (int i = 0; i < groups * 4; ++i) {
+            if (consumer > 0)
+                own[(consumer - 1) * kConsumerFloats + i * 128] = sums[i / 4][i % 4];
+            else
+                for (int other = 0; other + 1 < kConsumers; ++other)
+                    sums[i / 4][i % 4] += own[other * kConsumerFloats + i * 128];
+        }
+    }
+    __device__ static void consumers_meet() {
+        asm volatile("bar.sync 1, %0;" ::"n"(kConsumers * 128) : "memory");
     }
 
     __device__ static void consume(const GemmProblem& problem, const Tile& tile, const Shared& shared,
                                    Ring& ring) {
         const DeviceMatrix& w = problem.weights;
         const int rows_of_expert = w.rows / problem.experts;
-        const int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4;
+        const int consumer = threadIdx.x / 128, g = threadIdx.x % 32 / 4;
+        const int warp = shared_columns ? threadIdx.x % 128 / 32 : threadIdx.x / 32;
         Accumulation state;
 #pragma unroll
         for (int slot = 0; slot < 2; ++slot)
             state.rows[slot] = warp * 16 + 2 * g + (slot ^ Weights::swaps(g));
         state.tokens = tile_rows_for(tile.row_count);
         accumulate(state, w.columns, shared, ring);
-        const auto store = [&](const auto& sums, int first_token) {
+        const auto for_each_piece = [&](const auto& what) {
+            if (state.has_first64()) what(state.first64, 0);
+            if (state.has_second64()) what(state.second64, 64);
+            if (state.has_next32()) what(state.next32, state.tokens & 64);
+            if (state.has_last16()) what(state.last16, state.tokens & 96);
+        };
+        if constexpr (shared_columns) {
+            const auto piece = [&](auto& sums, int first_token) { exchange(sums, first_token, shared); };
+            if (consumer > 0) for_each_piece(piece);
+            consumers_meet();  // the others' sums are there
+            if (consumer == 0) for_each_piece(piece);
+            consumers_meet();  // and read
+            if (consumer > 0) return;
+        }
+        for_each_piece([&](const auto& sums, int first_token) {
             store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp * 16 + 2 * g,
                        Weights::swaps(g) != 0, threadIdx.x % 4, first_token, sums);
-        };
-        if (state.has_first64()) store(state.first64, 0);
-        if (state.has_second64()) store(state.second64, 64);
-        if (state.has_next32()) store(state.next32, state.tokens & 64);
-        if (state.has_last16()) store(state.last16, state.tokens & 96);
+        });
     }
 };
 
-template <PlaneType type, int consumers>
-__global__ void __launch_bounds__(WarpgroupGemm<type, consumers>::kThreads, 1)
+template <PlaneType type, bool shared_columns>
+__global__ void __launch_bounds__(WarpgroupGemm<type, shared_columns>::kThreads, 1)
     gemm_warpgroup_kernel(const __grid_constant__ GemmProblem problem,
                           const __grid_constant__ TokenGroup dense) {
     if constexpr (kHasWarpgroupMatrix) {
-        using Gemm = WarpgroupGemm<type, consumers>;
+        using Gemm = WarpgroupGemm<type, shared_columns>;
         extern __shared__ std::byte shared_memory[];
         typename Gemm::Shared shared;
         shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;
-        shared.barriers = shared.stages + Gemm::kStages * Gemm::kStageBytes;
+        const std::uint32_t stages_end = shared.stages + Gemm::kStages * Gemm::kStageBytes;
+        shared.partials =
+            reinterpret_cast<float*>(shared_memory + (stages_end - shared_address(shared_memory)));
+        shared.barriers = stages_end + Gemm::kPartialBytes;
         if (threadIdx.x == 0) {
             for (int i = 0; i < Gemm::kStages; ++i) {
                 barrier_init(shared.full(i), 128);
-                barrier_init(shared.empty(i), Gemm::kConsumers * 128);
+                barrier_init(shared.empty(i), shared_columns ? 128 : Gemm::kConsumers * 128);
             }
         }
         __syncthreads();
@@ -240,14 +294,12 @@ __global__ void __launch_bounds__(WarpgroupGemm<type, consumers>::kThreads, 1)
         typename Gemm::Ring ring;
         Tile tile;
         if (threadIdx.x >= Gemm::kConsumers * 128) {
-            if constexpr (consumers > 1)
-                asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
+            asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
             for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::produce(problem, tile, shared, ring);
         } else {
-            if constexpr (consumers > 1)
-                asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
+            asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
             for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::consume(problem, tile, shared, ring);

@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
     const float *parts = r.partial_logits + std::int64_t{row} * kMaxExperts + expert,
                 *part_squares = partial_squares(r) + row;
     float sum = 0, squares = 0;  // always in the order of the columns
-#pragma unroll 8
+#pragma unroll 16
     for (int chunk = 0; chunk < chunks; ++chunk) {
         sum += parts[std::int64_t{chunk} * r.row_count * kMaxExperts];
         squares += part_squares[std::int64_t{chunk} * r.row_count];
