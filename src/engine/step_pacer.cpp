@@ -8,9 +8,9 @@ namespace {
 
 constexpr double kShortestStepMs = 20;  // 50 tokens a second for everyone, while a prompt is taken in
 constexpr std::int32_t kFewestRows = 16;
-// Where the fixed part is large, as many rows again as cost as much as it: fewer would hardly shorten the
-// step, and a long prompt would take in hardly anything in each. Up to here; beyond, the device is slow
-// whatever we do.
+// Where the fixed part alone is longer than a step without prompts, as many rows again as cost as much as it:
+// fewer would hardly shorten the step, and a long prompt would take in hardly anything in each. Up to here;
+// beyond, the device is slow whatever we do.
 constexpr double kLongestForFixedMs = 60;
 constexpr double kForgetting = 0.9;
 constexpr std::int32_t kRowsBeforeAnyMeasurement = 256;
@@ -58,8 +58,9 @@ std::int32_t StepPacer::prompt_rows(std::int32_t decode_rows) const {
     if (decode_rows == 0 || slowdown_ <= 1) return max_rows_;
     if (prompt_.row_ms == 0) return std::min(kRowsBeforeAnyMeasurement, max_rows_);
     const double alone_ms = decode_ms(decode_rows);
-    const double spare_ms = std::max({alone_ms * (slowdown_ - 1), kShortestStepMs - alone_ms,
-                                      std::min(2 * prompt_.fixed_ms, kLongestForFixedMs)});
+    double spare_ms = std::max(alone_ms * (slowdown_ - 1), kShortestStepMs - alone_ms);
+    if (prompt_.fixed_ms > alone_ms)
+        spare_ms = std::max(spare_ms, std::min(2 * prompt_.fixed_ms, kLongestForFixedMs));
     const double rows = std::clamp<double>((spare_ms - prompt_.fixed_ms) / prompt_.row_ms, 0, max_rows_);
     return std::clamp(static_cast<std::int32_t>(rows), std::min(kFewestRows, max_rows_), max_rows_);
 }

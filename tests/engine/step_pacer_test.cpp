@@ -75,6 +75,27 @@ TEST(StepPacer, AFullStepKeepsTheSlowdownWhateverWasLearnedBefore) {
     EXPECT_GE(full.step_ms(64, pacer.prompt_rows(64)), 43);
 }
 
+// 64 rows of gpt-oss-120b on an H100: up to 256 rows a step streams the experts' weights, with more the
+// experts' products are made for prompts and take half as long again.
+TEST(StepPacer, KeepsTheSlowdownWhereStepsJump) {
+    const auto step_ms = [](std::int32_t decode_rows, std::int32_t prompt_rows) {
+        const std::int32_t rows = decode_rows + prompt_rows;
+        return 21 + 0.025 * prompt_rows + (rows > 256 ? 12 : 0);
+    };
+    StepPacer pacer(1.5, 2048);
+    pacer.record(64, 0, step_ms(64, 0));
+    double total_ms = 0;
+    std::int32_t total_rows = 0;
+    for (int i = 0; i < 60; ++i) {
+        const std::int32_t rows = pacer.prompt_rows(64);
+        pacer.record(64, rows, step_ms(64, rows));
+        total_ms += step_ms(64, rows);
+        total_rows += rows;
+    }
+    EXPECT_LE(total_ms / 60, 1.5 * 21);
+    EXPECT_GE(total_rows / 60, 64) << "and prompts are not starved";
+}
+
 TEST(StepPacer, ASlowdownOfOneTurnsItOff) {
     StepPacer pacer(1, 512);
     learn(pacer, {.base_ms = 10, .row_ms = 1}, 8);

@@ -88,7 +88,7 @@ TEST_F(CudaLogits, MatchesOracle) {
     }
 }
 
-TEST_F(CudaLogits, MoreRowsThanAStepHasAreTwoSteps) {
+TEST_F(CudaLogits, MoreRowsThanAStepHasTakeThePromptsPath) {
     const LoadedModel loaded = load_oracle_model();
     const OracleCase oracle = oracle_case(200);
     constexpr std::int32_t kRows = 13;
@@ -97,7 +97,7 @@ TEST_F(CudaLogits, MoreRowsThanAStepHasAreTwoSteps) {
     const Distance d = distance(std::span(logits).last(oracle.logits.size()), oracle.logits,
                                 static_cast<std::size_t>(loaded.weights.hyperparameters.vocabulary));
     report("oracle, 200 tokens, steps of 13", d);
-    EXPECT_LT(d.relative, kTolerance);
+    EXPECT_LT(d.relative, 2e-3);  // its activations are float16: bounded as in prefill_forward_test.cpp
 }
 
 TEST_F(CudaLogits, EightBitCacheStaysClose) {
