@@ -105,9 +105,10 @@ void PrefillForward::run(std::span<const RowInput> rows, cudaStream_t stream) {
     compute_logits(run, stream);
 }
 
-// Few tokens an expert: weights are streamed. More: tiles of up to 128 tokens for the matrix unit.
+// Few tokens an expert: weights are streamed. More, and they would be read for every sixteen of them again:
+// tiles of up to 128 tokens for the matrix unit.
 GemmPath PrefillForward::experts_path(const DeviceLayer& layer, std::int32_t rows) const {
-    constexpr std::int32_t kStreamedTokens = 8;  // of an expert, on average; with more it would be read twice
+    constexpr std::int32_t kStreamedTokens = 16;  // of an expert, on average (docs/performance.md)
     const std::int32_t experts = model_.weights.shape.experts;
     const GemmPath path = stream_path();
     const bool possible = can_stream(layer.gate_up, experts, path) && can_stream(layer.down, experts, path);
