@@ -17,6 +17,7 @@
 
 #include "backend/sampling.h"
 #include "base/types.h"
+#include "model/layer_range.h"
 #include "model/plan.h"
 #include "model/weights.h"
 
@@ -45,6 +46,9 @@ struct Batch {
     std::span<const TokenId> tokens;            // one a row, or kTokenFromLastSample
     std::span<const Segment> segments;          // cover all rows in order, no slot twice
     std::span<const std::int32_t> logits_rows;  // ascending rows that want logits
+    // [row][hidden]: what the layers before the backend's first one made of the tokens. For a backend that
+    // has not got all layers (split_backend.h), and only for it.
+    std::span<const float> residual = {};
 };
 
 // One row to sample from, after a forward().
@@ -60,7 +64,8 @@ struct SampleRow {
 };
 
 struct BackendOptions {
-    model::MemoryPlan plan;          // pools and limits; everything is claimed from it at construction
+    model::MemoryPlan plan;    // pools and limits; everything is claimed from it at construction
+    model::LayerRange layers;  // computed here; empty = all. Weights and pools of the others aren't held
     std::int32_t padding_from = -1;  // first token id that must never be sampled (padding rows); -1 = none
     std::int32_t threads = 0;        // CPU: 0 = all cores
     bool exact = false;              // CPU: float32 reference path
@@ -68,7 +73,7 @@ struct BackendOptions {
 
 struct BackendInfo {
     std::string device;     // "CPU (AVX-512 BF16), 2 threads", "NVIDIA H100 80GB HBM3"
-    std::string placement;  // "layers 0-35 and head on GPU 0"
+    std::string placement;  // "all 36 layers and head on GPU 0"
     std::int64_t claimed_bytes = 0;
     // forward() and sample() return before the work is done: the engine then submits one step ahead.
     bool asynchronous = false;
@@ -103,7 +108,8 @@ class Backend {
     virtual void copy_block(Pool pool, BlockId from, BlockId to) = 0;
 };
 
-// weights (and the file behind them) must outlive the backend.
+// weights (and the file behind them) must outlive the backend. With `options.layers` the last layers and the
+// head, or all.
 std::unique_ptr<Backend> make_cpu_backend(const model::Weights& weights, const BackendOptions& options);
 
 }  // namespace gptoss::backend

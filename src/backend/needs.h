@@ -8,6 +8,7 @@
 
 #include "model/hyperparameters.h"
 #include "model/plan.h"
+#include "model/weights.h"
 
 namespace gptoss::backend {
 
@@ -20,6 +21,7 @@ struct DeviceNeeds {
     std::int64_t total_bytes = 0;      // of the device in all; 0 = not told
     std::string bus_id;                // PCI address of the GPU ("0000:17:00.0"); empty on the CPU
     std::int64_t context_bytes = 0;    // the part of runtime_bytes that asking has already claimed
+    model::HostShare host;             // when the request leaves layers to the host
 };
 
 // Bytes of the file that are where they will be computed with, of all. Called from loading threads, never
@@ -27,5 +29,10 @@ struct DeviceNeeds {
 using LoadProgress = std::function<void(std::int64_t done_bytes, std::int64_t total_bytes)>;
 
 DeviceNeeds cpu_needs(const model::Hyperparameters& shape, const model::PlanRequest& request);
+
+// What the CPU needs for the layers that the request does not place on the GPU: with ggml-org's types, or
+// with the file's own. Nothing when there are none.
+model::HostShare cpu_share(const model::Hyperparameters& shape, const model::PlanRequest& request);
+model::HostShare cpu_share(const model::Weights& weights, const model::PlanRequest& request);
 
 }  // namespace gptoss::backend

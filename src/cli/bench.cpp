@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/device.h"
+#include "cli/gpu_layers.h"
 #include "gguf/file.h"
 #include "model/synthetic.h"
 
@@ -23,11 +24,12 @@ namespace {
 struct BenchOptions {
     std::string model, synthetic, write, device = "cpu";
     std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 0, context = 0, threads = 0,
-                 layers = 0;
+                 layers = 0, gpu_layers = model::PlanRequest{}.gpu_layers;
     bool json = false, exact = false;
 };
 
-// A model from a file or from thin air. Random weights for a GPU are made there, and there are none here.
+// A model from a file or from thin air. Random weights for a GPU are made there, and there are none here; for
+// layers on both sides they are made here.
 struct Subject {
     std::string name;
     model::Hyperparameters shape;
@@ -51,7 +53,8 @@ Subject subject_of(const BenchOptions& options) {
     subject.name = options.synthetic + ", random weights";
     subject.shape = options.synthetic == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
     if (options.layers > 0) subject.shape.layers = options.layers;
-    if (options.device == "cpu" || !options.write.empty()) subject.synthetic.emplace(subject.shape);
+    const bool split = options.gpu_layers < subject.shape.layers;
+    if (options.device == "cpu" || split || !options.write.empty()) subject.synthetic.emplace(subject.shape);
     return subject;
 }
 
@@ -168,10 +171,11 @@ Result measure(const Subject& subject, const BenchOptions& options) {
                                         : options.device == "cpu" ? 512
                                                                   : 2048,
                                         options.concurrency);
+    request.gpu_layers = options.gpu_layers;
     const backend::DeviceNeeds needs = weights != nullptr ? device_needs(options.device, *weights, request)
                                                           : device_needs(options.device, shape, request);
-    backend_options.plan =
-        model::plan(shape, request, needs.weight_bytes, needs.workspace_bytes, needs.runtime_bytes);
+    backend_options.plan = model::plan(shape, request, needs.weight_bytes, needs.workspace_bytes,
+                                       needs.runtime_bytes, needs.host);
     model::require_fit(backend_options.plan, shape, needs.free_bytes, needs.device);
 
     Result result;
@@ -315,6 +319,7 @@ void add_bench(CLI::App& app, int& exit_code) {
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
     command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
+    add_gpu_layers(*command, options->gpu_layers);
     command->add_option("--threads", options->threads, "CPU threads, 0 = all cores")->capture_default_str();
     command->add_option("--write", options->write, "Write the synthetic model to this GGUF file and stop");
     command->add_flag("--exact", options->exact, "The float32 reference path (CPU)");

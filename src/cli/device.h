@@ -1,4 +1,5 @@
-// `--device cpu|cuda` of the subcommands that use a backend without the engine.
+// `--device cpu|cuda` of the subcommands that use a backend without the engine, and where the node's layers
+// go.
 #pragma once
 
 #include <memory>
@@ -10,7 +11,8 @@
 namespace gptoss::cli {
 
 // Throws Error(setting_invalid) for a device this build does not have. `progress` is told of weights that are
-// moved; the CPU reads them where they lie.
+// moved; the CPU reads them where they lie. "cuda" with a plan of fewer GPU layers than the model has: the
+// first layers are the CPU's.
 std::unique_ptr<backend::Backend> make_backend(const std::string& device, const model::Weights& weights,
                                                const backend::BackendOptions& options,
                                                const backend::LoadProgress& progress = {});

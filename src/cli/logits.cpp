@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/device.h"
+#include "cli/gpu_layers.h"
 #include "gguf/file.h"
 
 namespace gptoss::cli {
@@ -17,7 +18,7 @@ namespace {
 
 struct LogitsOptions {
     std::string model, tokens, out, device = "cpu";
-    std::int32_t last = 1, threads = 0, batch = 512;
+    std::int32_t last = 1, threads = 0, batch = 512, gpu_layers = model::PlanRequest{}.gpu_layers;
     bool exact = false;
 };
 
@@ -43,6 +44,7 @@ std::vector<TokenId> read_tokens(const std::string& path, std::int32_t vocabular
 constexpr std::int32_t kRowsAtOnce = 64;
 
 void run(const LogitsOptions& options) {
+    require_gpu_for_layers(options.device, options.gpu_layers);
     const gguf::File file = gguf::File::open(options.model);
     const model::Weights weights = model::find_weights(file);
     const model::Hyperparameters& shape = weights.hyperparameters;
@@ -57,6 +59,7 @@ void run(const LogitsOptions& options) {
     request.context_length = count;
     request.max_sequences = std::min(last, kRowsAtOnce);
     request.max_batch_tokens = std::max(options.batch, request.max_sequences);
+    request.gpu_layers = options.gpu_layers;
     backend_options.plan = model::plan(shape, request, 0, 0, 0);
     const std::unique_ptr<backend::Backend> backend = make_backend(options.device, weights, backend_options);
 
@@ -94,6 +97,7 @@ void add_logits(CLI::App& app, int& exit_code) {
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     command->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
+    add_gpu_layers(*command, options->gpu_layers);
     command->add_option("--threads", options->threads, "CPU threads, 0 = all cores")->capture_default_str();
     command->add_option("--batch", options->batch, "Tokens computed at once")
         ->capture_default_str()

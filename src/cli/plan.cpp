@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/device.h"
+#include "cli/gpu_layers.h"
 #include "gguf/file.h"
 #include "model/weights.h"
 
@@ -67,7 +68,9 @@ nlohmann::ordered_json to_json(const PlanSubject& subject, const model::MemoryPl
             {"runtime_bytes", plan.runtime_bytes},
             {"total_bytes", plan.total_bytes()},
             {"free_bytes", needs.free_bytes},
-            {"fits", plan.total_bytes() <= needs.free_bytes},
+            {"host_layers", plan.host.layers},
+            {"host_total_bytes", plan.host.layers > 0 ? plan.host.total_bytes() : 0},
+            {"fits", plan.fits(needs.free_bytes)},
             {"largest_context_length", largest_context}};
 }
 
@@ -75,26 +78,27 @@ int run(PlanOptions options) {
     options.request.kv_type = options.kv_type == "f8" || options.kv_type == "q8_0" ? model::KvType::f8
                               : options.kv_type == "f16"                           ? model::KvType::f16
                                                                                    : model::KvType::bf16;
+    require_gpu_for_layers(options.device, options.request.gpu_layers);
     const PlanSubject subject = plan_subject_of(options);
     const backend::DeviceNeeds& needs = subject.needs;
     const model::MemoryPlan plan = model::plan(subject.shape, options.request, subject.weight_bytes,
-                                               needs.workspace_bytes, needs.runtime_bytes);
-    const std::int32_t largest =
-        model::largest_context_that_fits(subject.shape, options.request, subject.weight_bytes,
-                                         needs.workspace_bytes, needs.runtime_bytes, needs.free_bytes);
+                                               needs.workspace_bytes, needs.runtime_bytes, needs.host);
+    const std::int32_t largest = model::largest_context_that_fits(
+        subject.shape, options.request, subject.weight_bytes, needs.workspace_bytes, needs.runtime_bytes,
+        needs.free_bytes, needs.host);
     if (options.json) {
         std::printf("%s\n", to_json(subject, plan, needs, largest).dump(2).c_str());
     } else {
         std::printf("%s on %s\n%s", subject.name.c_str(), needs.device.c_str(),
                     model::to_table(plan, needs.free_bytes).c_str());
-        if (plan.total_bytes() > needs.free_bytes)
+        if (!plan.fits(needs.free_bytes))
             std::printf(
                 largest > 0
                     ? "  The largest context that fits is %d tokens.\n"
                     : "  Not even the smallest context fits (%d tokens): the weights alone are too large.\n",
                 largest);
     }
-    return plan.total_bytes() <= needs.free_bytes ? 0 : 2;
+    return plan.fits(needs.free_bytes) ? 0 : 2;
 }
 
 }  // namespace
@@ -119,6 +123,7 @@ void add_plan(CLI::App& app, int& exit_code) {
     command->add_option("--kv-type", options->kv_type, "Type of the KV cache")
         ->check(CLI::IsMember({"bf16", "f16", "f8", "q8_0"}));
     command->add_option("--device", options->device, "cpu or cuda");
+    add_gpu_layers(*command, options->request.gpu_layers);
     command->add_flag("--json", options->json, "For machines");
     command->footer("Exit status: 0 it fits, 2 it does not.");
     command->callback([options, &exit_code] { exit_code = run(*options); });

@@ -31,67 +31,102 @@ std::int32_t kv_element_bytes(KvType type) {
     return type == KvType::f8 ? 1 : 2;
 }
 
+LayerRange device_layers(const Hyperparameters& shape, const PlanRequest& request) {
+    const bool split = request.gpu_layers > 0 && request.gpu_layers < shape.layers;
+    return {split ? shape.layers - request.gpu_layers : 0, shape.layers};
+}
+
 MemoryPlan plan(const Hyperparameters& shape, const PlanRequest& request, std::int64_t weight_bytes,
-                std::int64_t workspace_bytes, std::int64_t runtime_bytes) {
+                std::int64_t workspace_bytes, std::int64_t runtime_bytes, const HostShare& host) {
     MemoryPlan result;
     result.request = request;
+    const LayerRange on_device = device_layers(shape, request), on_host{0, on_device.first};
     const std::int64_t cache_tokens = std::max<std::int64_t>(request.cache_tokens, request.context_length);
     // One block a sequence more: each ends in a block it fills only in part.
     result.full_blocks = static_cast<std::int32_t>(blocks_for(cache_tokens) + request.max_sequences - 1);
     result.sliding_blocks = static_cast<std::int32_t>(sliding_blocks_for(shape, request));
     const std::int64_t block_bytes = kBlockTokens * token_bytes(shape, request.kv_type);
-    result.full_kv_bytes = result.full_blocks * block_bytes * shape.full_layers();
-    result.sliding_kv_bytes = result.sliding_blocks * block_bytes * shape.sliding_layers();
+    result.full_kv_bytes = result.full_blocks * block_bytes * on_device.full_layers();
+    result.sliding_kv_bytes = result.sliding_blocks * block_bytes * on_device.sliding_layers();
+    result.host = host;
+    result.host.layers = on_host.end;
+    result.host.full_kv_bytes = result.full_blocks * block_bytes * on_host.full_layers();
+    result.host.sliding_kv_bytes = result.sliding_blocks * block_bytes * on_host.sliding_layers();
     result.weight_bytes = weight_bytes;
     result.workspace_bytes = workspace_bytes;
     result.runtime_bytes = runtime_bytes;
     return result;
 }
 
-std::int64_t published_weight_bytes(const Hyperparameters& shape) {
+namespace {
+
+std::int64_t q8_0_bytes(std::int64_t elements) {
+    return elements / 32 * 34;
+}
+std::int64_t f32_bytes(std::int64_t elements) {
+    return elements * 4;
+}
+
+}  // namespace
+
+std::int64_t published_layer_bytes(const Hyperparameters& shape) {
     const std::int64_t hidden = shape.hidden, width = shape.expert_width, experts = shape.experts;
-    const auto q8_0 = [](std::int64_t elements) { return elements / 32 * 34; };
     const auto mxfp4 = [](std::int64_t elements) { return elements / 32 * 17; };
-    const auto f32 = [](std::int64_t elements) { return elements * 4; };
     const std::int64_t attention =
-        q8_0(hidden * (shape.query_width() + 2LL * shape.kv_width())) + q8_0(hidden * shape.query_width()) +
-        f32(shape.query_width() + 2LL * shape.kv_width() + hidden + shape.query_heads);
-    const std::int64_t moe = mxfp4(experts * 3 * hidden * width) + f32(experts * (2 * width + hidden)) +
-                             f32(experts * hidden + experts);
-    return shape.layers * (attention + moe + f32(2 * hidden)) + 2 * q8_0(hidden * shape.vocabulary) +
-           f32(hidden);
+        q8_0_bytes(hidden * (shape.query_width() + 2LL * shape.kv_width())) +
+        q8_0_bytes(hidden * shape.query_width()) +
+        f32_bytes(shape.query_width() + 2LL * shape.kv_width() + hidden + shape.query_heads);
+    const std::int64_t moe = mxfp4(experts * 3 * hidden * width) + f32_bytes(experts * (2 * width + hidden)) +
+                             f32_bytes(experts * hidden + experts);
+    return attention + moe + f32_bytes(2 * hidden);
+}
+
+std::int64_t published_embedding_bytes(const Hyperparameters& shape) {
+    return q8_0_bytes(std::int64_t{shape.hidden} * shape.vocabulary);
+}
+
+std::int64_t published_weight_bytes(const Hyperparameters& shape) {
+    return shape.layers * published_layer_bytes(shape) + 2 * published_embedding_bytes(shape) +
+           f32_bytes(shape.hidden);
 }
 
 std::int32_t largest_context_that_fits(const Hyperparameters& shape, PlanRequest request,
                                        std::int64_t weight_bytes, std::int64_t workspace_bytes,
-                                       std::int64_t runtime_bytes, std::int64_t free_bytes) {
+                                       std::int64_t runtime_bytes, std::int64_t free_bytes,
+                                       const HostShare& host) {
     std::int32_t fits = 0, too_many = shape.context_length / kBlockTokens + 1;  // in blocks
     request.cache_tokens = 0;
     while (too_many - fits > 1) {
         const std::int32_t middle = fits + (too_many - fits) / 2;
         request.context_length = middle * kBlockTokens;
-        const MemoryPlan candidate = plan(shape, request, weight_bytes, workspace_bytes, runtime_bytes);
-        (candidate.total_bytes() <= free_bytes ? fits : too_many) = middle;
+        const MemoryPlan candidate = plan(shape, request, weight_bytes, workspace_bytes, runtime_bytes, host);
+        (candidate.fits(free_bytes) ? fits : too_many) = middle;
     }
     return fits * kBlockTokens;
 }
 
 void require_fit(const MemoryPlan& plan, const Hyperparameters& shape, std::int64_t free_bytes,
-                 const std::string& device) {
-    if (plan.total_bytes() <= free_bytes) return;
-    const std::int32_t largest = largest_context_that_fits(
-        shape, plan.request, plan.weight_bytes, plan.workspace_bytes, plan.runtime_bytes, free_bytes);
-    throw Error(
-        ErrorCode::does_not_fit,
-        "the model does not fit into the memory of " + device + ":\n" + to_table(plan, free_bytes),
+                 const std::string& device, std::int32_t gpu_layers) {
+    if (plan.fits(free_bytes)) return;
+    const std::int32_t largest =
+        largest_context_that_fits(shape, plan.request, plan.weight_bytes, plan.workspace_bytes,
+                                  plan.runtime_bytes, free_bytes, plan.host);
+    std::string hint =
         largest > 0
             ? "The largest context that fits is " + std::to_string(largest) +
                   " tokens (MAX_CONTEXT_LENGTH); fewer sequences (GPTOSS_MAX_SEQUENCES) or rows a step "
                   "(LLAMA_BATCH_SIZE) leave more."
-            : "Not even the smallest context fits: the weights alone are too large.",
-        {{"total_bytes", std::to_string(plan.total_bytes())},
-         {"free_bytes", std::to_string(free_bytes)},
-         {"largest_context_length", std::to_string(largest)}});
+            : "Not even the smallest context fits: the weights alone are too large.";
+    if (gpu_layers > 0)
+        hint += " GPU_LAYERS=" + std::to_string(gpu_layers) +
+                " fits: the other layers are then computed by the CPU, which is slower.";
+    const std::string& where = plan.total_bytes() > free_bytes ? device : "the host";
+    throw Error(ErrorCode::does_not_fit,
+                "the model does not fit into the memory of " + where + ":\n" + to_table(plan, free_bytes),
+                hint,
+                {{"total_bytes", std::to_string(plan.total_bytes())},
+                 {"free_bytes", std::to_string(free_bytes)},
+                 {"largest_context_length", std::to_string(largest)}});
 }
 
 std::string to_table(const MemoryPlan& plan, std::int64_t free_bytes) {
@@ -105,13 +140,30 @@ std::string to_table(const MemoryPlan& plan, std::int64_t free_bytes) {
     const auto blocks = [](std::int32_t count) {
         return std::to_string(count) + " blocks of " + std::to_string(kBlockTokens) + " tokens";
     };
-    line("weights", plan.weight_bytes, "");
+    const auto place = [&](std::int64_t total_bytes, std::int64_t free) {
+        if (free > 0) line("free", free, total_bytes <= free ? "fits" : "DOES NOT FIT");
+    };
+    const std::string rows = std::to_string(plan.request.max_batch_tokens) + " rows a step";
+    const std::string context = std::to_string(plan.request.context_length) + " tokens of context";
+    const HostShare& host = plan.host;
+    line("weights", plan.weight_bytes,
+         host.layers > 0 ? "the last " + std::to_string(plan.request.gpu_layers) + " layers and the head"
+                         : "");
     line("KV, full layers", plan.full_kv_bytes, blocks(plan.full_blocks));
     line("KV, sliding layers", plan.sliding_kv_bytes, blocks(plan.sliding_blocks));
-    line("workspace", plan.workspace_bytes, std::to_string(plan.request.max_batch_tokens) + " rows a step");
+    line("workspace", plan.workspace_bytes, rows);
     if (plan.runtime_bytes > 0) line("device runtime", plan.runtime_bytes, "");
-    line("total", plan.total_bytes(), std::to_string(plan.request.context_length) + " tokens of context");
-    if (free_bytes > 0) line("free", free_bytes, plan.total_bytes() <= free_bytes ? "fits" : "DOES NOT FIT");
+    line("total", plan.total_bytes(), context);
+    place(plan.total_bytes(), free_bytes);
+    if (host.layers == 0) return table;
+    table += "and on the host:\n";
+    line("weights", host.weight_bytes,
+         "the embedding and the first " + std::to_string(host.layers) + " layers");
+    line("KV, full layers", host.full_kv_bytes, blocks(plan.full_blocks));
+    line("KV, sliding layers", host.sliding_kv_bytes, blocks(plan.sliding_blocks));
+    line("workspace", host.workspace_bytes, rows);
+    line("total", host.total_bytes(), context);
+    place(host.total_bytes(), host.free_bytes);
     return table;
 }
 

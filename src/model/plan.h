@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/hyperparameters.h"
+#include "model/layer_range.h"
 
 namespace gptoss::model {
 
@@ -21,7 +22,23 @@ struct PlanRequest {
     std::int32_t max_sequences = 1;  // sequences that may be computed at the same time
     std::int32_t max_batch_tokens = 2048;  // rows of one step (LLAMA_BATCH_SIZE)
     KvType kv_type = KvType::bf16;
-    std::int32_t gpu_layers = 99;  // last N layers (and the head, when N > 0) on the GPU
+    // Planned for a GPU: it computes the last N layers and the head, the host the rest. 0 = not split.
+    std::int32_t gpu_layers = 99;
+};
+
+// The layers of the device that is planned for: the last ones, or all.
+LayerRange device_layers(const Hyperparameters& shape, const PlanRequest& request);
+
+// What the host holds of a model that is split between it and a GPU; nothing of one that is not.
+struct HostShare {
+    std::int64_t weight_bytes = 0;     // of its layers and the embedding
+    std::int64_t workspace_bytes = 0;  // its activations
+    std::int64_t free_bytes = 0;       // 0 = not told
+    std::int32_t layers = 0;           // the first ones; this and what follows is plan()'s to say
+    std::int64_t full_kv_bytes = 0, sliding_kv_bytes = 0;
+    std::int64_t total_bytes() const {
+        return weight_bytes + full_kv_bytes + sliding_kv_bytes + workspace_bytes;
+    }
 };
 
 struct MemoryPlan {
@@ -34,27 +51,36 @@ struct MemoryPlan {
     std::int64_t sliding_kv_bytes = 0;
     std::int64_t workspace_bytes = 0;  // activations, logits, staging; set by the backend it is planned for
     std::int64_t runtime_bytes = 0;    // the device runtime's own share (context, modules); 0 on the CPU
+    HostShare host;                    // everything above is the device's
     std::int64_t total_bytes() const {
         return weight_bytes + full_kv_bytes + sliding_kv_bytes + workspace_bytes + runtime_bytes;
     }
+    bool fits(std::int64_t free_bytes) const { return total_bytes() <= free_bytes && fits_host(); }
+    bool fits_host() const { return host.free_bytes == 0 || host.total_bytes() <= host.free_bytes; }
 };
 
 // Blocks and KV bytes follow from the request and the shape; `weight_bytes` is what the weights take where
-// they are placed, `workspace_bytes` and `runtime_bytes` what the backend says it needs.
+// they are placed, `workspace_bytes` and `runtime_bytes` what the backend says it needs, `host` what the host
+// needs when the request splits the model.
 MemoryPlan plan(const Hyperparameters& shape, const PlanRequest& request, std::int64_t weight_bytes,
-                std::int64_t workspace_bytes, std::int64_t runtime_bytes);
+                std::int64_t workspace_bytes, std::int64_t runtime_bytes, const HostShare& host = {});
 
-// Bytes of the weights as ggml-org publishes them (experts MXFP4, dense part Q8_0, the rest F32).
+// Bytes of the weights as ggml-org publishes them (experts MXFP4, dense part Q8_0, the rest F32): of all, of
+// a layer, and of the embedding, which is as large as the head.
 std::int64_t published_weight_bytes(const Hyperparameters& shape);
+std::int64_t published_layer_bytes(const Hyperparameters& shape);
+std::int64_t published_embedding_bytes(const Hyperparameters& shape);
 
 // The largest context length (a multiple of kBlockTokens) whose plan fits `free_bytes`; 0 when none does.
 std::int32_t largest_context_that_fits(const Hyperparameters& shape, PlanRequest request,
                                        std::int64_t weight_bytes, std::int64_t workspace_bytes,
-                                       std::int64_t runtime_bytes, std::int64_t free_bytes);
+                                       std::int64_t runtime_bytes, std::int64_t free_bytes,
+                                       const HostShare& host = {});
 
-// Throws Error(does_not_fit) with the table and the largest context that would fit.
+// Throws Error(does_not_fit) with the table and the largest context that would fit. `gpu_layers`: how many
+// layers would fit with the context as it is, for the hint; 0 = not known.
 void require_fit(const MemoryPlan& plan, const Hyperparameters& shape, std::int64_t free_bytes,
-                 const std::string& device);
+                 const std::string& device, std::int32_t gpu_layers = 0);
 
 // The table `plan` and start-up print.
 std::string to_table(const MemoryPlan& plan, std::int64_t free_bytes);

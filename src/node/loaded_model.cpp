@@ -142,15 +142,38 @@ std::int64_t below_ceiling(std::int64_t ceiling_bytes, const backend::DeviceNeed
     return std::max<std::int64_t>(0, std::min(needs.free_bytes, ceiling_bytes - used_bytes));
 }
 
-model::MemoryPlan make_plan(const Settings& settings, const model::Hyperparameters& shape,
-                            model::PlanRequest request, const backend::DeviceNeeds& needs,
-                            std::int64_t weight_bytes) {
-    const auto plan_for = [&] {
-        return model::plan(shape, request, weight_bytes, needs.workspace_bytes, needs.runtime_bytes);
+model::MemoryPlan plan_of(const model::Hyperparameters& shape, const model::PlanRequest& request,
+                          const backend::DeviceNeeds& needs) {
+    return model::plan(shape, request, needs.weight_bytes, needs.workspace_bytes, needs.runtime_bytes,
+                       needs.host);
+}
+
+// Most layers of which the GPU, with the rest on the CPU, has room for; 0 = none, or it has room for all.
+std::int32_t gpu_layers_that_fit(const Device& device, const model::Weights& weights,
+                                 model::PlanRequest request, std::int64_t free_bytes) {
+    const model::Hyperparameters& shape = weights.hyperparameters;
+    const auto plan_with = [&](std::int32_t layers) {
+        request.gpu_layers = layers;
+        return plan_of(shape, request, device.needs(weights, request));
     };
+    std::int32_t fit = 0, too_many = model::device_layers(shape, request).first == 0 ? shape.layers
+                                                                                     : request.gpu_layers;
+    while (too_many - fit > 1) {
+        const std::int32_t middle = fit + (too_many - fit) / 2;
+        (plan_with(middle).total_bytes() <= free_bytes ? fit : too_many) = middle;
+    }
+    return fit > 0 && plan_with(fit).fits(free_bytes) ? fit : 0;
+}
+
+model::MemoryPlan make_plan(const Settings& settings, const model::Weights& weights,
+                            model::PlanRequest request, const Choice& choice) {
+    const model::Hyperparameters& shape = weights.hyperparameters;
+    const backend::DeviceNeeds& needs = choice.needs;
+    const auto plan_for = [&] { return plan_of(shape, request, needs); };
     if (settings.max_context_length == 0) {
-        const std::int32_t largest = model::largest_context_that_fits(
-            shape, request, weight_bytes, needs.workspace_bytes, needs.runtime_bytes, needs.free_bytes);
+        const std::int32_t largest =
+            model::largest_context_that_fits(shape, request, needs.weight_bytes, needs.workspace_bytes,
+                                             needs.runtime_bytes, needs.free_bytes, needs.host);
         if (largest > 0) request.context_length = std::min(request.context_length, largest);
     }
     if (settings.cache_tokens == 0) {
@@ -158,15 +181,20 @@ model::MemoryPlan make_plan(const Settings& settings, const model::Hyperparamete
         const std::int64_t one = request.context_length;
         for (std::int64_t contexts = request.max_sequences; contexts > 1; contexts /= 2) {
             request.cache_tokens = contexts * one;
+            const model::MemoryPlan candidate = plan_for();
             if (request.cache_tokens <= std::numeric_limits<std::int32_t>::max() &&
-                plan_for().total_bytes() <= needs.free_bytes / 2) {
+                candidate.total_bytes() <= needs.free_bytes / 2 &&
+                candidate.host.total_bytes() <= needs.host.free_bytes / 2) {
                 break;
             }
             request.cache_tokens = 0;
         }
     }
     const model::MemoryPlan plan = plan_for();
-    model::require_fit(plan, shape, needs.free_bytes, needs.device);
+    const bool more_on_cpu = is_gpu(*choice.device) && plan.total_bytes() > needs.free_bytes;
+    model::require_fit(
+        plan, shape, needs.free_bytes, needs.device,
+        more_on_cpu ? gpu_layers_that_fit(*choice.device, weights, request, needs.free_bytes) : 0);
     return plan;
 }
 
@@ -217,7 +245,9 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     };
 
     Validating validating(settings, core->file);
-    request.max_sequences = sequences(kGpuSequences);
+    // Layers on the CPU set the pace of all: as many as a CPU alone would have.
+    const bool split = model::device_layers(shape, request).first > 0;
+    request.max_sequences = sequences(split ? kCpuSequences : kGpuSequences);
     Choice choice = choose_device(settings, devices, core->weights, request);
     const bool on_gpu = is_gpu(*choice.device);
     if (!on_gpu) {
@@ -228,12 +258,11 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     loaded.ceiling_bytes = on_gpu ? memory_ceiling_bytes(settings, choice.needs.total_bytes) : 0;
     choice.needs.free_bytes = below_ceiling(loaded.ceiling_bytes, choice.needs);
     loaded.free_bytes = choice.needs.free_bytes;
-    loaded.plan =
-        make_plan(settings, shape, request, choice.needs,
-                  choice.needs.weight_bytes > 0 ? choice.needs.weight_bytes : tensor_bytes(core->file));
+    if (choice.needs.weight_bytes == 0) choice.needs.weight_bytes = tensor_bytes(core->file);
+    loaded.plan = make_plan(settings, core->weights, request, choice);
     spdlog::info("memory of {}:\n{}", choice.needs.device, model::to_table(loaded.plan, loaded.free_bytes));
-    // A GPU's weights are read as they are sent. For the CPU, pages that would push each other out again are
-    // better read when they are needed.
+    // A GPU's weights are read as they are sent, and a CPU's beside it as they are packed. For the CPU, pages
+    // that would push each other out again are better read when they are needed.
     if (!on_gpu && loaded.plan.weight_bytes < choice.needs.free_bytes) read_into_memory(core->file, progress);
 
     const std::string stage = (on_gpu ? "loading onto " : "preparing ") + choice.needs.device;
@@ -269,12 +298,13 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
             .count();
     loaded.served.tokenizer = std::move(tokenizer);
     loaded.served.card["layers"] = shape.layers;
-    loaded.served.card["weight_bytes"] = loaded.plan.weight_bytes;
+    loaded.served.card["weight_bytes"] = loaded.plan.weight_bytes + loaded.plan.host.weight_bytes;
     loaded.served.card["parts"] = core->file.parts().size();
     loaded.served.card["memory"] = {
         {"weight_bytes", loaded.plan.weight_bytes},         {"full_kv_bytes", loaded.plan.full_kv_bytes},
         {"sliding_kv_bytes", loaded.plan.sliding_kv_bytes}, {"workspace_bytes", loaded.plan.workspace_bytes},
-        {"runtime_bytes", loaded.plan.runtime_bytes},       {"free_bytes", loaded.free_bytes}};
+        {"runtime_bytes", loaded.plan.runtime_bytes},       {"free_bytes", loaded.free_bytes},
+        {"host_bytes", loaded.plan.host.total_bytes()}};
     loaded.served.card["provenance"] = {
         {"composite_sha256", validation.composite}, {"model_id", validation.model_id},
         {"hashes_from", validation.hashes_from},    {"registry", validation.registry},

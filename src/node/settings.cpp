@@ -72,9 +72,9 @@ std::vector<SettingSpec> make_specs() {
         text("GPTOSS_DEVICE", "--device", "Computing", "Where to compute. auto: a GPU when there is one.",
              &S::device, {"auto", "cpu", "cuda"}),
         number("GPU_LAYERS", "--gpu-layers", "Computing",
-               "The last N layers are placed on the GPU. 99: all of them, and without a usable GPU the node "
-               "refuses to "
-               "start; 0: none; -1 (not set): all where there is a GPU, none where there is none.",
+               "The last N layers and the head are computed on the GPU, the others on the CPU, which then "
+               "sets the pace. 99: all on the GPU. With any of these the node refuses to start without a "
+               "usable GPU. 0: none; -1 (not set): all where there is a GPU, none where there is none.",
                &S::gpu_layers, -1, 999),
         number("LLAMA_BATCH_SIZE", "--batch,--llama-batch-size", "Computing",
                "Tokens computed in one step. It never limits how long a prompt may be.", &S::batch_tokens, 16,

@@ -68,5 +68,70 @@ TEST(Plan, TheTableSaysWhetherItFits) {
     EXPECT_NE(to_table(whole, 8'000'000'000).find("DOES NOT FIT"), std::string::npos);
 }
 
+// Every layer, key and value is on one side or the other.
+TEST(Plan, ASplitModelIsPlannedOnBothSides) {
+    const auto shape = gpt_oss_120b();
+    const MemoryPlan whole = plan(shape, {}, 0, 0, 0);
+    for (const std::int32_t gpu_layers : {1, 2, 17, 24, 35}) {
+        PlanRequest request;
+        request.gpu_layers = gpu_layers;
+        EXPECT_EQ(device_layers(shape, request), (LayerRange{36 - gpu_layers, 36}));
+        const MemoryPlan split = plan(shape, request, 0, 0, 0);
+        EXPECT_EQ(split.host.layers, 36 - gpu_layers);
+        EXPECT_EQ(split.full_blocks, whole.full_blocks);
+        EXPECT_EQ(split.full_kv_bytes + split.host.full_kv_bytes, whole.full_kv_bytes);
+        EXPECT_EQ(split.sliding_kv_bytes + split.host.sliding_kv_bytes, whole.sliding_kv_bytes);
+        // The last layer sees everything, the one before slides.
+        EXPECT_EQ(split.full_kv_bytes, whole.full_kv_bytes / 18 * ((gpu_layers + 1) / 2));
+        EXPECT_EQ(split.sliding_kv_bytes, whole.sliding_kv_bytes / 18 * (gpu_layers / 2));
+    }
+    for (const std::int32_t gpu_layers : {36, 99, 0}) {
+        PlanRequest request;
+        request.gpu_layers = gpu_layers;
+        EXPECT_EQ(device_layers(shape, request), (LayerRange{0, 36}));
+        EXPECT_EQ(plan(shape, request, 0, 0, 0).host.total_bytes(), 0);
+    }
+}
+
+TEST(Plan, LayersFindTheirPlaceInTheirPool) {
+    for (std::int32_t first = 0; first < 6; ++first)
+        for (std::int32_t end = first + 1; end <= 7; ++end) {
+            const LayerRange range{first, end};
+            std::int32_t sliding = 0, full = 0;
+            for (std::int32_t layer = first; layer < end; ++layer)
+                EXPECT_EQ(range.pool_layer(layer), layer % 2 == 0 ? sliding++ : full++);
+            EXPECT_EQ(range.sliding_layers(), sliding);
+            EXPECT_EQ(range.full_layers(), full);
+        }
+}
+
+TEST(Plan, TheHostMustHaveRoomForItsShareToo) {
+    const auto shape = gpt_oss_120b();
+    PlanRequest request;
+    request.gpu_layers = 24;
+    HostShare share;
+    share.weight_bytes = 12 * published_layer_bytes(shape) + published_embedding_bytes(shape);
+    share.free_bytes = 30'000'000'000;
+    const std::int64_t weights = published_weight_bytes(shape) - share.weight_bytes;
+    const MemoryPlan fine = plan(shape, request, weights, 0, 0, share);
+    EXPECT_NO_THROW(require_fit(fine, shape, 50'000'000'000, "a card"));
+    const std::string table = to_table(fine, 50'000'000'000);
+    EXPECT_NE(table.find("the last 24 layers and the head"), std::string::npos);
+    EXPECT_NE(table.find("the embedding and the first 12 layers"), std::string::npos);
+
+    share.free_bytes = 22'000'000'000;
+    const std::int32_t context =
+        largest_context_that_fits(shape, request, weights, 0, 0, 50'000'000'000, share);
+    EXPECT_GT(context, 0);
+    EXPECT_LT(context, 131072);
+    try {
+        require_fit(plan(shape, request, weights, 0, 0, share), shape, 50'000'000'000, "a card");
+        FAIL() << "accepted";
+    } catch (const Error& error) {
+        EXPECT_NE(error.for_people().find("the memory of the host"), std::string::npos);
+        EXPECT_NE(error.for_people().find("that fits is " + std::to_string(context)), std::string::npos);
+    }
+}
+
 }  // namespace
 }  // namespace gptoss::model

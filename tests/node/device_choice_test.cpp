@@ -1,7 +1,8 @@
 // Where layers are placed: never silently elsewhere than asked for. The GPU of these tests is the CPU under
-// another name, with a memory of its own.
+// another name, with a memory of its own; layers on both sides are two halves of one CPU.
 #include <gtest/gtest.h>
 
+#include "backend/split_backend.h"
 #include "base/error.h"
 #include "node/loaded_model.h"
 
@@ -15,7 +16,14 @@ Device device(const std::string& name, const backend::DeviceNeeds& needs) {
             [name](const model::Weights& weights, const backend::BackendOptions& options,
                    const backend::LoadProgress& progress) {
                 if (name != "cpu") progress(1, 2);
-                return backend::make_cpu_backend(weights, options);
+                const model::LayerRange last =
+                    model::device_layers(weights.hyperparameters, options.plan.request);
+                if (last.first == 0) return backend::make_cpu_backend(weights, options);
+                backend::BackendOptions lower = options, upper = options;
+                lower.layers = {0, last.first};
+                upper.layers = last;
+                return backend::make_split_backend(backend::make_cpu_lower_layers(weights, lower),
+                                                   backend::make_cpu_backend(weights, upper), options);
             }};
 }
 
@@ -73,6 +81,44 @@ TEST(DeviceChoice, GpuLayersAskedForAreNeverPutOnTheCpu) {
     EXPECT_EQ(choice(settings, {broken_gpu(), processor()}), "no usable GPU: no driver");
     settings.device = "cpu";
     EXPECT_EQ(choice(settings, {gpu(), processor()}), "cpu");
+}
+
+TEST(DeviceChoice, SomeGpuLayersAreExactlyThatMany) {
+    Settings settings = small();
+    settings.gpu_layers = 3;
+    const LoadedModel loaded = load_model(settings, {gpu(), processor()}, kUnheard);
+    EXPECT_EQ(loaded.engine->backend_info().placement,
+              "layers 0-4 on the CPU, layers 5-7 and head on the CPU");
+    EXPECT_EQ(loaded.plan.host.layers, 5);
+    EXPECT_EQ(choice(settings, {broken_gpu(), processor()}), "no usable GPU: no driver");
+    EXPECT_EQ(choice(settings, {processor()}),
+              "GPU_LAYERS=3 asks for a GPU, but this build computes on the CPU alone");
+}
+
+TEST(DeviceChoice, WhatDoesNotFitTheGpuIsRefusedWithTheLayersThatDo) {
+    Device small_gpu = gpu();
+    small_gpu.needs = [](const model::Weights& weights, const model::PlanRequest& request) {
+        backend::DeviceNeeds needs{"Fake GPU", 0, 0, 50 << 20, 0, 64 << 20, "0000:17:00.0"};
+        const model::LayerRange layers = model::device_layers(weights.hyperparameters, request);
+        needs.weight_bytes = std::int64_t{layers.end - layers.first} * (10 << 20);
+        needs.host = backend::cpu_share(weights, request);
+        return needs;
+    };
+    const auto hint = [&](const Settings& settings) -> std::string {
+        try {
+            load_model(settings, {small_gpu, processor()}, kUnheard);
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), ErrorCode::does_not_fit);
+            return error.hint();
+        }
+        return "it fits";
+    };
+    Settings settings = small();
+    EXPECT_NE(hint(settings).find("GPU_LAYERS=4 fits"), std::string::npos) << hint(settings);
+    settings.gpu_layers = 6;
+    EXPECT_NE(hint(settings).find("GPU_LAYERS=4 fits"), std::string::npos) << hint(settings);
+    settings.gpu_layers = 4;
+    EXPECT_EQ(hint(settings), "it fits");
 }
 
 TEST(DeviceChoice, TheCeilingBoundsThePlanWithWhatOthersUse) {

@@ -58,18 +58,21 @@ preflight_model() {
 
 # plan_of SETTINGS: what that deployment takes, as JSON.
 plan_of() {
-    local file="$1" path context sequences batch kv cache options=(--json --device "$device")
+    local file="$1" path context sequences batch kv cache layers options=(--json --device "$device")
     path="$(setting "$file" MODEL_PATH)"
     context="$(setting "$file" MAX_CONTEXT_LENGTH)"
     sequences="$(setting "$file" GPTOSS_MAX_SEQUENCES)"
     batch="$(setting "$file" LLAMA_BATCH_SIZE)"
     kv="$(setting "$file" KV_CACHE_TYPE)"
     cache="$(setting "$file" GPTOSS_CACHE_TOKENS)"
+    layers="$(setting "$file" GPU_LAYERS)"
     [ "${context:-0}" != 0 ] && options+=(--context "$context")
     [ "${sequences:-0}" != 0 ] && options+=(--sequences "$sequences")
     [ "${cache:-0}" != 0 ] && options+=(--cache-tokens "$cache")
     [ -n "$batch" ] && options+=(--batch "$batch")
     [ -n "$kv" ] && options+=(--kv-type "$kv")
+    # 99 is all of them, which older binaries know without being told.
+    [ "$device" = cuda ] && [ "${layers:-0}" -gt 0 ] && [ "$layers" -lt 99 ] && options+=(--gpu-layers "$layers")
     "$kind"_tool plan --model "$path" "${options[@]}"
 }
 

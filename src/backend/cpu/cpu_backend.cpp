@@ -5,31 +5,51 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/check_batch.h"
 #include "backend/cpu/forward_pass.h"
 #include "backend/host_sampler.h"
+#include "backend/split_backend.h"
 #include "base/check.h"
 
 namespace gptoss::backend {
 namespace {
 
+std::unique_ptr<cpu::ForwardPass> make_forward(const model::Weights& weights, const BackendOptions& options,
+                                               ThreadPool& pool) {
+    return options.exact ? cpu::make_exact_forward(weights, options, pool)
+                         : cpu::make_fast_forward(weights, options, pool);
+}
+
+std::string name_of(const cpu::ForwardPass& forward, const ThreadPool& pool) {
+    return "CPU (" + forward.description() + "), " + std::to_string(pool.size()) +
+           (pool.size() == 1 ? " thread" : " threads");
+}
+
+// "layers 0-11"
+std::string numbered(const model::LayerRange& layers) {
+    return "layers " + std::to_string(layers.first) + "-" + std::to_string(layers.end - 1);
+}
+
 class CpuBackend final : public Backend {
   public:
     CpuBackend(const model::Weights& weights, const BackendOptions& options)
-        : vocabulary_(weights.hyperparameters.vocabulary),
-          max_rows_(options.plan.request.max_batch_tokens),
-          max_sequences_(options.plan.request.max_sequences),
+        : shape_(weights.hyperparameters),
+          limits_(options.plan.request),
+          layers_(cpu::layers_of(options, shape_)),
+          vocabulary_(shape_.vocabulary),
+          max_sequences_(limits_.max_sequences),
           padding_from_(options.padding_from),
           pool_(options.threads),
-          forward_(options.exact ? cpu::make_exact_forward(weights, options, pool_)
-                                 : cpu::make_fast_forward(weights, options, pool_)),
+          forward_(make_forward(weights, options, pool_)),
           last_tokens_(max_sequences_, 0),
-          tokens_(max_rows_),
+          tokens_(limits_.max_batch_tokens),
           logits_(std::size_t{4} * max_sequences_ * vocabulary_),
           sampling_scratch_(std::size_t{4} * max_sequences_ * vocabulary_) {
-        info_.device = "CPU (" + forward_->description() + "), " + std::to_string(pool_.size()) +
-                       (pool_.size() == 1 ? " thread" : " threads");
+        check(layers_.end == shape_.layers, "the last layers and the head");
+        info_.device = name_of(*forward_, pool_);
         info_.placement =
-            "all " + std::to_string(weights.hyperparameters.layers) + " layers and head on the CPU";
+            (layers_.first == 0 ? "all " + std::to_string(shape_.layers) + " layers" : numbered(layers_)) +
+            " and head on the CPU";
         info_.claimed_bytes =
             forward_->claimed_bytes() + static_cast<std::int64_t>(logits_.size() + sampling_scratch_.size());
     }
@@ -37,16 +57,16 @@ class CpuBackend final : public Backend {
     const BackendInfo& info() const override { return info_; }
 
     void forward(const Batch& batch) override {
-        check_batch(batch);
+        check_batch(batch, limits_, shape_, layers_);
         for (const Segment& segment : batch.segments)
             for (std::int32_t row = segment.first_row; row < segment.first_row + segment.row_count; ++row) {
                 const TokenId token = batch.tokens[row];
                 tokens_[row] = token == kTokenFromLastSample ? last_tokens_[segment.slot] : token;
-                check(tokens_[row] >= 0 && tokens_[row] < vocabulary_, "a token outside the vocabulary");
             }
         logits_rows_ = static_cast<std::int32_t>(batch.logits_rows.size());
-        forward_->compute({std::span(tokens_).first(batch.tokens.size()), batch.segments, batch.logits_rows},
-                          logits_.as<float>());
+        Batch real = batch;
+        real.tokens = std::span(tokens_).first(batch.tokens.size());
+        forward_->compute(real, logits_.as<float>());
     }
 
     Ticket sample(std::span<const SampleRow> rows) override {
@@ -74,40 +94,20 @@ class CpuBackend final : public Backend {
     }
 
     void copy_block(Pool pool, BlockId from, BlockId to) override {
-        cpu::KvCache& cache = forward_->kv_cache();
-        (pool == Pool::full ? cache.full : cache.sliding).copy(from, to);
+        forward_->kv_cache().copy(pool, from, to);
     }
 
   private:
-    void check_batch(const Batch& batch) const {
-        const auto rows = static_cast<std::int32_t>(batch.tokens.size());
-        check(rows > 0 && rows <= max_rows_, "a batch larger than planned");
-        check(batch.logits_rows.size() <= static_cast<std::size_t>(max_sequences_), "too many logits rows");
-        check(batch.segments.size() <= static_cast<std::size_t>(max_sequences_), "too many segments");
-        std::int32_t next_row = 0;
-        for (const Segment& segment : batch.segments) {
-            check(segment.first_row == next_row && segment.row_count > 0,
-                  "segments must cover rows in order");
-            check(segment.slot >= 0 && segment.slot < max_sequences_, "a slot outside the plan");
-            check(segment.first_position >= 0, "a negative position");
-            next_row += segment.row_count;
-            const std::size_t blocks =
-                (segment.first_position + segment.row_count + model::kBlockTokens - 1) / model::kBlockTokens;
-            check(segment.full_blocks.size() >= blocks && segment.sliding_blocks.size() >= blocks,
-                  "a block table shorter than its segment");
-        }
-        check(next_row == rows, "segments must cover all rows");
-        for (const std::int32_t row : batch.logits_rows)
-            check(row >= 0 && row < rows, "a logits row outside the batch");
-    }
-
     std::span<const float> logits_row(std::int32_t index) const {
         check(index >= 0 && index < logits_rows_, "a logits row that was not computed");
         return std::span<const float>(logits_.as<float>())
             .subspan(static_cast<std::size_t>(index) * vocabulary_, vocabulary_);
     }
 
-    std::int32_t vocabulary_, max_rows_, max_sequences_;
+    const model::Hyperparameters& shape_;
+    model::PlanRequest limits_;
+    model::LayerRange layers_;
+    std::int32_t vocabulary_, max_sequences_;
     TokenId padding_from_;
     ThreadPool pool_;
     std::unique_ptr<cpu::ForwardPass> forward_;
@@ -122,10 +122,52 @@ class CpuBackend final : public Backend {
     BackendInfo info_;
 };
 
+class CpuLowerLayers final : public LowerLayers {
+  public:
+    CpuLowerLayers(const model::Weights& weights, const BackendOptions& options)
+        : shape_(weights.hyperparameters),
+          limits_(options.plan.request),
+          layers_(options.layers),
+          pool_(options.threads),
+          forward_(make_forward(weights, options, pool_)) {
+        check(layers_.first == 0 && layers_.end > 0 && layers_.end < shape_.layers, "some of the layers");
+        info_.device = name_of(*forward_, pool_);
+        info_.placement = numbered(layers_) + " on the CPU";
+        info_.claimed_bytes = forward_->claimed_bytes();
+    }
+
+    const BackendInfo& info() const override { return info_; }
+
+    std::span<const float> forward(const Batch& batch) override {
+        check_batch(batch, limits_, shape_, layers_);
+        check(batch.logits_rows.empty(), "no logits without the head");
+        for (const TokenId token : batch.tokens) check(token >= 0, "a real token");
+        forward_->compute(batch, {});
+        return forward_->residual();
+    }
+
+    void copy_block(Pool pool, BlockId from, BlockId to) override {
+        forward_->kv_cache().copy(pool, from, to);
+    }
+
+  private:
+    const model::Hyperparameters& shape_;
+    model::PlanRequest limits_;
+    model::LayerRange layers_;
+    ThreadPool pool_;
+    std::unique_ptr<cpu::ForwardPass> forward_;
+    BackendInfo info_;
+};
+
 }  // namespace
 
 std::unique_ptr<Backend> make_cpu_backend(const model::Weights& weights, const BackendOptions& options) {
     return std::make_unique<CpuBackend>(weights, options);
+}
+
+std::unique_ptr<LowerLayers> make_cpu_lower_layers(const model::Weights& weights,
+                                                   const BackendOptions& options) {
+    return std::make_unique<CpuLowerLayers>(weights, options);
 }
 
 }  // namespace gptoss::backend

@@ -41,15 +41,18 @@ class ExactForward final : public ForwardPass {
           shape_(weights.hyperparameters),
           rope_(model::rope_table(shape_)),
           pool_(pool),
-          cache_{
-              KvPool(options.plan.full_blocks, shape_.full_layers(), shape_.kv_heads, head_bytes()),
-              KvPool(options.plan.sliding_blocks, shape_.sliding_layers(), shape_.kv_heads, head_bytes())} {}
+          cache_(layers_of(options, shape_), shape_, options.plan, head_bytes()) {}
 
     void compute(const Batch& batch, std::span<float> logits) override {
         const auto rows = static_cast<std::int64_t>(batch.tokens.size());
-        Floats x = embed(batch.tokens);
+        const model::LayerRange& range = cache_.layers;
+        Floats& x = residual_;
+        if (range.first == 0)
+            x = embed(batch.tokens);
+        else
+            x.assign(batch.residual.begin(), batch.residual.end());
         const Floats angles = rope_angles(batch);
-        for (std::int32_t layer = 0; layer < shape_.layers; ++layer) {
+        for (std::int32_t layer = range.first; layer < range.end; ++layer) {
             const model::LayerWeights& w = weights_.layers[layer];
 
             Floats h = norm(x, w.attention_norm);
@@ -67,6 +70,7 @@ class ExactForward final : public ForwardPass {
             const Routing routing = route(scores, shape_.experts, shape_.experts_used);
             add(x, experts(w, h, routing));
         }
+        if (range.end < shape_.layers) return;
         Floats last(batch.logits_rows.size() * shape_.hidden);
         for (std::size_t i = 0; i < batch.logits_rows.size(); ++i)
             std::copy_n(&x[static_cast<std::size_t>(batch.logits_rows[i]) * shape_.hidden], shape_.hidden,
@@ -76,6 +80,7 @@ class ExactForward final : public ForwardPass {
         std::ranges::copy(product(weights_.head, nullptr, last, wanted), logits.begin());
     }
 
+    std::span<const float> residual() const override { return residual_; }
     KvCache& kv_cache() override { return cache_; }
     std::string description() const override { return "float32 reference"; }
     std::int64_t claimed_bytes() const override {
@@ -158,8 +163,7 @@ class ExactForward final : public ForwardPass {
                   bool keys) const {
         const BlockId block = (shape_.slides(layer) ? segment.sliding_blocks
                                                     : segment.full_blocks)[position / model::kBlockTokens];
-        const KvPool& pool = cache_.pool(layer);
-        std::byte* start = keys ? pool.keys(block, layer / 2, head) : pool.values(block, layer / 2, head);
+        std::byte* start = keys ? cache_.keys(block, layer, head) : cache_.values(block, layer, head);
         return reinterpret_cast<float*>(start) + position % model::kBlockTokens * shape_.head_size;
     }
 
@@ -258,6 +262,7 @@ class ExactForward final : public ForwardPass {
     model::RopeTable rope_;
     ThreadPool& pool_;
     KvCache cache_;
+    Floats residual_;
 };
 
 }  // namespace

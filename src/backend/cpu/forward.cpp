@@ -25,15 +25,13 @@ class FastForward final : public ForwardPass {
     FastForward(const model::Weights& weights, const BackendOptions& options, ThreadPool& pool)
         : weights_(weights),
           shape_(weights.hyperparameters),
+          range_(layers_of(options, shape_)),
           rows_(options.plan.request.max_batch_tokens),
           kernels_(best_kernels()),
           pool_(pool),
           rope_(model::rope_table(shape_)),
           attention_(shape_, options.plan.request.kv_type, kernels_, pool),
-          cache_{KvPool(options.plan.full_blocks, shape_.full_layers(), shape_.kv_heads,
-                        kv_head_bytes(options.plan.request.kv_type)),
-                 KvPool(options.plan.sliding_blocks, shape_.sliding_layers(), shape_.kv_heads,
-                        kv_head_bytes(options.plan.request.kv_type))},
+          cache_(range_, shape_, options.plan, kv_head_bytes(options.plan.request.kv_type)),
           stream_(float_rows(rows_, shape_.hidden)),
           qkv_(float_rows(rows_, qkv_width())),
           angles_(float_rows(rows_, shape_.head_size)),
@@ -41,17 +39,22 @@ class FastForward final : public ForwardPass {
           normed_(rows_, shape_.hidden),
           attended_(rows_, shape_.query_width()),
           activated_(std::int64_t{rows_} * shape_.experts_used, shape_.expert_width) {
-        for (const model::LayerWeights& layer : weights.layers) layers_.push_back(pack_layer(layer));
-        head_ = pack(weights.head, 1, pool_);
+        for (std::int32_t layer = range_.first; layer < range_.end; ++layer)
+            layers_.push_back(pack_layer(weights.layers[layer]));
+        if (has_head()) head_ = pack(weights.head, 1, pool_);
     }
 
     void compute(const Batch& batch, std::span<float> logits) override {
         const auto rows = static_cast<std::int64_t>(batch.tokens.size());
-        embed(batch.tokens);
+        computed_rows_ = rows;
+        if (range_.first == 0)
+            embed(batch.tokens);
+        else
+            std::ranges::copy(batch.residual, stream());
         prepare_angles(batch);
-        for (std::int32_t layer = 0; layer < shape_.layers; ++layer) {
+        for (std::int32_t layer = range_.first; layer < range_.end; ++layer) {
             const model::LayerWeights& w = weights_.layers[layer];
-            const PackedLayer& packed = layers_[layer];
+            const PackedLayer& packed = layers_[layer - range_.first];
 
             norm(w.attention_norm, rows);
             project_qkv(w, packed, rows);
@@ -64,9 +67,12 @@ class FastForward final : public ForwardPass {
             apply_experts(pool_, kernels_, packed.experts, routing, normed_.rows(0, rows), activated_,
                           stream(), shape_.hidden);
         }
-        project_logits(batch.logits_rows, logits);
+        if (has_head()) project_logits(batch.logits_rows, logits);
     }
 
+    std::span<const float> residual() const override {
+        return stream_.as<float>().first(static_cast<std::size_t>(computed_rows_ * shape_.hidden));
+    }
     KvCache& kv_cache() override { return cache_; }
     std::string description() const override { return std::string(kernels_.name); }
     std::int64_t claimed_bytes() const override {
@@ -86,6 +92,7 @@ class FastForward final : public ForwardPass {
     static AlignedBuffer float_rows(std::int64_t rows, std::int64_t width) {
         return AlignedBuffer(static_cast<std::size_t>(rows * width) * sizeof(float));
     }
+    bool has_head() const { return range_.end == shape_.layers; }
     std::int32_t qkv_width() const { return shape_.query_width() + 2 * shape_.kv_width(); }
     float* stream() { return stream_.as<float>().data(); }
     float* qkv() { return qkv_.as<float>().data(); }
@@ -162,7 +169,9 @@ class FastForward final : public ForwardPass {
 
     const model::Weights& weights_;
     const model::Hyperparameters& shape_;
+    model::LayerRange range_;
     std::int32_t rows_;
+    std::int64_t computed_rows_ = 0;
     const Kernels& kernels_;
     ThreadPool& pool_;
     model::RopeTable rope_;
@@ -171,7 +180,7 @@ class FastForward final : public ForwardPass {
     AlignedBuffer stream_;  // the residual stream, [rows][hidden]
     AlignedBuffer qkv_, angles_, scores_;
     Activations normed_, attended_, activated_;
-    std::vector<PackedLayer> layers_;
+    std::vector<PackedLayer> layers_;  // of range_
     PackedMatrix head_;
 };
 

@@ -1,5 +1,5 @@
-// One batch through the model on the CPU. Two fulfil it: exact.h (the float32 reference) and forward.h
-// (fast).
+// One batch through the model, or through some of its layers, on the CPU. Two fulfil it: exact.cpp (the
+// float32 reference) and forward.cpp (fast).
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,22 @@ class ForwardPass {
   public:
     virtual ~ForwardPass() = default;
 
-    // `batch` is checked and its tokens are all real. Writes [logits_rows][vocabulary].
+    // `batch` is checked and its tokens are all real. Writes [logits_rows][vocabulary] when the last layer is
+    // computed here.
     virtual void compute(const Batch& batch, std::span<float> logits) = 0;
+
+    // [row][hidden] after the last layer computed here, of the last compute().
+    virtual std::span<const float> residual() const = 0;
 
     virtual KvCache& kv_cache() = 0;
     virtual std::string description() const = 0;  // "float32 reference", "AVX-512 VNNI"
     virtual std::int64_t claimed_bytes() const = 0;
 };
+
+// Of `options.layers`, or of all when it is empty.
+inline model::LayerRange layers_of(const BackendOptions& options, const model::Hyperparameters& shape) {
+    return options.layers.empty() ? model::LayerRange{0, shape.layers} : options.layers;
+}
 
 std::unique_ptr<ForwardPass> make_exact_forward(const model::Weights& weights, const BackendOptions& options,
                                                 ThreadPool& pool);

@@ -24,6 +24,7 @@ std::byte* KvPool::values(BlockId block, std::int32_t layer, std::int32_t head) 
 }
 
 void KvPool::copy(BlockId from, BlockId to) {
+    if (layers_ == 0) return;  // one layer alone is of one kind
     std::memcpy(keys(to, 0, 0), keys(from, 0, 0), std::size_t{2} * layers_ * kv_heads_ * head_bytes_);
 }
 

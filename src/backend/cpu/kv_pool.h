@@ -28,11 +28,27 @@ class KvPool {
     AlignedBuffer memory_;
 };
 
-// The two pools, addressed by the model's layer number: even layers slide.
+// The two pools of some of the model's layers, addressed by the model's layer number: even layers slide.
 struct KvCache {
-    KvPool full, sliding;
+    KvCache(const model::LayerRange& of_layers, const model::Hyperparameters& shape,
+            const model::MemoryPlan& plan, std::int32_t head_bytes)
+        : layers(of_layers),
+          full(plan.full_blocks, layers.full_layers(), shape.kv_heads, head_bytes),
+          sliding(plan.sliding_blocks, layers.sliding_layers(), shape.kv_heads, head_bytes) {}
 
     static bool slides(std::int32_t layer) { return layer % 2 == 0; }
+    std::byte* keys(BlockId block, std::int32_t layer, std::int32_t head) const {
+        return pool(layer).keys(block, layers.pool_layer(layer), head);
+    }
+    std::byte* values(BlockId block, std::int32_t layer, std::int32_t head) const {
+        return pool(layer).values(block, layers.pool_layer(layer), head);
+    }
+    void copy(Pool which, BlockId from, BlockId to) { (which == Pool::full ? full : sliding).copy(from, to); }
+
+    model::LayerRange layers;
+    KvPool full, sliding;
+
+  private:
     const KvPool& pool(std::int32_t layer) const { return slides(layer) ? sliding : full; }
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/check_batch.h"
 #include "backend/cuda/decode_step.h"
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_sampler.h"
@@ -74,9 +75,19 @@ class Tables {
     std::vector<BlockId> host_;
 };
 
-KvPool make_pool(std::byte* data, const model::Hyperparameters& shape, model::KvType type,
-                 std::int32_t layers, std::int32_t blocks) {
-    return {data, type, layers, blocks, shape.kv_heads, shape.head_size};
+// The pool of full-attention or of sliding layers, of those in `range`; its memory is claimed later.
+KvPool make_pool(const model::Hyperparameters& shape, const model::MemoryPlan& plan,
+                 const model::LayerRange& range, bool sliding) {
+    return {nullptr,
+            plan.request.kv_type,
+            sliding ? range.sliding_layers() : range.full_layers(),
+            sliding ? plan.sliding_blocks : plan.full_blocks,
+            shape.kv_heads,
+            shape.head_size};
+}
+
+std::int64_t pool_bytes(const KvPool& pool) {
+    return pool.layer_elements() * pool.layers * model::kv_element_bytes(pool.type);
 }
 
 // A step's kernels keep all rows' activations in shared memory beside 70 KB of weights: a workstation card's
@@ -93,19 +104,17 @@ class CudaBackend final : public Backend {
     CudaBackend(DeviceWeights weights, const BackendOptions& options)
         : shape_(weights.shape),
           max_sequences_(options.plan.request.max_sequences),
-          max_rows_(options.plan.request.max_batch_tokens),
+          limits_(options.plan.request),
           stream_(make_stream()),
-          arena_(Arena::padded(pool_bytes(options.plan, false)) +
-                 Arena::padded(pool_bytes(options.plan, true)) +
+          model_{.weights = std::move(weights),
+                 .full = make_pool(shape_, options.plan, model_.weights.range, false),
+                 .sliding = make_pool(shape_, options.plan, model_.weights.range, true)},
+          arena_(Arena::padded(pool_bytes(model_.full)) + Arena::padded(pool_bytes(model_.sliding)) +
                  2 * Arena::padded(tables_bytes(options.plan.request)) +
                  Arena::padded(logits_bytes(shape_, max_sequences_))),
           sampler_(shape_.vocabulary, options.padding_from, max_sequences_) {
         const model::PlanRequest& request = options.plan.request;
-        model_.weights = std::move(weights);
-        model_.full = make_pool(arena_.take(pool_bytes(options.plan, false)), shape_, request.kv_type,
-                                shape_.full_layers(), options.plan.full_blocks);
-        model_.sliding = make_pool(arena_.take(pool_bytes(options.plan, true)), shape_, request.kv_type,
-                                   shape_.sliding_layers(), options.plan.sliding_blocks);
+        for (KvPool* pool : {&model_.full, &model_.sliding}) pool->data = arena_.take(pool_bytes(*pool));
         const std::int32_t stride = table_stride(request);
         auto* full = reinterpret_cast<std::int32_t*>(arena_.take(tables_bytes(request)));
         auto* sliding = reinterpret_cast<std::int32_t*>(arena_.take(tables_bytes(request)));
@@ -123,22 +132,24 @@ class CudaBackend final : public Backend {
         decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
         if (fits_prefill(shape_))
             prefill_ = std::make_unique<PrefillForward>(model_, sampler_.last_tokens(), logits_,
-                                                        shape_.vocabulary, max_rows_);
+                                                        shape_.vocabulary, limits_.max_batch_tokens);
         // Keys and values must be numbers from the start, also where nobody has written yet.
-        cuda_check(
-            cudaMemset(model_.full.data, 0, static_cast<std::size_t>(pool_bytes(options.plan, false))));
-        cuda_check(
-            cudaMemset(model_.sliding.data, 0, static_cast<std::size_t>(pool_bytes(options.plan, true))));
+        for (const KvPool* pool : {&model_.full, &model_.sliding})
+            if (pool->layers > 0)
+                cuda_check(cudaMemset(pool->data, 0, static_cast<std::size_t>(pool_bytes(*pool))));
 
         cudaDeviceProp properties{};
         cuda_check(cudaGetDeviceProperties(&properties, device));
         info_.device = properties.name;
-        info_.placement =
-            "all " + std::to_string(shape_.layers) + " layers and head on GPU " + std::to_string(device);
-        info_.claimed_bytes = model_.weights.bytes + arena_.used_bytes() +
-                              DecodeStep::workspace_bytes(shape_) +
-                              (prefill_ ? PrefillForward::workspace_bytes(shape_, max_rows_) : 0) +
-                              DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
+        const model::LayerRange& range = model_.weights.range;
+        info_.placement = (range.first == 0 ? "all " + std::to_string(shape_.layers) + " layers"
+                                            : "layers " + std::to_string(range.first) + "-" +
+                                                  std::to_string(range.end - 1)) +
+                          " and head on GPU " + std::to_string(device);
+        info_.claimed_bytes =
+            model_.weights.bytes + arena_.used_bytes() + DecodeStep::workspace_bytes(shape_) +
+            (prefill_ ? PrefillForward::workspace_bytes(shape_, limits_.max_batch_tokens) : 0) +
+            DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
         info_.asynchronous = true;
         cuda_check(cudaDeviceSynchronize());
     }
@@ -149,7 +160,7 @@ class CudaBackend final : public Backend {
     const BackendInfo& info() const override { return info_; }
 
     void forward(const Batch& batch) override {
-        check_batch(batch);
+        check_batch(batch, limits_, shape_, model_.weights.range);
         for (const Segment& segment : batch.segments) {
             const auto blocks = static_cast<std::size_t>(
                 (segment.first_position + segment.row_count + model::kBlockTokens - 1) / model::kBlockTokens);
@@ -160,12 +171,15 @@ class CudaBackend final : public Backend {
         const std::vector<RowInput> inputs = inputs_of(batch);
         // One decode step of several rows, or two of one row, is faster than the prompt's path.
         if (prefill_ && inputs.size() > std::max<std::size_t>(step_rows_, 2)) {
-            prefill_->run(inputs, stream_.get());
+            prefill_->run(inputs, batch.residual, stream_.get());
             return;
         }
-        for (std::size_t first = 0; first < inputs.size(); first += step_rows_)
-            decode_->run(std::span(inputs).subspan(first, std::min(step_rows_, inputs.size() - first)),
-                         stream_.get());
+        const std::size_t width = batch.residual.size() / inputs.size();
+        for (std::size_t first = 0; first < inputs.size(); first += step_rows_) {
+            const std::size_t rows = std::min(step_rows_, inputs.size() - first);
+            decode_->run(std::span(inputs).subspan(first, rows),
+                         batch.residual.subspan(first * width, rows * width), stream_.get());
+        }
     }
 
     Ticket sample(std::span<const SampleRow> rows) override {
@@ -189,6 +203,7 @@ class CudaBackend final : public Backend {
     void copy_block(Pool which, BlockId from, BlockId to) override {
         const KvPool& pool = which == Pool::full ? model_.full : model_.sliding;
         check(from >= 0 && from < pool.blocks && to >= 0 && to < pool.blocks, "blocks of the pool");
+        if (pool.layers == 0) return;  // one layer alone is of one kind
         const std::int64_t element_bytes = model::kv_element_bytes(pool.type);
         const std::int64_t block_bytes = pool.block_elements() * element_bytes;
         const auto pitch = static_cast<std::size_t>(pool.layer_elements() * element_bytes);
@@ -199,10 +214,6 @@ class CudaBackend final : public Backend {
     }
 
   private:
-    static std::int64_t pool_bytes(const model::MemoryPlan& plan, bool sliding) {
-        return sliding ? plan.sliding_kv_bytes : plan.full_kv_bytes;
-    }
-
     static std::vector<RowInput> inputs_of(const Batch& batch) {
         std::vector<RowInput> inputs;
         inputs.reserve(batch.tokens.size());
@@ -222,37 +233,13 @@ class CudaBackend final : public Backend {
         return inputs;
     }
 
-    void check_batch(const Batch& batch) const {
-        const auto rows = static_cast<std::int32_t>(batch.tokens.size());
-        check(rows > 0 && rows <= max_rows_, "a batch larger than planned");
-        check(batch.logits_rows.size() <= static_cast<std::size_t>(max_sequences_), "too many logits rows");
-        check(batch.segments.size() <= static_cast<std::size_t>(max_sequences_), "too many segments");
-        for (const TokenId token : batch.tokens)
-            check(token == kTokenFromLastSample || (token >= 0 && token < shape_.vocabulary),
-                  "a token outside the vocabulary");
-        std::int32_t next_row = 0;
-        for (const Segment& segment : batch.segments) {
-            check(segment.first_row == next_row && segment.row_count > 0,
-                  "segments must cover rows in order");
-            check(segment.slot >= 0 && segment.slot < max_sequences_, "a slot outside the plan");
-            check(segment.first_position >= 0, "a negative position");
-            next_row += segment.row_count;
-            const auto blocks = static_cast<std::size_t>(
-                (segment.first_position + segment.row_count + model::kBlockTokens - 1) / model::kBlockTokens);
-            check(segment.full_blocks.size() >= blocks && segment.sliding_blocks.size() >= blocks,
-                  "a block table shorter than its segment");
-        }
-        check(next_row == rows, "segments must cover all rows");
-        for (const std::int32_t row : batch.logits_rows)
-            check(row >= 0 && row < rows, "a logits row outside the batch");
-    }
-
     model::Hyperparameters shape_;
-    std::int32_t max_sequences_, max_rows_;
+    std::int32_t max_sequences_;
+    model::PlanRequest limits_;
     Stream stream_;
+    DeviceModel model_;
     Arena arena_;
     DeviceSampler sampler_;
-    DeviceModel model_;
     Tables full_tables_{nullptr, 0, 0}, sliding_tables_{nullptr, 0, 0};
     float* logits_ = nullptr;  // [max_sequences][vocabulary]
     std::int32_t logits_rows_ = 0;
@@ -261,15 +248,6 @@ class CudaBackend final : public Backend {
     std::unique_ptr<PrefillForward> prefill_;  // more; null when the shape does not fit it
     BackendInfo info_;
 };
-
-void require_all_layers(const model::Hyperparameters& shape, const BackendOptions& options) {
-    if (options.plan.request.gpu_layers >= shape.layers) return;
-    throw Error(ErrorCode::setting_invalid,
-                "GPU_LAYERS=" + std::to_string(options.plan.request.gpu_layers) + " of " +
-                    std::to_string(shape.layers) + " layers: this node computes all layers in one place",
-                "Set GPU_LAYERS=99 for the GPU or GPU_LAYERS=0 for the CPU.",
-                {{"gpu_layers", std::to_string(options.plan.request.gpu_layers)}});
-}
 
 void use_gpu() {
     std::string reason;
@@ -284,15 +262,14 @@ void use_gpu() {
 
 std::unique_ptr<Backend> make_cuda_backend(const model::Weights& weights, const BackendOptions& options,
                                            const LoadProgress& progress) {
-    cuda::require_all_layers(weights.hyperparameters, options);
     cuda::use_gpu();
-    return std::make_unique<cuda::CudaBackend>(cuda::upload_weights(weights, options.threads, progress),
-                                               options);
+    return std::make_unique<cuda::CudaBackend>(
+        cuda::upload_weights(weights, options.threads, progress, options.layers), options);
 }
 
 std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameters& shape,
                                                      const BackendOptions& options, std::uint64_t seed) {
-    cuda::require_all_layers(shape, options);
+    check(options.layers.empty(), "random weights of a whole model");
     cuda::use_gpu();
     cuda::DeviceWeights weights = cuda::allocate_weights(shape, cuda::published_types(shape));
     cuda::fill_synthetic(weights, seed, nullptr);
@@ -309,12 +286,13 @@ std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const mod
            cuda::Arena::padded(cuda::logits_bytes(shape, request.max_sequences));
 }
 
-std::int64_t cuda_weight_bytes(const model::Weights& weights) {
-    return cuda::device_weight_bytes(weights.hyperparameters, cuda::types_of(weights));
+std::int64_t cuda_weight_bytes(const model::Weights& weights, const model::PlanRequest& request) {
+    const model::Hyperparameters& shape = weights.hyperparameters;
+    return cuda::device_weight_bytes(shape, cuda::types_of(weights, model::device_layers(shape, request)));
 }
 
-std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape) {
-    return cuda::device_weight_bytes(shape, cuda::published_types(shape));
+std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request) {
+    return cuda::device_weight_bytes(shape, cuda::published_types(model::device_layers(shape, request)));
 }
 
 bool cuda_available(std::string* reason) {
@@ -337,7 +315,7 @@ DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanReq
     cuda::cuda_check(cudaGetDeviceProperties(&properties, 0));
     needs.device = properties.name;
     needs.workspace_bytes = cuda_workspace_bytes(shape, request);
-    needs.weight_bytes = cuda_weight_bytes(shape);
+    needs.weight_bytes = cuda_weight_bytes(shape, request);
     needs.runtime_bytes = cuda::kContextBytes + cuda::kModulesBytes;
     needs.context_bytes = cuda::kContextBytes;
     std::size_t free_bytes = 0, total_bytes = 0;
@@ -353,7 +331,7 @@ DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanReq
 
 DeviceNeeds cuda_needs(const model::Weights& weights, const model::PlanRequest& request) {
     DeviceNeeds needs = cuda_needs(weights.hyperparameters, request);
-    needs.weight_bytes = cuda_weight_bytes(weights);
+    needs.weight_bytes = cuda_weight_bytes(weights, request);
     return needs;
 }
 

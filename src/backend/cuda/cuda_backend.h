@@ -1,5 +1,5 @@
-// The CUDA backend: the whole model on one GPU. Built only with GPTOSS_CUDA; includes no CUDA header, so that
-// any room may include it.
+// The CUDA backend: the whole model on one GPU, or its last layers. Built only with GPTOSS_CUDA; includes no
+// CUDA header, so that any room may include it.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace gptoss::backend {
 
 // Claims weights, KV pools and workspace on GPU 0 and uploads the weights; returns when they are there.
 // Throws Error(device_failed) without a usable GPU, Error(does_not_fit), Error(file_unsupported) for a shape
-// the kernels do not take, Error(setting_invalid) when the plan asks for fewer layers than all on the GPU.
+// the kernels do not take. With `options.layers` the last ones and the head alone, without the embedding.
 std::unique_ptr<Backend> make_cuda_backend(const model::Weights& weights, const BackendOptions& options,
                                            const LoadProgress& progress = {});
 
@@ -27,10 +27,10 @@ std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameter
 // Device memory a step needs besides weights and KV cache: activations, logits, sampling, block tables.
 std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request);
 
-// Device memory of the weights as the backend lays them out; the first for a file, the second for
-// ggml-org's types.
-std::int64_t cuda_weight_bytes(const model::Weights& weights);
-std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape);
+// Device memory of the weights as the backend lays them out, of the layers that the request places on the
+// GPU; the first for a file, the second for ggml-org's types.
+std::int64_t cuda_weight_bytes(const model::Weights& weights, const model::PlanRequest& request);
+std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request);
 
 // For the memory plan; with ggml-org's types, or with the file's own. Throws Error(device_failed) without a
 // usable GPU.

@@ -40,7 +40,7 @@ template <model::KvType kKv>
 __global__ void __launch_bounds__(kRowThreads, 2)
     attention_kernel(const DecodeContext context, const LayerStage stage) {
     attend_row<kKv>(StepRows{context.query_heads, context.kv_heads, stage.slides ? context.sliding_window : 0,
-                             context.tables.table_stride, pool_layer(stage.layer), stage.pool,
+                             context.tables.table_stride, stage.pool_layer, stage.pool,
                              stage.slides ? context.tables.sliding : context.tables.full, stage.weights.sinks,
                              context.inputs, context.buffers, stage.weights.output.type});
 }

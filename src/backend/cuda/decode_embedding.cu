@@ -1,5 +1,6 @@
 // Before the first layer: which token each row is, its embedding, the cosines and sines of its position, and
-// cleared sums for the whole step.
+// cleared sums for the whole step. When the first layers are computed elsewhere, their rows take the place of
+// the embedding.
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/plane_elements.cuh"
@@ -11,17 +12,18 @@ namespace {
 constexpr int kThreads = 512;
 constexpr int kClearingBlocks = 4;  // a row's; block 0 of a row does the rest
 
+template <bool kRowsAreThere>
 __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix embedding,
-                                 const std::int32_t* last_tokens, const RotationFrequencies frequencies,
-                                 std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots,
-                                 float* rotation) {
+                                 const std::int32_t first_layer, const std::int32_t* last_tokens,
+                                 const RotationFrequencies frequencies, std::int32_t* tokens,
+                                 std::int32_t* positions, std::int32_t* slots, float* rotation) {
     let_next_stage_start();
     const int row = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
     const StepSums& sums = context.buffers.sums;
     if (blockIdx.y > 0) {
         for (int layer = static_cast<int>(blockIdx.y) - 1; layer <= sums.layers; layer += kClearingBlocks)
             for (int i = thread; i < sums.stride(); i += kThreads)
-                if (layer > 0 || i != sums.experts) sums.router(layer, row)[i] = 0;
+                if (layer != first_layer || i != sums.experts) sums.router(layer, row)[i] = 0;
         return;
     }
     const RowInput input = context.inputs[row];
@@ -41,9 +43,9 @@ __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix
     }
     float square = 0;
     for (int i = thread; i < context.hidden; i += kThreads) {
-        const float value = plane_element(embedding, token, i);
-        context.buffers.residual[std::int64_t{row} * context.hidden + i] = value;
-        square += value * value;
+        float& place = context.buffers.residual[std::int64_t{row} * context.hidden + i];
+        if constexpr (!kRowsAreThere) place = plane_element(embedding, token, i);
+        square += place * place;
     }
     __shared__ float squares[kThreads / 32];
     square = warp_sum(square);
@@ -52,20 +54,21 @@ __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix
     if (thread == 0) {
         square = 0;
         for (float part : squares) square += part;
-        *sums.square_before_attention(0, row) = to_fixed_point(square, kSquareFractionBits);
+        *sums.square_before_attention(first_layer, row) = to_fixed_point(square, kSquareFractionBits);
     }
 }
 
 }  // namespace
 
-void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding,
+void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding, std::int32_t first_layer,
                       const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
                       std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots, float* rotation,
                       cudaStream_t stream) {
     // Not a dependent launch: what comes before in the stream is a copy, and it must be over.
     const dim3 grid(static_cast<unsigned>(context.rows), 1 + kClearingBlocks);
-    embedding_kernel<<<grid, kThreads, 0, stream>>>(context, embedding, last_tokens, frequencies, tokens,
-                                                    positions, slots, rotation);
+    const auto kernel = embedding.values == nullptr ? embedding_kernel<true> : embedding_kernel<false>;
+    kernel<<<grid, kThreads, 0, stream>>>(context, embedding, first_layer, last_tokens, frequencies, tokens,
+                                          positions, slots, rotation);
     cuda_check(cudaGetLastError());
 }
 

@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         const std::int32_t* table = stage.slides ? context.tables.sliding : context.tables.full;
         const std::int32_t block = __ldg(table + std::int64_t{input.slot} * context.tables.table_stride +
                                          input.position / model::kBlockTokens);
-        cache_places[thread] = kv_tile_start(stage.pool, pool_layer(stage.layer), block, false, 0) +
+        cache_places[thread] = kv_tile_start(stage.pool, stage.pool_layer, block, false, 0) +
                                input.position % model::kBlockTokens * kHeadSize;
     }
     wait_for_previous_stage();

@@ -89,14 +89,16 @@ struct RotationFrequencies {
     double magnitude = 1;
 };
 
-// Resolves tokens, copies their embedding rows to the residual, computes rotations and clears the sums.
-void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding,
+// Resolves tokens, copies their embedding rows to the residual, computes rotations and clears the sums. An
+// `embedding` of nothing: the residual is there already, what the layers before `first_layer` made of them.
+void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding, std::int32_t first_layer,
                       const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
                       std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots, float* rotation,
                       cudaStream_t stream);
 
 struct LayerStage {
     std::int32_t layer = 0;
+    std::int32_t pool_layer = 0;  // in its pool
     DeviceLayer weights;
     KvPool pool;  // of this layer's kind
     bool slides = false;

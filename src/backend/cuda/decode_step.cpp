@@ -103,8 +103,8 @@ DecodeContext DecodeStep::context_for(std::int32_t rows) const {
 }
 
 LayerStage DecodeStep::layer_stage(std::int32_t layer) const {
-    return {layer, model_.weights.layers[static_cast<std::size_t>(layer)], model_.pool(layer),
-            model_.weights.shape.slides(layer)};
+    return {layer, model_.pool_layer(layer), model_.weights.layers[static_cast<std::size_t>(layer)],
+            model_.pool(layer), model_.weights.shape.slides(layer)};
 }
 
 void DecodeStep::run_stages(std::int32_t rows, std::int32_t splits, std::int32_t layer,
@@ -126,9 +126,10 @@ void DecodeStep::run_head(std::int32_t rows, cudaStream_t stream) {
 }
 
 void DecodeStep::enqueue(const Variant& variant, cudaStream_t stream) {
-    launch_embedding(context_for(variant.rows), model_.weights.embedding, last_tokens_, model_.frequencies,
-                     tokens_, positions_, slots_, rotation_, stream);
-    for (std::int32_t layer = 0; layer < model_.weights.shape.layers; ++layer)
+    const model::LayerRange& range = model_.weights.range;
+    launch_embedding(context_for(variant.rows), model_.weights.embedding, range.first, last_tokens_,
+                     model_.frequencies, tokens_, positions_, slots_, rotation_, stream);
+    for (std::int32_t layer = range.first; layer < range.end; ++layer)
         run_stages(variant.rows, variant.splits, layer, 0, 4, stream);
     if (variant.head) run_head(variant.rows, stream);
 }
@@ -148,8 +149,10 @@ const GraphExec& DecodeStep::graph_of(const Variant& variant) {
     return executable;
 }
 
-void DecodeStep::run(std::span<const RowInput> rows, cudaStream_t stream) {
+void DecodeStep::run(std::span<const RowInput> rows, std::span<const float> residual, cudaStream_t stream) {
     check(!rows.empty() && rows.size() <= kMaxDecodeRows, "a decode step of 1 to 8 rows");
+    check(residual.size() == (model_.weights.range.first > 0 ? rows.size() * model_.weights.shape.hidden : 0),
+          "residual rows where the first layers are elsewhere");
     Variant variant;
     variant.rows = static_cast<std::int32_t>(rows.size());
     std::int32_t positions = 0;
@@ -158,7 +161,10 @@ void DecodeStep::run(std::span<const RowInput> rows, cudaStream_t stream) {
         variant.head = variant.head || row.logits_index >= 0;
     }
     variant.splits = splits_for(variant.rows, positions);
-    // From pageable memory: the driver has copied it away when the call returns.
+    // From pageable memory: the driver has copied it away when the calls return.
+    if (!residual.empty())
+        cuda_check(cudaMemcpyAsync(buffers_.residual, residual.data(), residual.size_bytes(),
+                                   cudaMemcpyHostToDevice, stream));
     cuda_check(cudaMemcpyAsync(inputs_, rows.data(), rows.size_bytes(), cudaMemcpyHostToDevice, stream));
     cuda_check(cudaGraphLaunch(graph_of(variant).get(), stream));
 }

@@ -22,8 +22,10 @@ class DecodeStep {
     static std::int64_t workspace_bytes(const model::Hyperparameters& shape);
 
     // Enqueues the step on `stream`: at most kMaxDecodeRows rows. Rows of one slot are consecutive positions
-    // in order. Logits are computed when any row has a logits_index.
-    void run(std::span<const RowInput> rows, cudaStream_t stream);
+    // in order. Logits are computed when any row has a logits_index. `residual` [row][hidden] when the first
+    // layers are not here; read during the call.
+    void run(std::span<const RowInput> rows, std::span<const float> residual, cudaStream_t stream);
+    void run(std::span<const RowInput> rows, cudaStream_t stream) { run(rows, {}, stream); }
 
     // The stages one by one, for measurements: `first_stage` .. `last_stage` of one layer (0 = query, key,
     // value .. 4 = down), without the embedding.

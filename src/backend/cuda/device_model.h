@@ -15,6 +15,7 @@ struct DeviceModel {
     std::int32_t multiprocessors = 0;
 
     const KvPool& pool(std::int32_t layer) const { return weights.shape.slides(layer) ? sliding : full; }
+    std::int32_t pool_layer(std::int32_t layer) const { return weights.range.pool_layer(layer); }
 };
 
 }  // namespace gptoss::backend::cuda

@@ -41,9 +41,4 @@ struct BlockTables {
     std::int32_t table_stride = 0;
 };
 
-// Layer l is layer l / 2 of its pool: even layers slide, odd layers see everything.
-constexpr std::int32_t pool_layer(std::int32_t layer) {
-    return layer / 2;
-}
-
 }  // namespace gptoss::backend::cuda

@@ -87,16 +87,23 @@ PrefillForward::PrefillForward(const DeviceModel& model, const std::int32_t* las
     }
 }
 
-void PrefillForward::run(std::span<const RowInput> rows, cudaStream_t stream) {
+void PrefillForward::run(std::span<const RowInput> rows, std::span<const float> residual,
+                         cudaStream_t stream) {
+    const model::LayerRange& range = model_.weights.range;
+    check(residual.size() == (range.first > 0 ? rows.size() * model_.weights.shape.hidden : 0),
+          "residual rows where the first layers are elsewhere");
     const Run run = upload(rows, stream);
+    // From pageable memory: the driver has copied it away when the call returns.
+    if (!residual.empty())
+        cuda_check(cudaMemcpyAsync(buffers_.residual, residual.data(), residual.size_bytes(),
+                                   cudaMemcpyHostToDevice, stream));
     launch_prefill_embedding(buffers_.inputs, run.rows, model_.weights.embedding, last_tokens_,
                              model_.frequencies, model_.full, model_.sliding, model_.tables, buffers_.rows,
                              buffers_.residual, stream);
-    const std::int32_t layers = model_.weights.shape.layers;
-    for (std::int32_t layer = 0; layer < layers; ++layer) {
+    for (std::int32_t layer = range.first; layer < range.end; ++layer) {
         project_query_key_value(run, layer, stream);
         // The last layer's keys and values are all that later rows need of it.
-        if (layer + 1 == layers && run.logits_rows == 0) return;
+        if (layer + 1 == range.end && run.logits_rows == 0) return;
         attend(run, layer, stream);
         project_output(run, layer, stream);
         choose_experts(run, layer, stream);
@@ -166,7 +173,7 @@ void PrefillForward::project_query_key_value(const Run& run, std::int32_t layer,
     const DeviceLayer& weights = model_.weights.layers[layer];
     RowNorm norm;
     norm.residual = buffers_.residual;
-    norm.expert_outputs = layer > 0 ? buffers_.expert_outputs : nullptr;
+    norm.expert_outputs = layer > model_.weights.range.first ? buffers_.expert_outputs : nullptr;
     norm.gain = weights.attention_norm;
     norm.normalised = buffers_.normalised;
     norm.order = activation_order(weights.qkv.type);
@@ -189,7 +196,7 @@ void PrefillForward::project_query_key_value(const Run& run, std::int32_t layer,
     problem.epilogue.cache_rows =
         shape.slides(layer) ? buffers_.rows.sliding_cache_rows : buffers_.rows.full_cache_rows;
     problem.epilogue.cache =
-        pool.data + pool_layer(layer) * pool.layer_elements() * model::kv_element_bytes(pool.type);
+        pool.data + model_.pool_layer(layer) * pool.layer_elements() * model::kv_element_bytes(pool.type);
     problem.epilogue.cache_type = pool.type;
     launch_gemm(problem, stream);
 }
@@ -204,7 +211,7 @@ void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t str
     attention.queries = buffers_.queries;
     attention.query_heads = shape.query_heads;
     attention.pool = model_.pool(layer);
-    attention.pool_layer = pool_layer(layer);
+    attention.pool_layer = model_.pool_layer(layer);
     attention.tables = shape.slides(layer) ? model_.tables.sliding : model_.tables.full;
     attention.table_stride = model_.tables.table_stride;
     attention.window = shape.slides(layer) ? shape.sliding_window : 0;

@@ -28,8 +28,10 @@ class PrefillForward {
 
     // Enqueues the whole pass. Rows of one sequence are consecutive and at consecutive positions; the
     // logits_index of the rows that want logits count 0, 1, 2, ... Returns before the work is done; blocks
-    // only while the inputs of the run before last are still being copied.
-    void run(std::span<const RowInput> rows, cudaStream_t stream);
+    // only while the inputs of the run before last are still being copied. `residual` [row][hidden] when the
+    // first layers are not here; read during the call.
+    void run(std::span<const RowInput> rows, std::span<const float> residual, cudaStream_t stream);
+    void run(std::span<const RowInput> rows, cudaStream_t stream) { run(rows, {}, stream); }
 
   private:
     struct HostInputs {

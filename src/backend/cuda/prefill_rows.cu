@@ -17,6 +17,7 @@ __global__ void embedding_kernel(const RowInput* inputs, DeviceMatrix embedding,
     const int row = blockIdx.x;
     const RowInput input = inputs[row];
     const int token = input.token >= 0 ? input.token : last_tokens[input.slot];
+    // No columns when the first layers are computed elsewhere.
     for (int i = threadIdx.x; i < embedding.columns; i += blockDim.x)
         residual[std::int64_t{row} * embedding.columns + i] = plane_element(embedding, token, i);
     if (threadIdx.x < kHeadSize / 2) {

@@ -19,7 +19,8 @@ struct PrefillRows {
     std::int64_t* sliding_cache_rows = nullptr;
 };
 
-// Copies the rows' embeddings to `residual` [row][hidden] and fills `rows`.
+// Copies the rows' embeddings to `residual` [row][hidden] and fills `rows`. With an `embedding` of nothing
+// the residual is there already.
 void launch_prefill_embedding(const RowInput* inputs, std::int32_t row_count, const DeviceMatrix& embedding,
                               const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
                               const KvPool& full, const KvPool& sliding, const BlockTables& tables,

@@ -69,10 +69,10 @@ std::vector<Chunk> all_chunks(const model::Weights& weights, const DeviceWeights
     using Order = RowMap::Order;
     const model::Hyperparameters& shape = weights.hyperparameters;
     std::vector<Chunk> chunks;
-    add_chunks(chunks, weights.embedding, device.embedding, {});
-    for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-        const model::LayerWeights& from = weights.layers[i];
-        const DeviceLayer& to = device.layers[i];
+    if (device.range.first == 0) add_chunks(chunks, weights.embedding, device.embedding, {});
+    for (std::int32_t i = device.range.first; i < device.range.end; ++i) {
+        const model::LayerWeights& from = weights.layers[static_cast<std::size_t>(i)];
+        const DeviceLayer& to = device.layers[static_cast<std::size_t>(i)];
         add_chunks(chunks, from.query, to.qkv, {Order::rotary_pairs, 0});
         add_chunks(chunks, from.key, to.qkv, {Order::rotary_pairs, shape.query_width()});
         add_chunks(chunks, from.value, to.qkv, {Order::same, shape.query_width() + shape.kv_width()});
@@ -224,9 +224,10 @@ void send_small_parts(const model::LayerWeights& from, const DeviceLayer& to,
 }  // namespace
 
 DeviceWeights upload_weights(const model::Weights& weights, std::int32_t threads,
-                             const LoadProgress& progress) {
-    DeviceWeights device = allocate_weights(weights.hyperparameters, types_of(weights));
-    for (std::size_t i = 0; i < weights.layers.size(); ++i)
+                             const LoadProgress& progress, model::LayerRange range) {
+    if (range.empty()) range = {0, weights.hyperparameters.layers};
+    DeviceWeights device = allocate_weights(weights.hyperparameters, types_of(weights, range));
+    for (auto i = static_cast<std::size_t>(range.first); i < static_cast<std::size_t>(range.end); ++i)
         send_small_parts(weights.layers[i], device.layers[i], weights.hyperparameters);
     send_floats(device.output_norm, weights.output_norm, weights.hyperparameters.hidden);
     if (threads <= 0)

@@ -10,8 +10,9 @@
 
 namespace gptoss::backend::cuda {
 
-// `threads` = 0: up to 16. Throws Error(does_not_fit), Error(file_unsupported), Error(device_failed).
+// `threads` = 0: up to 16. `range`: the last layers, with the head; empty = all. Throws Error(does_not_fit),
+// Error(file_unsupported), Error(device_failed).
 DeviceWeights upload_weights(const model::Weights& weights, std::int32_t threads,
-                             const LoadProgress& progress);
+                             const LoadProgress& progress, model::LayerRange range = {});
 
 }  // namespace gptoss::backend::cuda

@@ -98,7 +98,10 @@ class Pieces {
 DeviceWeights lay_out(const model::Hyperparameters& shape, const WeightTypes& types, Pieces& pieces) {
     DeviceWeights weights;
     weights.shape = shape;
-    weights.embedding = pieces.matrix(types.embedding, shape.vocabulary, shape.hidden);
+    weights.range = types.range;
+    if (types.range.first == 0)
+        weights.embedding = pieces.matrix(types.embedding, shape.vocabulary, shape.hidden);
+    weights.layers.resize(static_cast<std::size_t>(types.range.first));
     const std::int64_t qkv_rows = shape.query_width() + 2 * shape.kv_width();
     const std::int64_t router_size = std::int64_t{shape.experts} * shape.hidden;
     for (const WeightTypes::Layer& type : types.layers) {
@@ -133,18 +136,24 @@ DeviceWeights lay_out(const model::Hyperparameters& shape, const WeightTypes& ty
 }  // namespace
 
 WeightTypes published_types(const model::Hyperparameters& shape) {
-    WeightTypes types{PlaneType::q8_0, PlaneType::q8_0, {}};
-    types.layers.assign(static_cast<std::size_t>(shape.layers),
+    return published_types(model::LayerRange{0, shape.layers});
+}
+
+WeightTypes published_types(const model::LayerRange& range) {
+    WeightTypes types{PlaneType::q8_0, PlaneType::q8_0, range, {}};
+    types.layers.assign(static_cast<std::size_t>(range.end - range.first),
                         {PlaneType::q8_0, PlaneType::q8_0, PlaneType::mxfp4, PlaneType::mxfp4, true});
     return types;
 }
 
-WeightTypes types_of(const model::Weights& weights) {
-    WeightTypes types{type_of(weights.embedding), type_of(weights.head), {}};
-    for (const model::LayerWeights& layer : weights.layers)
+WeightTypes types_of(const model::Weights& weights, const model::LayerRange& range) {
+    WeightTypes types{type_of(weights.embedding), type_of(weights.head), range, {}};
+    for (std::int32_t i = range.first; i < range.end; ++i) {
+        const model::LayerWeights& layer = weights.layers[static_cast<std::size_t>(i)];
         types.layers.push_back({common_type({layer.query, layer.key, layer.value}),
                                 type_of(layer.attention_output), common_type({layer.gate, layer.up}),
                                 type_of(layer.down), is_exact_in_bf16(layer.router)});
+    }
     return types;
 }
 

@@ -16,13 +16,15 @@ struct WeightTypes {
         bool router_is_bf16 = true;  // every value of the router is exact in bfloat16
     };
     PlaneType embedding{}, head{};
-    std::vector<Layer> layers;
+    model::LayerRange range;  // to lay out: the last layers, or all. The embedding belongs to the first layer
+    std::vector<Layer> layers;  // of the range
 };
 
 // As ggml-org publishes them: dense part q8_0, experts mxfp4.
 WeightTypes published_types(const model::Hyperparameters& shape);
+WeightTypes published_types(const model::LayerRange& range);
 // As a file has them (weights.h says what becomes of each of its types). Reads F32 matrices to the end.
-WeightTypes types_of(const model::Weights& weights);
+WeightTypes types_of(const model::Weights& weights, const model::LayerRange& range);
 
 std::int64_t device_weight_bytes(const model::Hyperparameters& shape, const WeightTypes& types);
 

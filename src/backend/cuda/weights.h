@@ -26,6 +26,7 @@
 
 #include "backend/cuda/memory.h"
 #include "model/hyperparameters.h"
+#include "model/layer_range.h"
 
 namespace gptoss::backend::cuda {
 
@@ -79,8 +80,9 @@ struct DeviceLayer {
 // Owns the memory of all planes.
 struct DeviceWeights {
     model::Hyperparameters shape;
-    DeviceMatrix embedding;  // [vocabulary][hidden]
-    std::vector<DeviceLayer> layers;
+    model::LayerRange range;             // layers that are here: the last ones, or all
+    DeviceMatrix embedding;              // [vocabulary][hidden]; nothing when the first layer is not here
+    std::vector<DeviceLayer> layers;     // of the model; nothing for those outside the range
     const float* output_norm = nullptr;  // [hidden]
     DeviceMatrix head;                   // [vocabulary padded to 8][hidden]
     std::vector<DeviceMemory> memory;

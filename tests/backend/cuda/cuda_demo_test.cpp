@@ -1,9 +1,10 @@
 // The demo model, which has learnt something and is sure of most words, chooses the same 200 tokens on the
-// CPU's float32 reference path and on the GPU, from a rendered chat on.
+// CPU's float32 reference path and on the GPU, or on both together, from a rendered chat on.
 #include <algorithm>
 #include <cstdio>
 
 #include "backend/cuda/gpu.h"
+#include "backend/cuda/split.h"
 #include "backend/oracle.h"
 
 namespace gptoss::backend::test {
@@ -24,7 +25,8 @@ Choice choose(std::span<const float> logits) {
     return {best, logits[static_cast<std::size_t>(best)] - second};
 }
 
-TEST_F(CudaDemo, SaysTheSameAsTheReferenceFor200Tokens) {
+// `gpu_layers` 0: all of them.
+void say_the_same_for_200_tokens(std::int32_t gpu_layers) {
     // `render --date 2026-11-22` of "Write a short poem about computers.", tokenised.
     const std::vector<TokenId> prompt{
         4091, 3227, 4093, 2314, 494,  3238, 4062, 11,  261,  2421, 2667, 1798, 3376, 571,  2770, 3237, 498,
@@ -37,7 +39,10 @@ TEST_F(CudaDemo, SaysTheSameAsTheReferenceFor200Tokens) {
     const BackendOptions options = options_for(loaded.weights, 512, 1, true);
     const std::int32_t window = loaded.weights.hyperparameters.sliding_window;
     const auto cpu = make_cpu_backend(loaded.weights, options);
-    const auto gpu = make_cuda_backend(loaded.weights, options);
+    BackendOptions fast = options;
+    fast.exact = false;
+    const auto gpu = gpu_layers == 0 ? make_cuda_backend(loaded.weights, options)
+                                     : make_cuda_split(loaded.weights, fast, gpu_layers);
     SequenceRunner cpu_runner(*cpu, options.plan, window), gpu_runner(*gpu, options.plan, window);
     const auto vocabulary = static_cast<std::size_t>(loaded.weights.hyperparameters.vocabulary);
     std::vector<float> expected(vocabulary), actual(vocabulary);
@@ -61,6 +66,14 @@ TEST_F(CudaDemo, SaysTheSameAsTheReferenceFor200Tokens) {
     }
     std::printf("[ measured ] %d of 200 choices are clearer than the error\n", clear_choices);
     EXPECT_GT(clear_choices, 150);
+}
+
+TEST_F(CudaDemo, SaysTheSameAsTheReferenceFor200Tokens) {
+    say_the_same_for_200_tokens(0);
+}
+
+TEST_F(CudaDemo, SaysTheSameWithLayersOnBothSides) {
+    for (const std::int32_t gpu_layers : {1, 5}) say_the_same_for_200_tokens(gpu_layers);
 }
 
 }  // namespace
