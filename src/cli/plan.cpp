@@ -69,7 +69,7 @@ nlohmann::ordered_json to_json(const PlanSubject& subject, const model::MemoryPl
             {"total_bytes", plan.total_bytes()},
             {"free_bytes", needs.free_bytes},
             {"host_layers", plan.host.layers},
-            {"host_total_bytes", plan.host.layers > 0 ? plan.host.total_bytes() : 0},
+            {"host_total_bytes", plan.host.total_bytes()},
             {"fits", plan.fits(needs.free_bytes)},
             {"largest_context_length", largest_context}};
 }

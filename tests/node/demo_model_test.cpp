@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "node/loaded_model.h"
+#include "two_halves.h"
 
 namespace gptoss::node {
 namespace {
@@ -24,6 +25,20 @@ std::vector<Device> cpu() {
 
 const LoadProgress kSilent = [](const std::string&, std::int64_t, std::int64_t) {};
 
+api::Json answer_of(const LoadedModel& model) {
+    api::ServiceOptions options;
+    options.date = "2026-11-22";
+    const auto service = std::make_shared<api::Service>(model.engine, model.served, options, nullptr);
+    auto answer = service->chat(
+        R"({"messages": [{"role": "user", "content": "What is 2+2?"}], "temperature": 0, "max_tokens": 400})",
+        {"test", [] {}});
+    auto& exchange = *std::get<std::unique_ptr<api::Exchange>>(answer);
+    api::Exchange::Output output;
+    while (!(output = exchange.take()).finished) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(output.reply.status, 200);
+    return api::Json::parse(output.reply.body)["choices"][0]["message"];
+}
+
 TEST(DemoModel, IsFoundAndAnswers) {
     Settings settings;
     settings.max_context_length = 2048;
@@ -36,19 +51,32 @@ TEST(DemoModel, IsFoundAndAnswers) {
     EXPECT_EQ(model.engine->options().context_length, 2048);
     EXPECT_GE(model.plan.request.cache_tokens, 2048);
 
-    api::ServiceOptions options;
-    options.date = "2026-11-22";
-    const auto service = std::make_shared<api::Service>(model.engine, model.served, options, nullptr);
-    auto answer = service->chat(
-        R"({"messages": [{"role": "user", "content": "What is 2+2?"}], "temperature": 0, "max_tokens": 400})",
-        {"test", [] {}});
-    auto& exchange = *std::get<std::unique_ptr<api::Exchange>>(answer);
-    api::Exchange::Output output;
-    while (!(output = exchange.take()).finished) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    EXPECT_EQ(output.reply.status, 200);
-    const api::Json message = api::Json::parse(output.reply.body)["choices"][0]["message"];
-    EXPECT_NE(message["content"].get<std::string>().find('4'), std::string::npos) << output.reply.body;
+    const api::Json message = answer_of(model);
+    EXPECT_NE(message["content"].get<std::string>().find('4'), std::string::npos) << message;
     EXPECT_FALSE(message.value("reasoning", std::string()).empty());
+}
+
+// Not just nearly: both halves are the same arithmetic.
+TEST(DemoModel, SaysTheSameInTwoPlaces) {
+    std::vector<Device> two{
+        {"cuda",
+         [](const model::Weights& weights, const model::PlanRequest& request) {
+             backend::DeviceNeeds needs = backend::cpu_needs(weights.hyperparameters, request);
+             needs.host = backend::cpu_share(weights, request);
+             return needs;
+         },
+         [](const model::Weights& weights, const backend::BackendOptions& options,
+            const backend::LoadProgress&) { return make_in_two_halves(weights, options); }}};
+    Settings settings;
+    settings.max_context_length = 2048;
+    settings.max_sequences = 2;
+    const api::Json whole = answer_of(load_model(settings, cpu(), kSilent));
+    settings.gpu_layers = 5;
+    const LoadedModel model = load_model(settings, two, kSilent);
+    EXPECT_EQ(model.engine->backend_info().placement,
+              "layers 0-2 on the CPU, layers 3-7 and head on the CPU");
+    EXPECT_GT(model.served.card["memory"]["host_bytes"], 0);
+    EXPECT_EQ(answer_of(model), whole);
 }
 
 TEST(DemoModel, RefusesWhatDoesNotFitOrContradictsTheModel) {

@@ -2,9 +2,9 @@
 // another name, with a memory of its own; layers on both sides are two halves of one CPU.
 #include <gtest/gtest.h>
 
-#include "backend/split_backend.h"
 #include "base/error.h"
 #include "node/loaded_model.h"
+#include "two_halves.h"
 
 namespace gptoss::node {
 namespace {
@@ -16,14 +16,7 @@ Device device(const std::string& name, const backend::DeviceNeeds& needs) {
             [name](const model::Weights& weights, const backend::BackendOptions& options,
                    const backend::LoadProgress& progress) {
                 if (name != "cpu") progress(1, 2);
-                const model::LayerRange last =
-                    model::device_layers(weights.hyperparameters, options.plan.request);
-                if (last.first == 0) return backend::make_cpu_backend(weights, options);
-                backend::BackendOptions lower = options, upper = options;
-                lower.layers = {0, last.first};
-                upper.layers = last;
-                return backend::make_split_backend(backend::make_cpu_lower_layers(weights, lower),
-                                                   backend::make_cpu_backend(weights, upper), options);
+                return make_in_two_halves(weights, options);
             }};
 }
 
