@@ -103,6 +103,18 @@ double bytes_per_step(const Subject& subject, const BenchOptions& options) {
     return total;
 }
 
+// Bytes a second at which a step could be read. With layers on both sides it waits for one memory after the
+// other.
+double bandwidth_of(const Subject& subject, const BenchOptions& options, double step_bytes) {
+    const double device = read_bandwidth(options.device, options.threads) * 1e9;
+    const std::int32_t layers = subject.shape.layers;
+    if (options.device == "cpu" || options.gpu_layers >= layers) return device;
+    const double head = static_cast<double>(subject.weights()->head.tensor->data.size());
+    const double on_host = (step_bytes - head) * (layers - options.gpu_layers) / layers;
+    const double host = read_bandwidth("cpu", options.threads) * 1e9;
+    return step_bytes / (on_host / host + (step_bytes - on_host) / device);
+}
+
 class Stopwatch {
   public:
     double seconds() const {
@@ -180,8 +192,8 @@ Result measure(const Subject& subject, const BenchOptions& options) {
 
     Result result;
     // Before the model takes its place: on a GPU that may be nearly all of the memory.
-    result.bandwidth = read_bandwidth(options.device, options.threads) * 1e9;
     result.step_bytes = bytes_per_step(subject, options);
+    result.bandwidth = bandwidth_of(subject, options, result.step_bytes);
     const Stopwatch load;
     std::unique_ptr<backend::Backend> backend;
     if (weights != nullptr)
@@ -190,7 +202,7 @@ Result measure(const Subject& subject, const BenchOptions& options) {
         backend = make_synthetic_backend(options.device, shape, backend_options);
     result.load_seconds = load.seconds();
     result.device = backend->info().device;
-    result.weight_bytes = needs.weight_bytes;
+    result.weight_bytes = needs.weight_bytes + needs.host.weight_bytes;
     result.planned_bytes = backend_options.plan.total_bytes();
 
     backend::SequenceRunner runner(*backend, backend_options.plan, shape.sliding_window);
@@ -273,6 +285,7 @@ void print(const std::string& name, const BenchOptions& options, const Result& r
 }
 
 int run(const BenchOptions& options) {
+    require_gpu_for_layers(options.device, options.gpu_layers);
     if (options.model.empty() == options.synthetic.empty())
         throw Error(ErrorCode::setting_invalid, "bench needs either --model FILE or --synthetic SHAPE");
     const Subject subject = subject_of(options);
