@@ -19,8 +19,8 @@ struct PartHash {
 // Called from several threads with bytes hashed so far and in all; may return false to stop.
 using HashProgress = std::function<bool(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
 
-// Hashes the parts in parallel, one thread a part (SHA-256 is sequential within one). Throws
-// Error(file_not_found), Error(file_unreadable), or Error(cancelled) when `progress` said so.
+// Hashes the parts in parallel, one thread a part (SHA-256 is sequential within one) and one that reads
+// ahead. Throws Error(file_not_found), Error(file_unreadable), or Error(cancelled) when `progress` said so.
 std::vector<PartHash> hash_parts(std::span<const std::filesystem::path> paths,
                                  const HashProgress& progress = {});
 
