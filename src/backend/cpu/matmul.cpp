@@ -9,7 +9,7 @@ constexpr std::int64_t kRowsAtOnce = 64;
 // The least a thread takes at a time: 100 to 200 KB of weights, 2 to 4 microseconds of reading.
 constexpr std::int64_t kGrain = 2;
 
-// Calls done(row, values[32]) for rows times one panel.
+// Calls done(row, values[32]) for rows times one panel; done() may change the values.
 template <typename Done>
 void for_tiles(PanelDot dot, const std::byte* panel, std::int32_t blocks, std::span<const ActivationRow> rows,
                Done&& done) {
@@ -66,19 +66,51 @@ void activate_columns(const Kernels& kernels, const PackedExperts& experts, std:
                            first_panel * kHalfRows, kBlockColumns);
 }
 
+// Calls put(row, first column, values, count) with a panel's part of the experts' outputs, bias included.
+template <typename Put>
 void down_panel(const Kernels& kernels, const PackedExperts& experts, std::int32_t expert, std::int32_t panel,
-                std::span<const ActivationRow> rows, std::span<const Assignment> assignments, float* x,
-                std::int64_t x_stride) {
+                std::span<const ActivationRow> rows, Put&& put) {
     const PackedMatrix& down = experts.down;
     const std::int32_t first = panel * kPanelRows;
     const std::int32_t count = std::min(kPanelRows, down.group_rows - first);
     const float* bias = experts.down_bias + std::int64_t{expert} * down.group_rows + first;
     for_tiles(kernel_for(kernels, down.format), down.panel(expert, panel), down.blocks(), rows,
-              [&](std::size_t row, const float* values) {
-                  float* out = x + assignments[row].row * x_stride + first;
-                  for (std::int32_t i = 0; i < count; ++i)
-                      out[i] += assignments[row].weight * (values[i] + bias[i]);
+              [&](std::size_t row, float* values) {
+                  for (std::int32_t i = 0; i < count; ++i) values[i] += bias[i];
+                  put(row, first, values, count);
               });
+}
+
+void add_weighted(float weight, const float* values, std::int64_t count, float* out) {
+    for (std::int64_t i = 0; i < count; ++i) out[i] += weight * values[i];
+}
+
+// `down` for a generated token or two: every expert's matrix from its beginning to its end, because where
+// reading jumps, memory waits. What the experts say is added afterwards, in the same order as ever.
+void apply_down_to_few(ThreadPool& pool, const Kernels& kernels, const PackedExperts& experts,
+                       const Routing& routing, std::span<const std::int32_t> active,
+                       const Activations& activated, float* x, std::int64_t x_stride) {
+    const std::int64_t panels = experts.down.panels, width = experts.down.group_rows;
+    std::vector<float> outputs(routing.assignments.size() * static_cast<std::size_t>(width));
+    pool.for_ranges(
+        static_cast<std::int64_t>(active.size()) * panels, kGrain, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t unit = begin; unit < end; ++unit) {
+                const std::int32_t expert = active[unit / panels];
+                const std::int64_t first = routing.first_of_expert[expert],
+                                   count = routing.first_of_expert[expert + 1] - first;
+                down_panel(kernels, experts, expert, static_cast<std::int32_t>(unit % panels),
+                           activated.rows(first, count),
+                           [&](std::size_t row, std::int32_t column, const float* values,
+                               std::int32_t values_count) {
+                               std::copy_n(values, values_count,
+                                           outputs.data() + (first + static_cast<std::int64_t>(row)) * width +
+                                               column);
+                           });
+            }
+        });
+    for (std::size_t i = 0; i < routing.assignments.size(); ++i)
+        add_weighted(routing.assignments[i].weight, outputs.data() + i * width, width,
+                     x + routing.assignments[i].row * x_stride);
 }
 
 }  // namespace
@@ -133,6 +165,9 @@ void apply_experts(ThreadPool& pool, const Kernels& kernels, const PackedExperts
         }
     });
 
+    constexpr std::size_t kFewAssignments = 8;
+    if (routing.assignments.size() <= kFewAssignments)
+        return apply_down_to_few(pool, kernels, experts, routing, active, activated, x, x_stride);
     // A thread owns columns of x, so that experts can be added one after the other without a lock.
     const std::int64_t panels = experts.down.panels;
     pool.for_ranges(panels, kGrain, [&](std::int64_t begin, std::int64_t end) {
@@ -141,7 +176,12 @@ void apply_experts(ThreadPool& pool, const Kernels& kernels, const PackedExperts
                 for (std::int64_t panel = begin; panel < end; ++panel)
                     down_panel(kernels, experts, expert, static_cast<std::int32_t>(panel),
                                activated.rows(first, count),
-                               std::span(routing.assignments).subspan(first, count), x, x_stride);
+                               [&](std::size_t row, std::int32_t column, const float* values,
+                                   std::int32_t values_count) {
+                                   const Assignment& assignment = routing.assignments[first + row];
+                                   add_weighted(assignment.weight, values, values_count,
+                                                x + assignment.row * x_stride + column);
+                               });
             });
     });
 }
