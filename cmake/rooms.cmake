@@ -45,9 +45,7 @@ if(GPTOSS_SANITIZE)
     target_link_options(gptoss_options INTERFACE -fsanitize=${GPTOSS_SANITIZE})
 endif()
 if(GPTOSS_FUZZ)
-    # Only where a fuzzer's bytes go (the property FUZZED): counting branches and comparing values costs every other test time.
-    target_compile_options(gptoss_options INTERFACE
-        $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:$<TARGET_PROPERTY:FUZZED>>>:-fsanitize=fuzzer-no-link>)
+    target_compile_options(gptoss_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
 endif()
 
 # gptoss_room(NAME [USES room...] [LIBRARIES lib...] [EXCLUDE file...])
@@ -97,7 +95,7 @@ function(gptoss_test name)
     endif()
 endfunction()
 
-# gptoss_fuzz(NAME FILE USES room...): a libFuzzer target under the asan preset, nothing otherwise; `fuzzers` builds all.
+# gptoss_fuzz(NAME FILE USES room...): a libFuzzer target under the fuzz preset, nothing otherwise; `fuzzers` builds all.
 function(gptoss_fuzz name file)
     if(NOT GPTOSS_FUZZ)
         return()
@@ -110,9 +108,7 @@ function(gptoss_fuzz name file)
     add_dependencies(fuzzers ${name})
     target_link_libraries(${name} PRIVATE gptoss_options)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-    set_target_properties(${name} PROPERTIES FUZZED ON)
     foreach(room IN LISTS FUZZ_USES)
         target_link_libraries(${name} PRIVATE gptoss_${room})
-        set_target_properties(gptoss_${room} PROPERTIES FUZZED ON)
     endforeach()
 endfunction()
