@@ -131,6 +131,10 @@ void Server::stop() {
     // With the listener and all connections closed the context runs out of work, and the threads return.
     for (std::thread& thread : state_->threads) thread.join();
     state_->threads.clear();
+    // The engine may have been waking a session just then: what it left here is the last that holds one.
+    state_->wake_gate->close();
+    state_->context.restart();
+    state_->context.poll();
 }
 
 }  // namespace gptoss::server

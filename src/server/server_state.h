@@ -6,7 +6,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/strand.hpp>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
 #include <unordered_set>
 #include <vector>
@@ -23,6 +25,25 @@ struct ServerConfig {
     ServerOptions options;
     ApiKeys keys;
     std::shared_ptr<boost::asio::ssl::context> tls;  // null: plain HTTP
+};
+
+// Where other threads (the engine's, an operator's) come in to wake a session. Once it is closed nobody is
+// inside and nobody enters, so the server may go away though they still hold what they would have called.
+class WakeGate {
+  public:
+    template <typename Action>
+    void pass(Action&& action) {
+        const std::shared_lock lock(mutex_);
+        if (open_) action();
+    }
+    void close() {
+        const std::unique_lock lock(mutex_);
+        open_ = false;
+    }
+
+  private:
+    std::shared_mutex mutex_;
+    bool open_ = true;
 };
 
 struct Server::State {
@@ -49,6 +70,7 @@ struct Server::State {
     std::uint16_t port = 0;
     std::vector<std::thread> threads;
     std::atomic<bool> draining = false;
+    const std::shared_ptr<WakeGate> wake_gate = std::make_shared<WakeGate>();
 
     std::mutex mutex;
     std::unordered_set<Session*> sessions;  // those alive; each leaves by itself

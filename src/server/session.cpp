@@ -154,8 +154,10 @@ class Session : public std::enable_shared_from_this<Session> {
         turn.record->client = connection_.peer_address();
         turn.record->method = request.method;
         turn.record->path = label;
-        turn.record->wake = [weak = weak_from_this()] {
-            if (auto self = weak.lock()) wake(std::move(self));
+        turn.record->wake = [gate = server_.wake_gate, weak = weak_from_this()] {
+            gate->pass([&] {
+                if (auto self = weak.lock()) wake(std::move(self));
+            });
         };
         const api::Answer answer =
             request.method == "OPTIONS" && !config_->options.cors_origin.empty()
