@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
                 top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
                 top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
                 const float now = fmaxf(highest[m][half], top * scale);  // finite: the sink is
-                const float shrink = exp2_fast(highest[m][half] - now);
+                const float shrink = power_of_two(highest[m][half] - now);
                 highest[m][half] = now;
                 float sum = 0;
 #pragma unroll
@@ -149,7 +149,7 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
 #pragma unroll
                     for (int i = 0; i < 2; ++i) {
                         float& score = scores[m][n][2 * half + i];
-                        score = exp2_fast(fmaf(score, scale, -now));
+                        score = power_of_two(fmaf(score, scale, -now));
                         sum += score;
                         output[m][n][2 * half + i] *= shrink;
                     }

@@ -86,13 +86,6 @@ __device__ __forceinline__ std::uint32_t pack_probabilities(float low, float hig
     }
 }
 
-// One instruction; exp2f() adds two for subnormal results, which no softmax needs.
-__device__ __forceinline__ float exp2_fast(float value) {
-    float result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(value));
-    return result;
-}
-
 // Columns `column` and `column` + 1 of a head's output.
 __device__ __forceinline__ void store_attention_pair(__half* to, ActivationOrder order, int column, float low,
                                                      float high) {

@@ -85,7 +85,7 @@ struct AttentionRows {
             top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
             top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
             const float now = fmaxf(highest[half], top * kScale);  // finite: the sink is
-            shrink[half] = exp2_fast(highest[half] - now);
+            shrink[half] = power_of_two(highest[half] - now);
             highest[half] = now;
             float sum = 0;
 #pragma unroll
@@ -93,7 +93,7 @@ struct AttentionRows {
 #pragma unroll
                 for (int i = 0; i < 2; ++i) {
                     float& score = scores[n][2 * half + i];
-                    score = exp2_fast(fmaf(score, kScale, -now));
+                    score = power_of_two(fmaf(score, kScale, -now));
                     sum += score;
                 }
             }

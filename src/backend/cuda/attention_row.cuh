@@ -94,13 +94,6 @@ __device__ void split_pair(float first, float second, std::uint32_t& rounded, st
     rest = Numbers::pack(first - back.x, second - back.y);
 }
 
-// 2^x in one instruction; minus infinity gives zero.
-__device__ inline float power_of_two(float x) {
-    float result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-    return result;
-}
-
 // What `Rows` must have: where the row of blockIdx.z comes from, where its result goes, which keys it sees.
 //   int query_heads, kv_heads, window (0 = all keys), table_stride, layer_of_pool
 //   KvPool pool; const std::int32_t* table (of slot 0); const float* sinks

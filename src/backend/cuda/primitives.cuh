@@ -141,6 +141,14 @@ __device__ inline int quotient(int n, int d) {
     return static_cast<int>((static_cast<float>(n) + 0.5F) * __fdividef(1.0F, static_cast<float>(d)));
 }
 
+// 2^x in one instruction (exp2f() adds two for subnormal results, which no softmax needs); minus infinity
+// gives zero.
+__device__ __forceinline__ float power_of_two(float x) {
+    float result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+
 __device__ inline float warp_sum(float value) {
 #pragma unroll
     for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(kAllLanes, value, offset);
