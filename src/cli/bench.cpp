@@ -25,6 +25,7 @@ struct BenchOptions {
     std::string model, synthetic, write, device = "cpu";
     std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 0, context = 0, threads = 0,
                  layers = 0, gpu_layers = model::PlanRequest{}.gpu_layers;
+    std::uint32_t parts = 1;
     bool json = false, exact = false;
 };
 
@@ -292,7 +293,8 @@ int run(const BenchOptions& options) {
     if (!options.write.empty()) {
         if (subject.weights() == nullptr || !options.model.empty())
             throw Error(ErrorCode::setting_invalid, "--write needs --synthetic SHAPE");
-        const std::uint64_t written = model::write_synthetic(options.write, *subject.weights());
+        const std::uint64_t written =
+            model::write_synthetic(options.write, *subject.weights(), options.parts);
         std::printf("wrote %s, %.2f GB\n", options.write.c_str(), static_cast<double>(written) / 1e9);
         return 0;
     }
@@ -335,6 +337,9 @@ void add_bench(CLI::App& app, int& exit_code) {
     add_gpu_layers(*command, options->gpu_layers);
     command->add_option("--threads", options->threads, "CPU threads, 0 = all cores")->capture_default_str();
     command->add_option("--write", options->write, "Write the synthetic model to this GGUF file and stop");
+    command->add_option("--parts", options->parts, "With --write: so many parts, named after that file")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
     command->add_flag("--exact", options->exact, "The float32 reference path (CPU)");
     command->add_flag("--json", options->json, "Machine-readable output");
     command->callback([options, &exit_code] { exit_code = run(*options); });

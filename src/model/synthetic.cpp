@@ -184,7 +184,8 @@ const float* SyntheticModel::floats(std::int64_t count, float mean, float spread
     return values;
 }
 
-std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& weights) {
+std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& weights,
+                              std::uint32_t parts) {
     const Hyperparameters& shape = weights.hyperparameters;
     gguf::Metadata metadata;
     const auto count = [&](const char* key, std::int32_t value) {
@@ -262,7 +263,7 @@ std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& 
     add_floats("output_norm.weight", weights.output_norm, shape.hidden);
     add_matrix("output", weights.head);
     std::uint64_t bytes = 0;
-    for (const std::filesystem::path& part : gguf::write(path, metadata, tensors))
+    for (const std::filesystem::path& part : gguf::write(path, metadata, tensors, {.parts = parts}))
         bytes += std::filesystem::file_size(part);
     return bytes;
 }

@@ -39,8 +39,9 @@ class SyntheticModel {
     Weights weights_;
 };
 
-// The same as a GGUF file, with a stand-in vocabulary. Returns the bytes written.
+// The same as a GGUF file of `parts` parts, with a stand-in vocabulary. Returns the bytes written.
 // Throws Error(file_unreadable) or Error(disk_full).
-std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& weights);
+std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& weights,
+                              std::uint32_t parts = 1);
 
 }  // namespace gptoss::model

@@ -7,6 +7,7 @@
 
 #include "api/api_fixture.h"
 #include "api/malformed.h"
+#include "support/rounds.h"
 
 namespace gptoss {
 namespace {
@@ -56,7 +57,7 @@ TEST_P(Torture, RandomTokens) {
     const Tokenizer& tokenizer = *test::cut_tokenizer();
     std::mt19937 random(11);
     // Each sequence is asked for twice, whole and streamed; both settings together make 10,000.
-    for (int round = 0; round < 5000; ++round) {
+    for (int round = 0; round < test::rounds(5000); ++round) {
         std::vector<TokenId> tokens = test::random_tokens(tokenizer, random);
         const std::string text = tokenizer.decode(tokens);
         api.say_tokens(std::move(tokens));

@@ -10,6 +10,8 @@
 #include <random>
 #include <vector>
 
+#include "support/rounds.h"
+
 namespace gptoss::backend {
 namespace {
 
@@ -94,7 +96,7 @@ TEST(HostSampler, AgreesWithTheRuleWordByWordOnRandomSettings) {
         return list[random() % list.size()];
     };
     int differences = 0;
-    constexpr int kRounds = 1500;
+    constexpr int kRounds = test::rounds(1500);
     for (int round = 0; round < kRounds; ++round) {
         const std::size_t vocabulary = pick(5, 40, 1000, 20000);
         const std::vector<float> logits = random_logits(vocabulary, pick(0.1F, 1.0F, 4.0F), round);
@@ -172,7 +174,7 @@ TEST(HostSampler, DrawsFollowTheSoftmax) {
         std::size_t classes = 0;
         SampleRow row;
         row.parameters = parameters;
-        const double statistic = chi_square(logits, row, 60000, &classes);
+        const double statistic = chi_square(logits, row, test::rounds(60000), &classes);
         ASSERT_GT(classes, 2U);
         EXPECT_LT(statistic, chi_square_limit(static_cast<double>(classes) - 1))
             << "temperature " << parameters.temperature << " top_p " << parameters.top_p << " top_k "
@@ -182,14 +184,15 @@ TEST(HostSampler, DrawsFollowTheSoftmax) {
 
 TEST(HostSampler, ALargeFlatVocabularyIsDrawnEvenly) {
     const std::vector<float> logits(20000, 0.25F);
+    constexpr int kDraws = test::rounds(4000);
     std::vector<int> quarters(4);
     SampleRow row;
-    for (int draw = 0; draw < 4000; ++draw) {
+    for (int draw = 0; draw < kDraws; ++draw) {
         row.step = draw;
         ++quarters[sample(logits, row).token / 5000];
     }
     double statistic = 0;
-    for (int count : quarters) statistic += (count - 1000.0) * (count - 1000.0) / 1000.0;
+    for (int count : quarters) statistic += (count - kDraws / 4.0) * (count - kDraws / 4.0) / (kDraws / 4.0);
     EXPECT_LT(statistic, chi_square_limit(3));
 }
 

@@ -10,6 +10,7 @@
 #include "engine/engine_fixture.h"
 #include "engine/scheduler.h"
 #include "engine/toy_constraint.h"
+#include "support/rounds.h"
 
 namespace gptoss::engine {
 namespace {
@@ -152,7 +153,7 @@ class Scenarios : public testing::TestWithParam<unsigned> {};
 INSTANTIATE_TEST_SUITE_P(Seeds, Scenarios, testing::Range(0U, 16U));
 
 TEST_P(Scenarios, EverySequenceSaysWhatItSaysAlone) {
-    for (unsigned seed = GetParam() * 1000; seed < GetParam() * 1000 + 125; ++seed) {
+    for (unsigned seed = GetParam() * 1000; seed < GetParam() * 1000 + test::rounds(125); ++seed) {
         live(seed);
         if (HasFatalFailure()) return;
     }

@@ -9,6 +9,8 @@
 #include <map>
 #include <random>
 
+#include "support/rounds.h"
+
 namespace gptoss::engine {
 namespace {
 
@@ -289,7 +291,7 @@ TEST(Scheduler, TheBlockOfTheLastPositionIsNotSharedYet) {
 }
 
 TEST(Scheduler, RandomCallsNeverLoseABlock) {
-    for (unsigned seed = 0; seed < 60; ++seed) {
+    for (unsigned seed = 0; seed < test::rounds(60); ++seed) {
         std::mt19937 generator(seed);
         auto below = [&](std::int32_t n) {
             return static_cast<std::int32_t>(generator() % static_cast<unsigned>(n));

@@ -7,6 +7,7 @@
 #include "constraint_walk.h"
 #include "harmony/constraint.h"
 #include "small_vocabulary.h"
+#include "support/rounds.h"
 #include "transcript.h"
 
 namespace gptoss::harmony {
@@ -208,7 +209,7 @@ TEST(Automaton, PlainContentNeedsNoWaiting) {
 
 TEST(Automaton, TokensThatWereNotAllowedAreTakenAllTheSame) {
     std::mt19937 random(3);
-    for (int round = 0; round < 2000; ++round) {
+    for (int round = 0; round < test::rounds(2000); ++round) {
         auto options = with_tools();
         options.parallel_calls = round % 2 == 0;
         options.max_reasoning_tokens = 8;
@@ -278,7 +279,7 @@ TEST(Automaton, HeaderMasksAreThoseOfTheReference) {
     const HeaderReference reference;
     std::mt19937 random(11);
     std::map<std::uint64_t, std::vector<TokenId>> by_id;
-    for (int round = 0; round < 400; ++round) {
+    for (int round = 0; round < test::rounds(400); ++round) {
         const auto constraint = factory().make(with_tools());
         std::vector<int> said;
         while (true) {
@@ -299,7 +300,7 @@ TEST(Automaton, HeaderMasksAreThoseOfTheReference) {
 TEST(Automaton, WhateverItAllowsTheParserUnderstands) {
     std::mt19937 random(5);
     int calls = 0;
-    for (int round = 0; round < 2000; ++round) {
+    for (int round = 0; round < test::rounds(2000); ++round) {
         auto options = with_tools(round % 3 == 0 ? ToolUse::required : ToolUse::automatic);
         options.max_reasoning_tokens = static_cast<std::int32_t>(random() % 40);
         options.parallel_calls = round % 2 == 0;
@@ -326,7 +327,7 @@ TEST(Automaton, WhateverItAllowsTheParserUnderstands) {
         ASSERT_TRUE(round % 3 != 0 || transcript.line.find("[content]") == std::string::npos)
             << transcript.line;
     }
-    EXPECT_GT(calls, 500);
+    EXPECT_GT(calls, test::rounds(500));
 }
 
 }  // namespace

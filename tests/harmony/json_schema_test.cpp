@@ -8,6 +8,7 @@
 #include "constraint_walk.h"
 #include "harmony/constraint.h"
 #include "schema_validator.h"
+#include "support/rounds.h"
 
 namespace gptoss::harmony {
 namespace {
@@ -309,7 +310,7 @@ TEST(JsonConstraint, MasksAreThoseOfTheReferenceAndTextsAreValid) {
         ConstraintOptions options;
         options.final_format = FinalFormat::json_schema;
         options.final_schema = parsed;
-        for (int round = 0; round < 12; ++round) {
+        for (int round = 0; round < test::rounds(12); ++round) {
             const auto constraint = factory.make(options);
             ASSERT_EQ(
                 test::refused_rest(*constraint, tokenizer.encode_with_special("<|channel|>final<|message|>")),
@@ -355,7 +356,7 @@ TEST(JsonConstraint, MasksAreThoseOfTheReferenceAndTextsAreValid) {
             }
         }
     }
-    EXPECT_GT(valid_texts, 200);
+    EXPECT_GT(valid_texts, test::rounds(200));
 }
 
 }  // namespace
