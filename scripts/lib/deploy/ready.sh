@@ -65,18 +65,20 @@ ask_question() {   # ask_question --url URL --json [--context TOKENS] ...
 }
 
 run_check() {   # run_check FOLDER URL
-    local folder="$1" context options=() failing
+    local folder="$1" context options=() given=() failing
     context="$(setting "$folder/settings.env" MAX_CONTEXT_LENGTH)"
     [ "${context:-0}" != 0 ] && options+=(--context "$context")
     [ "$device" != cuda ] || options+=(--require-gpu)
-    # shellcheck disable=SC2206  # several options in one string, as they were given
-    options+=($check_options)
+    # Several options in one string; names of checks have spaces, so quotes in it count.
+    mapfile -t given < <(xargs --no-run-if-empty --max-args=1 printf '%s\n' <<<"$check_options")
+    options+=("${given[@]}")
     if OPENAI_API_KEY="$(client_key "$folder/settings.env")" ask_check --url "$2" --json "${options[@]}" \
         >"$folder/check.json" 2>"$folder/check.err"; then
         note "check passed"
         return 0
     fi
-    failing="$(jq -r '[.checks[] | select(.passed | not) | .name + (if .detail then " (\(.detail))" else "" end)] | join(", ")' "$folder/check.json" 2>/dev/null || true)"
+    failing="$(jq -r '[.checks[] | select(.passed | not) | .name + (if .detail then " (\(.detail))" else "" end)] | join(", ")' "$folder/check.json" 2>/dev/null |
+        tr '\000-\037\177' ' ' | tr -s ' ' || true)"   # a broken model says anything, control characters too
     reason="check failed: ${failing:-$(tail -n 1 "$folder/check.err")}"
     return 1
 }
