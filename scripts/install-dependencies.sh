@@ -4,7 +4,7 @@
 set -euo pipefail
 
 for_run=(
-    build-essential cmake ninja-build pkg-config ca-certificates curl
+    build-essential git cmake ninja-build pkg-config ca-certificates curl
     libboost1.81-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev
     libssl-dev libcurl4-openssl-dev libsecp256k1-dev libcrypto++-dev
     prometheus-cpp-dev libsqlite3-dev
