@@ -4,20 +4,21 @@
 set -euo pipefail
 
 for_run=(
-    build-essential git cmake ninja-build pkg-config ca-certificates curl
+    build-essential cmake ninja-build pkg-config ca-certificates curl
     libboost1.81-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev
     libssl-dev libcurl4-openssl-dev libsecp256k1-dev libcrypto++-dev
     prometheus-cpp-dev libsqlite3-dev
 )
 for_test=(
-    ccache clang-14 clang clang-format-14 libclang-rt-14-dev libgtest-dev libgmock-dev libbenchmark-dev
+    git ccache clang-14 clang clang-format-14 libclang-rt-14-dev libgtest-dev libgmock-dev libbenchmark-dev
     libpcre2-dev unicode-data shellcheck jq nodejs npm chromium haproxy socat
 )
 
 packages=("${for_run[@]}")
 [ "${1:-run}" = test ] && packages+=("${for_test[@]}")
 
-# A Node.js that is already there, from wherever, is as good as Debian's (18 or newer).
+# A Node.js that is already there is kept. Debian's is 18: the node and its unit tests need no more, but several packages
+# of the end-to-end tests want 20 or 22.
 if command -v node >/dev/null && command -v npm >/dev/null; then
     packages=("${packages[@]/#nodejs/}")
     packages=("${packages[@]/#npm/}")
