@@ -20,6 +20,8 @@ let browser;
 before(async () => { browser = await startBrowser(); });
 after(async () => { await browser?.close(); fs.rmSync(temporary, { recursive: true }); });
 
+// Not innerText, which leaves out what the browser has not found to be in sight yet (`content-visibility: auto`).
+const said = (page) => page.locator('.assistant .text').textContent();
 const answered = (page) => page.waitForSelector('.turn.assistant:last-child >> text=Regenerate');
 async function ask(page, text) {
     await page.fill('#message', text);
@@ -52,7 +54,7 @@ describe('with the demo model', { concurrency: false }, () => {
         await checkAccessibility(page);
         await ask(page, 'What is 2 + 3?');
         await answered(page);
-        assert.match(await page.locator('.assistant .text').innerText(), /5/);
+        assert.match(await said(page), /5/);
         assert.match(await page.locator('.reasoning summary').innerText(), /Thought for .* s · \d+ tokens/);
         assert.match(await page.locator('.assistant .figures').innerText(), /tok\/s · first token after .* · \d+ tokens · prompt \d+/);
         assert.match(await page.locator('.context').innerText(), /[\d,]+ of [\d,]+ tokens left/);
@@ -118,7 +120,7 @@ describe('with the demo model', { concurrency: false }, () => {
         assert.match(await page.locator('.composer .files').innerText(), /\d+ tokens/);
         await ask(page, 'What is the code word for Alice?');
         await answered(page);
-        assert.match(await page.locator('.assistant .text').innerText(), /tiger/i);
+        assert.match(await said(page), /tiger/i);
     });
 
     test('stopping an answer frees its place at the node at once', async () => {

@@ -10,7 +10,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <chrono>
 #include <memory>
@@ -26,7 +25,6 @@ inline constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable)
 class Connection {
   public:
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
-    using Serializer = boost::beast::http::response_serializer<boost::beast::http::string_body>;
     using Problem = boost::system::error_code;
     struct Piece {
         Problem problem;
@@ -48,13 +46,16 @@ class Connection {
     boost::asio::awaitable<Problem> read_body(boost::beast::flat_buffer& buffer, Parser& parser);
     boost::asio::awaitable<Piece> read_some(boost::beast::flat_buffer& buffer);  // not committed
     boost::asio::awaitable<Problem> write(const std::string& bytes);
-    boost::asio::awaitable<Problem> write(Serializer& response);
 
     void end_sending();                    // the client sees the end; what it still sends can be read
     boost::asio::awaitable<void> close();  // in good order
     void abort();                          // every operation under way fails
 
   private:
+    boost::asio::awaitable<Problem> read_until(boost::beast::flat_buffer& buffer, Parser& parser,
+                                               bool (Parser::*done)() const);
+    boost::asio::awaitable<Piece> write_some(boost::asio::const_buffer bytes);
+
     boost::beast::tcp_stream tcp_;
     std::shared_ptr<boost::asio::ssl::context> tls_context_;
     std::optional<boost::asio::ssl::stream<boost::beast::tcp_stream&>> tls_;

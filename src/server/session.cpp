@@ -6,8 +6,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/write.hpp>  // the header as text
 
 #include "server/connection.h"
 #include "server/http_replies.h"
@@ -333,24 +336,25 @@ class Session : public std::enable_shared_from_this<Session> {
         } else {
             response.keep_alive(false);
         }
+        return header_text(response.base());
+    }
+
+    static std::string header_text(const http::response_header<>& header) {
         std::ostringstream text;
-        text << response.base();
+        text << header;
         return std::move(text).str();
     }
 
     asio::awaitable<bool> write_reply(const api::Reply& reply) {
-        http::response<http::string_body> response(static_cast<http::status>(reply.status),
-                                                   chunked_ ? 11 : 10);
+        http::response<http::empty_body> response(static_cast<http::status>(reply.status),
+                                                  chunked_ ? 11 : 10);
         add_common_fields(response);
         if (!reply.body.empty()) response.set(http::field::content_type, reply.content_type);
         for (const auto& [name, value] : reply.headers) response.set(name, value);
         response.content_length(reply.body.size());
-        if (!head_only_) response.body() = reply.body;
-        Connection::Serializer serializer(response);
-        connection_.expires_after(config_->options.write_timeout);
-        const auto problem = co_await connection_.write(serializer);
-        connection_.expires_never();
-        co_return !problem;
+        std::string bytes = header_text(response.base());
+        if (!head_only_) bytes += reply.body;
+        co_return co_await write(std::move(bytes));
     }
 
     Server::State& server_;
