@@ -17,8 +17,7 @@ for_test=(
 packages=("${for_run[@]}")
 [ "${1:-run}" = test ] && packages+=("${for_test[@]}")
 
-# A Node.js that is already there is kept. Debian's is 18: the node and its unit tests need no more, but several packages
-# of the end-to-end tests want 20 or 22.
+# A Node.js that is already there is kept. Where it is older than 20, as Debian's own, ./test fetches a newer one for itself.
 if command -v node >/dev/null && command -v npm >/dev/null; then
     packages=("${packages[@]/#nodejs/}")
     packages=("${packages[@]/#npm/}")
