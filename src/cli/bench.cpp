@@ -192,9 +192,10 @@ Result measure(const Subject& subject, const BenchOptions& options) {
     model::require_fit(backend_options.plan, shape, needs.free_bytes, needs.device);
 
     Result result;
-    // Before the model takes its place: on a GPU that may be nearly all of the memory.
     result.step_bytes = bytes_per_step(subject, options);
-    result.bandwidth = bandwidth_of(subject, options, result.step_bytes);
+    // Before the model takes its place, on a GPU nearly all of the memory, and after it has left it: the
+    // mean, because a machine shared with others is not the same after a minute.
+    const double bandwidth_before = bandwidth_of(subject, options, result.step_bytes);
     const Stopwatch load;
     std::unique_ptr<backend::Backend> backend;
     if (weights != nullptr)
@@ -236,6 +237,8 @@ Result measure(const Subject& subject, const BenchOptions& options) {
     // After the first steps: kernels and graphs are loaded when they are first used.
     result.taken_bytes =
         needs.free_bytes - device_needs(options.device, shape, request).free_bytes + needs.context_bytes;
+    backend.reset();
+    result.bandwidth = (bandwidth_before + bandwidth_of(subject, options, result.step_bytes)) / 2;
     return result;
 }
 

@@ -1,6 +1,7 @@
 #include "backend/cpu/bandwidth.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace gptoss::backend::cpu {
 namespace {
 
 constexpr std::int64_t kBytes = std::int64_t{1} << 30;
-constexpr int kPasses = 8;
+constexpr int kPasses = 25;
 
 // The least a thread takes at a time.
 constexpr std::int64_t kStretch = std::int64_t{128} << 10;
@@ -25,17 +26,18 @@ double measure_read_bandwidth(ThreadPool& pool) {
     std::memset(buffer.data(), 1, buffer.size());
     std::atomic<std::uint64_t> total = 0;  // used, so that the reads are not removed
     const Kernels& kernels = best_kernels();
-    double best = 0;
-    for (int pass = 0; pass < kPasses; ++pass) {
+    std::array<double, kPasses> speeds{};
+    for (double& speed : speeds) {
         const auto start = std::chrono::steady_clock::now();
         pool.for_ranges(kBytes / kStretch, 1, [&](std::int64_t begin, std::int64_t end) {
             total += kernels.sum_words(buffer.data() + begin * kStretch,
                                        static_cast<std::size_t>((end - begin) * kStretch));
         });
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-        best = std::max(best, static_cast<double>(kBytes) / seconds.count());
+        speed = static_cast<double>(kBytes) / seconds.count();
     }
-    return total == 0 ? 0 : best / 1e9;
+    std::ranges::nth_element(speeds, speeds.begin() + kPasses / 2);
+    return total == 0 ? 0 : speeds[kPasses / 2] / 1e9;
 }
 
 }  // namespace gptoss::backend::cpu
