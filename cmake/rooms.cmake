@@ -53,10 +53,11 @@ if(GPTOSS_FUZZ)
     target_compile_options(gptoss_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
 endif()
 
-# gptoss_room(NAME [USES room...] [LIBRARIES lib...] [EXCLUDE file...])
-# Every .cpp file of the folder is part of the room, so adding a file needs no edit here.
+# gptoss_room(NAME [USES room...] [LIBRARIES lib...] [EXCLUDE file...] [COMPUTES] [RAW_BYTES])
+# Every .cpp file of the folder is part of the room, so adding a file needs no edit here. COMPUTES: optimised more, above.
+# RAW_BYTES: reads numbers out of bytes from elsewhere, so that alignment is watched.
 function(gptoss_room name)
-    cmake_parse_arguments(ROOM "" "" "USES;LIBRARIES;EXCLUDE;EXTRA" ${ARGN})
+    cmake_parse_arguments(ROOM "COMPUTES;RAW_BYTES" "" "USES;LIBRARIES;EXCLUDE;EXTRA" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/*.h")
     foreach(file IN LISTS ROOM_EXCLUDE)
         list(REMOVE_ITEM sources "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
@@ -67,7 +68,7 @@ function(gptoss_room name)
         file(TOUCH "${sources}")
     endif()
     add_library(gptoss_${name} STATIC ${sources})
-    set_target_properties(gptoss_${name} PROPERTIES LINKER_LANGUAGE CXX)
+    set_target_properties(gptoss_${name} PROPERTIES LINKER_LANGUAGE CXX COMPUTES "${ROOM_COMPUTES}" RAW_BYTES "${ROOM_RAW_BYTES}")
     target_link_libraries(gptoss_${name} PUBLIC gptoss_options ${ROOM_LIBRARIES})
     foreach(room IN LISTS ROOM_USES)
         target_link_libraries(gptoss_${name} PUBLIC gptoss_${room})
