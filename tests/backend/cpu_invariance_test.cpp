@@ -8,6 +8,7 @@
 #include "backend/sequence_runner.h"
 #include "model/synthetic.h"
 #include "oracle.h"
+#include "support/rounds.h"
 
 namespace gptoss::backend::test {
 namespace {
@@ -164,7 +165,10 @@ TEST(LongContext, FastPathAgreesWithTheReferenceAndWithItself) {
     };
     const std::vector<float> in_one_batch = last_row(false, 1, 200);
     EXPECT_EQ(last_row(false, 4, 1), in_one_batch) << "a single row, spread over threads";
-    EXPECT_LT(relative_error(in_one_batch, last_row(true, 2, 200)), 1e-3);
+    // Ten seconds under a sanitizer, which sees the reference path in the other tests.
+    if (!gptoss::test::kSanitized) {
+        EXPECT_LT(relative_error(in_one_batch, last_row(true, 2, 200)), 1e-3);
+    }
 }
 
 }  // namespace

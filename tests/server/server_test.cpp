@@ -9,6 +9,7 @@
 #include "server/http_client.h"
 #include "server/node_fixture.h"
 #include "support/files.h"
+#include "support/rounds.h"
 #include "support/temporary_folder.h"
 
 namespace gptoss {
@@ -241,9 +242,8 @@ TEST(Server, StopsAtOnceWhenDestroyed) {
     EXPECT_TRUE(node->becomes_idle());
 }
 
-TEST(Server, CutsOffClientsThatDoNotReadOrDoNotSend) {
+TEST(Server, CutsOffClientsThatDoNotSend) {
     server::ServerOptions options;
-    options.write_timeout = 1s;
     options.idle_timeout = 1s;
     options.body_timeout = 1s;
     Node node({}, options);
@@ -255,6 +255,14 @@ TEST(Server, CutsOffClientsThatDoNotReadOrDoNotSend) {
     EXPECT_TRUE(silent.closed_by_server(5s));
     EXPECT_TRUE(half_header.closed_by_server(5s));
     EXPECT_TRUE(half_body.closed_by_server(5s));
+}
+
+TEST(Server, CutsOffAClientThatDoesNotRead) {
+    // Filling the buffers is half of all that this program does there.
+    if (test::kThreadSanitized) GTEST_SKIP() << "AddressSanitizer's build runs it";
+    server::ServerOptions options;
+    options.write_timeout = 1s;
+    Node node({}, options);
     // 8 choices of some 3,000 chunks fill every buffer between the two.
     node.api.say(kLongAnswer);
     HttpClient deaf(node.port(), 4096);
