@@ -76,7 +76,7 @@ export async function mixedLoad(origin, seconds, clients = 6) {
             const problem = await kinds[kind]((route, body, how = {}) => sendOne(origin, route, body, how));
             counts[kind] = (counts[kind] ?? 0) + 1;
             if (problem) problems.push(`${kind}: ${problem}`);
-            await pause(5);
+            await pause(Math.random() < 0.5 ? 5 : 400 * Math.random());   // so that the node falls idle now and then, and wakes
         }
     }));
     return { counts, problems };
