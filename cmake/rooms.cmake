@@ -28,6 +28,8 @@ target_compile_options(gptoss_options INTERFACE
         -Wno-missing-field-initializers>  # a designated initialiser names only what differs from the default
     # GCC 12 warns wrongly about overlapping copies in std::string's operator+ (its bug 105329).
     $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
+    # Clang sees that libstdc++'s stable_sort calls what libstdc++ has deprecated; GCC tells of our own calls.
+    $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-deprecated-declarations>
     # The presets compile a room's files as one, since reading headers is most of the work; GCC then takes a file's unnamed
     # namespace for a header's. CMAKE_UNITY_BUILD=OFF shows an include that a file forgot.
     $<$<AND:$<BOOL:${CMAKE_UNITY_BUILD}>,$<COMPILE_LANG_AND_ID:CXX,GNU>>:-Wno-subobject-linkage>
@@ -50,14 +52,16 @@ if(GPTOSS_SANITIZE)
     target_link_options(gptoss_options INTERFACE -fsanitize=${GPTOSS_SANITIZE})
 endif()
 if(GPTOSS_FUZZ)
-    target_compile_options(gptoss_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
+    target_compile_options(gptoss_options INTERFACE
+        $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:$<TARGET_PROPERTY:FUZZED>>>:-fsanitize=fuzzer-no-link>)
 endif()
 
-# gptoss_room(NAME [USES room...] [LIBRARIES lib...] [EXCLUDE file...] [COMPUTES] [RAW_BYTES])
+# gptoss_room(NAME [USES room...] [LIBRARIES lib...] [EXCLUDE file...] [COMPUTES] [RAW_BYTES] [FUZZED])
 # Every .cpp file of the folder is part of the room, so adding a file needs no edit here. COMPUTES: optimised more, above.
-# RAW_BYTES: reads numbers out of bytes from elsewhere, so that alignment is watched.
+# RAW_BYTES: reads numbers out of bytes from elsewhere, so that alignment is watched. FUZZED: counts for the fuzzers which
+# branches were taken.
 function(gptoss_room name)
-    cmake_parse_arguments(ROOM "COMPUTES;RAW_BYTES" "" "USES;LIBRARIES;EXCLUDE;EXTRA" ${ARGN})
+    cmake_parse_arguments(ROOM "COMPUTES;RAW_BYTES;FUZZED" "" "USES;LIBRARIES;EXCLUDE;EXTRA" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/*.h")
     foreach(file IN LISTS ROOM_EXCLUDE)
         list(REMOVE_ITEM sources "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
@@ -68,7 +72,8 @@ function(gptoss_room name)
         file(TOUCH "${sources}")
     endif()
     add_library(gptoss_${name} STATIC ${sources})
-    set_target_properties(gptoss_${name} PROPERTIES LINKER_LANGUAGE CXX COMPUTES "${ROOM_COMPUTES}" RAW_BYTES "${ROOM_RAW_BYTES}")
+    set_target_properties(gptoss_${name} PROPERTIES LINKER_LANGUAGE CXX
+        COMPUTES "${ROOM_COMPUTES}" RAW_BYTES "${ROOM_RAW_BYTES}" FUZZED "${ROOM_FUZZED}")
     target_link_libraries(gptoss_${name} PUBLIC gptoss_options ${ROOM_LIBRARIES})
     foreach(room IN LISTS ROOM_USES)
         target_link_libraries(gptoss_${name} PUBLIC gptoss_${room})
@@ -106,7 +111,8 @@ function(gptoss_test name)
         target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
     endif()
     target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
-    target_compile_definitions(${name} PRIVATE GPTOSS_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_compile_definitions(${name} PRIVATE GPTOSS_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+        GPTOSS_SANITIZE="${GPTOSS_SANITIZE}")
     if(GPTOSS_SANITIZE)  # a program that starts under a sanitizer takes as long as most cases
         add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
         set_tests_properties(${name} PROPERTIES TIMEOUT 900 LABELS "${TEST_LABELS}")
@@ -118,7 +124,7 @@ function(gptoss_test name)
     endif()
 endfunction()
 
-# gptoss_fuzz(NAME FILE USES room...): a libFuzzer target under the fuzz preset, nothing otherwise; `fuzzers` builds all.
+# gptoss_fuzz(NAME FILE USES room...): a libFuzzer target under the asan preset, nothing otherwise; `fuzzers` builds all.
 function(gptoss_fuzz name file)
     if(NOT GPTOSS_FUZZ)
         return()

@@ -10,7 +10,7 @@ for_run=(
     prometheus-cpp-dev libsqlite3-dev
 )
 for_test=(
-    git ccache clang-14 clang clang-format-14 libclang-rt-14-dev libgtest-dev libgmock-dev libbenchmark-dev
+    git ccache clang-19 libclang-rt-19-dev clang-format-14 libgtest-dev libgmock-dev libbenchmark-dev
     libpcre2-dev unicode-data shellcheck jq nodejs npm chromium haproxy socat
 )
 

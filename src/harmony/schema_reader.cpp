@@ -84,13 +84,14 @@ void SchemaReader::require_alone(const Json& schema, const std::string& path, co
 }
 
 std::vector<std::string> SchemaReader::types_of(const Json& schema, const std::string& path) const {
-    static constexpr std::array kTypes{"object", "array", "string", "number", "integer", "boolean", "null"};
+    static constexpr std::array kSchemaTypes{"object",  "array",   "string", "number",
+                                             "integer", "boolean", "null"};
     std::vector<std::string> types;
     if (const auto type = schema.find("type"); type != schema.end()) {
         const Json list = type->is_array() ? *type : Json::array({*type});
         for (const auto& name : list) {
-            const bool known = name.is_string() && std::find(kTypes.begin(), kTypes.end(),
-                                                             name.get<std::string>()) != kTypes.end();
+            const bool known = name.is_string() && std::find(kSchemaTypes.begin(), kSchemaTypes.end(),
+                                                             name.get<std::string>()) != kSchemaTypes.end();
             if (!known) refuse("type", path, "names no type of JSON");
             types.push_back(name);
         }

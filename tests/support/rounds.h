@@ -1,18 +1,14 @@
 // How many random cases a test runs.
 #pragma once
 
+#include <string_view>
+
 namespace gptoss::test {
 
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool kThreadSanitized = true;
-#else
-inline constexpr bool kThreadSanitized = false;
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = kThreadSanitized;
-#endif
+/// GPTOSS_SANITIZE is CMake's option, since GCC and Clang tell a program in ways of their own.
+inline constexpr std::string_view kSanitizers = GPTOSS_SANITIZE;
+inline constexpr bool kSanitized = !kSanitizers.empty();
+inline constexpr bool kThreadSanitized = kSanitizers == "thread";
 
 /// All `count` of them; a tenth under a sanitizer, where a case takes ten to forty times as long and one of
 /// each kind shows a wrong access or a race. What only many cases show, a wrong result, the plain build looks
