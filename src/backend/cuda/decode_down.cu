@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         const int expert = thread % 32 + i * 32;
         router_biases[i] = expert < context.experts ? __ldg(stage.weights.router_bias + expert) : 0.0F;
     }
-    choose_experts(choice, context, stage.layer, first_row, rows, router_biases, [] {});
+    choose_experts(choice, context, stage.layer, first_row, rows, router_biases);
 
     // Tile of the stream = (row tile, active expert): all experts of a row tile one after another.
     const TileRun run =

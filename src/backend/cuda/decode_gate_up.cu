@@ -35,14 +35,16 @@ __device__ inline float swiglu(float gate, float up) {
     return __fdividef(gate, 1.0F + __expf(-model::Hyperparameters::kSwigluAlpha * gate)) * (up + 1.0F);
 }
 
-template <PlaneType kType>
+// kAlone: the step has one row. Less to choose, and less code: what a step's kernels have in all decides how
+// often a multiprocessor waits for instructions.
+template <PlaneType kType, bool kAlone>
 __global__ void __launch_bounds__(kStreamThreads, 2)
     gate_up_kernel(const DecodeContext context, const LayerStage stage, const Layout layout) {
     std::byte* shared = dynamic_shared();
     auto& choice = *reinterpret_cast<ExpertChoice*>(shared + layout.choice);
     const DeviceMatrix& matrix = stage.weights.gate_up;
     const int first_row = static_cast<int>(blockIdx.y) * ExpertChoice::kGroupRows;
-    const int rows = min(context.rows - first_row, ExpertChoice::kGroupRows);
+    const int rows = kAlone ? 1 : min(context.rows - first_row, ExpertChoice::kGroupRows);
     auto* biases = reinterpret_cast<float*>(shared + layout.biases);
     const int thread = static_cast<int>(threadIdx.x);
 
@@ -57,32 +59,38 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     // Only now: the next stage chooses the experts too, from sums that are complete once this point is
     // reached.
     let_next_stage_start();
-    choose_experts(choice, context, stage.layer, first_row, rows, router_biases, [&] {
-        store_normalised_rows<kType>(
-            shared + layout.activations, layout.activation_stride,
-            residual_rows(context, first_row, rows,
-                          context.buffers.sums.square_before_experts(stage.layer, first_row)),
-            stage.weights.expert_norm, rows * 32);
-    });
+    const int* experts = choice.expert;
+    if constexpr (kAlone)
+        experts = choose_experts_alone(choice, context, stage.layer, router_biases);
+    else
+        choose_experts(choice, context, stage.layer, first_row, rows, router_biases);
+    const int active = kAlone ? kExpertsUsed : choice.active;
 
     const int expert_rows = 2 * context.expert_width, expert_tiles = expert_rows / kTileRows;
-    const TileRun run = tiles_of_block(choice.active * expert_tiles, static_cast<int>(blockIdx.x),
-                                       static_cast<int>(gridDim.x));
+    const TileRun run =
+        tiles_of_block(active * expert_tiles, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
     const TileSums<4> sums(shared + layout.sums, layout.tile_capacity, run.count,
                            slabs_a_tile(kType, context.hidden));
     auto active_of = [&](int tile) { return quotient(run.first + tile, expert_tiles); };
     auto matrix_row = [&](int tile) {
-        const int active = active_of(tile);
-        return choice.expert[active] * expert_rows + (run.first + tile - active * expert_tiles) * kTileRows;
+        const int index = active_of(tile);
+        return experts[index] * expert_rows + (run.first + tile - index * expert_tiles) * kTileRows;
     };
     auto tile_of = [&](int tile) { return tile_address(matrix, matrix_row(tile)); };
     SlabStream<kType, 1, decltype(tile_of)> stream(matrix, sums, tile_of);
     stream.start();
     copy_biases(biases, run.count, [&](int tile) { return stage.weights.gate_up_bias + matrix_row(tile); });
+    // While the first weights are on their way.
+    store_normalised_rows<kType>(
+        shared + layout.activations, layout.activation_stride,
+        residual_rows(context, first_row, rows,
+                      context.buffers.sums.square_before_experts(stage.layer, first_row)),
+        stage.weights.expert_norm);
+    __syncthreads();
     stream.run(
         [&](int tile, int column) {
-            return static_cast<std::uint32_t>(layout.activations +
-                                              choice.row[active_of(tile)][column] * layout.activation_stride);
+            const int row = kAlone ? 0 : choice.row[active_of(tile)][column];
+            return static_cast<std::uint32_t>(layout.activations + row * layout.activation_stride);
         },
         1.0F);
     finish_stream();
@@ -92,17 +100,18 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     const int stored_width = stored_activations(context.expert_width);
 #pragma unroll 1
     for (int pair = thread; pair < run.count * (kTileRows / 2); pair += kStreamThreads) {
-        const int tile = pair / 4, inside = pair % 4 * 2, active = active_of(tile);
+        const int tile = pair / 4, inside = pair % 4 * 2, index = active_of(tile);
         const int place =
-            place_of((run.first + tile - active * expert_tiles) * (kTileRows / 2) + pair % 4, down_type);
+            place_of((run.first + tile - index * expert_tiles) * (kTileRows / 2) + pair % 4, down_type);
+        const int columns = kAlone ? 1 : choice.columns[index];
 #pragma unroll 1
-        for (int column = 0; column < choice.columns[active]; ++column) {
+        for (int column = 0; column < columns; ++column) {
             const float gate = sums.at(tile, inside, column) + biases[2 * pair];
             const float up = sums.at(tile, inside + 1, column) + biases[2 * pair + 1];
-            const int row = first_row + choice.row[active][column];
-            context.buffers.expert_hidden[(std::int64_t{row} * kExpertsUsed + choice.rank[active][column]) *
-                                              stored_width +
-                                          place] = to_activation(swiglu(gate, up), down_type);
+            const int row = kAlone ? 0 : first_row + choice.row[index][column];
+            const int rank = kAlone ? index : choice.rank[index][column];
+            context.buffers.expert_hidden[(std::int64_t{row} * kExpertsUsed + rank) * stored_width + place] =
+                to_activation(swiglu(gate, up), down_type);
         }
     }
 }
@@ -116,14 +125,17 @@ void launch_gate_up(const DecodeContext& context, const LayerStage& stage, cudaS
         const int tiles = kExpertsUsed * (2 * context.expert_width / kTileRows);
         const int blocks = std::min(context.multiprocessors, tiles);
         const Layout layout = layout_of<kType>(context, blocks);
-        launch_dependent(gate_up_kernel<kType>,
+        launch_dependent(context.rows == 1 ? gate_up_kernel<kType, true> : gate_up_kernel<kType, false>,
                          dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)), kStreamThreads,
                          layout.bytes, stream, context, stage, layout);
     });
 }
 
 void prepare_gate_up() {
-    for_each_plane_type([](auto type) { allow_shared_memory(gate_up_kernel<decltype(type)::value>); });
+    for_each_plane_type([](auto type) {
+        allow_shared_memory(gate_up_kernel<decltype(type)::value, true>);
+        allow_shared_memory(gate_up_kernel<decltype(type)::value, false>);
+    });
 }
 
 }  // namespace gptoss::backend::cuda

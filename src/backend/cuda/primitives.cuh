@@ -138,7 +138,9 @@ __device__ inline void add_fixed_point(long long* sum, float value, int fraction
 // n / d for 0 <= n < 2^20 and 0 < d < 2^12, in a few instructions: (n + 1/2) / d is at least 1 / (2 d) away
 // from a whole number, more than the error of an approximate reciprocal.
 __device__ inline int quotient(int n, int d) {
-    return static_cast<int>((static_cast<float>(n) + 0.5F) * __fdividef(1.0F, static_cast<float>(d)));
+    float reciprocal;  // one instruction: a division keeps more for numbers too small to be normal
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(static_cast<float>(d)));
+    return static_cast<int>((static_cast<float>(n) + 0.5F) * reciprocal);
 }
 
 // 2^x in one instruction (exp2f() adds two for subnormal results, which no softmax needs); minus infinity

@@ -43,23 +43,22 @@ __device__ inline ResidualRows residual_rows(const DecodeContext& context, int f
 }
 
 // Residual rows, normalised, as activations beside a plane of kType; zeros up to a whole slab. The work of
-// threads first_thread .. of the block. All loads of a round before the first use: each is a trip to the L2
-// cache, and nothing else can be done meanwhile.
+// the whole block. All loads of a round before the first use: each is a trip to the L2 cache, and nothing
+// else can be done meanwhile.
 template <PlaneType kType>
 __device__ void store_normalised_rows(std::byte* memory, int stride_bytes, const ResidualRows& rows,
-                                      const float* gains, int first_thread = 0) {
+                                      const float* gains) {
     constexpr int kAtOnce = 2;
     const int quads = slabs_a_tile(kType, rows.hidden) * slab_columns(kType) / 4;
-    const int threads = kStreamThreads - first_thread;
 #pragma unroll 1
-    for (int first = static_cast<int>(threadIdx.x) - first_thread; first < rows.count * quads;
-         first += kAtOnce * threads) {
+    for (int first = static_cast<int>(threadIdx.x); first < rows.count * quads;
+         first += kAtOnce * kStreamThreads) {
         float4 value[kAtOnce], gain[kAtOnce];
         long long square[kAtOnce];
         int row[kAtOnce], column[kAtOnce];
 #pragma unroll
         for (int i = 0; i < kAtOnce; ++i) {
-            const int item = first + i * threads;
+            const int item = first + i * kStreamThreads;
             row[i] = quotient(item, quads);
             column[i] = (item - row[i] * quads) * 4;
             value[i] = gain[i] = {};
@@ -134,6 +133,8 @@ struct ExpertChoice {
     float weight[kGroupRows][kExpertsUsed];  // its share
     int index[kGroupRows][kExpertsUsed];     // its index among the active ones
     int column[kGroupRows][kExpertsUsed];    // the row's column there
+
+    int of_warp[kStreamWarps][kExpertsUsed];  // choose_experts_alone(): what each warp found, by rank
 };
 
 // The four largest of a row's logits (the lowest id on ties) and the softmax over them. One warp.
@@ -181,19 +182,29 @@ __device__ inline void choose_experts_of_row(const long long* router_sums, const
         for (int rank = 0; rank < kExpertsUsed; ++rank) weights[rank] = __fdividef(shares[rank], sum);
 }
 
+// The experts of a step's only row, found by every warp for itself: with no barrier to wait for, each sends
+// its weights on their way at once. Returns the warp's experts by rank; nothing else of `choice` is filled.
+__device__ inline const int* choose_experts_alone(ExpertChoice& choice, const DecodeContext& context,
+                                                  int layer, const float (&biases)[4]) {
+    int* own = choice.of_warp[threadIdx.x / 32];
+    const StepSums& sums = context.buffers.sums;
+    float shares[kExpertsUsed];  // the next stage's business
+    choose_experts_of_row(sums.router(layer, 0), sums.square_before_experts(layer, 0), biases, context, own,
+                          shares);
+    __syncwarp();
+    return own;
+}
+
 // Fills `choice` for rows first .. first + count - 1. All threads; ends with a barrier. `biases` are the
-// lane's: router_bias[lane + 32 i], loaded before the wait. Warps without a row call `meanwhile`.
-template <typename Meanwhile>
-__device__ void choose_experts(ExpertChoice& choice, const DecodeContext& context, int layer, int first,
-                               int count, const float (&biases)[4], Meanwhile meanwhile) {
+// lane's: router_bias[lane + 32 i], loaded before the wait.
+__device__ inline void choose_experts(ExpertChoice& choice, const DecodeContext& context, int layer,
+                                      int first, int count, const float (&biases)[4]) {
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     const StepSums& sums = context.buffers.sums;
     if (warp < count) {
         const int row = first + warp;
         choose_experts_of_row(sums.router(layer, row), sums.square_before_experts(layer, row), biases,
                               context, choice.chosen[warp], choice.weight[warp]);
-    } else {
-        meanwhile();
     }
     __syncthreads();
     if (warp == 0) {
