@@ -8,9 +8,9 @@ namespace {
 
 constexpr double kShortestStepMs = 20;  // 50 tokens a second for everyone, while a prompt is taken in
 constexpr std::int32_t kFewestRows = 16;
-// Where the fixed part alone is longer than a step without prompts, as many rows again as cost as much as it:
-// fewer would hardly shorten the step, and a long prompt would take in hardly anything in each. Up to here;
-// beyond, the device is slow whatever we do.
+// Where the first row of a prompt adds more than a whole step without prompts takes, as many rows again as
+// cost as much: fewer would hardly shorten the step, and a long prompt would take in hardly anything in each.
+// Up to here; beyond, the device is slow whatever we do.
 constexpr double kLongestForFixedMs = 60;
 constexpr double kForgetting = 0.9;
 constexpr std::int32_t kRowsBeforeAnyMeasurement = 256;
@@ -32,10 +32,10 @@ void StepPacer::record(std::int32_t decode_rows, std::int32_t prompt_rows, doubl
     }
     // A few rows say little about the price of one: the step's fixed costs hide it.
     if (prompt_rows < kFewestRows) return;
-    prompt_.add(prompt_rows, std::max(step_ms - decode_ms(decode_rows), 0.05 * step_ms));
+    mixed_.add(decode_rows + prompt_rows, step_ms);
 }
 
-void StepPacer::PromptCost::add(double rows_of_step, double ms_of_step) {
+void StepPacer::MixedCost::add(double rows_of_step, double ms_of_step) {
     weight = kForgetting * weight + 1;
     rows = kForgetting * rows + rows_of_step;
     ms = kForgetting * ms + ms_of_step;
@@ -56,12 +56,12 @@ void StepPacer::PromptCost::add(double rows_of_step, double ms_of_step) {
 
 std::int32_t StepPacer::prompt_rows(std::int32_t decode_rows) const {
     if (decode_rows == 0 || slowdown_ <= 1) return max_rows_;
-    if (prompt_.row_ms == 0) return std::min(kRowsBeforeAnyMeasurement, max_rows_);
+    if (mixed_.row_ms == 0) return std::min(kRowsBeforeAnyMeasurement, max_rows_);
     const double alone_ms = decode_ms(decode_rows);
+    const double added_ms = std::max(mixed_.fixed_ms + mixed_.row_ms * decode_rows - alone_ms, 0.0);
     double spare_ms = std::max(alone_ms * (slowdown_ - 1), kShortestStepMs - alone_ms);
-    if (prompt_.fixed_ms > alone_ms)
-        spare_ms = std::max(spare_ms, std::min(2 * prompt_.fixed_ms, kLongestForFixedMs));
-    const double rows = std::clamp<double>((spare_ms - prompt_.fixed_ms) / prompt_.row_ms, 0, max_rows_);
+    if (added_ms > alone_ms) spare_ms = std::max(spare_ms, std::min(2 * added_ms, kLongestForFixedMs));
+    const double rows = std::clamp<double>((spare_ms - added_ms) / mixed_.row_ms, 0, max_rows_);
     return std::clamp(static_cast<std::int32_t>(rows), std::min(kFewestRows, max_rows_), max_rows_);
 }
 

@@ -22,9 +22,10 @@ class StepPacer {
     static constexpr std::size_t kSizes = 16;
     double decode_ms(std::int32_t decode_rows) const;
 
-    // What prompts add to a step: a fixed part (a GPU reads nearly all experts for the first dozen rows
-    // already) and a part for each row. A line through the latest steps; older ones count less and less.
-    struct PromptCost {
+    // What a step with prompts takes: a fixed part (a GPU reads nearly all experts for the first dozens of
+    // rows) and a part for each row, whoever it belongs to: beside many who generate, a prompt finds the
+    // fixed part paid already. A line through the latest steps; older ones count less and less.
+    struct MixedCost {
         double weight = 0, rows = 0, ms = 0, rows_rows = 0, rows_ms = 0;  // sums
         double row_ms = 0;                                                // 0 = nothing seen yet
         double fixed_ms = 0;
@@ -34,7 +35,7 @@ class StepPacer {
     double slowdown_;
     std::int32_t max_rows_;
     std::array<double, kSizes> decode_ms_{};
-    PromptCost prompt_;
+    MixedCost mixed_;
 };
 
 }  // namespace gptoss::engine
