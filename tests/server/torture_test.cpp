@@ -51,7 +51,7 @@ TEST_P(TortureOverHttp, EveryRequestEndsOnce) {
     const Tokenizer& tokenizer = *test::cut_tokenizer();
     std::mt19937 random(23);
     // The API tests replay 10,000; here fewer, for the way through the sockets.
-    for (int round = 0; round < 150; ++round) {
+    for (int round = 0; round < 500; ++round) {
         std::vector<TokenId> tokens = test::random_tokens(tokenizer, random);
         const std::string text = tokenizer.decode(tokens);
         node.api.say_tokens(std::move(tokens));
