@@ -153,9 +153,9 @@ class SlabStream {
         const std::uint32_t lane_offset =
             g % 2 * (kBlocksAHalf * 64U + (kBlocksAHalf > 1 ? 64U : 0U)) + t * 16U;
         if (count_ == 0) return;
-        // How many slabs the warp has left of the tile it is in, and behind it. One loop for all tiles, and
-        // as little of it as possible: four slabs a round took a fifth fewer instructions and more time,
-        // because the code of a step's kernels then no longer fits into what a multiprocessor keeps of it.
+        // How many slabs the warp has left of the tile it is in, and behind it. Not unrolled over slabs: four
+        // a round took a fifth fewer instructions and more time, because the code of a step's kernels then no
+        // longer fits into what a multiprocessor keeps of it.
         int tile = first_tile_, slab = first_slab_, slot = 0;
         int in_tile = min(count_, sums_.slabs_per_tile - first_slab_), behind = count_ - in_tile;
         float* place = sums_.sums + tile * kTileRows * kColumns;
