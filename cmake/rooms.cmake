@@ -8,6 +8,9 @@ if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE Release)
 endif()
 
+# Unity files name their sources by relative paths (CMake 4 and newer): ccache then finds them from another checkout too.
+set(CMAKE_UNITY_BUILD_RELOCATABLE ON)
+
 # ccache makes a second build of an unchanged file free, also across presets' shared sources.
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
