@@ -81,6 +81,28 @@ function(gptoss_room name)
     foreach(room IN LISTS ROOM_USES)
         target_link_libraries(gptoss_${name} PUBLIC gptoss_${room})
     endforeach()
+    if(GPTOSS_HEADERS_ALONE)
+        gptoss_headers_alone(${name})
+    endif()
+endfunction()
+
+# gptoss_headers_alone(ROOM): a source for each header of the room that includes nothing but it, which compiles when the header
+# includes what it needs.
+function(gptoss_headers_alone name)
+    file(GLOB headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.h")
+    set(sources "")
+    foreach(header IN LISTS headers)
+        file(RELATIVE_PATH included "${CMAKE_SOURCE_DIR}/src" "${header}")
+        set(source "${CMAKE_BINARY_DIR}/headers_alone/${included}.cpp")
+        file(CONFIGURE OUTPUT "${source}" CONTENT "#include \"${included}\"\n")
+        list(APPEND sources "${source}")
+    endforeach()
+    if(sources)
+        add_library(gptoss_${name}_headers OBJECT ${sources})
+        set_target_properties(gptoss_${name}_headers PROPERTIES UNITY_BUILD OFF)
+        target_compile_options(gptoss_${name}_headers PRIVATE -O0)
+        target_link_libraries(gptoss_${name}_headers PRIVATE gptoss_${name})
+    endif()
 endfunction()
 
 # gptoss_collect(GROUP PROGRAM): building GROUP builds PROGRAM too.

@@ -32,7 +32,8 @@ one_is_installed() {   # one_is_installed 'a|b'
     for each in ${1//|/ }; do installed "$each" && return; done
     return 1
 }
-has_candidate() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+has_candidate() { [[ "$(LC_ALL=C apt-cache policy "$1" 2>/dev/null)" =~ Candidate:\ [0-9] ]]; }
+is_snap() { [[ "$(apt-cache show "$1" 2>/dev/null)" =~ [Tt]ransitional.*snap ]]; }
 
 missing=()
 for package in "${packages[@]}"; do
@@ -62,7 +63,7 @@ for package in "${missing[@]}"; do
 done
 for package in "${maybe_missing[@]}"; do
     # Ubuntu's chromium is a pointer to a snap, which no test can start.
-    has_candidate "$package" && ! apt-cache show "$package" 2>/dev/null | grep -qi 'transitional.*snap' && chosen+=("$package")
+    if has_candidate "$package" && ! is_snap "$package"; then chosen+=("$package"); fi
 done
 [ ${#chosen[@]} -eq 0 ] && exit 0
 echo "Installing: ${chosen[*]}"

@@ -3,6 +3,7 @@ import { copyText } from './clipboard';
 import { Composer } from './composer';
 import { ConversationList } from './conversation_list';
 import { toMarkdown } from './conversation';
+import { focusMessage } from './focus_message';
 import { Icon } from './icons';
 import { SettingsPanel } from './settings_panel';
 import { ask, commit, create, current, stop, streaming } from './state';
@@ -47,7 +48,6 @@ export function ChatPage() {
     </div>;
 }
 
-export function focusMessage(): void { setTimeout(() => document.getElementById('message')?.focus()); }
 
 function Turns() {
     const box = useRef<HTMLDivElement>(null);

@@ -3,7 +3,7 @@ import { fromExport, toExport, type Conversation } from './conversation';
 import { Icon } from './icons';
 import { commit, conversations, create, currentId, discard, open } from './state';
 import { memo } from './memo';
-import { focusMessage } from './chat_page';
+import { focusMessage } from './focus_message';
 
 const dayMs = 86_400_000;
 

@@ -1,0 +1,44 @@
+// Any bytes as a file of settings, as a file of API keys and as a receipt's sampling settings: read or refused with an
+// Error.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "memory_file.h"
+#include "node/sampling_text.h"
+#include "node/settings_loader.h"
+#include "server/api_keys.h"
+
+namespace {
+
+using namespace gptoss;
+
+void read_settings(const std::filesystem::path& path) {
+    node::SettingSources sources;
+    sources.env_file = path;
+    const node::LoadedSettings loaded = node::load_settings(sources);
+    for (const node::SettingSpec& spec : node::setting_specs()) node::value_text(loaded.values, spec);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const test::MemoryFile file(data, size);
+    try {
+        read_settings(file.path());
+    } catch (const Error&) {
+    }
+    try {
+        server::ApiKeys::from_file(file.path()).find("key");
+    } catch (const Error&) {
+    }
+    try {
+        const std::string text(reinterpret_cast<const char*>(data), size);
+        const std::string again = node::sampling_text(node::read_sampling_text(text));
+        check(node::sampling_text(node::read_sampling_text(again)) == again, "what was read is written and read alike");
+    } catch (const Error&) {
+    }
+    return 0;
+}
