@@ -37,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
         const std::string text(reinterpret_cast<const char*>(data), size);
         const std::string again = node::sampling_text(node::read_sampling_text(text));
-        check(node::sampling_text(node::read_sampling_text(again)) == again, "what was read is written and read alike");
+        check(node::sampling_text(node::read_sampling_text(again)) == again,
+              "what was read is written and read alike");
     } catch (const Error&) {
     }
     return 0;
