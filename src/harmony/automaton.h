@@ -7,11 +7,15 @@
 #include <vector>
 
 #include "base/token_constraint.h"
-#include "harmony/content_rule.h"
+#include "grammar/content_rule.h"
+#include "grammar/token_mask.h"
 #include "harmony/header_graph.h"
-#include "harmony/token_mask.h"
 
 namespace gptoss::harmony {
+
+using grammar::ContentProgress;
+using grammar::ContentRule;
+using grammar::TokenMask;
 
 // The masks that have nothing to do with a request.
 struct CommonMasks {

@@ -5,12 +5,16 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "grammar/json_rule.h"
+#include "grammar/json_schema.h"
 #include "harmony/automaton.h"
-#include "harmony/json_rule.h"
-#include "harmony/json_schema.h"
 
 namespace gptoss::harmony {
 namespace {
+
+using grammar::JsonRule;
+using grammar::JsonVocabulary;
+using grammar::StringTokenTables;
 
 // Both are dropped as a whole when full: what is in use is kept alive by its users.
 constexpr std::size_t kMostGraphs = 64;
@@ -66,9 +70,9 @@ struct ConstraintFactory::State {
             const std::lock_guard lock(mutex);
             if (const auto known = rules.find(key); known != rules.end()) return known->second;
         }
-        const auto made =
-            std::make_shared<JsonRule>(JsonVocabulary{&tokenizer, trie, strings, {masks, &masks->ordinary}},
-                                       schema ? compile_schema(*schema, where) : any_json_object());
+        const auto made = std::make_shared<JsonRule>(
+            JsonVocabulary{&tokenizer, trie, strings, {masks, &masks->ordinary}},
+            schema ? grammar::compile_schema(*schema, where) : grammar::any_json_object());
         const std::lock_guard lock(mutex);
         if (rules.size() >= kMostRules) rules.clear();
         return rules[key] = made;

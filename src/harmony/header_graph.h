@@ -11,11 +11,14 @@
 #include <string_view>
 #include <vector>
 
-#include "harmony/token_mask.h"
-#include "harmony/vocabulary_trie.h"
+#include "grammar/token_mask.h"
+#include "grammar/vocabulary_trie.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gptoss::harmony {
+
+using grammar::TokenMask;
+using grammar::VocabularyTrie;
 
 // Which messages may come.
 struct HeaderChoice {

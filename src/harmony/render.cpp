@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "grammar/compact_json.h"
 #include "harmony/typescript.h"
 
 namespace gptoss::harmony {
@@ -114,7 +115,7 @@ std::string system_text(const Conversation& conversation) {
 std::string response_format_text(const ResponseFormat& format) {
     std::string text = "# Response Formats\n\n## " + format.name + "\n";
     for_each_line(format.description, [&](std::string_view line) { text.append("\n// ").append(line); });
-    if (!format.schema.is_null()) text += "\n" + compact_json(format.schema);
+    if (!format.schema.is_null()) text += "\n" + grammar::compact_json(format.schema);
     return text;
 }
 

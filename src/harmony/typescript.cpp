@@ -1,22 +1,22 @@
 #include "harmony/typescript.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "grammar/compact_json.h"
+
 namespace gptoss::harmony {
 namespace {
 
+using grammar::compact_json;
 using Json = nlohmann::ordered_json;
 
 // A schema nested deeper than any real one is cut off here rather than at the end of the stack.
 constexpr int kDeepest = 200;
 
 std::string type_of(const Json& schema, const std::string& indent, int depth);
-std::string json_text(const Json& value, int depth);
 
 const Json* member(const Json& schema, const char* key) {
     if (!schema.is_object()) return nullptr;
@@ -150,50 +150,6 @@ std::string string_type(const Json& schema) {
     return choices.empty() ? "string" : joined(choices, " | ");
 }
 
-// Digits and exponent in the layout of Rust's ryu crate: plain between 1e-5 and 1e16, else 1.5e20 without a
-// plus.
-std::string real_text(double value) {
-    if (!std::isfinite(value)) return "null";
-    char digits[32];
-    const auto end =
-        std::to_chars(digits, digits + sizeof digits, std::fabs(value), std::chars_format::scientific).ptr;
-    std::string_view scientific(digits, static_cast<std::size_t>(end - digits));
-    const auto e = scientific.find('e');
-    std::string mantissa(scientific.substr(0, e));
-    std::erase(mantissa, '.');
-    int exponent = 0;
-    const char* first = scientific.data() + e + 1;
-    if (*first == '+') ++first;
-    std::from_chars(first, end, exponent);
-
-    const int length = static_cast<int>(mantissa.size());
-    const int point = exponent + 1;  // digits before the decimal point
-    std::string out = std::signbit(value) ? "-" : "";
-    if (value == 0) return out + "0.0";
-    if (point >= length && point <= 16) return out + mantissa + std::string(point - length, '0') + ".0";
-    if (point > 0 && point <= 16) return out + mantissa.substr(0, point) + "." + mantissa.substr(point);
-    if (point > -5 && point <= 0) return out + "0." + std::string(-point, '0') + mantissa;
-    out += mantissa.substr(0, 1);
-    if (length > 1) out += "." + mantissa.substr(1);
-    return out + "e" + std::to_string(exponent);
-}
-
-std::string json_text(const Json& value, int depth) {
-    if (depth > kDeepest) return "null";
-    if (value.is_number_float()) return real_text(value.get<double>());
-    std::vector<std::string> parts;
-    if (value.is_array()) {
-        for (const auto& item : value) parts.push_back(json_text(item, depth + 1));
-        return "[" + joined(parts, ",") + "]";
-    }
-    if (value.is_object()) {
-        for (const auto& [key, item] : value.items())
-            parts.push_back(json_text(Json(key), depth + 1) + ":" + json_text(item, depth + 1));
-        return "{" + joined(parts, ",") + "}";
-    }
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 std::string type_of(const Json& schema, const std::string& indent, int depth) {
     if (depth > kDeepest) return "any";
     if (const Json* variants = array_member(schema, "oneOf")) return one_of_type(*variants, indent, depth);
@@ -216,10 +172,6 @@ std::string type_of(const Json& schema, const std::string& indent, int depth) {
 }
 
 }  // namespace
-
-std::string compact_json(const Json& value) {
-    return json_text(value, 0);
-}
 
 std::string typescript_type(const Json& schema) {
     return type_of(schema, {}, 0);

@@ -12,10 +12,6 @@ namespace gptoss::harmony {
 // Never fails: what it does not know becomes `any`.
 std::string typescript_type(const nlohmann::ordered_json& schema);
 
-// JSON on one line as Rust's serde_json prints it. It differs from nlohmann's dump() in large and small
-// reals.
-std::string compact_json(const nlohmann::ordered_json& value);
-
 // Calls `visit` for each line as Rust's str::lines() splits: "\r\n" counts as "\n", no empty last line.
 template <class Visit>
 void for_each_line(std::string_view text, Visit visit) {

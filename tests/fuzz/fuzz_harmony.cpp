@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "harmony/parser.h"
-#include "harmony/small_vocabulary.h"
+#include "support/small_vocabulary.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gptoss;

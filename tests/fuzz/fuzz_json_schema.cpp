@@ -5,11 +5,11 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "harmony/json_schema.h"
+#include "grammar/json_schema.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gptoss;
-    using namespace gptoss::harmony;
+    using namespace gptoss::grammar;
     const std::string_view input(reinterpret_cast<const char*>(data), size);
     const auto border = input.find('\0');
     const auto schema = nlohmann::ordered_json::parse(input.substr(0, border), nullptr, false);

@@ -4,10 +4,10 @@
 #include <random>
 
 #include "base/error.h"
-#include "constraint_walk.h"
 #include "harmony/constraint.h"
-#include "small_vocabulary.h"
+#include "support/constraint_walk.h"
 #include "support/rounds.h"
+#include "support/small_vocabulary.h"
 #include "transcript.h"
 
 namespace gptoss::harmony {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "small_vocabulary.h"
+#include "support/small_vocabulary.h"
 #include "transcript.h"
 
 namespace gptoss::harmony {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "small_vocabulary.h"
+#include "support/small_vocabulary.h"
 
 namespace gptoss::harmony {
 namespace {

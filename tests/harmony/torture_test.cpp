@@ -6,7 +6,7 @@
 #include <random>
 
 #include "harmony/utf8.h"
-#include "small_vocabulary.h"
+#include "support/small_vocabulary.h"
 #include "transcript.h"
 
 namespace gptoss::harmony {
