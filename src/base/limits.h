@@ -1,0 +1,92 @@
+// Every bound on what a client may send or make the node do, in one place. Beyond a bound the request is
+// refused with an error that names it. docs/security.md and docs/openapi.json list these; a test compares.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace gptoss::limits {
+
+// A request's JSON (api/json_reader).
+inline constexpr std::size_t kJsonDepth = 128;
+inline constexpr std::size_t kJsonValues = 500'000;  // a prompt of 131,072 token ids three times over
+inline constexpr std::size_t kJsonObjectKeys = 20'000;
+
+// Fields of a request.
+inline constexpr std::size_t kMessages = 10'000;
+inline constexpr std::size_t kTools = 1'024;
+inline constexpr std::size_t kToolNameBytes = 128;
+inline constexpr std::size_t kLogitBiases = 8'192;
+inline constexpr std::size_t kStopStrings = 16;  // OpenAI allows 4
+inline constexpr std::size_t kStopStringBytes = 1'024;
+
+// All schemas, patterns and grammars of one request together (grammar/budget).
+inline constexpr std::size_t kGrammarStates = 200'000;
+inline constexpr std::size_t kGrammarDfaStates = 40'000;        // of patterns, formats and bounded numbers
+inline constexpr std::size_t kGrammarLiteralBytes = 1'000'000;  // property names and enum values
+inline constexpr std::size_t kGrammarSteps = 20'000'000;        // of compiling: about a second of one core
+
+// One schema (grammar/schema_reader).
+inline constexpr std::size_t kSchemaDepth = 100;
+inline constexpr std::size_t kSchemaProperties = 10'000;  // of one object, required ones included
+inline constexpr std::size_t kSchemaEnumValues = 20'000;
+inline constexpr std::size_t kSchemaAnyOfBranches = 500;
+inline constexpr std::size_t kSchemaCountedItems = 1'000;  // minItems, maxItems
+inline constexpr std::size_t kJsonNestingGenerated = 100;  // where no schema says what is nested
+
+// One pattern (grammar/regular_expression).
+inline constexpr std::size_t kPatternBytes = 65'536;
+inline constexpr std::size_t kPatternGroupDepth = 100;
+inline constexpr std::size_t kPatternRepeats = 10'000;
+inline constexpr std::size_t kPatternStates = 20'000;
+
+// One grammar of a custom tool (grammar/lark).
+inline constexpr std::size_t kLarkBytes = 262'144;
+inline constexpr std::size_t kLarkRules = 2'000;
+inline constexpr std::size_t kLarkDepth = 100;
+
+// A generated number: digits before the point, and as many behind it.
+inline constexpr std::size_t kNumberDigits = 400;
+
+// Places of a grammar that are read side by side. What is beyond them is not offered to the model.
+inline constexpr std::size_t kLiveStates = 1'024;
+
+struct Limit {
+    std::string_view name;
+    std::uint64_t value;
+};
+
+// As the documents list them.
+inline constexpr Limit kAll[] = {
+    {"json_depth", kJsonDepth},
+    {"json_values", kJsonValues},
+    {"json_object_keys", kJsonObjectKeys},
+    {"messages", kMessages},
+    {"tools", kTools},
+    {"tool_name_bytes", kToolNameBytes},
+    {"logit_biases", kLogitBiases},
+    {"stop_strings", kStopStrings},
+    {"stop_string_bytes", kStopStringBytes},
+    {"grammar_states", kGrammarStates},
+    {"grammar_dfa_states", kGrammarDfaStates},
+    {"grammar_literal_bytes", kGrammarLiteralBytes},
+    {"grammar_steps", kGrammarSteps},
+    {"schema_depth", kSchemaDepth},
+    {"schema_properties", kSchemaProperties},
+    {"schema_enum_values", kSchemaEnumValues},
+    {"schema_any_of_branches", kSchemaAnyOfBranches},
+    {"schema_counted_items", kSchemaCountedItems},
+    {"json_nesting_generated", kJsonNestingGenerated},
+    {"pattern_bytes", kPatternBytes},
+    {"pattern_group_depth", kPatternGroupDepth},
+    {"pattern_repeats", kPatternRepeats},
+    {"pattern_states", kPatternStates},
+    {"lark_bytes", kLarkBytes},
+    {"lark_rules", kLarkRules},
+    {"lark_depth", kLarkDepth},
+    {"number_digits", kNumberDigits},
+    {"live_states", kLiveStates},
+};
+
+}  // namespace gptoss::limits
