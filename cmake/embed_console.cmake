@@ -35,13 +35,13 @@ function(gptoss_embed_console target folder)
     endforeach()
     set(generated "${CMAKE_CURRENT_BINARY_DIR}/console_files.cpp")
     file(GENERATE OUTPUT "${generated}" CONTENT "// Written by cmake/embed_console.cmake.
-#include \"server/static_files.h\"
+#include \"node/application/console_files.h\"
 
 ${symbols}
-static const gptoss::server::StaticFile kFiles[] = {
+static const gptoss::http::StaticFile kFiles[] = {
 ${table}};
 
-std::span<const gptoss::server::StaticFile> gptoss::server::console_files() { return kFiles; }
+std::span<const gptoss::http::StaticFile> gptoss::node::console_files() { return kFiles; }
 ")
     set_source_files_properties("${generated}" PROPERTIES OBJECT_DEPENDS "${outputs}" GENERATED TRUE)
     target_sources(${target} PRIVATE "${generated}")

@@ -3,7 +3,7 @@
 //   git clone https://github.com/openai/gpt-oss ~/gpt-oss
 //   (cd ~/gpt-oss/compatibility-test && npm ci && npm install tsx)
 //   cmake --build build/release --target scripted_node
-//   node e2e/compatibility.mjs ~/gpt-oss/compatibility-test build/release/tests/server/scripted_node
+//   node e2e/compatibility.mjs ~/gpt-oss/compatibility-test build/release/tests/http/scripted_node
 //
 // Overwrites providers.ts there, as its README asks. Fails unless every case is recorded, passed and of valid shape,
 // whole and streamed. The test's "responses" mode is left out: the node has no /v1/responses.

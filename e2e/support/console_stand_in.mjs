@@ -6,7 +6,7 @@ import path from 'node:path';
 
 const dist = new URL('../../web/dist', import.meta.url).pathname;
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
-// As src/server/static_files.cpp sends it.
+// As src/http/static_files.cpp sends it.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

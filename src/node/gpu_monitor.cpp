@@ -73,7 +73,7 @@ void GpuMonitor::fail(const std::string& why) {
     if (failure_.empty()) failure_ = why;
 }
 
-void GpuMonitor::read_values(server::GpuStatus& status) {
+void GpuMonitor::read_values(GpuStatus& status) {
     nvml::Memory memory;
     if (ask(nvml_->memory, device_, &memory)) {
         const auto used = static_cast<double>(memory.used);
@@ -116,7 +116,7 @@ void GpuMonitor::read_values(server::GpuStatus& status) {
     }
 }
 
-void GpuMonitor::read_errors(server::GpuStatus& status) {
+void GpuMonitor::read_errors(GpuStatus& status) {
     unsigned long long count = 0;
     if (ask(nvml_->ecc_errors, device_, nvml::kCorrectedErrors, nvml::kSinceDriverLoad, &count))
         status.add("corrected_ecc_errors", "Memory errors corrected since the driver was loaded",
@@ -144,8 +144,8 @@ void GpuMonitor::read_errors(server::GpuStatus& status) {
     status.xids = xids_;
 }
 
-server::GpuStatus GpuMonitor::read() {
-    server::GpuStatus status;
+GpuStatus GpuMonitor::read() {
+    GpuStatus status;
     status.name = name_;
     status.bus_id = options_.bus_id;
     status.driver = driver_;
@@ -155,7 +155,7 @@ server::GpuStatus GpuMonitor::read() {
     return status;
 }
 
-void GpuMonitor::start(std::chrono::milliseconds period, std::function<void(server::GpuStatus)> publish) {
+void GpuMonitor::start(std::chrono::milliseconds period, std::function<void(GpuStatus)> publish) {
     thread_ = std::jthread([this, period, publish = std::move(publish)](const std::stop_token& stop) {
         std::unique_lock lock(mutex_);
         while (!stop.stop_requested()) {

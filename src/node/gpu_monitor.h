@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "node/application/gpu_status.h"
 #include "node/nvml.h"
-#include "server/gpu_status.h"
 
 namespace gptoss::node {
 
@@ -33,14 +33,14 @@ class GpuMonitor {
     GpuMonitor& operator=(const GpuMonitor&) = delete;
 
     // What the card tells now. What once was a failure stays one. One thread at a time.
-    server::GpuStatus read();
+    GpuStatus read();
 
     // Reads every `period` on a thread of its own, from now on until the monitor goes.
-    void start(std::chrono::milliseconds period, std::function<void(server::GpuStatus)> publish);
+    void start(std::chrono::milliseconds period, std::function<void(GpuStatus)> publish);
 
   private:
-    void read_values(server::GpuStatus& status);
-    void read_errors(server::GpuStatus& status);
+    void read_values(GpuStatus& status);
+    void read_errors(GpuStatus& status);
     void fail(const std::string& why);
     // True when the function exists and succeeded; notes a card that is lost.
     template <typename Function, typename... Arguments>

@@ -12,10 +12,10 @@
 #include <thread>
 #include <vector>
 
+#include "node/application/node_state.h"
 #include "node/device.h"
 #include "node/loaded_model.h"
 #include "node/settings.h"
-#include "server/node_state.h"
 
 namespace gptoss::node {
 
@@ -25,7 +25,7 @@ class ModelSwap {
         std::function<std::shared_ptr<api::Service>(const Settings& settings, LoadedModel model)>;
 
     // `devices` and `state` must outlive the swap.
-    ModelSwap(const std::vector<Device>& devices, server::NodeState& state, MakeService make_service)
+    ModelSwap(const std::vector<Device>& devices, NodeState& state, MakeService make_service)
         : devices_(devices), state_(state), make_service_(std::move(make_service)) {}
     ~ModelSwap() { stop(); }
 
@@ -50,7 +50,7 @@ class ModelSwap {
     void set_status(std::string text);
 
     const std::vector<Device>& devices_;
-    server::NodeState& state_;
+    NodeState& state_;
     MakeService make_service_;
     std::atomic<bool> stop_ = false;
     std::atomic<bool> going_on_ = false;

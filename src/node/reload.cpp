@@ -7,8 +7,8 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "http/request_log.h"
 #include "node/server_setup.h"
-#include "server/request_log.h"
 
 namespace gptoss::node {
 
@@ -53,7 +53,7 @@ api::Json Reload::apply() {
     const api::Json report{{"changed", change.at_once},
                            {"model", change.with_the_model},
                            {"after_restart", change.after_restart}};
-    server::log_fields("settings read again", report);
+    http::log_fields("settings read again", report);
     return report;
 }
 

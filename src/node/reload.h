@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "http/server.h"
+#include "node/application/node_state.h"
 #include "node/model_swap.h"
 #include "node/settings.h"
-#include "server/node_state.h"
-#include "server/server.h"
 
 namespace gptoss::node {
 
@@ -26,8 +26,7 @@ class Reload {
     using ReadSettings = std::function<Settings()>;
 
     // All must outlive it. `read` gives the settings as they are now; empty = nothing can be reloaded.
-    Reload(Settings current, ReadSettings read, server::Server& server, server::NodeState& state,
-           ModelSwap& swap)
+    Reload(Settings current, ReadSettings read, http::Server& server, NodeState& state, ModelSwap& swap)
         : current_(std::move(current)), read_(std::move(read)), server_(server), state_(state), swap_(swap) {}
 
     // Settings, API keys and certificate are read again. Tells what changed: {"changed", "model",
@@ -42,8 +41,8 @@ class Reload {
     mutable std::mutex mutex_;
     Settings current_;
     ReadSettings read_;
-    server::Server& server_;
-    server::NodeState& state_;
+    http::Server& server_;
+    NodeState& state_;
     ModelSwap& swap_;
 };
 

@@ -13,15 +13,15 @@
 #include <utility>
 
 #include "base/error.h"
+#include "http/request_log.h"
+#include "http/server.h"
+#include "node/application/admin_routes.h"
+#include "node/application/routes.h"
 #include "node/gpu_monitor.h"
 #include "node/load_report.h"
 #include "node/loaded_model.h"
 #include "node/model_swap.h"
 #include "node/server_setup.h"
-#include "server/admin_routes.h"
-#include "server/request_log.h"
-#include "server/routes.h"
-#include "server/server.h"
 
 namespace gptoss::node {
 
@@ -67,8 +67,7 @@ bool is_loopback(const std::string& host) {
     return host.starts_with("127.") || host == "::1";
 }
 
-std::shared_ptr<api::Service> make_service(const Settings& settings, LoadedModel model,
-                                           server::Metrics& metrics) {
+std::shared_ptr<api::Service> make_service(const Settings& settings, LoadedModel model, Metrics& metrics) {
     return std::make_shared<api::Service>(std::move(model.engine), std::move(model.served),
                                           service_options(settings), &metrics);
 }
@@ -76,7 +75,7 @@ std::shared_ptr<api::Service> make_service(const Settings& settings, LoadedModel
 // Loading runs beside the signals and the server, which already answers /health and /ready.
 class Loader {
   public:
-    Loader(const Settings& settings, const std::vector<Device>& devices, server::NodeState& state)
+    Loader(const Settings& settings, const std::vector<Device>& devices, NodeState& state)
         : result_(std::async(std::launch::async, [this, &settings, &devices, &state] {
               return load_model(settings, devices,
                                 [this, &state](const std::string& stage, std::int64_t done_bytes,
@@ -107,7 +106,7 @@ class Loader {
 };
 
 // What a million generated tokens cost by the energy the GPU really used, idle time included.
-void add_cost(server::GpuStatus& status, double price_per_mwh, std::int64_t generated_tokens) {
+void add_cost(GpuStatus& status, double price_per_mwh, std::int64_t generated_tokens) {
     const double* joules = status.find("energy_joules");
     if (joules == nullptr || generated_tokens == 0) return;
     const double joules_per_token = *joules / static_cast<double>(generated_tokens);
@@ -121,15 +120,14 @@ void add_cost(server::GpuStatus& status, double price_per_mwh, std::int64_t gene
 
 // Null where no GPU computes and nobody names a library to watch one with. A node without NVML serves, and
 // says so.
-std::unique_ptr<GpuMonitor> watch_gpu(const Settings& settings, const LoadedModel& model,
-                                      server::NodeState& state) {
+std::unique_ptr<GpuMonitor> watch_gpu(const Settings& settings, const LoadedModel& model, NodeState& state) {
     if (model.bus_id.empty() && settings.nvml_library.empty()) return nullptr;
     try {
         auto monitor = std::make_unique<GpuMonitor>(
             GpuMonitorOptions{settings.nvml_library, model.bus_id,
                               std::max(model.ceiling_bytes, settings.vram_ceiling_mb << 20)});
         const auto price = static_cast<double>(settings.power_price_per_mwh);
-        monitor->start(1s, [&state, price](server::GpuStatus status) {
+        monitor->start(1s, [&state, price](GpuStatus status) {
             const auto service = state.find_service();
             if (service != nullptr) add_cost(status, price, service->engine().stats().generated_tokens);
             state.set_gpu(std::move(status));
@@ -142,7 +140,7 @@ std::unique_ptr<GpuMonitor> watch_gpu(const Settings& settings, const LoadedMode
     }
 }
 
-int shut_down(const Settings& settings, Signals& signals, server::NodeState& state, server::Server& server) {
+int shut_down(const Settings& settings, Signals& signals, NodeState& state, http::Server& server) {
     spdlog::info("shutting down: running answers get {} s to finish", settings.shutdown_grace_s);
     state.set_draining();
     server.drain();
@@ -170,7 +168,7 @@ int shut_down(const Settings& settings, Signals& signals, server::NodeState& sta
 // Tells when a batch begins to take too long, and when it is over.
 class StepWatch {
   public:
-    void look(const server::NodeState& state) {
+    void look(const NodeState& state) {
         const bool stuck = state.is_stuck();
         if (stuck && !was_stuck_) spdlog::error("a batch takes longer than it may: the node is not ready");
         if (!stuck && was_stuck_) spdlog::warn("the batch is over: the node goes on");
@@ -185,7 +183,7 @@ class StepWatch {
 // the time must not look as if it served.
 class Recovery {
   public:
-    void look(const server::NodeState& state, const Reload& reload, ModelSwap& swap) {
+    void look(const NodeState& state, const Reload& reload, ModelSwap& swap) {
         const std::string failure = state.failure();
         if (failure.empty()) return;
         const auto now = std::chrono::steady_clock::now();
@@ -220,13 +218,13 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
           const Reload::ReadSettings& read_settings) {
     Signals signals;
     raise_descriptor_limit();
-    if (settings.log_format == "json") server::log_as_json();
-    server::Metrics metrics;  // outlives the engine, which reports to it until its end
-    server::NodeState state;
+    if (settings.log_format == "json") http::log_as_json();
+    Metrics metrics;  // outlives the engine, which reports to it until its end
+    NodeState state;
     state.set_step_limit(std::chrono::seconds(settings.step_limit_s));
-    const server::Router router = make_routes(state, metrics);
-    const server::ApiKeys keys = api_keys(settings);
-    server::Server server(server_options(settings), router, keys, metrics);
+    const http::Router router = make_routes(state, metrics);
+    const http::ApiKeys keys = api_keys(settings);
+    http::Server server(server_options(settings), router, keys, metrics);
     const std::string origin = (settings.tls_certificate_file.empty() ? "http://" : "https://") +
                                settings.host + ":" + std::to_string(server.port());
     spdlog::info("listening on {}", origin);
@@ -239,10 +237,10 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
         return make_service(with, std::move(model), metrics);
     });
     Reload reload(settings, read_settings, server, state, swap);
-    const server::Router admin_router = make_admin_routes(
+    const http::Router admin_router = make_admin_routes(
         server, state, {[&reload] { return reload.apply(); }, [&reload] { return reload.status(); }},
         make_routes(state, metrics, true));
-    std::unique_ptr<server::Server> admin;
+    std::unique_ptr<http::Server> admin;
 
     Loader loader(settings, devices, state);
     std::unique_ptr<GpuMonitor> monitor;
@@ -259,10 +257,9 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
         }
     }
     if (settings.admin_port >= 0) {
-        const server::ApiKeys admin_keys = settings.admin_key.empty()
-                                               ? server::ApiKeys()
-                                               : server::ApiKeys::single("admin", settings.admin_key);
-        admin = std::make_unique<server::Server>(admin_options(settings), admin_router, admin_keys, metrics);
+        const http::ApiKeys admin_keys =
+            settings.admin_key.empty() ? http::ApiKeys() : http::ApiKeys::single("admin", settings.admin_key);
+        admin = std::make_unique<http::Server>(admin_options(settings), admin_router, admin_keys, metrics);
         spdlog::info("operators: http://127.0.0.1:{}/admin/status", admin->port());
     }
     spdlog::info("ready: POST {}/v1/chat/completions", origin);

@@ -12,8 +12,8 @@ api::ReasoningFields reasoning_fields(const std::string& name) {
 
 }  // namespace
 
-server::ServerOptions server_options(const Settings& settings) {
-    server::ServerOptions options;
+http::ServerOptions server_options(const Settings& settings) {
+    http::ServerOptions options;
     options.host = settings.host;
     options.port = static_cast<std::uint16_t>(settings.port);
     options.most_connections = static_cast<int>(settings.most_connections);
@@ -26,8 +26,8 @@ server::ServerOptions server_options(const Settings& settings) {
     return options;
 }
 
-server::ServerOptions admin_options(const Settings& settings) {
-    server::ServerOptions options;
+http::ServerOptions admin_options(const Settings& settings) {
+    http::ServerOptions options;
     options.port = static_cast<std::uint16_t>(settings.admin_port);
     options.threads = 1;
     options.most_connections = 64;
@@ -35,9 +35,9 @@ server::ServerOptions admin_options(const Settings& settings) {
     return options;
 }
 
-server::ApiKeys api_keys(const Settings& settings) {
-    return settings.api_keys_file.empty() ? server::ApiKeys()
-                                          : server::ApiKeys::from_file(settings.api_keys_file);
+http::ApiKeys api_keys(const Settings& settings) {
+    return settings.api_keys_file.empty() ? http::ApiKeys()
+                                          : http::ApiKeys::from_file(settings.api_keys_file);
 }
 
 api::ServiceOptions service_options(const Settings& settings) {

@@ -2,18 +2,18 @@
 #pragma once
 
 #include "api/service.h"
+#include "http/server.h"
 #include "node/settings.h"
-#include "server/server.h"
 
 namespace gptoss::node {
 
-server::ServerOptions server_options(const Settings& settings);
+http::ServerOptions server_options(const Settings& settings);
 
 // The operators' server: 127.0.0.1, without TLS and limits.
-server::ServerOptions admin_options(const Settings& settings);
+http::ServerOptions admin_options(const Settings& settings);
 
 // None when no file is named. Throws what ApiKeys::from_file throws.
-server::ApiKeys api_keys(const Settings& settings);
+http::ApiKeys api_keys(const Settings& settings);
 
 api::ServiceOptions service_options(const Settings& settings);
 

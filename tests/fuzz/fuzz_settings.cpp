@@ -6,10 +6,10 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "http/api_keys.h"
 #include "memory_file.h"
 #include "node/sampling_text.h"
 #include "node/settings_loader.h"
-#include "server/api_keys.h"
 
 namespace {
 
@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } catch (const Error&) {
     }
     try {
-        server::ApiKeys::from_file(file.path()).find("key");
+        http::ApiKeys::from_file(file.path()).find("key");
     } catch (const Error&) {
     }
     try {

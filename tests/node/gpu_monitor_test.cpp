@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "base/error.h"
+#include "node/application/metrics.h"
+#include "node/application/node_state.h"
 #include "node/memory_ceiling.h"
-#include "server/metrics.h"
-#include "server/node_state.h"
 #include "support/temporary_folder.h"
 
 namespace gptoss::node {
@@ -37,7 +37,7 @@ class GpuMonitorTest : public testing::Test {
     test::TemporaryFolder folder_;
 };
 
-double value(const server::GpuStatus& status, std::string_view name) {
+double value(const GpuStatus& status, std::string_view name) {
     const double* found = status.find(name);
     return found == nullptr ? -1 : *found;
 }
@@ -52,7 +52,7 @@ TEST_F(GpuMonitorTest, TellsWhatTheCardTells) {
         "used_mib 70000 total_mib 97887 utilization 93 temperature 61 milliwatts 412000 sm_mhz 1980 "
         "memory_mhz 2619 "
         "corrected 2 uncorrected 0 remap_failed 0 throttle_bits 5 millijoules 3500000");
-    const server::GpuStatus status = monitor.read();
+    const GpuStatus status = monitor.read();
     EXPECT_EQ(status.name, "Fake RTX");
     EXPECT_EQ(status.driver, "580.00");
     EXPECT_EQ(value(status, "memory_used_bytes"), 70000.0 * kMiB);
@@ -69,7 +69,7 @@ TEST_F(GpuMonitorTest, TellsWhatTheCardTells) {
     EXPECT_EQ(status.failure, "");
     EXPECT_EQ(status.obstacle, "");
 
-    server::Metrics metrics;
+    Metrics metrics;
     const std::string text = metrics.to_text(nullptr, &status);
     EXPECT_NE(text.find("\ngptoss_gpu_temperature_celsius 61\n"), std::string::npos) << text;
     EXPECT_NE(text.find("\ngptoss_gpu_healthy 1\n"), std::string::npos);
@@ -78,7 +78,7 @@ TEST_F(GpuMonitorTest, TellsWhatTheCardTells) {
 
 TEST_F(GpuMonitorTest, LeavesOutWhatTheCardDoesNotKnow) {
     tell("used_mib 1");
-    const server::GpuStatus status = GpuMonitor(options()).read();
+    const GpuStatus status = GpuMonitor(options()).read();
     EXPECT_EQ(status.find("temperature_celsius"), nullptr);
     EXPECT_EQ(status.find("corrected_ecc_errors"), nullptr);
     EXPECT_NE(status.find("memory_used_bytes"), nullptr);
@@ -94,7 +94,7 @@ TEST_F(GpuMonitorTest, AFatalXidIsAFailureForGood) {
     tell("used_mib 1 xid 79");
     EXPECT_NE(monitor.read().failure.find("Xid 79"), std::string::npos);
     tell("used_mib 1");
-    const server::GpuStatus later = monitor.read();
+    const GpuStatus later = monitor.read();
     EXPECT_NE(later.failure.find("Xid 79"), std::string::npos);
     EXPECT_EQ(later.xids, (std::vector<unsigned long long>{31, 79}));
     EXPECT_EQ(value(later, "xid_errors"), 2);
@@ -124,7 +124,7 @@ TEST_F(GpuMonitorTest, MemoryAboveTheCeilingRefusesNewWorkUntilItFalls) {
     GpuMonitorOptions with_ceiling = options();
     with_ceiling.ceiling_bytes = 95000 * kMiB;
     GpuMonitor monitor(with_ceiling);
-    server::NodeState state;
+    NodeState state;
     state.set_gpu(monitor.read());
     EXPECT_NO_THROW(state.require_usable_gpu());
     tell("used_mib 95001");
@@ -147,15 +147,15 @@ TEST_F(GpuMonitorTest, WatchesOnAThreadOfItsOwnAndStopsAtOnce) {
     std::atomic<bool> failed = false;
     {
         GpuMonitor monitor(options());
-        monitor.start(1ms, [&](const server::GpuStatus& status) {
+        monitor.start(1ms, [&](const GpuStatus& status) {
             ++readings;
             if (!status.failure.empty()) failed = true;
         });
         while (readings < 3) std::this_thread::sleep_for(1ms);
         tell("used_mib 1 xid 48");
         while (!failed) std::this_thread::sleep_for(1ms);
-        monitor.start(
-            1h, [&](const server::GpuStatus&) {});  // replaces the other; gone within the test, not the hour
+        monitor.start(1h,
+                      [&](const GpuStatus&) {});  // replaces the other; gone within the test, not the hour
     }
     const int last = readings;
     std::this_thread::sleep_for(5ms);

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/error.h"
-#include "server/routes.h"
+#include "node/application/routes.h"
 
 namespace gptoss::node {
 namespace {
@@ -65,7 +65,7 @@ struct SwapTest : testing::Test {
 
     std::function<void(std::int32_t context_length)> may_load;
     std::vector<Device> devices;
-    server::NodeState state;
+    NodeState state;
     Settings current, next;
     ModelSwap swap;
 };

@@ -1,0 +1,69 @@
+#include "http/replies.h"
+
+#include <algorithm>
+#include <boost/beast/http/error.hpp>
+
+#include "api/error_reply.h"
+#include "api/random_id.h"
+
+namespace gptoss::http {
+
+namespace beast_http = boost::beast::http;
+
+namespace {
+constexpr std::size_t kLongestRequestId = 128;
+}
+
+api::Reply error_reply(const Error& error, int status) {
+    api::Reply reply = api::json_reply(api::openai_error(error), status);
+    api::add_retry_after(reply, error);
+    if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return reply;
+}
+
+api::Reply error_reply(const Error& error) {
+    return error_reply(error, api::http_status(error.code()));
+}
+
+api::Reply method_reply(const std::string& path, const std::string& allowed_methods) {
+    api::Reply reply =
+        error_reply(Error(ErrorCode::request_invalid, path + " takes " + allowed_methods + "."), 405);
+    reply.headers.emplace_back("Allow", allowed_methods);
+    return reply;
+}
+
+api::Reply preflight_reply() {
+    api::Reply reply;
+    reply.status = 204;
+    reply.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    reply.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id");
+    return reply;
+}
+
+std::optional<api::Reply> unreadable_reply(boost::system::error_code problem, const ServerOptions& options) {
+    const auto too_large = [](const char* what, std::size_t limit_bytes, int status) {
+        return error_reply(Error(ErrorCode::request_invalid, std::string("The ") + what + " is larger than " +
+                                                                 std::to_string(limit_bytes) + " bytes."),
+                           status);
+    };
+    if (problem == beast_http::error::body_limit) return too_large("body", options.body_limit_bytes, 413);
+    if (problem == beast_http::error::header_limit)
+        return too_large("header", options.header_limit_bytes, 431);
+    if (problem.category() != beast_http::make_error_code(beast_http::error::bad_method).category() ||
+        problem == beast_http::error::end_of_stream || problem == beast_http::error::partial_message) {
+        return std::nullopt;
+    }
+    return error_reply(Error(ErrorCode::request_invalid, "The request is not valid HTTP/1.1."), 400);
+}
+
+std::string request_id_of(std::string_view given) {
+    const auto is_fine = [](char each) {
+        return (each >= '0' && each <= '9') || (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z') ||
+               each == '-' || each == '_' || each == '.' || each == ':';
+    };
+    const bool usable =
+        !given.empty() && given.size() <= kLongestRequestId && std::ranges::all_of(given, is_fine);
+    return usable ? std::string(given) : api::random_id("req-");
+}
+
+}  // namespace gptoss::http

@@ -1,0 +1,34 @@
+// What Prometheus scrapes from /metrics. Latencies are told by the engine's thread as they happen; the
+// engine's own counters are copied at scrape time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/mailbox.h"
+#include "engine/engine.h"
+#include "http/meter.h"
+#include "node/application/gpu_status.h"
+
+namespace gptoss::node {
+
+class Metrics final : public api::GenerationObserver, public http::ReplyMeter {
+  public:
+    Metrics();
+    ~Metrics() override;
+
+    void on_first_token(double since_submission_ms) override;
+    void on_next_token(double since_last_token_ms) override;
+    void on_finish(engine::FinishReason reason, const engine::Usage& usage) override;
+
+    void on_reply(const std::string& route, int status) override;
+
+    // The text exposition format. `stats` is null before the model is loaded, `gpu` when none is watched.
+    std::string to_text(const engine::EngineStats* stats, const GpuStatus* gpu = nullptr);
+
+  private:
+    struct Families;
+    std::unique_ptr<Families> families_;
+};
+
+}  // namespace gptoss::node

@@ -1,0 +1,52 @@
+#include "http/static_files.h"
+
+#include <gtest/gtest.h>
+
+namespace gptoss::http {
+namespace {
+
+constexpr std::string_view kPage = "<!doctype html>";
+constexpr StaticFile kFiles[] = {
+    {"/index.html", kPage}, {"/assets/index-B2x9.js", "packed", true}, {"/openapi.json", "{}"}};
+
+api::Reply get(const std::string& path, const std::string& tags = {}) {
+    Router router;
+    add_static_routes(router, kFiles);
+    HttpRequest request;
+    request.method = "GET";
+    request.path = path;
+    request.if_none_match = tags;
+    const Router::Match match = router.find(request);
+    return std::get<api::Reply>(match.route->handler(request, {}));
+}
+
+std::string header(const api::Reply& reply, std::string_view wanted) {
+    for (const auto& [name, value] : reply.headers)
+        if (name == wanted) return value;
+    return {};
+}
+
+TEST(StaticFiles, KeepsHashedFilesForeverAndAsksForThePageAgain) {
+    const api::Reply page = get("/");
+    EXPECT_EQ(page.body, kPage);
+    EXPECT_EQ(header(page, "Cache-Control"), "no-cache");
+    EXPECT_EQ(header(get("/openapi.json"), "Cache-Control"), "no-cache");
+    const api::Reply script = get("/assets/index-B2x9.js");
+    EXPECT_NE(header(script, "Cache-Control").find("immutable"), std::string::npos);
+    EXPECT_EQ(header(script, "Content-Encoding"), "gzip");
+    EXPECT_NE(header(script, "ETag"), header(page, "ETag"));
+}
+
+TEST(StaticFiles, SendsNothingToWhoHasTheFile) {
+    const std::string tag = header(get("/"), "ETag");
+    for (const std::string& tags : {tag, "W/" + tag, "\"other\", " + tag}) {
+        const api::Reply reply = get("/", tags);
+        EXPECT_EQ(reply.status, 304) << tags;
+        EXPECT_TRUE(reply.body.empty());
+        EXPECT_EQ(header(reply, "ETag"), tag);
+    }
+    EXPECT_EQ(get("/", "\"other\"").status, 200);
+}
+
+}  // namespace
+}  // namespace gptoss::http
