@@ -1,5 +1,7 @@
 #include "api/chat_format.h"
 
+#include <unordered_map>
+
 #include "api/error_reply.h"
 
 namespace gptoss::api {
@@ -22,49 +24,46 @@ class ChatFormat final : public ReplyFormat {
         head_.back() = ',';
     }
 
-    void open(std::int32_t choice, std::string& out) override {
+    void open(std::int32_t choice, Events& out) override {
         append_chunk(out, choice_json(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr));
     }
 
-    void add(std::int32_t choice, const Delta& delta, std::string& out) override {
+    void add(std::int32_t choice, const ItemEvent& event, Events& out) override {
+        if (event.step == ItemEvent::Step::end) return;
+        const bool begins = event.step == ItemEvent::Step::begin;
+        if (begins && event.kind != ItemKind::call) return;
         Json fields = Json::object();
-        switch (delta.kind) {
-            case Delta::Kind::reasoning:
-                add_reasoning(fields, delta.text);
-                if (fields.empty()) return;
-                break;
-            case Delta::Kind::content:
-                fields["content"] = delta.text;
-                break;
-            case Delta::Kind::call_begin:
-                // Clients join the strings of all deltas of an index, so id, type and name are said once.
-                fields["tool_calls"] =
-                    Json::array({{{"index", delta.call_index},
-                                  {"id", delta.call_id},
-                                  {"type", "function"},
-                                  {"function", {{"name", delta.name}, {"arguments", ""}}}}});
-                break;
-            case Delta::Kind::call_arguments:
-                fields["tool_calls"] =
-                    Json::array({{{"index", delta.call_index}, {"function", {{"arguments", delta.text}}}}});
-                break;
+        if (event.kind == ItemKind::reasoning) {
+            add_reasoning(fields, event.text);
+            if (fields.empty()) return;
+        } else if (is_visible(event.kind)) {
+            fields["content"] = paragraphs_[choice].next(event);
+        } else if (begins) {
+            // Clients join the strings of all deltas of an index, so id, type and name are said once.
+            fields["tool_calls"] = Json::array({{{"index", event.call_index},
+                                                 {"id", event.call_id},
+                                                 {"type", "function"},
+                                                 {"function", {{"name", event.name}, {"arguments", ""}}}}});
+        } else {
+            fields["tool_calls"] =
+                Json::array({{{"index", event.call_index}, {"function", {{"arguments", event.text}}}}});
         }
-        append_chunk(out, choice_json(choice, std::move(fields), logprobs_json(delta.logprobs), nullptr));
+        append_chunk(out, choice_json(choice, std::move(fields), logprobs_json(event.logprobs), nullptr));
     }
 
-    void close(std::int32_t choice, const Outcome& outcome, const Totals* totals, std::string& out) override {
+    void close(std::int32_t choice, const Outcome& outcome, const Totals* totals, Events& out) override {
         append_chunk(out, choice_json(choice, Json::object(), nullptr, outcome.finish_reason), totals);
     }
 
-    void end(const Totals& totals, std::string& out) override {
+    void end(const Totals& totals, Events& out) override {
         // Only clients that ask for it are ready for a chunk without choices.
         if (options_.include_usage) {
             Json last = header("chat.completion.chunk");
             last["choices"] = Json::array();
             last["usage"] = usage_json(totals);
-            append_event(out, last);
+            out.push_back(unnamed_event(last));
         }
-        out += "data: [DONE]\n\n";
+        out.push_back(done_event());
     }
 
     Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
@@ -74,7 +73,7 @@ class ChatFormat final : public ReplyFormat {
         for (std::size_t i = 0; i < transcripts.size(); ++i) {
             const Transcript& said = transcripts[i];
             Json choice{{"index", i}, {"message", message_json(said)}};
-            choice["logprobs"] = options_.logprobs ? logprobs_json(said.logprobs) : Json(nullptr);
+            choice["logprobs"] = options_.logprobs ? logprobs_json(said.logprobs()) : Json(nullptr);
             choice["finish_reason"] = outcomes[i].finish_reason;
             reply["choices"].push_back(std::move(choice));
         }
@@ -94,13 +93,13 @@ class ChatFormat final : public ReplyFormat {
                 {"system_fingerprint", fingerprint()}};
     }
 
-    void append_chunk(std::string& out, const Json& choice, const Totals* totals = nullptr) const {
-        out += "data: ";
-        out += head_;
-        out += "\"choices\":[" + to_text(choice) + "]";
-        if (options_.include_usage) out += ",\"usage\":null";
-        if (totals != nullptr) out += ",\"timings\":" + to_text(timings_json(*totals, facts_));
-        out += "}\n\n";
+    void append_chunk(Events& out, const Json& choice, const Totals* totals = nullptr) const {
+        std::string data = head_;
+        data += "\"choices\":[" + to_text(choice) + "]";
+        if (options_.include_usage) data += ",\"usage\":null";
+        if (totals != nullptr) data += ",\"timings\":" + to_text(timings_json(*totals, facts_));
+        data += "}";
+        out.push_back({{}, std::move(data)});
     }
 
     static Json choice_json(std::int32_t index, Json delta, Json logprobs, Json finish_reason) {
@@ -123,18 +122,19 @@ class ChatFormat final : public ReplyFormat {
         Json message{{"role", "assistant"}};
         // Some clients drop the calls of a message that also has content, so what was said before a call
         // stands in a field of its own.
-        const bool calls = !said.calls.empty();
-        message["content"] = calls ? Json(nullptr) : Json(said.content);
+        const bool calls = said.has_calls();
+        const std::string content = said.content();
+        message["content"] = calls ? Json(nullptr) : Json(content);
         message["refusal"] = nullptr;
-        if (!said.reasoning.empty()) add_reasoning(message, said.reasoning);
+        if (const std::string thought = said.reasoning(); !thought.empty()) add_reasoning(message, thought);
         if (!calls) return message;
-        if (!said.content.empty()) message["preamble"] = said.content;
+        if (!content.empty()) message["preamble"] = content;
         message["tool_calls"] = Json::array();
-        for (const ToolCall& call : said.calls) {
-            message["tool_calls"].push_back(
-                {{"id", call.id},
-                 {"type", "function"},
-                 {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+        for (const Item& item : said.items) {
+            if (item.kind != ItemKind::call) continue;
+            message["tool_calls"].push_back({{"id", item.call_id},
+                                             {"type", "function"},
+                                             {"function", {{"name", item.name}, {"arguments", item.text}}}});
         }
         return message;
     }
@@ -157,6 +157,7 @@ class ChatFormat final : public ReplyFormat {
     ReplyFacts facts_;
     ChatFormatOptions options_;
     std::string head_;
+    std::unordered_map<std::int32_t, Paragraphs> paragraphs_;  // by choice
 };
 
 }  // namespace

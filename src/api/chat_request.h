@@ -1,33 +1,17 @@
 // POST /v1/chat/completions, read and checked; nothing of a model is needed for it.
 #pragma once
 
-#include <optional>
 #include <string>
+#include <string_view>
 
 #include "api/call_memory.h"
-#include "api/generation_options.h"
+#include "api/generation_intent.h"
 #include "api/json_reader.h"
 #include "harmony/message.h"
 
 namespace gptoss::api {
 
-struct ToolChoice {
-    enum class Mode { none, automatic, required, named };
-    Mode mode = Mode::automatic;
-    std::string name;  // named only
-};
-
-enum class OutputFormat { text, json_object, json_schema };
-
-struct ChatRequest {
-    std::string model;  // as the client spelled it; may be empty
-    harmony::Conversation conversation;
-    GenerationOptions generation;
-    ToolChoice tool_choice;
-    // Only when the client asks for it: gpt-oss was trained to wait for the result of each call.
-    bool parallel_tool_calls = false;
-    OutputFormat output_format = OutputFormat::text;
-    std::optional<std::int32_t> max_reasoning_tokens;
+struct ChatRequest : GenerationIntent {
     bool show_reasoning = true;  // reasoning.exclude and include_reasoning
 };
 

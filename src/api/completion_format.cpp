@@ -13,31 +13,33 @@ class CompletionFormat final : public ReplyFormat {
     CompletionFormat(const Tokenizer& tokenizer, ReplyFacts facts, CompletionFormatOptions options)
         : tokenizer_(tokenizer), facts_(std::move(facts)), options_(std::move(options)) {}
 
-    void open(std::int32_t choice, std::string& out) override {
+    void open(std::int32_t choice, Events& out) override {
         const std::string text = echo(choice);
-        if (!text.empty()) append_event(out, chunk(choice, text, nullptr, nullptr));
+        if (!text.empty()) out.push_back(unnamed_event(chunk(choice, text, nullptr, nullptr)));
     }
 
-    void add(std::int32_t choice, const Delta& delta, std::string& out) override {
+    void add(std::int32_t choice, const ItemEvent& delta, Events& out) override {
+        if (delta.step != ItemEvent::Step::delta) return;
         std::size_t& offset_bytes = text_bytes_[choice];
-        append_event(out, chunk(choice, delta.text, logprobs_json(delta.logprobs, offset_bytes), nullptr));
+        out.push_back(
+            unnamed_event(chunk(choice, delta.text, logprobs_json(delta.logprobs, offset_bytes), nullptr)));
         offset_bytes += delta.text.size();
     }
 
-    void close(std::int32_t choice, const Outcome& outcome, const Totals* totals, std::string& out) override {
+    void close(std::int32_t choice, const Outcome& outcome, const Totals* totals, Events& out) override {
         Json last = chunk(choice, "", nullptr, outcome.finish_reason);
         if (totals != nullptr) last["timings"] = timings_json(*totals, facts_);
-        append_event(out, last);
+        out.push_back(unnamed_event(last));
     }
 
-    void end(const Totals& totals, std::string& out) override {
+    void end(const Totals& totals, Events& out) override {
         if (options_.include_usage) {
             Json last = header();
             last["choices"] = Json::array();
             last["usage"] = usage_json(totals);
-            append_event(out, last);
+            out.push_back(unnamed_event(last));
         }
-        out += "data: [DONE]\n\n";
+        out.push_back(done_event());
     }
 
     Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
@@ -47,8 +49,8 @@ class CompletionFormat final : public ReplyFormat {
         for (std::size_t i = 0; i < transcripts.size(); ++i) {
             const Transcript& said = transcripts[i];
             const auto choice = static_cast<std::int32_t>(i);
-            reply["choices"].push_back(choice_json(choice, echo(choice) + said.content,
-                                                   logprobs_json(said.logprobs, 0),
+            reply["choices"].push_back(choice_json(choice, echo(choice) + said.content(),
+                                                   logprobs_json(said.logprobs(), 0),
                                                    outcomes[i].finish_reason));
         }
         reply["usage"] = usage_json(totals);

@@ -61,9 +61,10 @@ CompletionRequest read_completion_request(const Json& json, const Tokenizer& tok
     result.model = request.find_text("model").value_or("");
     const Json* prompt = request.find("prompt");
     if (prompt == nullptr) refuse_field("prompt", "is required.");
-    read_prompts(*prompt, tokenizer, result.prompts);
-    for (std::size_t i = 0; i < result.prompts.size(); ++i) {
-        if (result.prompts[i].empty()) refuse_field("prompt", "must not be empty.");
+    result.prompt_field = "prompt";
+    read_prompts(*prompt, tokenizer, result.raw_prompts);
+    for (const auto& tokens : result.raw_prompts) {
+        if (tokens.empty()) refuse_field("prompt", "must not be empty.");
     }
     result.generation = read_generation_options(request);
     GenerationOptions& generation = result.generation;

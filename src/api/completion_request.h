@@ -5,15 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "api/generation_options.h"
+#include "api/generation_intent.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gptoss::api {
 
-struct CompletionRequest {
-    std::string model;
-    std::vector<std::vector<TokenId>> prompts;
-    GenerationOptions generation;  // `choices` of each prompt
+struct CompletionRequest : GenerationIntent {
     bool echo = false;
 };
 

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "api/event.h"
 #include "api/json_reader.h"
 
 namespace gptoss::api {
@@ -31,12 +32,18 @@ class Exchange {
     virtual bool streams() const = 0;
 
     struct Output {
-        std::string piece;  // streaming: everything that became ready since the last call; may be empty
+        Events events;  // streaming: everything that became ready since the last call; may be empty
         bool finished = false;
         Reply reply;  // not streaming: set when finished
     };
     // Never blocks. After `finished` it is not called again.
     virtual Output take() = 0;
+
+    // Streaming: further header fields, known before the first event.
+    virtual std::vector<std::pair<std::string, std::string>> headers() const { return {}; }
+
+    // Streaming: what to send when nothing was for a while. Empty = the transport's own sign of life.
+    virtual Events keep_alive() const { return {}; }
 
     // Asks for an early end: the output then finishes soon, as cancelled.
     virtual void cancel() {}

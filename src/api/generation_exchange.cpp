@@ -15,10 +15,6 @@ Reply json_reply(const Json& body, int status) {
     return reply;
 }
 
-void append_event(std::string& out, const Json& data) {
-    out += "data: " + to_text(data) + "\n\n";
-}
-
 GenerationExchange::GenerationExchange(std::shared_ptr<const void> owner,
                                        std::shared_ptr<engine::Engine> engine,
                                        std::unique_ptr<ReplyFormat> format, bool streams)
@@ -70,7 +66,7 @@ Exchange::Output GenerationExchange::take() {
     try {
         if (!std::exchange(opened_, true) && streams_) {
             for (std::size_t i = 0; i < choices_.size(); ++i) {
-                format_->open(static_cast<std::int32_t>(i), output.piece);
+                format_->open(static_cast<std::int32_t>(i), output.events);
                 if (choices_[i].outcome) close(i, output);
             }
         }
@@ -88,30 +84,30 @@ Exchange::Output GenerationExchange::take() {
 void GenerationExchange::poll(std::size_t index, Output& output) {
     Choice& choice = choices_[index];
     const Mailbox::Contents contents = choice.mailbox->take();
-    std::vector<Delta> deltas;
+    std::vector<ItemEvent> events;
     for (const backend::SampledToken& token : contents.tokens) {
         if (choice.stopped) break;
-        choice.reader->push(token, deltas);
+        choice.reader->push(token, events);
         if (choice.answered) choice.answered->output.push_back(token.token);
         if (choice.reader->stopped()) {
             choice.stopped = true;
             engine_->cancel(choice.request_id);
         }
     }
-    if (contents.finish) choice.reader->finish(deltas);
-    emit(index, deltas, output);
+    if (contents.finish) choice.reader->finish(events);
+    emit(index, events, output);
     if (contents.finish) {
         finish(choice, *contents.finish);
         if (streams_) close(index, output);
     }
 }
 
-void GenerationExchange::emit(std::size_t index, const std::vector<Delta>& deltas, Output& output) {
-    for (const Delta& delta : deltas) {
+void GenerationExchange::emit(std::size_t index, const std::vector<ItemEvent>& events, Output& output) {
+    for (const ItemEvent& event : events) {
         if (streams_) {
-            format_->add(static_cast<std::int32_t>(index), delta, output.piece);
+            format_->add(static_cast<std::int32_t>(index), event, output.events);
         } else {
-            choices_[index].transcript.add(delta);
+            choices_[index].transcript.add(event);
         }
     }
 }
@@ -128,6 +124,7 @@ void GenerationExchange::finish(Choice& choice, const Mailbox::Finish& finish) {
         // Tokens computed between the stop string and the cancellation are not the client's.
         outcome.usage.completion_tokens = choice.reader->tokens();
         outcome.finish_reason = "stop";
+        outcome.stop_string = choice.reader->stop_string();
     } else if (finish.reason == FinishReason::stop) {
         outcome.finish_reason = choice.reader->called_tool() ? "tool_calls" : "stop";
     } else {
@@ -155,15 +152,14 @@ void GenerationExchange::close(std::size_t index, Output& output) {
     const bool last = all_over();
     const Totals sums = last ? totals() : Totals{};
     format_->close(static_cast<std::int32_t>(index), *choices_[index].outcome, last ? &sums : nullptr,
-                   output.piece);
+                   output.events);
 }
 
 void GenerationExchange::fail(const Error& error, Output& output) {
-    const Json body = format_->error(error);
     if (streams_) {
-        append_event(output.piece, body);
+        format_->fail(error, output.events);
     } else {
-        output.reply = json_reply(body, http_status(error.code()));
+        output.reply = json_reply(format_->error(error), http_status(error.code()));
     }
     output.finished = true;
 }
@@ -171,7 +167,7 @@ void GenerationExchange::fail(const Error& error, Output& output) {
 void GenerationExchange::end(Output& output) {
     output.finished = true;
     if (streams_) {
-        format_->end(totals(), output.piece);
+        format_->end(totals(), output.events);
         return;
     }
     std::vector<Transcript> transcripts;
@@ -187,6 +183,12 @@ void GenerationExchange::cancel() {
     for (const Choice& choice : choices_) {
         if (!choice.outcome) engine_->cancel(choice.request_id);
     }
+}
+
+Events GenerationExchange::keep_alive() const {
+    Events events;
+    format_->keep_alive(events);
+    return events;
 }
 
 Exchange::Spent GenerationExchange::spent() const {

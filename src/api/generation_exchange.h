@@ -37,6 +37,7 @@ class GenerationExchange final : public Exchange {
     Output take() override;
     void cancel() final;
     Spent spent() const override;
+    Events keep_alive() const override;
 
   private:
     struct Choice {
@@ -52,7 +53,7 @@ class GenerationExchange final : public Exchange {
     };
 
     void poll(std::size_t index, Output& output);
-    void emit(std::size_t index, const std::vector<Delta>& deltas, Output& output);
+    void emit(std::size_t index, const std::vector<ItemEvent>& events, Output& output);
     void finish(Choice& choice, const Mailbox::Finish& finish);
     void tell_receipts(Choice& choice);
     bool all_over() const;

@@ -1,3 +1,6 @@
+#include <optional>
+#include <utility>
+
 #include "api/random_id.h"
 #include "api/token_reader.h"
 #include "api/visible_text.h"
@@ -16,7 +19,7 @@ class HarmonyReader final : public TokenReader {
           visible_(std::move(options.stop), options.with_logprobs),
           parser_(tokenizer, harmony::ParserOptions{std::move(tool_names)}) {}
 
-    void push(const backend::SampledToken& token, std::vector<Delta>& out) override {
+    void push(const backend::SampledToken& token, std::vector<ItemEvent>& out) override {
         ++tokens_;
         if (tokenizer_.is_special(token.token)) {
             visible_.forget_noted();  // header words were noted as if they could become content
@@ -27,15 +30,14 @@ class HarmonyReader final : public TokenReader {
         reasoning_tokens_ = parser_.reasoning_tokens();
     }
 
-    void finish(std::vector<Delta>& out) override {
+    void finish(std::vector<ItemEvent>& out) override {
         parser_.finish([&](const harmony::Event& event) { read(event, out); });
         reasoning_tokens_ = parser_.reasoning_tokens();
-        visible_.flush();
-        show(out);
+        end_item(visible_.stopped_by().empty() ? Ended::cut : Ended::complete, out);
         remember_calls();
     }
 
-    bool stopped() const override { return visible_.stopped(); }
+    const std::string& stop_string() const override { return visible_.stopped_by(); }
 
   private:
     struct Call {
@@ -43,35 +45,31 @@ class HarmonyReader final : public TokenReader {
         bool complete = false;
     };
 
-    void read(const harmony::Event& event, std::vector<Delta>& out) {
+    enum class Ended { complete, cut };
+
+    void read(const harmony::Event& event, std::vector<ItemEvent>& out) {
         using Kind = harmony::EventKind;
         if (visible_.stopped()) return;
         switch (event.kind) {
             case Kind::reasoning:
                 visible_.forget_noted();
+                continue_item(ItemKind::reasoning, out);
                 reasoning_ += event.text;
-                out.push_back(make(Delta::Kind::reasoning, std::string(event.text)));
+                out.push_back(make(ItemEvent::Step::delta, std::string(event.text)));
                 break;
             case Kind::preamble:
             case Kind::content:
-                // A preamble and an answer, or two answers, are paragraphs of one text.
-                if (message_ended_ && visible_.anything_added()) visible_.add("\n\n");
-                message_ended_ = false;
+                continue_item(event.kind == Kind::preamble ? ItemKind::preamble : ItemKind::content, out);
                 visible_.add(event.text);
                 show(out);
                 break;
-            case Kind::call_begin: {
+            case Kind::call_begin:
                 visible_.forget_noted();
-                visible_.flush();  // a stop string does not reach across a call
-                show(out);
+                end_item(Ended::complete, out);
                 called_tool_ = true;
                 calls_.push_back({random_id("call_"), std::string(event.name), {}});
-                Delta begin = make(Delta::Kind::call_begin, {});
-                begin.call_id = calls_.back().id;
-                begin.name = calls_.back().name;
-                out.push_back(std::move(begin));
+                begin_item(ItemKind::call, out);
                 break;
-            }
             case Kind::call_arguments:
                 visible_.forget_noted();
                 add_arguments(std::string(event.text), out);
@@ -82,30 +80,63 @@ class HarmonyReader final : public TokenReader {
                 calls_.back().complete = true;
                 break;
             case Kind::message_end:
-                message_ended_ = true;
+                end_item(Ended::complete, out);
                 break;
         }
     }
 
-    Delta make(Delta::Kind kind, std::string text) const {
-        Delta delta;
-        delta.kind = kind;
-        delta.text = std::move(text);
-        delta.tokens = tokens_;
-        delta.call_index = static_cast<std::int32_t>(calls_.size()) - 1;
-        return delta;
+    void begin_item(ItemKind kind, std::vector<ItemEvent>& out) {
+        open_ = kind;
+        ++last_item_;
+        ItemEvent begin = make(ItemEvent::Step::begin);
+        if (kind == ItemKind::call) {
+            begin.call_id = calls_.back().id;
+            begin.name = calls_.back().name;
+        }
+        out.push_back(std::move(begin));
     }
 
-    void add_arguments(std::string text, std::vector<Delta>& out) {
+    void continue_item(ItemKind kind, std::vector<ItemEvent>& out) {
+        if (open_ == kind) return;
+        end_item(Ended::complete, out);
+        if (is_visible(kind) && !content_.empty()) content_ += "\n\n";
+        begin_item(kind, out);
+    }
+
+    // A stop string does not reach from one item into the next.
+    void end_item(Ended how, std::vector<ItemEvent>& out) {
+        if (!open_) return;
+        if (is_visible(*open_)) {
+            visible_.flush();
+            show(out);
+        }
+        ItemEvent end = make(ItemEvent::Step::end);
+        end.complete = how == Ended::complete;
+        out.push_back(std::move(end));
+        open_.reset();
+    }
+
+    ItemEvent make(ItemEvent::Step step, std::string text = {}) const {
+        ItemEvent event;
+        event.step = step;
+        event.kind = *open_;
+        event.item = last_item_;
+        event.text = std::move(text);
+        event.tokens = tokens_;
+        event.call_index = open_ == ItemKind::call ? static_cast<std::int32_t>(calls_.size()) - 1 : -1;
+        return event;
+    }
+
+    void add_arguments(std::string text, std::vector<ItemEvent>& out) {
         calls_.back().arguments += text;
-        out.push_back(make(Delta::Kind::call_arguments, std::move(text)));
+        out.push_back(make(ItemEvent::Step::delta, std::move(text)));
     }
 
-    void show(std::vector<Delta>& out) {
+    void show(std::vector<ItemEvent>& out) {
         VisibleText::Piece piece = visible_.take();
         if (piece.text.empty() && piece.logprobs.empty()) return;
         content_ += piece.text;
-        Delta delta = make(Delta::Kind::content, std::move(piece.text));
+        ItemEvent delta = make(ItemEvent::Step::delta, std::move(piece.text));
         delta.logprobs = std::move(piece.logprobs);
         out.push_back(std::move(delta));
     }
@@ -128,7 +159,8 @@ class HarmonyReader final : public TokenReader {
     std::string reasoning_;
     std::string content_;
     std::vector<Call> calls_;
-    bool message_ended_ = false;
+    std::optional<ItemKind> open_;  // the item in progress
+    std::int32_t last_item_ = -1;
 };
 
 }  // namespace

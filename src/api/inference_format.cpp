@@ -24,20 +24,21 @@ class InferenceFormat final : public ReplyFormat {
           chain_(chain_fields(request.chain_id)),
           web_search_(request.web_search) {}
 
-    void open(std::int32_t, std::string&) override {}
+    void open(std::int32_t, Events&) override {}
 
-    void add(std::int32_t, const Delta& delta, std::string& out) override {
-        if (delta.kind == Delta::Kind::call_begin || delta.kind == Delta::Kind::call_arguments) return;
-        const bool is_answer = delta.kind == Delta::Kind::content;
-        Json frame{
-            {"content", is_answer ? delta.text : ""}, {"tokens", delta.tokens}, {"finish_reason", nullptr}};
+    void add(std::int32_t, const ItemEvent& delta, Events& out) override {
+        if (delta.step != ItemEvent::Step::delta || delta.kind == ItemKind::call) return;
+        const bool is_answer = is_visible(delta.kind);
+        Json frame{{"content", is_answer ? paragraphs_.next(delta) : ""},
+                   {"tokens", delta.tokens},
+                   {"finish_reason", nullptr}};
         // An older client shows `content` and skips what it does not know.
         if (!is_answer) frame["reasoning"] = delta.text;
         frame.update(chain_);
-        append_event(out, frame);
+        out.push_back(unnamed_event(frame));
     }
 
-    void close(std::int32_t, const Outcome& outcome, const Totals* totals, std::string& out) override {
+    void close(std::int32_t, const Outcome& outcome, const Totals* totals, Events& out) override {
         Json frame{{"content", ""}, {"tokens", outcome.usage.completion_tokens}};
         // These clients wait for the word "complete"; why it was complete stands beside it.
         const bool cancelled = outcome.finish_reason == "cancelled";
@@ -47,18 +48,18 @@ class InferenceFormat final : public ReplyFormat {
         frame["request_id"] = request_id_;
         if (totals != nullptr) add_usage(frame, *totals);
         frame.update(chain_);
-        append_event(out, frame);
+        out.push_back(unnamed_event(frame));
     }
 
-    void end(const Totals&, std::string& out) override { out += "data: [DONE]\n\n"; }
+    void end(const Totals&, Events& out) override { out.push_back(done_event()); }
 
     Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
                const Totals& totals) const override {
         Json reply;
         reply["id"] = facts_.id;  // the receipt's; a request_id is the client's choice, and may come twice
         reply["model"] = facts_.model;
-        reply["content"] = transcripts[0].content;
-        if (!transcripts[0].reasoning.empty()) reply["reasoning"] = transcripts[0].reasoning;
+        reply["content"] = transcripts[0].content();
+        if (std::string thought = transcripts[0].reasoning(); !thought.empty()) reply["reasoning"] = thought;
         reply["tokens_used"] = totals.usage.completion_tokens;
         reply["finish_reason"] = outcomes[0].finish_reason;
         reply["request_id"] = request_id_;
@@ -102,6 +103,7 @@ class InferenceFormat final : public ReplyFormat {
     std::string request_id_;
     Json chain_;
     bool web_search_;
+    Paragraphs paragraphs_;
 };
 
 }  // namespace

@@ -30,6 +30,8 @@ InferenceRequest read_inference_request(const Json& json) {
     constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
     const Fields request(json, "");
     InferenceRequest result;
+    result.prompt_field = "prompt";
+    result.constrained = false;  // these clients offer no tools and ask for no form
     result.model = request.text("model");
     const std::string prompt = request.text("prompt");
     if (prompt.empty()) refuse_field("prompt", "must not be empty.");

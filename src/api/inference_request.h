@@ -6,16 +6,13 @@
 #include <optional>
 #include <string>
 
-#include "api/generation_options.h"
+#include "api/generation_intent.h"
 #include "api/json_reader.h"
-#include "harmony/message.h"
 
 namespace gptoss::api {
 
-struct InferenceRequest {
-    std::string model;
-    harmony::Conversation conversation;  // conversation_context, then the prompt as the user's message
-    GenerationOptions generation;
+// Its conversation is conversation_context, then the prompt as the user's message.
+struct InferenceRequest : GenerationIntent {
     std::string request_id;  // the client's, or one of ours
     std::optional<std::uint64_t> chain_id;
     bool web_search = false;  // asked for; this node never searches and says so

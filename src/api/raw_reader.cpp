@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "api/token_reader.h"
 #include "api/visible_text.h"
@@ -15,24 +16,25 @@ class RawReader final : public TokenReader {
           stop_tokens_(stop_tokens(tokenizer)),
           visible_(std::move(options.stop), options.with_logprobs) {}
 
-    void push(const backend::SampledToken& token, std::vector<Delta>& out) override {
+    void push(const backend::SampledToken& token, std::vector<ItemEvent>& out) override {
         ++tokens_;
         if (std::find(stop_tokens_.begin(), stop_tokens_.end(), token.token) == stop_tokens_.end())
             add(token, out);
     }
 
-    void finish(std::vector<Delta>& out) override {
+    void finish(std::vector<ItemEvent>& out) override {
         std::string text;
         utf8_.flush(text);
         visible_.add(text);
         visible_.flush();
         show(out);
+        if (begun_) out.push_back(make(ItemEvent::Step::end));
     }
 
-    bool stopped() const override { return visible_.stopped(); }
+    const std::string& stop_string() const override { return visible_.stopped_by(); }
 
   private:
-    void add(const backend::SampledToken& token, std::vector<Delta>& out) {
+    void add(const backend::SampledToken& token, std::vector<ItemEvent>& out) {
         visible_.note(token);
         std::string text;
         utf8_.push(tokenizer_.bytes(token.token), text);
@@ -41,20 +43,28 @@ class RawReader final : public TokenReader {
         show(out);
     }
 
-    void show(std::vector<Delta>& out) {
+    void show(std::vector<ItemEvent>& out) {
         VisibleText::Piece piece = visible_.take();
         if (piece.text.empty() && piece.logprobs.empty()) return;
-        Delta delta;
+        if (!std::exchange(begun_, true)) out.push_back(make(ItemEvent::Step::begin));
+        ItemEvent delta = make(ItemEvent::Step::delta);
         delta.text = std::move(piece.text);
         delta.logprobs = std::move(piece.logprobs);
-        delta.tokens = tokens_;
         out.push_back(std::move(delta));
+    }
+
+    ItemEvent make(ItemEvent::Step step) const {
+        ItemEvent event;
+        event.step = step;
+        event.tokens = tokens_;
+        return event;
     }
 
     const Tokenizer& tokenizer_;
     std::vector<TokenId> stop_tokens_;
     VisibleText visible_;
     harmony::Utf8Assembler utf8_;
+    bool begun_ = false;
 };
 
 }  // namespace

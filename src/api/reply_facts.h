@@ -15,6 +15,7 @@ struct Outcome {
     std::string finish_reason;  // "stop", "length", "tool_calls", "cancelled"
     engine::Usage usage;
     std::int32_t reasoning_tokens = 0;
+    std::string stop_string;  // the one that ended it; empty when none did
 };
 
 // Of all choices together: prompts are counted once each, what was generated is summed.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "api/inference_request.h"
 #include "api/mailbox.h"
 #include "api/receipts.h"
+#include "api/reply_format.h"
 #include "api/token_reader.h"
 #include "engine/engine.h"
 #include "harmony/constraint.h"
@@ -69,9 +71,17 @@ class Service : public std::enable_shared_from_this<Service> {
     engine::Engine& engine() { return *engine_; }
 
   private:
-    Answer start_inference(const InferenceRequest& request, const Caller& caller);
+    // The reply's format, told what every reply carries.
+    using MakeFormat = std::function<std::unique_ptr<ReplyFormat>(ReplyFacts facts)>;
+
+    // Renders, checks and submits; every endpoint's way into the engine. The reply's id begins with
+    // `id_prefix`. Throws Error(request_invalid), Error(not_found) for a model that is not served,
+    // Error(context_exceeded) and what Engine::submit throws.
+    std::unique_ptr<Exchange> start(const GenerationIntent& intent, std::string_view id_prefix,
+                                    const MakeFormat& make_format, const Caller& caller);
+    std::unique_ptr<TokenReader> make_reader(const GenerationIntent& intent);
     // Null when unconstrained. Throws Error(request_invalid) for a schema outside what can be enforced.
-    std::shared_ptr<TokenConstraint> make_constraint(const ChatRequest& request);
+    std::shared_ptr<TokenConstraint> make_constraint(const GenerationIntent& intent);
     void check_model_name(const std::string& name) const;
     std::int32_t clamp_max_tokens(const GenerationOptions& options, const std::vector<TokenId>& prompt,
                                   const std::string& prompt_field) const;

@@ -1,4 +1,4 @@
-// Sampled tokens -> deltas. Two readings: harmony (chat) and raw text (completions).
+// Sampled tokens -> item events. Two readings: harmony (chat) and raw text (completions).
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "api/call_memory.h"
-#include "api/delta.h"
+#include "api/item_event.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gptoss::api {
@@ -16,9 +16,10 @@ class TokenReader {
   public:
     virtual ~TokenReader() = default;
 
-    virtual void push(const backend::SampledToken& token, std::vector<Delta>& out) = 0;
-    virtual void finish(std::vector<Delta>& out) = 0;  // generation is over: what was held back comes out
-    virtual bool stopped() const = 0;                  // a stop string came: nothing more will be shown
+    virtual void push(const backend::SampledToken& token, std::vector<ItemEvent>& out) = 0;
+    virtual void finish(std::vector<ItemEvent>& out) = 0;  // generation is over: what was held back comes out
+    virtual const std::string& stop_string() const = 0;    // the one that came; empty = none
+    bool stopped() const { return !stop_string().empty(); }  // nothing more will be shown
 
     std::int32_t tokens() const { return tokens_; }  // read so far
     std::int32_t reasoning_tokens() const { return reasoning_tokens_; }

@@ -26,7 +26,7 @@ std::size_t VisibleText::held_back_bytes(std::string_view text) const {
 }
 
 void VisibleText::add(std::string_view text) {
-    if (stopped_) return;
+    if (stopped()) return;
     added_bytes_ += text.size();
     if (!noted_.empty()) groups_.push_back({std::exchange(noted_, {}), added_bytes_});
     held_ += text;
@@ -39,12 +39,12 @@ void VisibleText::add(std::string_view text) {
         if (end < first_end || (end == first_end && begin < first)) {
             first = begin;
             first_end = end;
+            stopped_by_ = stop;
         }
     }
     if (first != std::string::npos) {
         ready_.append(held_, 0, first);
         held_.clear();
-        stopped_ = true;
         return;
     }
     const std::size_t showable = held_.size() - held_back_bytes(held_);

@@ -26,8 +26,8 @@ class VisibleText {
     void add(std::string_view text);
     void flush();  // no more text: what was held back comes out
 
-    bool stopped() const { return stopped_; }
-    bool anything_added() const { return added_bytes_ > 0; }
+    bool stopped() const { return !stopped_by_.empty(); }
+    const std::string& stopped_by() const { return stopped_by_; }  // the stop string; empty = none came
 
     // What may be shown now and was not taken yet.
     struct Piece {
@@ -45,7 +45,7 @@ class VisibleText {
 
     std::vector<std::string> stop_;
     bool with_logprobs_;
-    bool stopped_ = false;
+    std::string stopped_by_;
     std::string held_;   // may become a stop string
     std::string ready_;  // may be shown
     std::vector<backend::SampledToken> noted_;

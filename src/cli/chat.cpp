@@ -101,15 +101,16 @@ class Conversation {
         const auto mailbox = std::make_shared<api::Mailbox>([bell] { bell->ring(); }, nullptr);
         engine_->submit(std::move(request), mailbox);
         api::Transcript said;
+        api::Paragraphs paragraphs;
         for (;;) {
             bell->wait();
             const api::Mailbox::Contents contents = mailbox->take();
-            std::vector<api::Delta> deltas;
-            for (const backend::SampledToken& token : contents.tokens) reader.push(token, deltas);
-            if (contents.finish) reader.finish(deltas);
-            for (const api::Delta& delta : deltas) {
-                print(delta, said);
-                said.add(delta);
+            std::vector<api::ItemEvent> events;
+            for (const backend::SampledToken& token : contents.tokens) reader.push(token, events);
+            if (contents.finish) reader.finish(events);
+            for (const api::ItemEvent& event : events) {
+                if (event.step == api::ItemEvent::Step::delta) print(event, said, paragraphs);
+                said.add(event);
             }
             std::fflush(stdout);
             if (!contents.finish) continue;
@@ -122,14 +123,15 @@ class Conversation {
         }
     }
 
-    void print(const api::Delta& delta, const api::Transcript& before) const {
-        if (delta.kind == api::Delta::Kind::reasoning) {
+    void print(const api::ItemEvent& delta, const api::Transcript& before,
+               api::Paragraphs& paragraphs) const {
+        if (delta.kind == api::ItemKind::reasoning) {
             // Into a file or a pipe goes the answer alone.
             if (colours_) std::printf("%s%s", kDim, delta.text.c_str());
-        } else if (delta.kind == api::Delta::Kind::content) {
-            if (colours_ && before.content.empty() && !before.reasoning.empty())
+        } else if (api::is_visible(delta.kind)) {
+            if (colours_ && before.content().empty() && !before.reasoning().empty())
                 std::printf("%s\n\n", kPlain);
-            std::printf("%s", delta.text.c_str());
+            std::printf("%s", paragraphs.next(delta).c_str());
         }
     }
 
@@ -137,7 +139,7 @@ class Conversation {
         harmony::Message answer;
         answer.role = harmony::Role::assistant;
         answer.channel = harmony::Channel::final;
-        answer.content = said.content;
+        answer.content = said.content();
         history_.messages.push_back(std::move(answer));
     }
 

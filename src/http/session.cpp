@@ -15,6 +15,7 @@
 #include "http/connection.h"
 #include "http/replies.h"
 #include "http/request_log.h"
+#include "http/server_sent_events.h"
 #include "http/server_state.h"
 
 namespace gptoss::http {
@@ -219,7 +220,7 @@ class Session : public std::enable_shared_from_this<Session> {
         bool intact = true;
         if (exchange.streams()) {
             server_.meter.on_reply(label, 200);
-            intact = co_await write(stream_header());
+            intact = co_await write(stream_header(exchange));
         }
         ActiveRequest& record = *turn.record;
         while (intact && !gone_) {
@@ -232,7 +233,7 @@ class Session : public std::enable_shared_from_this<Session> {
             record.completion_tokens = spent.completion_tokens;
             // Before the last bytes go: whoever has them may ask again at once.
             if (output.finished) turn.admission.finish(record.prompt_tokens, record.completion_tokens);
-            if (!output.piece.empty()) intact = co_await write(framed(output.piece));
+            if (!output.events.empty()) intact = co_await write(framed(server_sent_events(output.events)));
             if (!intact) break;
             if (output.finished) {
                 if (exchange.streams()) {
@@ -247,12 +248,17 @@ class Session : public std::enable_shared_from_this<Session> {
             signal_.expires_after(config_->options.keep_alive_interval);
             co_await signal_.async_wait(kTuple);
             if (!signalled_ && !gone_ && exchange.streams())
-                intact = co_await write(framed(": keep-alive\n\n"));
+                intact = co_await write(framed(sign_of_life(exchange)));
         }
         constexpr int kClientWentAway = 499;  // as others count them
         if (!exchange.streams()) server_.meter.on_reply(label, kClientWentAway);
         log_request(record, kClientWentAway);
         co_return false;
+    }
+
+    static std::string sign_of_life(const api::Exchange& exchange) {
+        const api::Events events = exchange.keep_alive();
+        return events.empty() ? std::string(kKeepAliveComment) : server_sent_events(events);
     }
 
     static void wake(std::shared_ptr<Session> self) {
@@ -326,12 +332,13 @@ class Session : public std::enable_shared_from_this<Session> {
         response.keep_alive(keep_alive_ && !server_.draining);
     }
 
-    std::string stream_header() {
+    std::string stream_header(const api::Exchange& exchange) {
         beast_http::response<beast_http::empty_body> response(beast_http::status::ok, chunked_ ? 11 : 10);
         add_common_fields(response);
         response.set(beast_http::field::content_type, "text/event-stream; charset=utf-8");
         response.set(beast_http::field::cache_control, "no-cache");
         response.set("X-Accel-Buffering", "no");  // asks nginx not to collect the stream
+        for (const auto& [name, value] : exchange.headers()) response.set(name, value);
         if (chunked_) {
             response.chunked(true);
         } else {

@@ -56,12 +56,12 @@ api::Caller Api::caller() {
             }};
 }
 
-api::Reply Api::run(api::Answer answer, const std::function<void(const std::string&)>& piece) {
+api::Reply Api::run(api::Answer answer, const std::function<void(const api::Events&)>& handle) {
     if (auto* reply = std::get_if<api::Reply>(&answer)) return std::move(*reply);
     const auto exchange = std::move(std::get<std::unique_ptr<api::Exchange>>(answer));
     for (;;) {
         api::Exchange::Output output = exchange->take();
-        if (!output.piece.empty()) piece(output.piece);
+        if (!output.events.empty()) handle(output.events);
         if (output.finished) return std::move(output.reply);
         std::unique_lock lock(mutex_);
         const bool in_time = something_.wait_for(lock, std::chrono::seconds(20), [this] { return woken_; });
@@ -80,7 +80,7 @@ api::Reply Api::ask(const Json& request, Endpoint endpoint) {
 api::Reply Api::ask_text(const std::string& body, Endpoint endpoint) {
     try {
         return run((service_.get()->*endpoint)(body, caller()),
-                   [](const std::string&) { ADD_FAILURE() << "streamed"; });
+                   [](const api::Events&) { ADD_FAILURE() << "streamed"; });
     } catch (const Error& error) {
         return api::json_reply(api::openai_error(error), api::http_status(error.code()));
     }
@@ -88,20 +88,11 @@ api::Reply Api::ask_text(const std::string& body, Endpoint endpoint) {
 
 std::vector<Json> Api::stream(Json request, Endpoint endpoint) {
     request["stream"] = true;
-    std::string text;
-    run((service_.get()->*endpoint)(api::to_text(request), caller()),
-        [&](const std::string& piece) { text += piece; });
     std::vector<Json> events;
-    while (!text.empty()) {
-        const std::size_t end = text.find("\n\n");
-        if (end == std::string::npos || !text.starts_with("data: ")) {
-            ADD_FAILURE() << "not a server-sent event: " << text;
-            return events;
-        }
-        const std::string data = text.substr(6, end - 6);
-        events.push_back(data == "[DONE]" ? Json(data) : Json::parse(data));
-        text.erase(0, end + 2);
-    }
+    run((service_.get()->*endpoint)(api::to_text(request), caller()), [&](const api::Events& batch) {
+        for (const api::Event& event : batch)
+            events.push_back(event.data == "[DONE]" ? Json(event.data) : Json::parse(event.data));
+    });
     return events;
 }
 

@@ -39,7 +39,7 @@ class Api {
     api::Reply ask(const api::Json& request, Endpoint endpoint = &api::Service::chat);
     api::Reply ask_text(const std::string& body, Endpoint endpoint = &api::Service::chat);
 
-    // The data of every server-sent event, "[DONE]" as a string. Fails the test when it is not well-formed.
+    // The data of every event, "[DONE]" as a string. Throws when one is not well-formed.
     std::vector<api::Json> stream(api::Json request, Endpoint endpoint = &api::Service::chat);
 
     // The prompt of the last generation, decoded.
@@ -49,8 +49,8 @@ class Api {
     const std::shared_ptr<engine::Engine>& engine() const { return engine_; }
 
   private:
-    // Takes until the exchange is finished; calls `piece` with what streams.
-    api::Reply run(api::Answer answer, const std::function<void(const std::string&)>& piece);
+    // Takes until the exchange is finished; calls `handle` with what streams.
+    api::Reply run(api::Answer answer, const std::function<void(const api::Events&)>& handle);
     api::Caller caller();
 
     std::mutex mutex_;

@@ -1,0 +1,165 @@
+// The one way from an intent to the engine.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "api/generation_exchange.h"
+#include "api/random_id.h"
+#include "api/service.h"
+
+namespace gptoss::api {
+
+namespace {
+
+std::int64_t now_s() {
+    return std::chrono::duration_cast<std::chrono::seconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+// Those that may be called.
+std::vector<harmony::Tool> callable_tools(const GenerationIntent& intent) {
+    const auto& allowed = intent.tool_choice.allowed;
+    std::vector<harmony::Tool> tools;
+    for (const harmony::Tool& tool : intent.conversation.tools) {
+        if (!allowed || std::ranges::find(*allowed, tool.name) != allowed->end()) tools.push_back(tool);
+    }
+    return tools;
+}
+
+std::vector<std::string> names_of(const std::vector<harmony::Tool>& tools) {
+    std::vector<std::string> names;
+    for (const harmony::Tool& tool : tools) names.push_back(tool.name);
+    return names;
+}
+
+harmony::ToolUse tool_use(ToolChoice::Mode mode) {
+    switch (mode) {
+        case ToolChoice::Mode::none:
+            return harmony::ToolUse::none;
+        case ToolChoice::Mode::automatic:
+            return harmony::ToolUse::automatic;
+        case ToolChoice::Mode::required:
+            return harmony::ToolUse::required;
+        case ToolChoice::Mode::named:
+            return harmony::ToolUse::named;
+    }
+    return harmony::ToolUse::automatic;
+}
+
+}  // namespace
+
+std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::string_view id_prefix,
+                                         const MakeFormat& make_format, const Caller& caller) {
+    const GenerationOptions& options = intent.generation;
+    check_model_name(intent.model);
+    check_biases(options);
+    std::vector<std::vector<TokenId>> prompts = intent.raw_prompts;
+    if (!intent.is_raw()) prompts.push_back(render(intent.conversation));
+    std::vector<std::int32_t> limits;
+    for (const auto& prompt : prompts)
+        limits.push_back(clamp_max_tokens(options, prompt, std::string(intent.prompt_field)));
+
+    ReplyFacts facts = make_facts(id_prefix);
+    facts.effective = effective_json(options, *std::ranges::max_element(limits));
+    const std::string reply_id = facts.id;
+    auto exchange = std::make_unique<GenerationExchange>(shared_from_this(), engine_,
+                                                         make_format(std::move(facts)), options.stream);
+    exchange->tell(model_.receipts, reply_id);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+        for (std::int32_t choice = 0; choice < options.choices; ++choice) {
+            const bool counts_prompt = choice == 0;
+            if (options.max_tokens == 0) {
+                exchange->add_empty_choice(static_cast<std::int32_t>(prompts[i].size()), counts_prompt);
+                continue;
+            }
+            engine::GenerationRequest request = make_request(options, prompts[i], choice, caller);
+            request.max_tokens = limits[i];
+            request.constraint = make_constraint(intent);
+            // Calls that may follow each other do not end the reply.
+            if (intent.parallel_tool_calls) std::erase(request.stop_tokens, model_.tokenizer->special().call);
+            exchange->add_choice(std::move(request), make_reader(intent), counts_prompt, caller, observer_);
+        }
+    }
+    return exchange;
+}
+
+std::unique_ptr<TokenReader> Service::make_reader(const GenerationIntent& intent) {
+    const ReadOptions options{intent.generation.stop, intent.generation.sampling.top_logprobs >= 0};
+    if (intent.is_raw()) return make_raw_reader(*model_.tokenizer, options);
+    return make_harmony_reader(*model_.tokenizer, names_of(callable_tools(intent)), options, memory_);
+}
+
+std::shared_ptr<TokenConstraint> Service::make_constraint(const GenerationIntent& intent) {
+    if (!options_.constrained || !intent.constrained || intent.is_raw()) return nullptr;
+    harmony::ConstraintOptions rules;
+    rules.tools = callable_tools(intent);
+    rules.tool_use = tool_use(intent.tool_choice.mode);
+    rules.named_function = intent.tool_choice.name;
+    rules.parallel_calls = intent.parallel_tool_calls;
+    rules.max_reasoning_tokens = intent.max_reasoning_tokens;
+    if (intent.output_format == OutputFormat::json_object)
+        rules.final_format = harmony::FinalFormat::json_object;
+    if (intent.output_format == OutputFormat::json_schema) {
+        rules.final_format = harmony::FinalFormat::json_schema;
+        rules.final_schema = intent.conversation.response_format->schema;
+    }
+    return constraints_.make(rules);
+}
+
+void Service::check_model_name(const std::string& name) const {
+    if (!options_.strict_model_name || name.empty() || name == model_.id) return;
+    throw Error(ErrorCode::not_found, "The model \"" + name + "\" is not served here.",
+                "This node serves \"" + model_.id + "\".", {{"param", "model"}, {"model", name}});
+}
+
+std::int32_t Service::clamp_max_tokens(const GenerationOptions& options, const std::vector<TokenId>& prompt,
+                                       const std::string& prompt_field) const {
+    const std::int32_t context_length = engine_->options().context_length;
+    const auto prompt_tokens = static_cast<std::int64_t>(prompt.size());
+    if (prompt_tokens >= context_length) {
+        throw Error(ErrorCode::context_exceeded,
+                    "The prompt has " + std::to_string(prompt_tokens) + " tokens, but the context holds " +
+                        std::to_string(context_length) + " including the answer.",
+                    "Shorten the prompt, or start the node with a larger MAX_CONTEXT_LENGTH.",
+                    {{"param", prompt_field},
+                     {"prompt_tokens", std::to_string(prompt_tokens)},
+                     {"context_length", std::to_string(context_length)}});
+    }
+    const auto room = static_cast<std::int32_t>(context_length - prompt_tokens);
+    return std::min(options.max_tokens.value_or(room), room);
+}
+
+void Service::check_biases(const GenerationOptions& options) const {
+    for (const backend::TokenBias& bias : options.biases) {
+        if (bias.token >= model_.tokenizer->vocabulary_size()) {
+            refuse_field("logit_bias", "names token " + std::to_string(bias.token) +
+                                           ", but the vocabulary has " +
+                                           std::to_string(model_.tokenizer->vocabulary_size()) + ".");
+        }
+    }
+}
+
+engine::GenerationRequest Service::make_request(const GenerationOptions& options, std::vector<TokenId> prompt,
+                                                std::int32_t choice, const Caller& caller) const {
+    engine::GenerationRequest request;
+    request.prompt = std::move(prompt);
+    request.sampling = options.sampling;
+    // Choices differ only by their noise; the first one is what n = 1 would have given.
+    request.sampling.seed += static_cast<std::uint64_t>(choice);
+    request.biases = options.biases;
+    request.stop_tokens = stop_tokens_;
+    request.client = caller.name;
+    return request;
+}
+
+ReplyFacts Service::make_facts(std::string_view id_prefix) const {
+    ReplyFacts facts;
+    facts.id = random_id(id_prefix);
+    facts.model = model_.id;
+    facts.created_s = now_s();
+    facts.context_length = engine_->options().context_length;
+    return facts;
+}
+
+}  // namespace gptoss::api
