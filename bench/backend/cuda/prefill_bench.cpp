@@ -6,7 +6,9 @@
 //   kernels  matrix products, attention and routing of one layer, both instruction paths
 //   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
 //   long     one prompt of 131,072 tokens
-//   batch    one row each of many sequences, 1,024 tokens deep
+//   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
+//   profile  four layers: one pass each of 64 and 512 sequences and of prompts of 2,048 and 8,192 tokens, for
+//   a profiler
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -29,7 +31,7 @@ constexpr std::int32_t kMostPositions = 131072;
 constexpr std::int32_t kMostRows = 8192;
 // Sliding layers reuse a ring of blocks that holds a window and the largest chunk.
 constexpr std::int32_t kSlidingBlocks = kMostRows / model::kBlockTokens + 8;
-constexpr std::int32_t kSlots = 64;
+constexpr std::int32_t kSlots = 512;
 
 class Bench {
   public:
@@ -56,8 +58,8 @@ class Bench {
         std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
                   model_.frequencies.inverse);
         model_.frequencies.magnitude = rope.magnitude;
-        logits_ = allocate_device(std::int64_t{64} * shape.vocabulary * 4);
-        last_tokens_ = allocate_device(256);
+        logits_ = allocate_device(std::int64_t{kSlots} * shape.vocabulary * 4);
+        last_tokens_ = allocate_device(kSlots * 4);
         forward_ = std::make_unique<PrefillForward>(
             model_, reinterpret_cast<const std::int32_t*>(last_tokens_.get()),
             reinterpret_cast<float*>(logits_.get()), shape.vocabulary, kMostRows);
@@ -259,10 +261,10 @@ class Bench {
     }
 
     // A step of `count` sequences, each at `depth`.
-    void batch(std::int32_t count, std::int32_t depth) {
+    void batch(std::int32_t count, std::int32_t depth, int repeats = 10) {
         std::vector<RowInput> rows(static_cast<std::size_t>(count));
         for (std::int32_t i = 0; i < count; ++i) rows[i] = RowInput{i * 7919 % 200000, depth, i, depth, i};
-        const double ms = time_ms(10, [&](int) { forward_->run(rows, stream_.get()); });
+        const double ms = time_ms(repeats, [&](int) { forward_->run(rows, stream_.get()); });
         std::printf("step of %2d rows at %d: %8.3f ms, %7.0f tok/s in all\n", count, depth, ms,
                     count / ms * 1e3);
         std::fflush(stdout);
@@ -325,7 +327,11 @@ int main(int argc, char** argv) {
             for (const std::int32_t chunk : {2048, 4096, 8192}) bench.prompt(8192, chunk, 3);
         }
         if (asked("batch"))
-            for (const std::int32_t count : {2, 4, 8, 9, 16, 32, 64}) bench.batch(count, 1024);
+            for (const std::int32_t count : {2, 4, 8, 9, 16, 32, 64, 128, 256, 512}) bench.batch(count, 1024);
+        if (asked("profile")) {
+            for (const std::int32_t count : {64, 512}) bench.batch(count, 1024, 1);
+            for (const std::int32_t length : {2048, 8192}) bench.prompt(length, length, 1);
+        }
         if (asked("long")) bench.prompt(131072, 8192, 1);
     } catch (const Error& error) {
         std::printf("%s\n", error.for_people().c_str());

@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "backend/cuda/device_state.h"
+#include "backend/cuda/plan/execution_plan.h"
 #include "backend/cuda/weights.h"
 #include "backend/sampling.h"
 
@@ -46,7 +47,6 @@ GPTOSS_HOST_DEVICE constexpr std::int32_t stored_column(ActivationOrder order, s
 }
 
 inline constexpr std::int32_t kMaxExperts = 128;
-inline constexpr std::int32_t kMaxTileTokens = 128;
 
 // The rows of one expert among the sorted rows, and how they are cut into tiles.
 struct TokenGroup {

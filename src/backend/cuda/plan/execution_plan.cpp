@@ -1,0 +1,216 @@
+#include "backend/cuda/plan/execution_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/error.h"
+
+namespace gptoss::backend::cuda {
+namespace {
+
+constexpr std::int32_t kExpertsPerToken = 4;
+// 192: hidden and intermediate size are multiples of it (2,880 = 15 x 192), though not of 128.
+constexpr std::int32_t kTileWeightRows = 192, kSplitKWeightRows = 64, kStreamedWeightRows = 16;
+constexpr std::int32_t kPublishedColumns = 2880;  // hidden and intermediate size of both models
+constexpr std::int32_t kSmallSharedBytes = 99 * 1024;
+
+// A decode step keeps the activations of all its tokens in shared memory beside 70 KB of weights: with less
+// than this there is room for one.
+constexpr std::int32_t kSharedBytesForManyTokens = 160 * 1024;
+// Two decode steps of one token are faster than a batched pass of two.
+constexpr std::int32_t kDecodeAnyway = 2;
+// Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and
+// tiles would read an expert once more for every 16 of them (docs/performance.md).
+constexpr std::int32_t kStreamedTokensPerExpert = 16;
+constexpr std::int32_t kSplitRouterTokens = 256;
+
+DeviceTraits seen_through(const PlanOptions& options, DeviceTraits device) {
+    if (options.without_wgmma && device.has_wgmma()) device.compute_major = 8;
+    if (options.small_shared_memory)
+        device.shared_bytes_per_block = std::min(device.shared_bytes_per_block, kSmallSharedBytes);
+    return device;
+}
+
+std::int32_t streamed_tile_tokens(MatrixKernel kernel, const DeviceTraits& device) {
+    return streamed_shared_bytes(kernel, kPublishedColumns, 16) <= device.shared_bytes_per_block ? 16 : 8;
+}
+
+// The tile that leaves SMs idle least: whole waves of tiles, each as long as its tokens.
+std::int32_t dense_tile_tokens(std::int32_t tokens, std::int32_t row_tiles, const DeviceTraits& device) {
+    std::int32_t best = 0;
+    std::int64_t best_cost = 0;
+    for (std::int32_t tile = 16; tile <= kMaxTileTokens; tile += 16) {
+        const std::int64_t tiles = std::int64_t{(tokens + tile - 1) / tile} * row_tiles;
+        const std::int64_t waves = (tiles + device.sm_count - 1) / device.sm_count;
+        // Unpacking a weight costs about as much as multiplying it with 32 tokens.
+        const std::int64_t cost = waves * std::max(tile + 8, 40);
+        if (best == 0 || cost <= best_cost) {
+            best_cost = cost;
+            best = tile;
+        }
+    }
+    return best;
+}
+
+bool batched_takes(const model::Hyperparameters& shape) {
+    return shape.hidden % 64 == 0 && shape.expert_width % 64 == 0;
+}
+
+std::string text_of(const MatrixPlan& plan) {
+    return std::string(name_of(plan.kernel)) + " " + std::to_string(plan.tile_weight_rows) + "x" +
+           std::to_string(plan.tile_tokens);
+}
+
+}  // namespace
+
+const char* name_of(MatrixKernel kernel) {
+    constexpr std::array<const char*, 5> kNames = {"mma", "wgmma", "wgmma_split_k", "streamed",
+                                                   "streamed_small"};
+    return kNames[static_cast<std::size_t>(kernel)];
+}
+
+std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens) {
+    // Rings of K-tiles (16 rows x 128 bytes and their scales), the tokens' activations, the list of groups.
+    const std::int32_t warps = kernel == MatrixKernel::streamed ? 16 : 8;
+    const std::int32_t depth = kernel == MatrixKernel::streamed ? 3 : 2;
+    return warps * depth * kStreamedWeightRows * (128 + 8) + tile_tokens * (columns * 2 + 16) +
+           (8 + 128 * 24);
+}
+
+bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device) {
+    return streamed_shared_bytes(kernel, columns, streamed_tile_tokens(kernel, device)) <=
+           device.shared_bytes_per_block;
+}
+
+MatrixPlan plan_dense(std::int32_t tokens, std::int32_t weight_rows, const DeviceTraits& device) {
+    // Few tokens make few tiles: lower ones, so that more SMs have one.
+    const bool split_k = device.has_wgmma() && tokens <= kMaxTileTokens;
+    return plan_with(split_k              ? MatrixKernel::wgmma_split_k
+                     : device.has_wgmma() ? MatrixKernel::wgmma
+                                          : MatrixKernel::mma,
+                     tokens, weight_rows, 1, device);
+}
+
+MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weight_rows, std::int32_t experts,
+                     const DeviceTraits& device) {
+    MatrixPlan plan;
+    plan.kernel = kernel;
+    plan.tile_weight_rows = is_streamed(kernel)                     ? kStreamedWeightRows
+                            : kernel == MatrixKernel::wgmma_split_k ? kSplitKWeightRows
+                                                                    : kTileWeightRows;
+    const std::int32_t row_tiles =
+        (weight_rows / experts + plan.tile_weight_rows - 1) / plan.tile_weight_rows;
+    plan.tile_tokens = is_streamed(kernel) ? streamed_tile_tokens(kernel, device)
+                       : experts > 1       ? kMaxTileTokens
+                                           : dense_tile_tokens(tokens, row_tiles, device);
+    return plan;
+}
+
+MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& card, const PlanOptions& options) {
+    const DeviceTraits device = seen_through(options, card);
+    const model::Hyperparameters& shape = options.shape;
+    const std::int32_t gate_up_rows = 2 * shape.expert_width;
+    const auto with = [&](MatrixKernel kernel) {
+        return plan_with(kernel, tokens, gate_up_rows * shape.experts, shape.experts, device);
+    };
+    const bool whole_tiles =
+        gate_up_rows % kStreamedWeightRows == 0 && shape.hidden % kStreamedWeightRows == 0;
+    if (options.experts_are_mxfp4 && whole_tiles &&
+        tokens * kExpertsPerToken <= kStreamedTokensPerExpert * shape.experts)
+        for (const MatrixKernel kernel : {MatrixKernel::streamed, MatrixKernel::streamed_small})
+            if (streamed_shared_bytes(kernel, kPublishedColumns, 8) <= device.shared_bytes_per_block)
+                return streamed_fits(kernel, std::max(shape.hidden, shape.expert_width), device)
+                           ? with(kernel)
+                           : with(device.has_wgmma() ? MatrixKernel::wgmma : MatrixKernel::mma);
+    return with(device.has_wgmma() ? MatrixKernel::wgmma : MatrixKernel::mma);
+}
+
+std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
+                            std::int32_t kv_heads) {
+    // At most two blocks an SM, and 8 warps x 16 keys a split: fewer keep the next kernel's blocks out for
+    // nothing.
+    const std::int32_t most = std::clamp(2 * device.sm_count / (kv_heads * tokens), 1, kMaxKvSplits);
+    std::int32_t splits = 1;
+    while (splits * 2 <= most && splits * 128 < context) splits *= 2;
+    return splits;
+}
+
+std::int32_t plan_lone_row_kv_splits(std::int32_t rows, std::int32_t kv_heads) {
+    // As many as there is room for: one long sequence must not hold up the others.
+    return rows == 0 ? 1 : std::clamp(kLoneRowBlocks / (rows * kv_heads), 1, kMaxKvSplits);
+}
+
+ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& card, const PlanOptions& options) {
+    check(step.tokens > 0, "a step has tokens");
+    const DeviceTraits device = seen_through(options, card);
+    const model::Hyperparameters& shape = options.shape;
+    ExecutionPlan plan;
+    plan.tokens_per_step = device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
+    if (batched_takes(shape) && step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway))
+        plan.pass = Pass::batched;
+    if (plan.pass == Pass::decode) {
+        const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
+        plan.token_columns = tokens <= 4 ? 4 : 8;
+        plan.single_token = tokens == 1;
+        plan.kv_splits = plan_kv_splits(tokens, step.context, device, shape.kv_heads);
+        return plan;
+    }
+    plan.router_splits_k = step.tokens <= kSplitRouterTokens;
+    plan.attention_uses_wgmma = device.has_wgmma();
+    plan.lone_row_kv_splits = plan_lone_row_kv_splits(step.lone_rows, shape.kv_heads);
+    plan.qkv = plan_dense(step.tokens, shape.query_width() + 2 * shape.kv_width(), device);
+    plan.output = plan_dense(step.tokens, shape.hidden, device);
+    plan.experts = plan_experts(step.tokens, device, options);
+    if (step.logits_rows > 0) plan.lm_head = plan_dense(step.logits_rows, shape.vocabulary, device);
+    return plan;
+}
+
+std::string to_line(const ExecutionPlan& plan) {
+    if (plan.pass == Pass::decode)
+        return "decode, " + std::to_string(plan.tokens_per_step) + " a step, " +
+               std::to_string(plan.token_columns) + " columns, gate/up " +
+               (plan.single_token ? "for one token" : "grouped") + ", KV splits " +
+               std::to_string(plan.kv_splits);
+    return "batched, qkv " + text_of(plan.qkv) + ", output " + text_of(plan.output) + ", experts " +
+           text_of(plan.experts) + ", router " + (plan.router_splits_k ? "split-K" : "mma") +
+           ", prompt attention " + (plan.attention_uses_wgmma ? "wgmma" : "mma") + ", lone rows' KV splits " +
+           std::to_string(plan.lone_row_kv_splits) + ", lm_head " +
+           (plan.lm_head.tile_tokens > 0 ? text_of(plan.lm_head) : "none");
+}
+
+DeviceTraits card_named(const std::string& name) {
+    static const std::array<std::pair<const char*, DeviceTraits>, 7> kCards = {{
+        {"a100", {8, 0, 108, 163 * 1024}},
+        {"a6000", {8, 6, 84, 99 * 1024}},
+        {"l40s", {8, 9, 142, 99 * 1024}},
+        {"h100", {9, 0, 132, 227 * 1024}},
+        {"h200", {9, 0, 132, 227 * 1024}},
+        {"b200", {10, 0, 148, 227 * 1024}},
+        {"rtx-pro-6000", {12, 0, 188, 99 * 1024}},
+    }};
+    std::string known;
+    for (const auto& [card, traits] : kCards) {
+        if (name == card) return traits;
+        known += (known.empty() ? "" : ", ") + std::string(card);
+    }
+    throw Error(ErrorCode::setting_invalid, "no card is called \"" + name + "\"", "Known cards: " + known);
+}
+
+std::string kernel_table(const DeviceTraits& device, const PlanOptions& options, std::int32_t context) {
+    std::string table;
+    for (const std::int32_t tokens :
+         {1, 2, 4, 5, 8, 9, 16, 40, 64, 128, 129, 256, 257, 512, 513, 2048, 8192}) {
+        // Up to 512 tokens are taken for one token each of many sequences, more for a prompt.
+        const std::int32_t lone_rows = tokens <= 512 ? tokens : 0;
+        const StepSize step{tokens, std::max(context, lone_rows > 0 ? 1 : tokens), lone_rows > 0 ? tokens : 1,
+                            lone_rows};
+        std::string count = std::to_string(tokens);
+        count.insert(0, 5 - std::min<std::size_t>(count.size(), 5), ' ');
+        table += count + "  " + to_line(make_plan(step, device, options)) + "\n";
+    }
+    return table;
+}
+
+}  // namespace gptoss::backend::cuda

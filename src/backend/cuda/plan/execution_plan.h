@@ -1,0 +1,114 @@
+// Which kernels compute a step: the only place of the CUDA backend that chooses by the number of tokens, the
+// context or the card. Includes no CUDA header and asks no driver, so a plan can be made and tested anywhere.
+//
+// Two passes share the operations. `decode` is for a few tokens: weights stream through shared memory once
+// and every kernel is a dependent of the one before it. `batched` is for prompts and for many sequences at
+// once: tiled matrix products.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/hyperparameters.h"
+
+namespace gptoss::backend::cuda {
+
+// What is known of a card before anything runs on it.
+struct DeviceTraits {
+    std::int32_t compute_major = 0, compute_minor = 0;
+    std::int32_t sm_count = 0;
+    std::int32_t shared_bytes_per_block = 0;  // the most one block may ask for (opt-in)
+
+    // wgmma exists on compute capability 9.0 alone.
+    constexpr bool has_wgmma() const { return compute_major == 9 && compute_minor == 0; }
+};
+
+// The kernels of a matrix product.
+//   mma             tiles of 192 weight rows by up to 128 tokens, mma.sync (ops of every card since sm_80)
+//   wgmma           the same tiles with wgmma, warp-specialised (sm_90a)
+//   wgmma_split_k   tiles of 64 weight rows, K shared by three warpgroups: dense products of few tokens
+//   streamed        experts only, mxfp4: every warp streams 16 weight rows past 8 or 16 tokens
+//   streamed_small  the same in 99 KB of shared memory
+enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_split_k, streamed, streamed_small };
+constexpr bool is_streamed(MatrixKernel kernel) {
+    return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small;
+}
+const char* name_of(MatrixKernel kernel);
+
+inline constexpr std::int32_t kMaxTileTokens = 128;   // of a tile of mma or wgmma
+inline constexpr std::int32_t kMaxDecodeTokens = 8;   // of one decode step
+inline constexpr std::int32_t kMaxKvSplits = 32;      // of one sequence's keys
+inline constexpr std::int32_t kLoneRowBlocks = 2048;  // that may share the keys of lone rows
+
+struct MatrixPlan {
+    MatrixKernel kernel = MatrixKernel::mma;
+    std::int32_t tile_weight_rows = 0;  // BLOCK_M
+    std::int32_t tile_tokens = 0;       // BLOCK_N; of experts: the most a tile may have
+    bool operator==(const MatrixPlan&) const = default;
+};
+
+// What a step has to compute.
+struct StepSize {
+    std::int32_t tokens = 0;
+    std::int32_t context = 0;      // positions of the longest sequence, the new ones included
+    std::int32_t logits_rows = 0;  // tokens that want logits
+    std::int32_t lone_rows = 0;    // tokens that are alone in their sequence: one each
+};
+
+struct PlanOptions {
+    model::Hyperparameters shape;
+    bool experts_are_mxfp4 = true;  // gate/up and down, as published
+    // For tests and measurements: choose as if the card had no wgmma, or only 99 KB of shared memory a block.
+    bool without_wgmma = false;
+    bool small_shared_memory = false;
+};
+
+enum class Pass : std::uint8_t { decode, batched };
+
+struct ExecutionPlan {
+    Pass pass = Pass::decode;
+
+    // decode
+    std::int32_t tokens_per_step = 1;  // more tokens are computed in several steps
+    std::int32_t token_columns = 4;    // operand columns the dense products are compiled for: 4 or 8
+    bool single_token = false;         // gate/up: every warp routes for itself, no barrier
+    std::int32_t kv_splits = 1;        // of full layers; a window is never split
+
+    // batched
+    bool router_splits_k = false;         // few tokens: blocks share the columns of the router too
+    bool attention_uses_wgmma = false;    // prompts; an 8-bit cache is read by mma.sync everywhere
+    std::int32_t lone_row_kv_splits = 1;  // paged decode attention of lone rows, full layers
+    MatrixPlan qkv, output, lm_head, experts;
+
+    bool operator==(const ExecutionPlan&) const = default;
+};
+
+// Check()s that step.tokens > 0. Reads nothing but its arguments.
+ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options);
+
+// The parts of it that kernels' tests and benchmarks ask for one by one.
+MatrixPlan plan_dense(std::int32_t tokens, std::int32_t weight_rows, const DeviceTraits& device);
+MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& device, const PlanOptions& options);
+// The plan of a product with a given kernel. `experts` 1 = dense.
+MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weight_rows, std::int32_t experts,
+                     const DeviceTraits& device);
+std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
+                            std::int32_t kv_heads);
+std::int32_t plan_lone_row_kv_splits(std::int32_t rows, std::int32_t kv_heads);
+
+// Whether a streamed kernel can hold `columns` columns of a tile's tokens beside its rings on this card.
+bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device);
+// Shared memory of a streamed kernel; gemm.cu asserts that its kernels take exactly this.
+std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens);
+
+// One line, as `plan --kernels` prints it.
+std::string to_line(const ExecutionPlan& plan);
+
+// Cards by name, for plans without a card: a100, a6000, l40s, h100, h200, b200, rtx-pro-6000. Throws
+// Error(setting_invalid) for another name and says which there are.
+DeviceTraits card_named(const std::string& name);
+
+// A table of to_line() over numbers of tokens at one context: what `plan --kernels` prints.
+std::string kernel_table(const DeviceTraits& device, const PlanOptions& options, std::int32_t context);
+
+}  // namespace gptoss::backend::cuda

@@ -1,0 +1,104 @@
+// Which kernels run for how many tokens on which card, against a table of what is chosen today, and what must
+// hold for every choice.
+#include "backend/cuda/plan/execution_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace gptoss::backend::cuda::test {
+namespace {
+
+constexpr const char* kCards[] = {"a100", "a6000", "l40s", "h100", "h200", "b200", "rtx-pro-6000"};
+
+PlanOptions options_for(const model::Hyperparameters& shape) {
+    PlanOptions options;
+    options.shape = shape;
+    return options;
+}
+
+std::string tables() {
+    std::string text;
+    for (const char* card : {"h200", "a100", "rtx-pro-6000"})
+        for (const std::int32_t context : {1024, 131072})
+            text += "# gpt-oss-120b, " + std::string(card) + ", context " + std::to_string(context) + "\n" +
+                    kernel_table(card_named(card), options_for(model::gpt_oss_120b()), context);
+    return text + "# gpt-oss-20b, h200, context 1024\n" +
+           kernel_table(card_named("h200"), options_for(model::gpt_oss_20b()), 1024);
+}
+
+// A change of a choice changes this file in the same commit, with the measurement that paid for it in
+// docs/performance.md. GPTOSS_WRITE_GOLDEN=1 writes it anew.
+TEST(ExecutionPlan, ChoosesWhatTheGoldenTableSays) {
+    const std::string path = GPTOSS_SOURCE_DIR "/tests/backend/cuda/plan/golden_kernels.txt";
+    if (std::getenv("GPTOSS_WRITE_GOLDEN") != nullptr) std::ofstream(path) << tables();
+    std::ostringstream golden;
+    golden << std::ifstream(path).rdbuf();
+    EXPECT_EQ(tables(), golden.str());
+}
+
+TEST(ExecutionPlan, EveryTokenCountHasKernelsThatFitTheCard) {
+    for (const model::Hyperparameters& shape : {model::gpt_oss_120b(), model::gpt_oss_20b()})
+        for (const char* card : kCards) {
+            const DeviceTraits device = card_named(card);
+            for (std::int32_t tokens = 1; tokens <= 8192; tokens += tokens < 300 ? 1 : 97) {
+                const ExecutionPlan plan =
+                    make_plan({tokens, tokens, tokens, tokens}, device, options_for(shape));
+                if (plan.pass == Pass::decode) {
+                    EXPECT_LE(tokens, std::max(plan.tokens_per_step, 2)) << card;
+                    EXPECT_GE(plan.token_columns, std::min(tokens, plan.tokens_per_step)) << card;
+                    EXPECT_LE(plan.kv_splits, kMaxKvSplits);
+                    continue;
+                }
+                for (const MatrixPlan& matrix : {plan.qkv, plan.output, plan.lm_head, plan.experts}) {
+                    const bool wgmma =
+                        matrix.kernel == MatrixKernel::wgmma || matrix.kernel == MatrixKernel::wgmma_split_k;
+                    EXPECT_TRUE(!wgmma || device.has_wgmma()) << card << " " << tokens;
+                    EXPECT_GT(matrix.tile_tokens, 0) << card << " " << tokens;
+                    EXPECT_LE(matrix.tile_tokens, kMaxTileTokens);
+                }
+                EXPECT_FALSE(is_streamed(plan.qkv.kernel) || is_streamed(plan.lm_head.kernel));
+                if (is_streamed(plan.experts.kernel)) {
+                    EXPECT_LE(streamed_shared_bytes(plan.experts.kernel, 2880, plan.experts.tile_tokens),
+                              device.shared_bytes_per_block)
+                        << card << " " << tokens;
+                }
+            }
+        }
+}
+
+// What the smaller cards run can be forced on a larger one.
+TEST(ExecutionPlan, AHopperCanBePlannedLikeAWorkstationCard) {
+    PlanOptions options = options_for(model::gpt_oss_120b());
+    options.without_wgmma = options.small_shared_memory = true;
+    const ExecutionPlan forced = make_plan({64, 1024, 64, 64}, card_named("h200"), options);
+    EXPECT_EQ(forced.experts.kernel, MatrixKernel::streamed_small);
+    EXPECT_EQ(forced.qkv.kernel, MatrixKernel::mma);
+    EXPECT_FALSE(forced.attention_uses_wgmma);
+    EXPECT_EQ(make_plan({8, 1024, 8, 8}, card_named("h200"), options).pass, Pass::batched);
+}
+
+TEST(ExecutionPlan, OtherShapesAndFormatsKeepAPath) {
+    PlanOptions options = options_for(model::gpt_oss_120b());
+    options.experts_are_mxfp4 = false;
+    EXPECT_EQ(make_plan({64, 1024, 64, 64}, card_named("h200"), options).experts.kernel, MatrixKernel::wgmma);
+    options.experts_are_mxfp4 = true;
+    options.shape.hidden = 2880 + 32;  // not whole K-tiles of 64: decode steps, eight tokens at a time
+    EXPECT_EQ(make_plan({64, 1024, 64, 64}, card_named("h200"), options).pass, Pass::decode);
+}
+
+TEST(ExecutionPlan, AnUnknownCardIsRefusedWithTheKnownOnes) {
+    try {
+        card_named("h300");
+        FAIL() << "a card that does not exist";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::setting_invalid);
+        EXPECT_NE(error.hint().find("rtx-pro-6000"), std::string::npos);
+    }
+}
+
+}  // namespace
+}  // namespace gptoss::backend::cuda::test
