@@ -22,7 +22,7 @@ test('.env.prod.example passes --check-config, in both spellings', () => {
     const env = { PATH: process.env.PATH };
     for (const words of [['serve', '--check-config'], ['--check-config']]) {
         // The model it names is not on every machine; a card is not either.
-        const result = spawnSync(binary, [...words, '--env-file', example, '--model', model], { env, encoding: 'utf8' });
+        const result = spawnSync(binary, [...words, '--env-file', example, '--model', model, '--gpu-layers', '0'], { env, encoding: 'utf8' });
         assert.equal(result.status, 0, result.stderr);
         assert.match(result.stdout, /MAX_CONTEXT_LENGTH\s+8192\s+\(\.env\.prod\.example line \d+\)/);
     }

@@ -56,7 +56,7 @@ test('selectors, probes, metrics and settings in the manifests exist', async () 
     fs.writeFileSync(keys, 'tester 0123456789abcdef0123\n');
     const settings = path.join(folder, 'settings.env');
     fs.writeFileSync(settings, find('ConfigMap').data['settings.env'].replace(/GPTOSS_API_KEYS_FILE=.*/, `GPTOSS_API_KEYS_FILE=${keys}`));
-    const checked = spawnSync(binary, ['serve', '--check-config', '--env-file', settings, '--model', path.join(root, 'models/demo/gpt-oss-demo-00001-of-00003.gguf')],
+    const checked = spawnSync(binary, ['serve', '--check-config', '--env-file', settings, '--model', path.join(root, 'models/demo/gpt-oss-demo-00001-of-00003.gguf'), '--gpu-layers', '0'],
         { env: { PATH: process.env.PATH }, encoding: 'utf8' });
     assert.equal(checked.status, 0, checked.stderr);
     fs.rmSync(folder, { recursive: true });

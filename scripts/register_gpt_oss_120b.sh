@@ -4,10 +4,8 @@
 # Without --send nothing is sent. The composite hash is that of the parts in FOLDER, and must be the known one.
 # Settings: RPC_URL, CHAIN_ID, CONTRACT_MODEL_REGISTRY; to send, OWNER_PRIVATE_KEY_FILE (or OWNER_PRIVATE_KEY).
 set -euo pipefail
-here="$(cd "$(dirname "$0")/.." && pwd)"
-node="${GPT_OSS_NODE:-$(command -v gpt-oss-node || true)}"
-[ -n "$node" ] || for built in "$here"/build/{cuda,release}/gpt-oss-node; do [ -x "$built" ] && node="$built" && break; done
-[ -n "$node" ] || { echo "gpt-oss-node is not built: run ./run once, or set GPT_OSS_NODE" >&2; exit 1; }
+# shellcheck source=scripts/lib/find_node.sh
+. "$(dirname "$0")/lib/find_node.sh"
 folder=models/gpt-oss-120b-GGUF
 if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then
     folder="$1"

@@ -8,12 +8,8 @@
 # The key, where one is needed, is in OPENAI_API_KEY. Exit status: 0 nothing failed, 1 something did, 2 nobody answered.
 set -euo pipefail
 
-repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-node="${GPT_OSS_NODE:-$repository/build/release/gpt-oss-node}"
-if [ ! -x "$node" ]; then
-    echo "error: no program $node; build it with ./run, or name it in GPT_OSS_NODE" >&2
-    exit 2
-fi
+# shellcheck source=scripts/lib/find_node.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/find_node.sh"
 
 url=http://127.0.0.1:8080
 case "${1:-}" in

@@ -5,6 +5,7 @@
 
 namespace gptoss::cli {
 
+void add_completion(CLI::App& app, int& exit_code);
 void add_plan(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_logits(CLI::App& app, int& exit_code);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/usage_error.h"
 
 namespace {
 
@@ -40,6 +41,7 @@ void add_subcommands(CLI::App& app, int& exit_code) {
     add_plan(app, exit_code);
     add_bench(app, exit_code);
     add_logits(app, exit_code);
+    add_completion(app, exit_code);
 }
 
 // `gpt-oss-node --check-config ...` is `gpt-oss-node serve --check-config ...`: there is one thing to check.
@@ -71,7 +73,10 @@ int main(int count, char** arguments) {
         app.name(arguments[0]);
         app.parse(words_for_parser(count, arguments));
     } catch (const CLI::ParseError& problem) {
-        return app.exit(problem);
+        // --help and --version are no problem.
+        if (problem.get_exit_code() == 0) return app.exit(problem);
+        std::fprintf(stderr, "error: %s\n", gptoss::cli::usage_error_text(app, problem).c_str());
+        return problem.get_exit_code();
     } catch (const gptoss::Error& error) {
         std::fprintf(stderr, "error: %s\n", error.for_people().c_str());
         return kOperatingError;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "backend/gpu_cards.h"
 #include "backend/needs.h"
 #include "base/error.h"
 #include "cli/commands.h"
@@ -17,7 +18,7 @@ namespace gptoss::cli {
 namespace {
 
 struct PlanOptions {
-    std::string model, preset, device = "cpu", kv_type = "bf16";
+    std::string model, preset, device = "cpu", gpu, kv_type = "bf16";  // gpu: a card that is not here
     model::PlanRequest request;
     bool json = false;
 };
@@ -38,7 +39,9 @@ PlanSubject plan_subject_of(PlanOptions& options) {
         subject.name = options.preset;
         subject.shape = options.preset == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
         cut_context(subject.shape);
-        subject.needs = device_needs(options.device, subject.shape, options.request);
+        subject.needs = options.gpu.empty()
+                            ? device_needs(options.device, subject.shape, options.request)
+                            : backend::needs_of_card(options.gpu, subject.shape, options.request, 0);
         subject.weight_bytes = model::published_weight_bytes(subject.shape);
     } else {
         const gguf::File file = gguf::File::open(options.model);
@@ -46,10 +49,13 @@ PlanSubject plan_subject_of(PlanOptions& options) {
         subject.name = options.model;
         subject.shape = weights.hyperparameters;
         cut_context(subject.shape);
-        subject.needs = device_needs(options.device, weights, options.request);
         for (const gguf::Tensor& tensor : file.tensors())
             subject.weight_bytes += static_cast<std::int64_t>(tensor.data.size());
+        subject.needs = options.gpu.empty() ? device_needs(options.device, weights, options.request)
+                                            : backend::needs_of_card(options.gpu, subject.shape,
+                                                                     options.request, subject.weight_bytes);
     }
+    if (!options.gpu.empty()) subject.needs.host = backend::cpu_share(subject.shape, options.request);
     if (subject.needs.weight_bytes > 0) subject.weight_bytes = subject.needs.weight_bytes;
     return subject;
 }
@@ -78,7 +84,7 @@ int run(PlanOptions options) {
     options.request.kv_type = options.kv_type == "f8" || options.kv_type == "q8_0" ? model::KvType::f8
                               : options.kv_type == "f16"                           ? model::KvType::f16
                                                                                    : model::KvType::bf16;
-    require_gpu_for_layers(options.device, options.request.gpu_layers);
+    if (options.gpu.empty()) require_gpu_for_layers(options.device, options.request.gpu_layers);
     const PlanSubject subject = plan_subject_of(options);
     const backend::DeviceNeeds& needs = subject.needs;
     const model::MemoryPlan plan = model::plan(subject.shape, options.request, subject.weight_bytes,
@@ -122,7 +128,12 @@ void add_plan(CLI::App& app, int& exit_code) {
         ->check(CLI::Range(1, 1 << 16));
     command->add_option("--kv-type", options->kv_type, "Type of the KV cache")
         ->check(CLI::IsMember({"bf16", "f16", "f8", "q8_0"}));
-    command->add_option("--device", options->device, "cpu or cuda");
+    auto* device = command->add_option("--device", options->device, "cpu or cuda");
+    command
+        ->add_option(
+            "--gpu", options->gpu,
+            "A card that is not here: h100, h200, pro6000, 4090, ...; or the bytes free on it (24GB)")
+        ->excludes(device);
     add_gpu_layers(*command, options->request.gpu_layers);
     command->add_flag("--json", options->json, "For machines");
     command->footer("Exit status: 0 it fits, 2 it does not.");

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/settings_flags.h"
 #include "node/protect_secrets.h"
+#include "node/start_check.h"
 
 namespace gptoss::cli {
 namespace {
@@ -28,8 +29,13 @@ int run(const ServeOptions& options) {
     const node::LoadedSettings settings = options.settings.load();
     if (options.check_config) {
         std::fputs(node::to_table(settings).c_str(), stdout);
-        return 0;
+        const std::vector<Error> problems = node::problems_before_start(settings.values, devices());
+        for (const Error& problem : problems)
+            std::fprintf(stderr, "error: %s\n", problem.for_people().c_str());
+        return problems.empty() ? 0 : 1;
     }
+    const std::vector<Error> problems = node::problems_before_start(settings.values, devices());
+    if (!problems.empty()) throw problems.front();
     node::protect_secrets(settings.values);
     spdlog::set_level(spdlog::level::from_str(settings.values.log_level));
     return node::serve(settings.values, devices(), [&options] { return options.settings.load().values; });
@@ -41,8 +47,10 @@ void add_serve(CLI::App& app, int& exit_code) {
     CLI::App* command =
         app.add_subcommand("serve", "Serve a model over HTTP: the OpenAI API on http://127.0.0.1:8080");
     auto options = std::make_shared<ServeOptions>(*command);
-    command->add_flag("--check-config", options->check_config,
-                      "Print the settings in effect, secrets hidden, and stop; fails when one is wrong");
+    command->add_flag(
+        "--check-config", options->check_config,
+        "Print the settings in effect, secrets hidden, and stop; fails when one is wrong, a part of the "
+        "model is missing, or a GPU is asked of a build without CUDA");
     command->add_flag("--settings-markdown", options->settings_markdown, "Print docs/settings.md and stop")
         ->group("");
     command->footer(

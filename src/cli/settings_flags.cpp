@@ -40,6 +40,13 @@ node::LoadedSettings SettingsFlags::load() const {
     return node::load_settings(sources);
 }
 
+std::string SettingsFlags::first_given() const {
+    for (const auto& flag : flags_) {
+        if (flag->option->count() > 0) return flag->option->get_name();
+    }
+    return env_file_.empty() ? "" : "--env-file";
+}
+
 node::Settings settings_without_flags(const std::string& env_file) {
     node::SettingSources sources;
     sources.environment = node::read_environment();

@@ -19,6 +19,9 @@ class SettingsFlags {
     // To be called after parsing. Throws what node::load_settings throws; sets the log level.
     node::LoadedSettings load() const;
 
+    // The first of these flags on the command line ("--model"); empty = none was given.
+    std::string first_given() const;
+
   private:
     struct Flag {
         std::string setting;

@@ -47,8 +47,27 @@ const char* to_text(provenance::Verdict verdict) {
     return "";
 }
 
+// One sentence that ends the report.
+std::string verdict_of(const provenance::VerifyReport& report) {
+    std::string equal, different;
+    for (const auto& comparison : report.comparisons) {
+        std::string& list = comparison.verdict == provenance::Verdict::equal ? equal : different;
+        if (comparison.verdict != provenance::Verdict::absent)
+            list += (list.empty() ? "" : " and ") + ("the " + comparison.against);
+    }
+    if (!different.empty())
+        return "DIFFERENT: these bytes are not those of " + different +
+               ". Do not serve them; download the file again, or find out who changed it.";
+    if (!equal.empty()) return "VERIFIED: every byte is as in " + equal + ".";
+    return "WELL-FORMED, not verified: the file is a whole gpt-oss, but nothing is known to compare it with. "
+           "Give a hash with "
+           "--expect.";
+}
+
 nlohmann::ordered_json to_json(const provenance::VerifyReport& report) {
-    nlohmann::ordered_json json = {{"composite_sha256", report.composite}, {"passed", !report.failed()}};
+    nlohmann::ordered_json json = {{"composite_sha256", report.composite},
+                                   {"passed", !report.failed()},
+                                   {"verdict", verdict_of(report)}};
     for (const auto& part : report.parts)
         json["parts"].push_back({{"file", part.path.filename().string()},
                                  {"size_bytes", part.size_bytes},
@@ -67,6 +86,7 @@ void print(const provenance::VerifyReport& report) {
     for (const auto& comparison : report.comparisons)
         std::printf("  %-18s %-10s %s\n", comparison.against.c_str(), to_text(comparison.verdict),
                     comparison.detail.c_str());
+    std::printf("%s\n", verdict_of(report).c_str());
 }
 
 int run(const VerifyOptions& options) {

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/nearest_name.h"
+#include "node/start_check.h"
 
 namespace gptoss::node {
 
@@ -42,29 +44,11 @@ bool is_known(std::string_view name) {
     return find_spec(name) != nullptr || find_secret_of_file(name) != nullptr;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = above;
-        }
-    }
-    return row.back();
-}
-
 [[noreturn]] void refuse_unknown(const std::string& name, const std::string& where) {
-    const auto specs = setting_specs();
-    const auto nearest =
-        std::min_element(specs.begin(), specs.end(), [&](const SettingSpec& a, const SettingSpec& b) {
-            return edit_distance(name, a.name) < edit_distance(name, b.name);
-        });
+    std::vector<std::string> names;
+    for (const SettingSpec& spec : setting_specs()) names.emplace_back(spec.name);
     std::string hint = "docs/settings.md lists all names.";
-    if (edit_distance(name, nearest->name) <= 4)
-        hint = "Did you mean " + std::string(nearest->name) + "? " + hint;
+    if (const auto nearest = nearest_name(name, names)) hint = "Did you mean " + *nearest + "? " + hint;
     throw Error(ErrorCode::setting_unknown, where + ": there is no setting " + name, hint,
                 {{"setting", name}});
 }
@@ -155,9 +139,12 @@ void check_text(const SettingSpec& spec, const Given& given) {
         case SettingKind::text:
             break;
         case SettingKind::file:
-            if (access(text.c_str(), R_OK) != 0)
-                refuse_value(spec, given.origin, "names a file that cannot be read: " + text);
-            break;
+            if (access(text.c_str(), R_OK) == 0) break;
+            if (spec.name == "MODEL_PATH")
+                throw Error(ErrorCode::file_not_found,
+                            "MODEL_PATH (" + given.origin + ") names a file that cannot be read: " + text,
+                            how_to_get(text), {{"setting", "MODEL_PATH"}});
+            refuse_value(spec, given.origin, "names a file that cannot be read: " + text);
         case SettingKind::private_key:
             // The value itself stays out of the message.
             if (!is_hex(text, 64)) refuse_value(spec, given.origin, "must be 0x and 64 hexadecimal digits");

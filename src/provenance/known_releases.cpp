@@ -28,6 +28,20 @@ const KnownRelease* find_release(std::string_view name) {
     return nullptr;
 }
 
+const KnownRelease* find_release_by_file(std::string_view file_name) {
+    // All parts of a split model have names of one length, with the part's number in one place.
+    constexpr std::string_view kFirst = "-00001-of-";
+    for (const KnownRelease& release : kReleases) {
+        if (file_name == release.first_file) return &release;
+        const std::size_t number = release.first_file.find(kFirst);
+        if (number == std::string_view::npos || file_name.size() != release.first_file.size()) continue;
+        if (file_name.starts_with(release.first_file.substr(0, number)) &&
+            file_name.ends_with(release.first_file.substr(number + 6)))
+            return &release;
+    }
+    return nullptr;
+}
+
 const KnownRelease* find_release_by_composite(std::string_view composite) {
     for (const KnownRelease& release : kReleases)
         if (release.composite == composite) return &release;

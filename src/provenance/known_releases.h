@@ -17,6 +17,8 @@ struct KnownRelease {
 
 std::span<const KnownRelease> known_releases();
 const KnownRelease* find_release(std::string_view name);  // nullptr when unknown
+// The release that any part called `file_name` belongs to ("gpt-oss-120b-mxfp4-00002-of-00003.gguf").
+const KnownRelease* find_release_by_file(std::string_view file_name);
 const KnownRelease* find_release_by_composite(std::string_view composite);
 
 }  // namespace gptoss::provenance

@@ -5,7 +5,7 @@
 
 #include "api/completion_request.h"
 #include "api/error_reply.h"
-#include "harmony/small_vocabulary.h"
+#include "support/small_vocabulary.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gptoss;
