@@ -126,8 +126,8 @@ class Reader {
         if (holds(kTypes, name_prefix(text)) && (context_.closed || has_recipient_)) return read_type(word);
         if (!context_.closed) return text_begins(word.begin);
         if (holds(kChannels, text) && !header_.channel) return read_channel_without_marker(text);
-        if (!has_recipient_ && offered(without_namespace(text))) {
-            header_.function = without_namespace(text);
+        if (const auto name = offered_name(text); !has_recipient_ && !name.empty()) {
+            header_.function = name;
             has_recipient_ = true;
             header_.tidy = false;
             return;
@@ -159,32 +159,41 @@ class Reader {
             header_.tidy = false;
             return;
         }
-        if (!value.starts_with(kNamespace) || value.size() != word.end - word.begin) header_.tidy = false;
-        if (accept(without_namespace(value))) return;
+        if (value.size() != word.end - word.begin) header_.tidy = false;
+        if (accept(value)) return;
         header_.tidy = false;
         for (const auto type : kTypes)  // "get_weatherjson"
-            if (value.ends_with(type) &&
-                accept(without_namespace(value.substr(0, value.size() - type.size()))))
-                return;
+            if (value.ends_with(type) && accept(value.substr(0, value.size() - type.size()))) return;
         const std::string_view name = name_prefix(value);
-        if (!accept(without_namespace(name))) header_.addresses_other = header_.function.empty();
+        if (!accept(name)) header_.addresses_other = header_.function.empty();
         if (name.size() < value.size())
             leftover({word.begin + name.size(), word.begin + value.size(), Mark::none});
     }
 
-    bool accept(std::string_view name) {
-        if (!offered(name)) return false;
-        if (header_.function.empty())
-            header_.function = name;
-        else
+    bool accept(std::string_view recipient) {
+        const std::string_view name = offered_name(recipient);
+        if (name.empty()) return false;
+        // Only "functions." and the name, once, is the recipient as it should be written.
+        if (!header_.function.empty() || recipient.size() != kNamespace.size() + name.size())
             header_.tidy = false;
+        if (header_.function.empty()) header_.function = name;
         header_.addresses_other = false;
         return true;
     }
 
-    static std::string_view without_namespace(std::string_view name) {
-        while (name.starts_with(kNamespace)) name.remove_prefix(kNamespace.size());
-        return name;
+    // The offered function that a recipient means; empty = none. Names are the client's and may begin with
+    // "functions." themselves, so one "functions." is taken off first; what else the model may have meant is
+    // tried after that.
+    std::string_view offered_name(std::string_view recipient) const {
+        std::string_view name = recipient;
+        if (name.starts_with(kNamespace)) name.remove_prefix(kNamespace.size());
+        if (offered(name)) return name;
+        if (offered(recipient)) return recipient;
+        while (name.starts_with(kNamespace)) {
+            name.remove_prefix(kNamespace.size());
+            if (offered(name)) return name;
+        }
+        return {};
     }
 
     bool offered(std::string_view name) const { return context_.offered && holds(*context_.offered, name); }
