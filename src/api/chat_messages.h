@@ -7,9 +7,8 @@
 
 namespace gptoss::api {
 
-// Fills instructions (all system and developer messages in order) and messages. An assistant message becomes,
-// in this order and as far as present: analysis, preamble or final, calls. `memory` may be null. Throws
-// Error(request_invalid) naming the field.
+// Fills instructions (all system and developer messages in order) and messages (history.h). `memory` may be
+// null. Throws Error(request_invalid) naming the field.
 void read_messages(const Json& messages, const std::string& path, CallMemory* memory,
                    harmony::Conversation& conversation);
 

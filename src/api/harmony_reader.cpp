@@ -40,11 +40,6 @@ class HarmonyReader final : public TokenReader {
     const std::string& stop_string() const override { return visible_.stopped_by(); }
 
   private:
-    struct Call {
-        std::string id, name, arguments;
-        bool complete = false;
-    };
-
     enum class Ended { complete, cut };
 
     void read(const harmony::Event& event, std::vector<ItemEvent>& out) {
@@ -54,8 +49,7 @@ class HarmonyReader final : public TokenReader {
             case Kind::reasoning:
                 visible_.forget_noted();
                 continue_item(ItemKind::reasoning, out);
-                reasoning_ += event.text;
-                out.push_back(make(ItemEvent::Step::delta, std::string(event.text)));
+                emit(make(ItemEvent::Step::delta, std::string(event.text)), out);
                 break;
             case Kind::preamble:
             case Kind::content:
@@ -67,17 +61,16 @@ class HarmonyReader final : public TokenReader {
                 visible_.forget_noted();
                 end_item(Ended::complete, out);
                 called_tool_ = true;
-                calls_.push_back({random_id("call_"), std::string(event.name), {}});
-                begin_item(ItemKind::call, out);
+                ++last_call_;
+                begin_item(ItemKind::call, out, std::string(event.name));
                 break;
             case Kind::call_arguments:
                 visible_.forget_noted();
-                add_arguments(std::string(event.text), out);
+                emit(make(ItemEvent::Step::delta, std::string(event.text)), out);
                 break;
             case Kind::call_end:
                 // Clients parse the arguments as JSON: a call without any is one with an empty object.
-                if (calls_.back().arguments.empty()) add_arguments("{}", out);
-                calls_.back().complete = true;
+                if (reply_.items.back().text.empty()) emit(make(ItemEvent::Step::delta, "{}"), out);
                 break;
             case Kind::message_end:
                 end_item(Ended::complete, out);
@@ -85,21 +78,18 @@ class HarmonyReader final : public TokenReader {
         }
     }
 
-    void begin_item(ItemKind kind, std::vector<ItemEvent>& out) {
+    void begin_item(ItemKind kind, std::vector<ItemEvent>& out, std::string function = {}) {
         open_ = kind;
         ++last_item_;
         ItemEvent begin = make(ItemEvent::Step::begin);
-        if (kind == ItemKind::call) {
-            begin.call_id = calls_.back().id;
-            begin.name = calls_.back().name;
-        }
-        out.push_back(std::move(begin));
+        begin.name = std::move(function);
+        if (kind == ItemKind::call) begin.call_id = random_id("call_");
+        emit(std::move(begin), out);
     }
 
     void continue_item(ItemKind kind, std::vector<ItemEvent>& out) {
         if (open_ == kind) return;
         end_item(Ended::complete, out);
-        if (is_visible(kind) && !content_.empty()) content_ += "\n\n";
         begin_item(kind, out);
     }
 
@@ -112,7 +102,7 @@ class HarmonyReader final : public TokenReader {
         }
         ItemEvent end = make(ItemEvent::Step::end);
         end.complete = how == Ended::complete;
-        out.push_back(std::move(end));
+        emit(std::move(end), out);
         open_.reset();
     }
 
@@ -123,44 +113,58 @@ class HarmonyReader final : public TokenReader {
         event.item = last_item_;
         event.text = std::move(text);
         event.tokens = tokens_;
-        event.call_index = open_ == ItemKind::call ? static_cast<std::int32_t>(calls_.size()) - 1 : -1;
+        event.call_index = open_ == ItemKind::call ? last_call_ : -1;
         return event;
     }
 
-    void add_arguments(std::string text, std::vector<ItemEvent>& out) {
-        calls_.back().arguments += text;
-        out.push_back(make(ItemEvent::Step::delta, std::move(text)));
+    void emit(ItemEvent event, std::vector<ItemEvent>& out) {
+        reply_.add(event);
+        out.push_back(std::move(event));
     }
 
     void show(std::vector<ItemEvent>& out) {
         VisibleText::Piece piece = visible_.take();
         if (piece.text.empty() && piece.logprobs.empty()) return;
-        content_ += piece.text;
         ItemEvent delta = make(ItemEvent::Step::delta, std::move(piece.text));
         delta.logprobs = std::move(piece.logprobs);
-        out.push_back(std::move(delta));
+        emit(std::move(delta), out);
     }
 
+    // The reply as the next turn's prompt tells it again.
     void remember_calls() {
         const auto sampled = parser_.sampled_calls();
-        for (std::size_t i = 0; i < calls_.size(); ++i) {
-            const Call& call = calls_[i];
-            if (!call.complete) continue;
-            RememberedCall remembered{call.name, call.arguments, reasoning_, content_, {}};
-            if (i < sampled.size()) remembered.sampled = sampled[i];
-            memory_.remember(call.id, std::move(remembered));
+        RememberedReply messages;
+        std::vector<CallMemory::CallId> calls;
+        std::size_t calls_seen = 0;
+        for (const Item& item : reply_.items) {
+            const bool is_call = item.kind == ItemKind::call;
+            const std::size_t call = calls_seen;
+            calls_seen += is_call;
+            if (is_call ? !item.complete : item.text.empty()) continue;
+            harmony::Message message;
+            message.role = harmony::Role::assistant;
+            message.channel =
+                item.kind == ItemKind::reasoning ? harmony::Channel::analysis : harmony::Channel::commentary;
+            message.content = item.text;
+            if (is_call) {
+                message.recipient = harmony::recipient_of(item.name);
+                message.content_type = harmony::kJsonContentType;
+                if (call < sampled.size()) message.sampled = sampled[call];
+                calls.push_back({item.call_id, messages.size()});
+            }
+            messages.push_back(std::move(message));
         }
+        memory_.remember(std::move(messages), std::move(calls));
     }
 
     const Tokenizer& tokenizer_;
     CallMemory& memory_;
     VisibleText visible_;
     harmony::StreamParser parser_;
-    std::string reasoning_;
-    std::string content_;
-    std::vector<Call> calls_;
+    Transcript reply_;
     std::optional<ItemKind> open_;  // the item in progress
     std::int32_t last_item_ = -1;
+    std::int32_t last_call_ = -1;
 };
 
 }  // namespace

@@ -5,9 +5,18 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gptoss::harmony {
+
+// The content type of a function call: its arguments are JSON. Calls of custom tools have none.
+inline constexpr std::string_view kJsonContentType = "json";
+
+// Whom a call of a tool is addressed to, and who its result comes from: "functions.get_weather".
+inline std::string recipient_of(std::string_view tool_name) {
+    return "functions." + std::string(tool_name);
+}
 
 enum class Effort { low, medium, high };
 enum class Role { user, assistant, tool };

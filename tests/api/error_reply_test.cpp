@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "api/call_memory.h"
-
 namespace gptoss::api {
 namespace {
 
@@ -28,18 +26,6 @@ TEST(ErrorReply, MapsErrorsToStatusAndShape) {
     EXPECT_EQ(http_status(ErrorCode::unauthorized), 401);
     EXPECT_EQ(http_status(ErrorCode::not_found), 404);
     EXPECT_EQ(http_status(ErrorCode::context_exceeded), 400);
-}
-
-TEST(CallMemory, ForgetsTheLeastRecentlyUsed) {
-    CallMemory memory(1200);
-    for (const char* id : {"a", "b", "c"}) memory.remember(id, {"f", "{}", std::string(40, 'x'), "", {1, 2}});
-    EXPECT_TRUE(memory.recall("a", "f", "{}"));
-    memory.remember("d", {"f", "{}", std::string(40, 'x'), "", {}});
-    EXPECT_FALSE(memory.recall("b", "f", "{}"));
-    EXPECT_TRUE(memory.recall("a", "f", "{}"));
-    EXPECT_TRUE(memory.recall("d", "f", "{}"));
-    EXPECT_FALSE(memory.recall("a", "g", "{}"));
-    EXPECT_FALSE(memory.recall("a", "f", "{ }"));
 }
 
 }  // namespace
