@@ -1,10 +1,10 @@
 // Names are the client's, whatever they look like: a call comes back under exactly the name that was offered.
 #include <gtest/gtest.h>
 
-#include "constraint_walk.h"
 #include "harmony/constraint.h"
 #include "harmony/render.h"
-#include "small_vocabulary.h"
+#include "support/constraint_walk.h"
+#include "support/small_vocabulary.h"
 #include "transcript.h"
 
 namespace gptoss::harmony {
