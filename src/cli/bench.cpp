@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/device.h"
 #include "cli/gpu_layers.h"
+#include "cli/progress_line.h"
 #include "gguf/file.h"
 #include "model/synthetic.h"
 
@@ -55,7 +56,11 @@ Subject subject_of(const BenchOptions& options) {
     subject.shape = options.synthetic == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
     if (options.layers > 0) subject.shape.layers = options.layers;
     const bool split = options.gpu_layers < subject.shape.layers;
-    if (options.device == "cpu" || split || !options.write.empty()) subject.synthetic.emplace(subject.shape);
+    if (options.device == "cpu" || split || !options.write.empty()) {
+        ProgressLine progress;
+        progress.show("making random weights, a minute or so ...");
+        subject.synthetic.emplace(subject.shape);
+    }
     return subject;
 }
 
@@ -191,11 +196,14 @@ Result measure(const Subject& subject, const BenchOptions& options) {
                                        needs.runtime_bytes, needs.host);
     model::require_fit(backend_options.plan, shape, needs.free_bytes, needs.device);
 
+    ProgressLine progress;
     Result result;
+    progress.show("measuring how fast the memory reads ...");
     result.step_bytes = bytes_per_step(subject, options);
     // Before the model takes its place, on a GPU nearly all of the memory, and after it has left it: the
     // mean, because a machine shared with others is not the same after a minute.
     const double bandwidth_before = bandwidth_of(subject, options, result.step_bytes);
+    progress.show(weights != nullptr ? "loading the model ..." : "making random weights on the device ...");
     const Stopwatch load;
     std::unique_ptr<backend::Backend> backend;
     if (weights != nullptr)
@@ -219,6 +227,7 @@ Result measure(const Subject& subject, const BenchOptions& options) {
     const auto finish = [&] { backend->wait(backend->sample({})); };
 
     start_at_depth();
+    progress.show("reading a prompt of " + std::to_string(options.prompt) + " tokens ...");
     runner.prefill(0, std::span(tokens).first(8));  // warms caches and threads
     finish();
     start_at_depth();
@@ -230,6 +239,7 @@ Result measure(const Subject& subject, const BenchOptions& options) {
         result.prompt_seconds = prompt.seconds();
     }
     start_at_depth();
+    progress.show("generating " + std::to_string(options.generate) + " tokens ...");
     generate(*backend, runner, options.concurrency, 2);
     const Stopwatch generation;
     generate(*backend, runner, options.concurrency, options.generate);

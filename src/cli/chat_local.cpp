@@ -1,9 +1,6 @@
 // `chat` with a model in this process.
-#include <unistd.h>
-
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <mutex>
 #include <random>
 
@@ -11,21 +8,13 @@
 #include "api/service.h"
 #include "base/error.h"
 #include "cli/chat_partner.h"
+#include "cli/progress_line.h"
 #include "cli/settings_flags.h"
 #include "node/load_report.h"
 #include "node/loaded_model.h"
 
 namespace gptoss::cli {
 namespace {
-
-// One line that is written over while a model is loaded.
-node::LoadProgress show_progress() {
-    return [report = node::LoadReport()](const std::string& stage, std::int64_t done_bytes,
-                                         std::int64_t total_bytes) mutable {
-        if (isatty(STDERR_FILENO) == 0) return;
-        std::fprintf(stderr, "\r\033[K%s", report.text(stage, done_bytes, total_bytes).c_str());
-    };
-}
 
 class Bell {
   public:
@@ -148,8 +137,13 @@ class LocalPartner final : public ChatPartner {
 }  // namespace
 
 std::unique_ptr<ChatPartner> make_local_partner(const node::Settings& settings) {
-    node::LoadedModel model = node::load_model(settings, devices(), show_progress());
-    if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r\033[K");
+    ProgressLine line;
+    node::LoadReport report;
+    node::LoadedModel model =
+        node::load_model(settings, devices(),
+                         [&](const std::string& stage, std::int64_t done_bytes, std::int64_t total_bytes) {
+                             line.show(report.text(stage, done_bytes, total_bytes));
+                         });
     return std::make_unique<LocalPartner>(std::move(model), settings.date);
 }
 

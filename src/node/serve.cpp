@@ -263,6 +263,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
         spdlog::info("operators: http://127.0.0.1:{}/admin/status", admin->port());
     }
     spdlog::info("ready: POST {}/v1/chat/completions", origin);
+    spdlog::info("console: {}/", origin);
     StepWatch step_watch;
     Recovery recovery;
     while (!signals.stop_within(1s)) {

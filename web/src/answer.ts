@@ -56,7 +56,7 @@ function take(turn: Turn, { choices, timings, usage }: Chunk, sinceStartMs: numb
     for (const piece of delta.tool_calls ?? []) {
         turn.calls = [...(turn.calls ?? [])];
         const call = turn.calls[piece.index] ?? { id: '', name: '', arguments: '' };
-        turn.calls[piece.index] = { id: call.id || (piece.id ?? ''), name: call.name || (piece.function.name ?? ''), arguments: call.arguments + (piece.function.arguments ?? '') };
+        turn.calls[piece.index] = { id: call.id || (piece.id ?? ''), name: call.name || (piece.function?.name ?? ''), arguments: call.arguments + (piece.function?.arguments ?? '') };
     }
     if (choices[0]?.finish_reason) turn.finish = choices[0].finish_reason;
     if (timings) figures.tokensPerSecond = timings.generation_tokens_per_second;
