@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "cli/device.h"
+#include "backend/devices/devices.h"
 #include "engine/engine.h"
 #include "model/synthetic.h"
 
@@ -175,15 +175,15 @@ int run(const LoadOptions& options) {
         std::int64_t{options.streams} * (options.prompt + options.generate + model::kBlockTokens) +
         options.long_prompt + 2 * model::kBlockTokens;
     request.max_batch_tokens = std::max(options.batch, request.max_sequences);
-    const backend::DeviceNeeds needs = synthetic
-                                           ? cli::device_needs(options.device, synthetic->weights(), request)
-                                           : cli::device_needs(options.device, shape, request);
+    const backend::DeviceNeeds needs =
+        synthetic ? backend::device_needs(options.device, synthetic->weights(), request)
+                  : backend::device_needs(options.device, shape, request);
     backend::BackendOptions backend_options;
     backend_options.plan =
         model::plan(shape, request, needs.weight_bytes, needs.workspace_bytes, needs.runtime_bytes);
     model::require_fit(backend_options.plan, shape, needs.free_bytes, needs.device);
-    auto backend = synthetic ? cli::make_backend(options.device, synthetic->weights(), backend_options)
-                             : cli::make_synthetic_backend(options.device, shape, backend_options);
+    auto backend = synthetic ? backend::make_backend(options.device, synthetic->weights(), backend_options)
+                             : backend::make_synthetic_backend(options.device, shape, backend_options);
     std::printf("%s, random weights, on %s\n", options.shape.c_str(), backend->info().device.c_str());
 
     engine::Engine engine(std::move(backend), {.context_length = request.context_length,

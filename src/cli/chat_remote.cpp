@@ -1,6 +1,6 @@
 // `chat --url`: a running node answers.
+#include "acceptance/client.h"
 #include "base/error.h"
-#include "check/client.h"
 #include "cli/chat_partner.h"
 
 namespace gptoss::cli {
@@ -8,7 +8,7 @@ namespace {
 
 class RemotePartner final : public ChatPartner {
   public:
-    RemotePartner(checking::Client client, std::string model)
+    RemotePartner(acceptance::Client client, std::string model)
         : client_(std::move(client)), model_(std::move(model)) {}
 
     std::string name() const override { return model_ + " at " + client_.url(); }
@@ -22,12 +22,13 @@ class RemotePartner final : public ChatPartner {
             seen = text.size();
             return on_written(kind, piece);
         };
-        const checking::Answer reply = client_.stream(request_of(chat), [&](const checking::Answer& so_far) {
-            const bool goes_on = tell(Written::reasoning, so_far.reasoning, reasoning_seen) &&
-                                 tell(Written::content, so_far.content, content_seen);
-            answer.interrupted = !goes_on;
-            return goes_on;
-        });
+        const acceptance::Answer reply =
+            client_.stream(request_of(chat), [&](const acceptance::Answer& so_far) {
+                const bool goes_on = tell(Written::reasoning, so_far.reasoning, reasoning_seen) &&
+                                     tell(Written::content, so_far.content, content_seen);
+                answer.interrupted = !goes_on;
+                return goes_on;
+            });
         if (!reply.problem.empty())
             throw Error(ErrorCode::network_failed, client_.url() + ": " + reply.problem);
         answer.text = reply.content;
@@ -43,14 +44,14 @@ class RemotePartner final : public ChatPartner {
     }
 
   private:
-    checking::Json request_of(const Chat& chat) const {
-        checking::Json request = {{"model", model_},
-                                  {"messages", checking::Json::array()},
-                                  {"reasoning_effort", chat.effort},
-                                  {"temperature", chat.temperature}};
+    acceptance::Json request_of(const Chat& chat) const {
+        acceptance::Json request = {{"model", model_},
+                                    {"messages", acceptance::Json::array()},
+                                    {"reasoning_effort", chat.effort},
+                                    {"temperature", chat.temperature}};
         if (chat.max_tokens > 0) request["max_completion_tokens"] = chat.max_tokens;
         if (chat.seed) request["seed"] = *chat.seed;
-        checking::Json& messages = request["messages"];
+        acceptance::Json& messages = request["messages"];
         if (!chat.system.empty()) messages.push_back({{"role", "system"}, {"content", chat.system}});
         for (const ChatTurn& turn : chat.turns) {
             messages.push_back({{"role", "user"}, {"content", turn.question}});
@@ -60,7 +61,7 @@ class RemotePartner final : public ChatPartner {
         return request;
     }
 
-    checking::Client client_;
+    acceptance::Client client_;
     std::string model_;
 };
 
@@ -68,8 +69,8 @@ class RemotePartner final : public ChatPartner {
 
 std::unique_ptr<ChatPartner> make_remote_partner(const std::string& url, const std::string& api_key) {
     constexpr std::int64_t kTimeout_ms = 3'600'000;  // a long answer on a slow machine; Ctrl-C stops it
-    checking::Client client({url, api_key, kTimeout_ms});
-    const checking::PlainReply models = client.get("/v1/models");
+    acceptance::Client client({url, api_key, kTimeout_ms});
+    const acceptance::PlainReply models = client.get("/v1/models");
     if (models.status != 200)
         throw Error(
             ErrorCode::network_failed,
@@ -79,7 +80,7 @@ std::unique_ptr<ChatPartner> make_remote_partner(const std::string& url, const s
     std::string model;
     if (models.json.is_object() && models.json.contains("data") && models.json["data"].is_array() &&
         !models.json["data"].empty())
-        model = checking::text_at(models.json["data"].front(), "id");
+        model = acceptance::text_at(models.json["data"].front(), "id");
     if (model.empty())
         throw Error(ErrorCode::network_failed, url + ": /v1/models names no model",
                     "Is it an OpenAI-compatible server?");

@@ -2,7 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "cli/device.h"
+#include "backend/devices/devices.h"
 
 namespace gptoss::cli {
 
@@ -56,22 +56,18 @@ node::Settings settings_without_flags(const std::string& env_file) {
 
 std::vector<node::Device> devices() {
     std::vector<node::Device> list;
-    const auto add = [&list](const std::string& name) {
+    for (const std::string& name : backend::device_names()) {
         node::Device device;
         device.name = name;
         device.needs = [name](const model::Weights& weights, const model::PlanRequest& request) {
-            return device_needs(name, weights, request);
+            return backend::device_needs(name, weights, request);
         };
         device.make = [name](const model::Weights& weights, const backend::BackendOptions& options,
                              const backend::LoadProgress& progress) {
-            return make_backend(name, weights, options, progress);
+            return backend::make_backend(name, weights, options, progress);
         };
         list.push_back(std::move(device));
-    };
-#if defined(GPTOSS_HAS_CUDA)
-    add("cuda");
-#endif
-    add("cpu");
+    }
     return list;
 }
 

@@ -5,12 +5,12 @@
 #include <string_view>
 #include <vector>
 
-#include "check/answer.h"
-#include "check/event_stream.h"
-#include "check/load_reading.h"
+#include "acceptance/answer.h"
+#include "acceptance/event_stream.h"
+#include "acceptance/load_reading.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    using namespace gptoss::checking;
+    using namespace gptoss::acceptance;
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
     read_metrics(bytes);
     Answer whole;

@@ -18,7 +18,10 @@ def uses_of_rooms(repository: Repository) -> dict[str, set[str]]:
     for path in repository.under("src", suffixes=("/CMakeLists.txt",)):
         text = re.sub(r"#[^\n]*", "", repository.read(path))
         if match := _ROOM.search(text):
-            words = match.group(1).split()
+            # ${uses} stands for all that the file puts into it, under whatever condition.
+            lists = re.findall(r"(?:set|list)\((?:APPEND )?(\w+) ([^)]*)\)", text)
+            inside = re.sub(r"\$\{(\w+)\}", lambda name: " ".join(put for to, put in lists if to == name[1]), match.group(1))
+            words = inside.split()
             used, keyword = [], ""
             for word in words[1:]:
                 if word in _KEYWORDS:
