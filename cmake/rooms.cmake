@@ -37,34 +37,38 @@ target_compile_options(gptoss_options INTERFACE
     # namespace for a header's. CMAKE_UNITY_BUILD=OFF shows an include that a file forgot.
     $<$<AND:$<BOOL:${CMAKE_UNITY_BUILD}>,$<COMPILE_LANG_AND_ID:CXX,GNU>>:-Wno-subobject-linkage>
     $<$<AND:$<BOOL:${GPTOSS_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
-# What waits for the network needs no more than the presets' -O2, a third less to compile; what computes has COMPUTES.
+# Release builds use the presets' -O2, which compiles a third faster; targets with OPTIMIZE_HOT get -O3.
 target_compile_options(gptoss_options INTERFACE
-    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>,$<BOOL:$<TARGET_PROPERTY:COMPUTES>>>:-O3>)
+    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>,$<BOOL:$<TARGET_PROPERTY:OPTIMIZE_HOT>>>:-O3>)
 if(GPTOSS_SANITIZE)
     target_compile_options(gptoss_options INTERFACE
         $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${GPTOSS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>
-        # These presets ask for no optimisation, since compiling is most of a sanitizer stage; what computes gets -O1.
-        $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:$<TARGET_PROPERTY:COMPUTES>>>:-O1>)
+        # The sanitizer presets ask for -O0, since compiling is most of a sanitizer stage; targets with OPTIMIZE_HOT get -O1.
+        $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:$<TARGET_PROPERTY:OPTIMIZE_HOT>>>:-O1>)
     if(GPTOSS_SANITIZE MATCHES "undefined")
         # A third of the compile time for what AddressSanitizer sees too (a null, a bad virtual table) or, alignment, what
-        # only the rooms that read raw bytes can get wrong: those say so in the property RAW_BYTES.
+        # only the rooms that read raw bytes can get wrong: those say so in the property CHECK_ALIGNMENT.
         target_compile_options(gptoss_options INTERFACE
             $<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=null,object-size,vptr>
-            $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<BOOL:$<TARGET_PROPERTY:RAW_BYTES>>>>:-fno-sanitize=alignment>)
+            $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<BOOL:$<TARGET_PROPERTY:CHECK_ALIGNMENT>>>>:-fno-sanitize=alignment>)
     endif()
     target_link_options(gptoss_options INTERFACE -fsanitize=${GPTOSS_SANITIZE})
 endif()
 if(GPTOSS_FUZZ)
     target_compile_options(gptoss_options INTERFACE
-        $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:$<TARGET_PROPERTY:FUZZED>>>:-fsanitize=fuzzer-no-link>)
+        $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:$<TARGET_PROPERTY:INSTRUMENT_FUZZER>>>:-fsanitize=fuzzer-no-link>)
 endif()
 
-# gptoss_room(NAME [USES room...] [LIBRARIES lib...] [EXCLUDE file...] [COMPUTES] [RAW_BYTES] [FUZZED])
-# Every .cpp file of the folder is part of the room, so adding a file needs no edit here. COMPUTES: optimised more, above.
-# RAW_BYTES: reads numbers out of bytes from elsewhere, so that alignment is watched. FUZZED: counts for the fuzzers which
-# branches were taken.
+# gptoss_room(NAME [USES room...] [LIBRARIES lib...] [EXCLUDE file...] [OPTIMIZE_HOT] [CHECK_ALIGNMENT] [INSTRUMENT_FUZZER])
+# Every .cpp file of the folder is part of the room, so adding a file needs no edit here.
+#   OPTIMIZE_HOT       it computes: -O3 in Release, -O1 under sanitizers
+#   CHECK_ALIGNMENT    it reads numbers out of raw bytes: UndefinedBehaviorSanitizer checks alignment
+#   INSTRUMENT_FUZZER  a fuzzer feeds it: its branches guide the fuzzer
 function(gptoss_room name)
-    cmake_parse_arguments(ROOM "COMPUTES;RAW_BYTES;FUZZED" "" "USES;LIBRARIES;EXCLUDE;EXTRA" ${ARGN})
+    cmake_parse_arguments(ROOM "OPTIMIZE_HOT;CHECK_ALIGNMENT;INSTRUMENT_FUZZER" "" "USES;LIBRARIES;EXCLUDE;EXTRA" ${ARGN})
+    if("${ROOM_USES} ${ROOM_LIBRARIES} ${ROOM_UNPARSED_ARGUMENTS}" MATCHES "(^|[ ;])([A-Z][A-Z_]+)($|[ ;])")
+        message(FATAL_ERROR "gptoss_room(${name}): there is no option ${CMAKE_MATCH_2}")
+    endif()
     file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/*.h")
     foreach(file IN LISTS ROOM_EXCLUDE)
         list(REMOVE_ITEM sources "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
@@ -76,7 +80,7 @@ function(gptoss_room name)
     endif()
     add_library(gptoss_${name} STATIC ${sources})
     set_target_properties(gptoss_${name} PROPERTIES LINKER_LANGUAGE CXX
-        COMPUTES "${ROOM_COMPUTES}" RAW_BYTES "${ROOM_RAW_BYTES}" FUZZED "${ROOM_FUZZED}")
+        OPTIMIZE_HOT "${ROOM_OPTIMIZE_HOT}" CHECK_ALIGNMENT "${ROOM_CHECK_ALIGNMENT}" INSTRUMENT_FUZZER "${ROOM_INSTRUMENT_FUZZER}")
     target_link_libraries(gptoss_${name} PUBLIC gptoss_options ${ROOM_LIBRARIES})
     foreach(room IN LISTS ROOM_USES)
         target_link_libraries(gptoss_${name} PUBLIC gptoss_${room})

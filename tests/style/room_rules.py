@@ -8,7 +8,7 @@ from repository import Finding, Repository, Rule
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _ROOM = re.compile(r"gptoss_room\(([^)]*)\)", re.DOTALL)
-_KEYWORDS = {"USES", "LIBRARIES", "EXCLUDE", "EXTRA", "COMPUTES", "RAW_BYTES", "FUZZED"}
+_KEYWORDS = {"USES", "LIBRARIES", "EXCLUDE", "EXTRA", "OPTIMIZE_HOT", "CHECK_ALIGNMENT", "INSTRUMENT_FUZZER"}
 _CPP = (".h", ".cpp", ".cu", ".cuh")
 
 
@@ -122,7 +122,7 @@ def _check_import_circles(repository: Repository) -> Iterable[Finding]:
 
 
 _HOUSE = {
-    "src/base/CMakeLists.txt": "gptoss_room(base FUZZED)",
+    "src/base/CMakeLists.txt": "gptoss_room(base INSTRUMENT_FUZZER)",
     "src/base/error.h": "",
     "src/model/CMakeLists.txt": "gptoss_room(model USES base LIBRARIES x)",
     "src/model/plan.h": '#include "base/error.h"\n',
