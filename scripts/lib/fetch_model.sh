@@ -1,10 +1,10 @@
 # Sourced: fetches a model for ./run. Needs GPT_OSS_NODE.
 # shellcheck shell=bash
 
-# fetch_model NAME YES: sets model_path to the first part of NAME, which is whole and verified, or ends. NAME is gpt-oss-20b,
-# gpt-oss-120b or owner/repository/file.gguf; YES=yes does not ask.
+# fetch_model NAME YES [DEVICE]: sets model_path to the first part of NAME, which is whole and verified, or ends. NAME is
+# gpt-oss-20b, gpt-oss-120b or owner/repository/file.gguf; YES=yes does not ask; DEVICE (cpu, cuda) is to hold it.
 fetch_model() {
-    local name="$1" yes="$2" folder first size_gb="" free_gb answer
+    local name="$1" yes="$2" device="${3:-cpu}" folder first size_gb="" free_gb answer
     case "$name" in
         gpt-oss-20b) folder=models/gpt-oss-20b-GGUF first=gpt-oss-20b-mxfp4.gguf size_gb=12.1 ;;
         gpt-oss-120b) folder=models/gpt-oss-120b-GGUF first=gpt-oss-120b-mxfp4-00001-of-00003.gguf size_gb=63.4 ;;
@@ -31,8 +31,8 @@ fetch_model() {
         fi
         # Before 63 GB are fetched for a machine that cannot hold them; the node says more when it starts.
         case "$name" in gpt-oss-20b | gpt-oss-120b)
-            if ! plan="$("$GPT_OSS_NODE" plan --preset "$name" --context 8192 2>/dev/null)"; then
-                echo "It does not fit into this machine's memory:"
+            if ! plan="$("$GPT_OSS_NODE" plan --preset "$name" --context 8192 --device "$device" 2>/dev/null)"; then
+                echo "It does not fit into this machine's memory as a whole (GPU_LAYERS can leave some of it to the CPU):"
                 echo "${plan:-}"
             fi ;;
         esac
