@@ -26,7 +26,7 @@ struct Answer {
     std::string content;
     std::vector<ToolCall> tool_calls;
     std::string finish_reason;
-    std::int64_t prompt_tokens = 0;  // 0 = not told
+    std::int64_t prompt_tokens = 0;  // 0 = not reported
     std::int64_t completion_tokens = 0;
 
     // Of a stream, in ms since the request was sent: when each delta with text came, and whether [DONE] did.

@@ -42,12 +42,12 @@ Finding calls_tool(Session& session) {
     if (!answer.problem.empty()) return fail(answer.problem);
     if (answer.tool_calls.empty()) return fail("no call; it said \"" + answer.content.substr(0, 80) + "\"");
     const ToolCall& call = answer.tool_calls.front();
-    const std::string told = call.name + "(" + call.arguments.substr(0, 80) + ")";
+    const std::string detail = call.name + "(" + call.arguments.substr(0, 80) + ")";
     const Json arguments = Json::parse(call.arguments, nullptr, false);
-    if (call.name != "get_weather" || !says_word(text_at(arguments, "city"), "Rome")) return fail(told);
+    if (call.name != "get_weather" || !says_word(text_at(arguments, "city"), "Rome")) return fail(detail);
     if (answer.finish_reason != "tool_calls")
-        return fail(told + ", but finish_reason is " + answer.finish_reason);
-    return pass(told);
+        return fail(detail + ", but finish_reason is " + answer.finish_reason);
+    return pass(detail);
 }
 
 }  // namespace
@@ -62,17 +62,17 @@ void check_answers(Session& session) {
 
 // Last: they look at every answer that the others got.
 void check_all_text(Session& session) {
-    const auto look = [&](std::string (*find)(std::string_view)) {
-        if (session.answers.empty()) return skip("no answer to look at");
+    const auto search = [&](std::string (*find)(std::string_view)) {
+        if (session.answers.empty()) return skip("no answer to search");
         for (const Answer& answer : session.answers)
             for (const std::string& text : {answer.reasoning, answer.content})
                 if (const std::string found = find(text); !found.empty())
                     return fail(found + " in \"" + text.substr(0, 80) + "\"");
         return pass(std::to_string(session.answers.size()) + " answers");
     };
-    session.run("no markers", [&] { return look(find_marker); });
-    session.run("no garbage", [&] { return look(find_garbage); });
-    session.run("no repetition", [&] { return look(find_repetition); });
+    session.run("no markers", [&] { return search(find_marker); });
+    session.run("no garbage", [&] { return search(find_garbage); });
+    session.run("no repetition", [&] { return search(find_repetition); });
 }
 
 }  // namespace gptoss::acceptance

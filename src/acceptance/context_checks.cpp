@@ -71,9 +71,10 @@ Finding finds_fact(Session& session) {
     const Answer answer = ask_about(session, tokens, 512);
     if (!answer.problem.empty()) return fail(answer.problem);
     if (const std::string less = shortfall(answer, tokens); !less.empty()) return fail(less);
-    const std::string told = std::to_string(answer.prompt_tokens) + " tokens in " +
-                             decimal(answer.total_ms / 1e3) + " s: \"" + answer.content.substr(0, 60) + "\"";
-    return says_word(answer.content, "tiger") ? pass(told) : fail(told + " is not what the text says");
+    const std::string detail = std::to_string(answer.prompt_tokens) + " tokens in " +
+                               decimal(answer.total_ms / 1e3) + " s: \"" + answer.content.substr(0, 60) +
+                               "\"";
+    return says_word(answer.content, "tiger") ? pass(detail) : fail(detail + " is not what the text says");
 }
 
 // A prompt that leaves room for the answer and the template alone. Whether the fact is found in it is not

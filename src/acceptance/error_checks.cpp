@@ -1,4 +1,4 @@
-// Wrong requests: the client is told that it is wrong and where, with a status that says so.
+// Wrong requests: the client learns that it is wrong and where, with a status that says so.
 #include "acceptance/check_session.h"
 
 namespace gptoss::acceptance {
@@ -8,12 +8,12 @@ namespace {
 Finding refused(const Session& session, const std::string& body, const std::string& named) {
     const PlainReply reply = session.client.post("/v1/chat/completions", body);
     if (!reply.problem.empty()) return fail(reply.problem);
-    const std::string told = "HTTP " + std::to_string(reply.status) + ": " + reply.body.substr(0, 160);
-    if (reply.status < 400 || reply.status >= 500) return fail(told);
-    if (!reply.json.is_object() || !reply.json.contains("error")) return fail("no \"error\" in " + told);
+    const std::string detail = "HTTP " + std::to_string(reply.status) + ": " + reply.body.substr(0, 160);
+    if (reply.status < 400 || reply.status >= 500) return fail(detail);
+    if (!reply.json.is_object() || !reply.json.contains("error")) return fail("no \"error\" in " + detail);
     if (reply.json["error"].dump().find(named) == std::string::npos)
-        return fail("\"" + named + "\" is not named in " + told);
-    return pass(told);
+        return fail("\"" + named + "\" is not named in " + detail);
+    return pass(detail);
 }
 
 Finding too_long(const Session& session) {

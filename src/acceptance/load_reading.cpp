@@ -80,7 +80,7 @@ class Growth {
         Bucket below;
         for (const Bucket& bucket : buckets) {
             if (bucket.count >= rank) {
-                if (std::isinf(bucket.limit_s)) break;  // longer than can be told: at least the last limit
+                if (std::isinf(bucket.limit_s)) break;  // beyond the last bucket: at least its limit
                 const double share = (rank - below.count) / std::max(bucket.count - below.count, 1e-9);
                 return below.limit_s + share * (bucket.limit_s - below.limit_s);
             }

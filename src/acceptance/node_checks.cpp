@@ -38,10 +38,10 @@ Finding verified(const Session& session) {
     const Json& provenance = object_at(object_at(status, "card"), "provenance");
     if (provenance.empty()) return session.options.require_verified ? fail(kNotOffered) : skip(kNotOffered);
     const std::string detail = text_at(provenance, "detail"), hash = text_at(provenance, "composite_sha256");
-    const std::string told = detail + (hash.empty() ? "" : ", composite " + hash.substr(0, 16) + "…");
-    if (provenance.value("verified", Json()) == true) return pass(told);
-    return session.options.require_verified ? fail("not verified: " + told)
-                                            : skip(told + " (--require-verified insists)");
+    const std::string evidence = detail + (hash.empty() ? "" : ", composite " + hash.substr(0, 16) + "…");
+    if (provenance.value("verified", Json()) == true) return pass(evidence);
+    return session.options.require_verified ? fail("not verified: " + evidence)
+                                            : skip(evidence + " (--require-verified insists)");
 }
 
 Finding layers_on_gpu(const Session& session) {

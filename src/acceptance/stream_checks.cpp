@@ -27,9 +27,9 @@ Finding spread_in_time(const Answer& answer) {
     constexpr double kLeastShare = 0.1;  // thinking and writing take longer than reading a short prompt
     if (times.size() < kFewest) return fail("only " + std::to_string(times.size()) + " pieces with text");
     const double spread_ms = times.back() - times.front();
-    const std::string told = std::to_string(times.size()) + " pieces over " + decimal(spread_ms) + " of " +
-                             decimal(answer.total_ms) + " ms";
-    return spread_ms >= kLeastShare * answer.total_ms ? pass(told) : fail(told + ": all at once");
+    const std::string detail = std::to_string(times.size()) + " pieces over " + decimal(spread_ms) + " of " +
+                               decimal(answer.total_ms) + " ms";
+    return spread_ms >= kLeastShare * answer.total_ms ? pass(detail) : fail(detail + ": all at once");
 }
 
 Finding streaming(Session& session) {
@@ -47,8 +47,9 @@ Finding first_token(Session& session) {
     if (!answer.problem.empty()) return fail(answer.problem);
     if (answer.delta_times_ms.empty()) return fail("nothing came");
     const double time_ms = answer.delta_times_ms.front();
-    const std::string told = decimal(time_ms) + " ms, at most " + decimal(session.options.first_token_ms_max);
-    return time_ms <= session.options.first_token_ms_max ? pass(told) : fail(told);
+    const std::string detail =
+        decimal(time_ms) + " ms, at most " + decimal(session.options.first_token_ms_max);
+    return time_ms <= session.options.first_token_ms_max ? pass(detail) : fail(detail);
 }
 
 Finding speed(Session& session) {
@@ -63,10 +64,10 @@ Finding speed(Session& session) {
     constexpr double kOneBurst_ms = 5;
     const double time_ms = spread_ms > kOneBurst_ms ? spread_ms : answer.total_ms;
     const double rate = static_cast<double>(tokens - 1) * 1e3 / time_ms;
-    std::string told = decimal(rate) + " tok/s, at least " + decimal(session.options.tokens_per_second_min);
+    std::string detail = decimal(rate) + " tok/s, at least " + decimal(session.options.tokens_per_second_min);
     if (session.options.planned_tokens_per_second > 0)
-        told += ", planned " + decimal(session.options.planned_tokens_per_second);
-    return rate >= session.options.tokens_per_second_min ? pass(told) : fail(told);
+        detail += ", planned " + decimal(session.options.planned_tokens_per_second);
+    return rate >= session.options.tokens_per_second_min ? pass(detail) : fail(detail);
 }
 
 }  // namespace

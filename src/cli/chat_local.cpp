@@ -95,18 +95,18 @@ class LocalPartner final : public ChatPartner {
             std::vector<api::ItemEvent> events;
             for (const backend::SampledToken& token : contents.tokens) reader.push(token, events);
             if (contents.finish) reader.finish(events);
-            bool goes_on = on_written(Written::content, "");
+            bool keep_going = on_written(Written::content, "");
             for (const api::ItemEvent& event : events) {
                 if (event.step != api::ItemEvent::Step::delta) continue;
                 if (event.kind == api::ItemKind::reasoning) {
-                    goes_on = on_written(Written::reasoning, event.text) && goes_on;
+                    keep_going = on_written(Written::reasoning, event.text) && keep_going;
                 } else if (api::is_visible(event.kind)) {
                     const std::string piece = paragraphs.next(event);
-                    goes_on = on_written(Written::content, piece) && goes_on;
+                    keep_going = on_written(Written::content, piece) && keep_going;
                     answer.text += piece;
                 }
             }
-            if (!goes_on && !answer.interrupted) {
+            if (!keep_going && !answer.interrupted) {
                 answer.interrupted = true;
                 engine_->cancel(id);
             }

@@ -24,10 +24,10 @@ class RemotePartner final : public ChatPartner {
         };
         const acceptance::Answer reply =
             client_.stream(request_of(chat), [&](const acceptance::Answer& so_far) {
-                const bool goes_on = tell(Written::reasoning, so_far.reasoning, reasoning_seen) &&
-                                     tell(Written::content, so_far.content, content_seen);
-                answer.interrupted = !goes_on;
-                return goes_on;
+                const bool keep_going = tell(Written::reasoning, so_far.reasoning, reasoning_seen) &&
+                                        tell(Written::content, so_far.content, content_seen);
+                answer.interrupted = !keep_going;
+                return keep_going;
             });
         if (!reply.problem.empty())
             throw Error(ErrorCode::network_failed, client_.url() + ": " + reply.problem);
