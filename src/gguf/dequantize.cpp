@@ -1,29 +1,12 @@
 // Layouts: ggml-common.h's structs, in words in docs/gguf.md. One function a layout, obvious before fast.
 #include "gguf/dequantize.h"
 
-#include <cmath>
-
 #include "base/check.h"
-#include "gguf/numbers.h"
+#include "gguf/block_bytes.h"
+#include "gguf/grid_types.h"
 
 namespace gptoss::gguf {
 namespace {
-
-std::uint8_t u8(const std::byte* bytes, std::size_t index) {
-    return static_cast<std::uint8_t>(bytes[index]);
-}
-std::int8_t i8(const std::byte* bytes, std::size_t index) {
-    return static_cast<std::int8_t>(bytes[index]);
-}
-float half(const std::byte* bytes, std::size_t index) {
-    return float_from_half(load_u16(bytes + index));
-}
-int low(std::uint8_t byte) {
-    return byte & 15;
-}
-int high(std::uint8_t byte) {
-    return byte >> 4;
-}
 
 constexpr int kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
@@ -37,8 +20,10 @@ void nibbles(const std::byte* quants, float* out, Value value) {
 }
 
 void mxfp4(const std::byte* block, float* out) {
-    const float scale = float_from_e8m0(u8(block, 0));
-    nibbles(block + 1, out, [&](int code, std::size_t) { return kE2M1[code] * scale; });
+    // As ggml has it: twice the value and half the scale, so that the scale 2^128 (byte 255) keeps zeros
+    // zero.
+    const float half_scale = half_of_e8m0(u8(block, 0));
+    nibbles(block + 1, out, [&](int code, std::size_t) { return 2.0F * kE2M1[code] * half_scale; });
 }
 
 void q8_0(const std::byte* block, float* out) {
@@ -202,6 +187,8 @@ void one_block(TensorType type, const std::byte* block, float* out) {
             return q2_k(block, out);
         case TensorType::Q3_K:
             return q3_k(block, out);
+        default:
+            check(dequantize_grid_block(type, block, out), "a TensorType outside its enum");
     }
 }
 

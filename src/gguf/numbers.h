@@ -53,10 +53,10 @@ inline std::uint16_t bfloat_from_float(float value) {
 inline constexpr float kE2M1[16] = {0.0F,  0.5F,  1.0F,  1.5F,  2.0F,  3.0F,  4.0F,  6.0F,
                                     -0.0F, -0.5F, -1.0F, -1.5F, -2.0F, -3.0F, -4.0F, -6.0F};
 
-// E8M0: 2^(code - 127). Code 0 is the subnormal 2^-127. Code 255, NaN in the standard, is 2^128 here as in
-// ggml, which overflows to infinity in float32.
-inline float float_from_e8m0(std::uint8_t code) {
-    return std::ldexp(1.0F, static_cast<int>(code) - 127);
+// Half of an E8M0 scale: 2^(code - 128). Codes 0 and 1 are subnormals. Code 255, NaN in the standard, is an
+// ordinary 2^127 here as in ggml.
+inline float half_of_e8m0(std::uint8_t code) {
+    return std::ldexp(1.0F, static_cast<int>(code) - 128);
 }
 
 inline std::uint16_t load_u16(const std::byte* bytes) {

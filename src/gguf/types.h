@@ -1,5 +1,5 @@
-// The tensor types found in gpt-oss GGUF files, with their block sizes. Ids are ggml's (ggml.h, enum
-// ggml_type).
+// The tensor types found in gpt-oss GGUF files, with their block sizes. Ids and names are ggml's (ggml.h,
+// enum ggml_type).
 #pragma once
 
 #include <cstddef>
@@ -22,9 +22,18 @@ enum class TensorType : std::uint32_t {
     Q4_K = 12,
     Q5_K = 13,
     Q6_K = 14,
+    IQ2_XXS = 16,
+    IQ2_XS = 17,
+    IQ3_XXS = 18,
+    IQ1_S = 19,
     IQ4_NL = 20,
+    IQ3_S = 21,
+    IQ2_S = 22,
     IQ4_XS = 23,
+    IQ1_M = 29,
     BF16 = 30,
+    TQ1_0 = 34,
+    TQ2_0 = 35,
     MXFP4 = 39,
 };
 
@@ -37,5 +46,8 @@ struct TypeTraits {
 // Nothing for a number that is not one of the types above.
 std::optional<TensorType> tensor_type_from_id(std::uint32_t id);
 const TypeTraits& traits(TensorType type);
+
+// ggml's name of any id, also of those that are not read here; "unknown" for a number it does not use.
+std::string_view ggml_type_name(std::uint32_t id);
 
 }  // namespace gptoss::gguf
