@@ -8,15 +8,25 @@ namespace gptoss::gguf {
 namespace {
 
 [[noreturn]] void missing(std::string_view key) {
-    throw Error(ErrorCode::key_missing, "the model's metadata lacks the key " + std::string(key),
-                "The file is incomplete or not a gpt-oss model; download it again.",
-                {{"key", std::string(key)}});
+    throw Error(
+        ErrorCode::key_missing, "the model's metadata lacks the key " + std::string(key),
+        "The file was made for another program or is not a gpt-oss model. GGUFs such as ggml-org's have it.",
+        {{"key", std::string(key)}});
 }
 
 [[noreturn]] void wrong(std::string_view key, const char* expected) {
     throw Error(ErrorCode::key_invalid, "the metadata key " + std::string(key) + " should be " + expected,
-                "The file was written by something that does not follow GGUF's conventions for gpt-oss.",
+                "The file was made for another program: it does not follow GGUF's conventions for gpt-oss.",
                 {{"key", std::string(key)}, {"expected", expected}});
+}
+
+template <typename T>
+constexpr bool is_vector(const T&) {
+    return false;
+}
+template <typename T>
+constexpr bool is_vector(const std::vector<T>&) {
+    return true;
 }
 
 const Value* find(const std::map<std::string, Value, std::less<>>& values, std::string_view key) {
@@ -28,6 +38,11 @@ const Value* find(const std::map<std::string, Value, std::less<>>& values, std::
 
 bool Metadata::contains(std::string_view key) const {
     return find(values_, key) != nullptr;
+}
+
+bool Metadata::is_array(std::string_view key) const {
+    const Value* value = find(values_, key);
+    return value && std::visit([](const auto& held) { return is_vector(held); }, *value);
 }
 
 void Metadata::set(std::string key, Value value) {
@@ -63,7 +78,9 @@ std::optional<double> Metadata::find_real(std::string_view key) const {
     const Value* value = find(values_, key);
     if (!value) return std::nullopt;
     if (const auto* number = std::get_if<double>(value)) return *number;
-    wrong(key, "a floating-point number");
+    if (const auto* number = std::get_if<std::uint64_t>(value)) return static_cast<double>(*number);
+    if (const auto* number = std::get_if<std::int64_t>(value)) return static_cast<double>(*number);
+    wrong(key, "a number");
 }
 
 double Metadata::real(std::string_view key) const {

@@ -19,13 +19,14 @@ using Value = std::variant<bool, std::uint64_t, std::int64_t, double, std::strin
 class Metadata {
   public:
     bool contains(std::string_view key) const;
+    bool is_array(std::string_view key) const;  // false when absent
     void set(std::string key, Value value);
 
     // Required values: throw Error(key_missing) or Error(key_invalid) that name the key.
     // Integers convert between signedness when the value allows it.
     const std::string& text(std::string_view key) const;
     std::uint64_t unsigned_integer(std::string_view key) const;
-    double real(std::string_view key) const;
+    double real(std::string_view key) const;  // an integer counts as one
     const std::vector<std::string>& texts(std::string_view key) const;
     std::vector<std::int64_t> integers(std::string_view key) const;
 

@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint64_t kTensorsMax = 65536;
 constexpr std::uint64_t kKeysMax = 65536;
 constexpr std::uint64_t kNameBytesMax = 256;
-constexpr std::uint64_t kTextBytesMax = 16 << 20;
+constexpr std::uint64_t kTextBytesMax = 256 << 20;  // an embedded tokenizer.json takes 28 MB
+constexpr std::uint64_t kArrayBytesMax = 1 << 30;   // once read: numbers are widened
 
 class Cursor {
   public:
@@ -77,6 +78,10 @@ std::size_t scalar_bytes(std::uint32_t type) {
     }
 }
 
+std::size_t bytes_once_read(std::uint32_t type) {
+    return type == kText ? sizeof(std::string) : sizeof(std::uint64_t);
+}
+
 bool boolean(Cursor& cursor) {
     const std::size_t start = cursor.offset();
     const auto byte = cursor.take<std::uint8_t>("a boolean");
@@ -136,7 +141,7 @@ Value array(Cursor& cursor, const std::string& key) {
     const auto count = cursor.take<std::uint64_t>("an array's length");
     if (type >= kValueTypes || type == kArray)
         cursor.fail_at(start, "the array " + key + " has elements of unknown type " + std::to_string(type));
-    if (count > cursor.left() / scalar_bytes(type))
+    if (count > cursor.left() / scalar_bytes(type) || count > kArrayBytesMax / bytes_once_read(type))
         cursor.fail_at(start, "the array " + key + " claims " + std::to_string(count) + " elements");
     if (is_unsigned(type))
         return elements<std::uint64_t>(count, [&] { return unsigned_number(cursor, type); });
@@ -204,11 +209,13 @@ Tensor read_tensor(Cursor& cursor, std::uint32_t part, const std::string& name) 
     const auto type_id = cursor.take<std::uint32_t>("a tensor's type");
     const auto type = tensor_type_from_id(type_id);
     if (!type)
-        throw Error(ErrorCode::file_unsupported,
-                    name + ": tensor " + tensor.name + " has the type number " + std::to_string(type_id) +
-                        ", which this node does not read",
-                    "Use a GGUF with MXFP4 experts, such as ggml-org's.",
-                    {{"part", name}, {"tensor", tensor.name}, {"type", std::to_string(type_id)}});
+        throw Error(
+            ErrorCode::file_unsupported,
+            name + ": tensor " + tensor.name + " has the type number " + std::to_string(type_id) + " (" +
+                std::string(ggml_type_name(type_id)) + "), which this node does not read",
+            "The file was made for another program. Use a GGUF such as ggml-org's; docs/gguf.md lists "
+            "the types.",
+            {{"part", name}, {"tensor", tensor.name}, {"type", std::to_string(type_id)}});
     tensor.type = *type;
     if (tensor.shape[0] % traits(*type).block_elements != 0)
         cursor.fail_at(start, "tensor " + tensor.name + " of type " + std::string(traits(*type).name) +

@@ -4,15 +4,15 @@
 #include <string>
 
 #include "base/error.h"
+#include "model/fixed_keys.h"
 
 namespace gptoss::model {
 namespace {
 
-constexpr std::string_view kPrefix = "gpt-oss.";
-
 [[noreturn]] void impossible(const std::string& key, const std::string& found, const std::string& expected) {
     throw Error(ErrorCode::key_invalid, "the metadata key " + key + " is " + found + ", expected " + expected,
-                "The file is not a gpt-oss model this node can run.", {{"key", key}, {"found", found}});
+                "The file was made for another program, or of a model that is not gpt-oss as published.",
+                {{"key", key}, {"found", found}});
 }
 
 class Reader {
@@ -21,29 +21,41 @@ class Reader {
 
     // Integers of a shape: at least `least`, at most `most`, so that products of them fit 64 bits.
     std::int32_t integer(std::string_view name, std::int64_t least, std::int64_t most) const {
-        const std::string key = std::string(kPrefix) + std::string(name);
+        const std::string key = std::string(kKeyPrefix) + std::string(name);
         const std::uint64_t value = metadata_.unsigned_integer(key);
         if (value < static_cast<std::uint64_t>(least) || value > static_cast<std::uint64_t>(most))
             impossible(key, std::to_string(value), std::to_string(least) + " to " + std::to_string(most));
         return static_cast<std::int32_t>(value);
     }
+    // The same, also written once for every layer; all layers are alike.
+    std::int32_t integer_of_layers(std::string_view name, std::int64_t least, std::int64_t most,
+                                   std::int32_t layers) const {
+        const std::string key = std::string(kKeyPrefix) + std::string(name);
+        if (!metadata_.is_array(key)) return integer(name, least, most);
+        const std::vector<std::int64_t> values = metadata_.integers(key);
+        if (values.size() != static_cast<std::size_t>(layers))
+            impossible(key, "an array of " + std::to_string(values.size()),
+                       "one value, or one for each of the " + std::to_string(layers) + " layers");
+        for (const std::int64_t value : values)
+            if (value != values[0] || value < least || value > most)
+                impossible(
+                    key, "an array with " + std::to_string(value),
+                    "the same for all layers, " + std::to_string(least) + " to " + std::to_string(most));
+        return static_cast<std::int32_t>(values[0]);
+    }
     double positive_real(std::string_view name) const {
-        const std::string key = std::string(kPrefix) + std::string(name);
+        const std::string key = std::string(kKeyPrefix) + std::string(name);
         const double value = metadata_.real(key);
         if (!(value > 0) || !std::isfinite(value))
             impossible(key, std::to_string(value), "a positive number");
         return value;
     }
-    void require_text(std::string_view name, std::string_view expected) const {
-        const std::string key = std::string(kPrefix) + std::string(name);
-        if (metadata_.text(key) != expected) impossible(key, metadata_.text(key), std::string(expected));
+    double positive_real_or(std::string_view name, double absent) const {
+        return metadata_.contains(std::string(kKeyPrefix) + std::string(name)) ? positive_real(name) : absent;
     }
-    // An optional count that must agree with another when it is there.
-    void require_equal_if_present(std::string_view name, std::int32_t expected) const {
-        const std::string key = std::string(kPrefix) + std::string(name);
-        const auto value = metadata_.find_unsigned_integer(key);
-        if (value && *value != static_cast<std::uint64_t>(expected))
-            impossible(key, std::to_string(*value), std::to_string(expected));
+    void require_text(std::string_view name, std::string_view expected) const {
+        const std::string key = std::string(kKeyPrefix) + std::string(name);
+        if (metadata_.text(key) != expected) impossible(key, metadata_.text(key), std::string(expected));
     }
 
   private:
@@ -61,23 +73,31 @@ Hyperparameters read_hyperparameters(const gguf::Metadata& metadata, std::int32_
                         ? "Ollama's own files differ in names and layout; use a GGUF such as ggml-org's."
                         : "This node runs gpt-oss models only.",
                     {{"architecture", architecture}});
+    if (const auto type = metadata.find_text("general.type"); type && *type != "model")
+        throw Error(ErrorCode::file_unsupported, "the file holds the type " + *type + ", not a model",
+                    "Name the model itself; adapters, importance matrices and projectors are not loaded.",
+                    {{"key", "general.type"}, {"found", *type}});
     const Reader read(metadata);
     Hyperparameters shape;
     shape.layers = read.integer("block_count", 1, 1024);
     shape.hidden = read.integer("embedding_length", 32, 1 << 16);
-    shape.query_heads = read.integer("attention.head_count", 1, 4096);
-    shape.kv_heads = read.integer("attention.head_count_kv", 1, 4096);
-    shape.head_size = read.integer("attention.key_length", 64, 64);  // kernels are written for 64
-    read.require_equal_if_present("attention.value_length", shape.head_size);
-    shape.experts = read.integer("expert_count", 1, 4096);
-    shape.experts_used = read.integer("expert_used_count", 1, 8);
-    shape.expert_width = read.integer("expert_feed_forward_length", 32, 1 << 16);
+    const auto of_layers = [&](std::string_view name, std::int64_t least, std::int64_t most) {
+        return read.integer_of_layers(name, least, most, shape.layers);
+    };
+    shape.query_heads = of_layers("attention.head_count", 1, 4096);
+    shape.kv_heads = of_layers("attention.head_count_kv", 1, 4096);
+    shape.head_size = of_layers("attention.key_length", 64, 64);  // kernels are written for 64
+    if (metadata.contains("gpt-oss.attention.value_length")) of_layers("attention.value_length", 64, 64);
+    shape.experts = of_layers("expert_count", 1, 4096);
+    shape.experts_used = of_layers("expert_used_count", 1, 8);
+    shape.expert_width = of_layers("expert_feed_forward_length", 32, 1 << 16);
     shape.sliding_window = read.integer("attention.sliding_window", 1, 1 << 20);
     shape.context_length = read.integer("context_length", 1, 1 << 24);
     shape.rope_base = read.positive_real("rope.freq_base");
     shape.rms_epsilon = read.positive_real("attention.layer_norm_rms_epsilon");
     read.require_text("rope.scaling.type", "yarn");
     shape.rope_scaling_factor = read.positive_real("rope.scaling.factor");
+    shape.rope_magnitude_factor = read.positive_real_or("rope.scaling.attn_factor", 1.0);
     shape.original_context_length = read.integer("rope.scaling.original_context_length", 1, 1 << 24);
     shape.vocabulary = vocabulary;
     if (shape.query_heads % shape.kv_heads != 0)
@@ -88,6 +108,7 @@ Hyperparameters read_hyperparameters(const gguf::Metadata& metadata, std::int32_
                    "at most expert_count, " + std::to_string(shape.experts));
     if (shape.hidden % 32 != 0 || shape.expert_width % 32 != 0)
         impossible("gpt-oss.embedding_length", std::to_string(shape.hidden), "a multiple of 32");
+    check_fixed_keys(metadata, shape);
     return shape;
 }
 

@@ -22,6 +22,7 @@ struct Hyperparameters {
     std::int32_t original_context_length = 0;
     double rope_base = 0;
     double rope_scaling_factor = 0;
+    double rope_magnitude_factor = 1;  // on top of YaRN's own, for q and for k
     double rms_epsilon = 0;
 
     static constexpr float kSwigluAlpha = 1.702F;
@@ -36,8 +37,10 @@ struct Hyperparameters {
     bool operator==(const Hyperparameters&) const = default;
 };
 
-// Throws Error(key_missing), Error(key_invalid), Error(file_unsupported) for another architecture.
-// The vocabulary is the second dimension of token_embd.weight, so it comes from the tensors, not from here.
+// Throws Error(key_missing), Error(key_invalid), Error(file_unsupported) for another architecture and for
+// keys that ask for other arithmetic (fixed_keys.h). Counts of a layer may be written once or once for every
+// layer. The vocabulary is the second dimension of token_embd.weight, so it comes from the tensors, not from
+// here.
 Hyperparameters read_hyperparameters(const gguf::Metadata& metadata, std::int32_t vocabulary);
 
 // The published shapes, for plans and synthetic models before any file is there.

@@ -18,6 +18,7 @@ RopeTable rope_table(const Hyperparameters& shape) {
     const double low = pair_that_turns(kBetaFast), high = pair_that_turns(kBetaSlow);
     RopeTable table;
     table.magnitude = shape.rope_scaling_factor > 1.0 ? 0.1 * std::log(shape.rope_scaling_factor) + 1.0 : 1.0;
+    table.magnitude *= shape.rope_magnitude_factor;
     for (int i = 0; i < shape.head_size / 2; ++i) {
         const double frequency = std::pow(shape.rope_base, i / half);
         const double ramp = std::clamp((i - low) / (high - low), 0.0, 1.0);

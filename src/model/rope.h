@@ -11,7 +11,7 @@ namespace gptoss::model {
 
 struct RopeTable {
     std::vector<double> inverse_frequencies;  // [head_size / 2]
-    double magnitude = 1.0;                   // 0.1 ln(factor) + 1
+    double magnitude = 1.0;                   // (0.1 ln(factor) + 1) times the file's attn_factor
 };
 RopeTable rope_table(const Hyperparameters& hyperparameters);
 

@@ -2,6 +2,8 @@
 // copied.
 #pragma once
 
+#include <deque>
+#include <memory>
 #include <vector>
 
 #include "gguf/file.h"
@@ -32,16 +34,26 @@ struct LayerWeights {
     const float* down_bias = nullptr;                      // [experts][hidden]
 };
 
+// What matrices and vectors point to where it is not the file's own tensors: rows of fused tensors, copies.
+// Deques, so that nothing moves.
+struct OwnedParts {
+    std::deque<gguf::Tensor> tensors;
+    std::deque<std::vector<std::byte>> bytes;
+};
+
 struct Weights {
     Hyperparameters hyperparameters;
     Matrix embedding;  // [vocabulary][hidden]
     std::vector<LayerWeights> layers;
     const float* output_norm = nullptr;  // [hidden]
     Matrix head;                         // [vocabulary][hidden]
+    std::shared_ptr<OwnedParts> owned;   // null when everything is the file's
 };
 
-// Finds every tensor, checks its shape and type. Throws Error(tensor_missing) or Error(tensor_invalid) naming
-// the tensor, its part, what was found and what was expected. The file must outlive the result.
+// Finds every tensor, checks its shape and type. q, k and v may be one fused attn_qkv, rows in that order.
+// Throws Error(tensor_missing) or Error(tensor_invalid) naming the tensor, its part, what was found and what
+// was expected; Error(file_unsupported) for a tensor that would take part in nothing; Error(key_invalid) for
+// a vocabulary of another size than the embedding. The file must outlive the result.
 Weights find_weights(const gguf::File& file);
 
 }  // namespace gptoss::model

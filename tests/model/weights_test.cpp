@@ -13,9 +13,10 @@ namespace {
 
 const std::filesystem::path kOracle = GPTOSS_SOURCE_DIR "/tests/data/oracle/small-00001-of-00003.gguf";
 
-// The oracle model written again with one tensor changed or left out.
+// The oracle model written again with one tensor changed or left out, and perhaps more metadata and tensors.
 template <typename Change>
-ErrorCode refusal(Change change, std::string& message) {
+ErrorCode refusal(Change change, std::string& message, const gguf::Metadata& more_metadata = {},
+                  const std::vector<gguf::TensorToWrite>& more_tensors = {}) {
     const gguf::File file = gguf::File::open(kOracle);
     std::vector<gguf::TensorToWrite> tensors;
     for (const gguf::Tensor& tensor : file.tensors()) {
@@ -29,6 +30,8 @@ ErrorCode refusal(Change change, std::string& message) {
     gguf::Metadata metadata;  // unsplit: the split keys would contradict the single file
     for (const auto& [key, value] : file.metadata().all())
         if (!key.starts_with("split.")) metadata.set(key, value);
+    for (const auto& [key, value] : more_metadata.all()) metadata.set(key, value);
+    tensors.insert(tensors.end(), more_tensors.begin(), more_tensors.end());
     const test::TemporaryFolder folder;
     const auto paths = gguf::write(folder.path() / "changed.gguf", metadata, tensors);
     try {
@@ -82,6 +85,33 @@ TEST(Weights, EachTensorsShapeIsChecked) {
                   ErrorCode::tensor_invalid)
             << tensor.name;
         EXPECT_NE(message.find(tensor.name), std::string::npos) << message;
+    }
+}
+
+bool keep_all(gguf::TensorToWrite&) {
+    return true;
+}
+
+TEST(Weights, AVocabularyOfAnotherSizeThanTheEmbeddingIsRefused) {
+    for (const std::size_t tokens : {1023U, 1025U}) {
+        gguf::Metadata metadata;
+        metadata.set("tokenizer.ggml.tokens", std::vector<std::string>(tokens, "x"));
+        std::string message;
+        EXPECT_EQ(refusal(keep_all, message, metadata), ErrorCode::key_invalid);
+        EXPECT_NE(message.find(std::to_string(tokens)), std::string::npos) << message;
+        EXPECT_NE(message.find("1024"), std::string::npos) << message;
+    }
+}
+
+TEST(Weights, ATensorWithoutAPlaceIsRefused) {
+    for (const char* name : {"rope_freqs.weight", "blk.0.attn_q_norm.weight", "blk.3.attn_output.scale",
+                             "blk.4.attn_norm.weight", "output.bias"}) {
+        const gguf::TensorToWrite extra{name, gguf::TensorType::F32, {64}, [](std::span<std::byte> bytes) {
+                                            std::memset(bytes.data(), 0, bytes.size());
+                                        }};
+        std::string message;
+        EXPECT_EQ(refusal(keep_all, message, {}, {extra}), ErrorCode::file_unsupported);
+        EXPECT_NE(message.find(name), std::string::npos) << message;
     }
 }
 
