@@ -84,6 +84,7 @@ void run(const LogitsOptions& options) {
     }
     out.close();
     if (!out) throw Error(ErrorCode::disk_full, "writing " + options.out + " failed");
+    file.require_unchanged();  // the exact path reads it to the end
 }
 
 }  // namespace

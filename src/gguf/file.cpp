@@ -73,6 +73,17 @@ std::vector<std::filesystem::path> part_paths(const std::filesystem::path& path)
     return {path};
 }
 
+PartHeader read_header(const MappedFile& mapping, const std::filesystem::path& path, std::size_t index) {
+    try {
+        PartHeader header = read_part(mapping.bytes(), part_label(path), static_cast<std::uint32_t>(index));
+        mapping.require_unchanged();
+        return header;
+    } catch (const Error&) {
+        mapping.require_unchanged();  // a header cut short while it was read is not a damaged file
+        throw;
+    }
+}
+
 }  // namespace
 
 File File::open(const std::filesystem::path& path) {
@@ -84,7 +95,7 @@ File File::open(const std::filesystem::path& path) {
         state->mappings.emplace_back(part_path);
         const std::span<const std::byte> bytes = state->mappings.back().bytes();
         state->parts.push_back({part_path, bytes.size(), bytes});
-        PartHeader header = read_part(bytes, part_label(part_path), static_cast<std::uint32_t>(index));
+        PartHeader header = read_header(state->mappings.back(), part_path, index);
         const auto split_count = header.metadata.find_unsigned_integer("split.count").value_or(1);
         if (index == 0) {
             if (split_count > 1 && paths.size() == 1)
@@ -114,6 +125,10 @@ File::File(std::unique_ptr<State> state) : state_(std::move(state)) {}
 File::File(File&&) noexcept = default;
 File& File::operator=(File&&) noexcept = default;
 File::~File() = default;
+
+void File::require_unchanged() const {
+    for (const MappedFile& mapping : state_->mappings) mapping.require_unchanged();
+}
 
 const Metadata& File::metadata() const {
     return state_->metadata;

@@ -52,6 +52,10 @@ class File {
     std::span<const Tensor> tensors() const;          // of all parts, in file order
     const Tensor* find(std::string_view name) const;  // nullptr when absent
 
+    // Asked after the tensors' bytes were used: throws when they may not have been the file's, because it was
+    // cut short or written to meanwhile (MappedFile::require_unchanged).
+    void require_unchanged() const;
+
   private:
     struct State;
     explicit File(std::unique_ptr<State> state);

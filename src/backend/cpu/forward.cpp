@@ -10,6 +10,7 @@
 #include "backend/cpu/kv_element.h"
 #include "backend/cpu/matmul.h"
 #include "gguf/dequantize.h"
+#include "model/own_small_parts.h"
 #include "model/rope.h"
 
 namespace gptoss::backend::cpu {
@@ -23,8 +24,8 @@ struct PackedLayer {
 class FastForward final : public ForwardPass {
   public:
     FastForward(const model::Weights& weights, const BackendOptions& options, ThreadPool& pool)
-        : weights_(weights),
-          shape_(weights.hyperparameters),
+        : weights_(model::own_small_parts(weights, layers_of(options, weights.hyperparameters))),
+          shape_(weights_.hyperparameters),
           range_(layers_of(options, shape_)),
           rows_(options.plan.request.max_batch_tokens),
           kernels_(best_kernels()),
@@ -40,8 +41,8 @@ class FastForward final : public ForwardPass {
           attended_(rows_, shape_.query_width()),
           activated_(std::int64_t{rows_} * shape_.experts_used, shape_.expert_width) {
         for (std::int32_t layer = range_.first; layer < range_.end; ++layer)
-            layers_.push_back(pack_layer(weights.layers[layer]));
-        if (has_head()) head_ = pack(weights.head, 1, pool_);
+            layers_.push_back(pack_layer(weights_.layers[layer]));
+        if (has_head()) head_ = pack(weights_.head, 1, pool_);
     }
 
     void compute(const Batch& batch, std::span<float> logits) override {
@@ -79,6 +80,7 @@ class FastForward final : public ForwardPass {
         std::int64_t bytes = normed_.bytes() + attended_.bytes() + activated_.bytes();
         for (const AlignedBuffer* buffer : {&stream_, &qkv_, &angles_, &scores_, &head_.memory})
             bytes += static_cast<std::int64_t>(buffer->size());
+        for (const auto& copied : weights_.owned->bytes) bytes += static_cast<std::int64_t>(copied.size());
         bytes += static_cast<std::int64_t>(cache_.full.bytes() + cache_.sliding.bytes());
         for (const PackedLayer& layer : layers_)
             for (const PackedMatrix* matrix :
@@ -108,7 +110,7 @@ class FastForward final : public ForwardPass {
                  w.gate_bias, w.up_bias, w.down_bias}};
     }
 
-    // Rows are read from the file as they are: one of them is a few kilobytes.
+    // Rows stay as the file has them: one of them is a few kilobytes.
     void embed(std::span<const TokenId> tokens) {
         const gguf::Tensor& table = *weights_.embedding.tensor;
         const gguf::TypeTraits& type = gguf::traits(table.type);
@@ -167,7 +169,8 @@ class FastForward final : public ForwardPass {
         project(pool_, kernels_, {&projection, 1}, normed_.rows(0, wanted));
     }
 
-    const model::Weights& weights_;
+    // The big matrices in it still point to the file, but are read only while they are packed.
+    const model::Weights weights_;
     const model::Hyperparameters& shape_;
     model::LayerRange range_;
     std::int32_t rows_;

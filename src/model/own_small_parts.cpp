@@ -1,0 +1,53 @@
+#include "model/own_small_parts.h"
+
+namespace gptoss::model {
+namespace {
+
+class Copier {
+  public:
+    explicit Copier(OwnedParts& owned) : owned_(owned) {}
+
+    void floats(const float*& values, std::int64_t count) {
+        if (values == nullptr) return;
+        const auto bytes = std::as_bytes(std::span(values, static_cast<std::size_t>(count)));
+        values = reinterpret_cast<const float*>(
+            owned_.bytes.emplace_back(bytes.begin(), bytes.end()).data());  // as operator new aligns
+    }
+    void matrix(Matrix& matrix) {
+        gguf::Tensor& copy = owned_.tensors.emplace_back(*matrix.tensor);
+        copy.data = owned_.bytes.emplace_back(copy.data.begin(), copy.data.end());
+        matrix.tensor = &copy;
+    }
+
+  private:
+    OwnedParts& owned_;
+};
+
+}  // namespace
+
+Weights own_small_parts(const Weights& weights, const LayerRange& range) {
+    Weights result = weights;
+    result.owned = std::make_shared<OwnedParts>();
+    const Hyperparameters& shape = result.hyperparameters;
+    Copier copy(*result.owned);
+    if (range.first == 0) copy.matrix(result.embedding);
+    copy.floats(result.output_norm, shape.hidden);
+    const std::int64_t expert_rows = std::int64_t{shape.experts} * shape.expert_width;
+    for (std::int32_t index = range.first; index < range.end; ++index) {
+        LayerWeights& layer = result.layers[static_cast<std::size_t>(index)];
+        copy.floats(layer.attention_norm, shape.hidden);
+        copy.floats(layer.query_bias, shape.query_width());
+        copy.floats(layer.key_bias, shape.kv_width());
+        copy.floats(layer.value_bias, shape.kv_width());
+        copy.floats(layer.sinks, shape.query_heads);
+        copy.floats(layer.attention_output_bias, shape.hidden);
+        copy.floats(layer.expert_norm, shape.hidden);
+        copy.floats(layer.router_bias, shape.experts);
+        copy.floats(layer.gate_bias, expert_rows);
+        copy.floats(layer.up_bias, expert_rows);
+        copy.floats(layer.down_bias, std::int64_t{shape.experts} * shape.hidden);
+    }
+    return result;
+}
+
+}  // namespace gptoss::model
