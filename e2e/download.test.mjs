@@ -14,10 +14,10 @@ const names = [1, 2, 3].map((i) => `m-0000${i}-of-00003.gguf`);
 const makeFiles = () => Object.fromEntries(names.map((name, i) => [name, crypto.randomBytes(400_000 + 300_000 * i)]));
 
 class Run {
-    constructor(host, folder, { args = [], env = {}, onChild } = {}) {
+    constructor(host, folder, { args = [], env = {}, what = `owner/repo/${names[1]}`, onChild } = {}) {
         this.folder = folder;
         this.done = new Promise((resolve) => {
-            const child = spawn(binary, ['download', `owner/repo/${names[1]}`, '--to', folder, '--backoff-ms', '5', ...args],
+            const child = spawn(binary, ['download', what, '--to', folder, '--backoff-ms', '5', ...args],
                 { env: { PATH: process.env.PATH, HF_ENDPOINT: host.url, ...env } });
             onChild?.(child);
             let stdout = '', stderr = '';
@@ -143,3 +143,49 @@ test('the token is sent and never printed', () => scenario(() => ({}), (result) 
     assert.ok(result.host.requests.every((r) => r.authorization === 'Bearer hf_secret'));
     assert.ok(!(result.stdout + result.stderr).includes('hf_secret'));
 }, { env: { HF_TOKEN: 'hf_secret' } }));
+test('names with blanks, signs and letters beyond ASCII, in folders too', async () => {
+    const odd = ['My Model+Q4 (x).gguf', 'a#b.gguf', 'q?x.gguf', '100%.gguf', 'größe.gguf', 'UD-Q4_K_XL/one & two.gguf'];
+    const files = Object.fromEntries(odd.map((name) => [name, crypto.randomBytes(1000)]));
+    const host = await startModelHost(files);
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'download-'));
+    for (const name of odd) {
+        const { code, stderr } = await new Run(host, folder, { what: `owner/repo/${name}` }).done;
+        assert.equal(code, 0, `${name}: ${stderr}`);
+        assert.ok(fs.readFileSync(path.join(folder, path.basename(name))).equals(files[name]), name);
+    }
+    for (const climbing of ['owner/repo/../x.gguf', 'owner/../repo/x.gguf', 'owner/repo/a//b.gguf', 'owner/repo/./x.gguf']) {
+        const before = host.requests.length;
+        const { code, stderr } = await new Run(host, folder, { what: climbing }).done;
+        assert.notEqual(code, 0);
+        assert.match(stderr, /has the part/, climbing);
+        assert.equal(host.requests.length, before);
+    }
+    await host.close();
+    fs.rmSync(folder, { recursive: true });
+});
+test('a part that starts again and again uses up its attempts', () => scenario((r) => (r.count % 2 === 0 ? { cutAfter: 100_000 } : { wrongRange: true }), ({ code, stderr, host }) => {
+    assert.notEqual(code, 0);
+    assert.match(stderr, /gave up/);
+    assert.ok(host.requests.length <= 3 * 12, `${host.requests.length} requests`);
+}, { args: ['--attempts', '5'] }));
+test('a host without ranges that always ends early', () => scenario(() => ({ cutAfter: 100_000, ignoreRange: true }), ({ code, stderr }) => {
+    assert.notEqual(code, 0);
+    assert.match(stderr, /gave up/);
+}, { args: ['--attempts', '3'] }));
+for (const link of ['m-00001-of-00003.gguf.part', 'm-00001-of-00003.gguf.part.json.tmp', 'm-composite-hash.txt', 'm.manifest.json.tmp'])
+    test(`a link under the name ${link} is not followed`, async () => {
+        const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'download-'));
+        const precious = path.join(folder, 'precious');
+        fs.writeFileSync(precious, 'precious');
+        fs.symlinkSync(precious, path.join(folder, link));
+        await scenario(() => ({}), (result) => {
+            if (link.endsWith('.part')) {
+                assert.notEqual(result.code, 0);
+                assert.match(result.stderr, /is a link/);
+            } else {
+                assertWhole(result);
+            }
+            assert.equal(fs.readFileSync(precious, 'utf8'), 'precious');
+        }, { folder });
+        fs.rmSync(folder, { recursive: true });
+    });

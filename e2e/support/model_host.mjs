@@ -1,6 +1,7 @@
 // A Hugging Face-compatible host on loopback that can misbehave in every way downloads meet.
 import http from 'node:http';
 import crypto from 'node:crypto';
+import { posix } from 'node:path';
 
 const sha256 = (bytes) => crypto.createHash('sha256').update(bytes).digest('hex');
 
@@ -18,10 +19,12 @@ export async function startModelHost(files, behaviour = () => ({})) {
         const url = new URL(request.url, 'http://host');
         const json = (value) => { response.setHeader('content-type', 'application/json'); response.end(JSON.stringify(value)); };
         if (url.pathname.includes('/revision/')) return json({ sha: 'c0ffee' });
+        // As such hosts do: the files of one folder, names as they are, percent-encoded in URLs.
+        const folder = decodeURIComponent(/\/tree\/[^/]+\/?(.*)$/.exec(url.pathname)?.[1] ?? '');
         if (url.pathname.includes('/tree/'))
-            return json(Object.entries(files).map(([path, bytes]) => ({
+            return json(Object.entries(files).filter(([path]) => posix.dirname(`/${path}`).slice(1) === folder).map(([path, bytes]) => ({
                 path, type: 'file', size: bytes.length, lfs: { oid: bytes.publishedHash ?? sha256(bytes), size: bytes.claimedSize ?? bytes.length } })));
-        const name = url.pathname.split('/').pop();
+        const name = decodeURIComponent(/\/resolve\/[^/]+\/(.*)$/.exec(url.pathname)?.[1] ?? '');
         if (!files[name]) { response.statusCode = 404; return response.end(); }
         const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '');
         const entry = { name, range: range ? Number(range[1]) : 0, ifRange: request.headers['if-range'], authorization: request.headers.authorization,

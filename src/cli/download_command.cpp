@@ -132,7 +132,7 @@ void add_download(CLI::App& app, int& exit_code) {
         ->transform(CLI::AsSizeValue(true));
     command
         ->add_option("--attempts", options->attempts_max,
-                     "Attempts in a row without a new byte before giving up")
+                     "Attempts in a row, restarts of a part included, without a byte beyond those had before")
         ->check(CLI::Range(1, 1000));
     command
         ->add_option("--backoff-ms", options->backoff_first_ms,

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -13,6 +12,7 @@
 #include "gguf/split_name.h"
 #include "provenance/manifest.h"
 #include "provenance/partial_file.h"
+#include "provenance/whole_file.h"
 
 namespace gptoss::provenance {
 namespace {
@@ -45,13 +45,14 @@ class FileDownload {
         if (auto there = already_there(path)) return *there;
         PartialFile file(path, remote_);
         report_(static_cast<std::int64_t>(file.size_bytes()), "");
+        most_bytes_ = file.size_bytes();
         bool restarted_for_hash = false;
         for (;;) {
             fetch_all(file);
             const std::string hash = file.hash();
             if (remote_.sha256.empty() || hash == remote_.sha256) {
                 file.publish();
-                return {path, file.size_bytes(), hash};
+                return {path, file.size_bytes(), hash, file.stamp()};
             }
             if (restarted_for_hash)
                 throw Error(
@@ -61,6 +62,7 @@ class FileDownload {
                     "The host or something on the way alters the file; nothing was kept under its name.",
                     {{"file", remote_.path}, {"found", hash}, {"expected", remote_.sha256}});
             restarted_for_hash = true;  // a resumed file may have mixed two contents: once more from nothing
+            most_bytes_ = 0;
             restart(file, "hash differs, starting again");
         }
     }
@@ -81,18 +83,19 @@ class FileDownload {
         file.restart();
     }
 
-    // Exchanges until every byte is there.
+    // Exchanges until every byte is there. Only bytes beyond any that were there before count as progress: a
+    // host that makes the file start again and again uses up its attempts.
     void fetch_all(PartialFile& file) {
         int attempts = 0;
         while (file.size_bytes() < remote_.size_bytes) {
-            const std::uint64_t before = file.size_bytes();
             const Attempt attempt = fetch_once(file);
             if (stopped_)
                 throw Error(ErrorCode::cancelled, "the download was stopped",
                             "Run the same command to go on.");
             if (attempt.outcome == Outcome::refused) refuse(attempt);
+            attempts = file.size_bytes() > most_bytes_ ? 0 : attempts + 1;
+            most_bytes_ = std::max(most_bytes_, file.size_bytes());
             if (attempt.outcome == Outcome::restart) restart(file, attempt.reason);
-            attempts = file.size_bytes() > before ? 0 : attempts + 1;
             if (file.size_bytes() == remote_.size_bytes) return;
             if (attempts >= request_.attempts_max)
                 throw Error(ErrorCode::network_failed, remote_.path + ": gave up: " + attempt.reason,
@@ -198,6 +201,7 @@ class FileDownload {
     HttpClient client_;
     std::mt19937 random_{std::random_device{}()};
     bool stopped_ = false;
+    std::uint64_t most_bytes_ = 0;  // that the file has had
 };
 
 void check_disk(const DownloadRequest& request, const std::vector<RemoteFile>& files) {
@@ -229,7 +233,7 @@ void write_records(const DownloadRequest& request, const DownloadResult& result)
     std::filesystem::path hash_file =
         split ? split->prefix : std::filesystem::path(first).replace_extension();
     hash_file += "-composite-hash.txt";
-    std::ofstream(hash_file, std::ios::trunc) << composite_hash(result.parts) << '\n';
+    write_whole_file(hash_file, composite_hash(result.parts) + '\n');
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ struct DownloadRequest {
     std::string revision = "main";
     std::filesystem::path folder;
     std::int64_t bytes_per_second_max = 0;  // over all files; 0 = unlimited
-    int attempts_max = 10;                  // in a row without a new byte, a file
+    int attempts_max = 10;                  // in a row without a byte beyond those had before, a file
     int backoff_first_ms = 500;             // doubles with every attempt in a row, up to 30 s
 };
 

@@ -1,7 +1,5 @@
 #include "provenance/manifest.h"
 
-#include <sys/stat.h>
-
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -11,26 +9,15 @@
 #include "base/error.h"
 #include "gguf/split_name.h"
 #include "provenance/sha256.h"
+#include "provenance/whole_file.h"
 
 namespace gptoss::provenance {
 namespace {
 
-struct Stamp {
-    std::uint64_t size_bytes = 0;
-    std::int64_t modified_ns = 0;
-    std::uint64_t inode = 0;
-};
-
-std::optional<Stamp> stamp_of(const std::filesystem::path& path) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-    return Stamp{static_cast<std::uint64_t>(status.st_size),
-                 status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec, status.st_ino};
-}
-
 ManifestPart read_part(const nlohmann::json& json) {
-    ManifestPart part{json.at("file"), json.at("size_bytes"), json.at("sha256"), json.at("modified_ns"),
-                      json.at("inode")};
+    ManifestPart part{json.at("file"), json.at("size_bytes"), json.at("sha256"), {}};
+    part.stamp = {part.size_bytes, json.at("modified_ns"), json.value("changed_ns", std::int64_t{0}),
+                  json.at("inode"), json.value("fs_verity", "")};
     // A name with a folder in it could point the check at files that are not the model's.
     if (part.file.find('/') != std::string::npos || normalise_hash(part.sha256) != part.sha256)
         throw Error(ErrorCode::file_corrupt, "the part " + part.file + " has an impossible name or hash");
@@ -60,12 +47,11 @@ Manifest make_manifest(std::span<const PartHash> parts, std::string repository, 
                        std::string obtained) {
     Manifest manifest;
     for (const PartHash& part : parts) {
-        const auto stamp = stamp_of(part.path);
-        if (!stamp || stamp->size_bytes != part.size_bytes)
-            throw Error(ErrorCode::hash_mismatch, part.path.string() + ": changed while it was hashed",
+        const auto now = gguf::stamp_of(part.path);
+        if (!now || gguf::content_change(part.stamp, *now))
+            throw Error(ErrorCode::hash_mismatch, part.path.string() + ": changed since it was hashed",
                         "Run it again.", {{"part", part.path.filename().string()}});
-        manifest.parts.push_back(
-            {part.path.filename().string(), part.size_bytes, part.sha256, stamp->modified_ns, stamp->inode});
+        manifest.parts.push_back({part.path.filename().string(), part.size_bytes, part.sha256, part.stamp});
     }
     manifest.composite = composite_hash(parts);
     manifest.repository = std::move(repository);
@@ -114,32 +100,24 @@ void save_manifest(const std::filesystem::path& path, const Manifest& manifest) 
                                    {"revision", manifest.revision},
                                    {"obtained", manifest.obtained},
                                    {"parts", nlohmann::ordered_json::array()}};
-    for (const ManifestPart& part : manifest.parts)
-        json["parts"].push_back({{"file", part.file},
-                                 {"size_bytes", part.size_bytes},
-                                 {"sha256", part.sha256},
-                                 {"modified_ns", part.modified_ns},
-                                 {"inode", part.inode}});
-    const std::filesystem::path temporary = path.string() + ".tmp";
-    {
-        std::ofstream file(temporary, std::ios::trunc);
-        file << json.dump(2) << '\n';
-        file.flush();
-        if (!file)
-            throw Error(ErrorCode::file_unreadable, temporary.string() + ": cannot write the manifest",
-                        "Is the models' folder read-only? Verify there once as its owner.",
-                        {{"path", temporary.string()}});
+    for (const ManifestPart& part : manifest.parts) {
+        nlohmann::ordered_json entry = {{"file", part.file},
+                                        {"size_bytes", part.size_bytes},
+                                        {"sha256", part.sha256},
+                                        {"modified_ns", part.stamp.modified_ns},
+                                        {"changed_ns", part.stamp.changed_ns},
+                                        {"inode", part.stamp.inode}};
+        if (!part.stamp.verity.empty()) entry["fs_verity"] = part.stamp.verity;
+        json["parts"].push_back(std::move(entry));
     }
-    std::filesystem::rename(temporary, path);
+    write_whole_file(path, json.dump(2) + '\n');
 }
 
 std::optional<std::string> first_change(const Manifest& manifest, const std::filesystem::path& folder) {
     for (const ManifestPart& part : manifest.parts) {
-        const auto stamp = stamp_of(folder / part.file);
-        if (!stamp) return part.file + " is missing";
-        if (stamp->size_bytes != part.size_bytes) return part.file + " has another size";
-        if (stamp->modified_ns != part.modified_ns) return part.file + " was modified since";
-        if (stamp->inode != part.inode) return part.file + " was replaced since";
+        const auto now = gguf::stamp_of(folder / part.file);
+        if (!now) return part.file + " is missing";
+        if (const auto change = gguf::content_change(part.stamp, *now)) return part.file + " " + *change;
     }
     return std::nullopt;
 }

@@ -1,6 +1,6 @@
 // The manifest beside a model: what it is, where it came from, and the hashes of its parts. It saves hashing
-// again at every start, and is believed only while every part's size, modification time and inode are as they
-// were.
+// again at every start, and is believed only while every part is as the kernel knew it then: its size, its
+// modification time, its change time (which no program can set back) and its inode, or its fs-verity digest.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,7 @@ struct ManifestPart {
     std::string file;  // name only: the manifest lies in the same folder
     std::uint64_t size_bytes = 0;
     std::string sha256;
-    std::int64_t modified_ns = 0;  // since the epoch
-    std::uint64_t inode = 0;
+    gguf::FileStamp stamp;
 };
 
 struct Manifest {
@@ -36,7 +35,7 @@ std::filesystem::path manifest_path(const std::filesystem::path& model);
 // Now, as manifests write it: "2026-11-22T10:00:00Z".
 std::string utc_now();
 
-// From hashes just computed; stamps size, time and inode as they are now.
+// From hashes and their stamps. Throws Error(hash_mismatch) for a part that has changed since.
 Manifest make_manifest(std::span<const PartHash> parts, std::string repository, std::string revision,
                        std::string obtained);
 
@@ -48,7 +47,8 @@ Manifest parse_manifest(std::string_view text, const std::filesystem::path& path
 std::optional<Manifest> load_manifest(const std::filesystem::path& path);
 void save_manifest(const std::filesystem::path& path, const Manifest& manifest);  // whole or not at all
 
-// The name of the first part that is no longer as stamped, and in what; nothing when all are.
+// The name of the first part that is no longer as stamped, and in what; nothing when all are. Manifests of
+// before change times were kept are never believed.
 std::optional<std::string> first_change(const Manifest& manifest, const std::filesystem::path& folder);
 
 // Why the manifest's hashes do not stand for these parts: their number, their names, or first_change().

@@ -31,6 +31,8 @@ class ReadOnlyFile {
     ReadOnlyFile(const ReadOnlyFile&) = delete;
     ReadOnlyFile& operator=(const ReadOnlyFile&) = delete;
 
+    gguf::FileStamp stamp() const { return gguf::stamp_of(number_); }
+
     std::size_t read(std::span<std::byte> into) {
         ssize_t count = 0;
         do count = ::read(number_, into.data(), into.size());
@@ -60,6 +62,8 @@ class ReadAhead {
     }
     ReadAhead(const ReadAhead&) = delete;
     ReadAhead& operator=(const ReadAhead&) = delete;
+
+    gguf::FileStamp stamp() const { return file_.stamp(); }
 
     // The next bytes, valid until the next call; none at the end, which is not asked beyond.
     std::span<const std::byte> next() {
@@ -103,6 +107,15 @@ class ReadAhead {
     std::jthread thread_;  // last: it uses all of the above
 };
 
+// A byte written behind the reader's back would stand under the old content's hash.
+void require_same(const gguf::FileStamp& before, const gguf::FileStamp& after,
+                  const std::filesystem::path& path) {
+    if (const auto change = gguf::content_change(before, after))
+        throw Error(ErrorCode::hash_mismatch,
+                    path.string() + ": " + *change + ": it changed while it was hashed",
+                    "Leave the file alone and run it again.", {{"part", path.filename().string()}});
+}
+
 }  // namespace
 
 std::vector<PartHash> hash_parts(std::span<const std::filesystem::path> paths, const HashProgress& progress) {
@@ -117,12 +130,14 @@ std::vector<PartHash> hash_parts(std::span<const std::filesystem::path> paths, c
     std::atomic<bool> stop{false};
     const auto hash_one = [&](std::size_t index) {
         ReadAhead file(paths[index]);
+        const gguf::FileStamp before = file.stamp();
         Sha256 hash;
         std::uint64_t size = 0;
         while (!stop) {
             const std::span<const std::byte> chunk = file.next();
             if (chunk.empty()) {
-                parts[index] = {paths[index], size, to_hex(hash.finish())};
+                require_same(before, file.stamp(), paths[index]);
+                parts[index] = {paths[index], size, to_hex(hash.finish()), before};
                 return;
             }
             hash.update(chunk);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "provenance/whole_file.h"
 
 namespace gptoss::provenance {
 namespace {
@@ -37,16 +39,22 @@ SavedState load_state(const std::filesystem::path& path) {
 }  // namespace
 
 PartialFile::PartialFile(std::filesystem::path final_path, const RemoteFile& remote)
-    : final_path_(std::move(final_path)), remote_(remote) {
-    descriptor_ = ::open(data_path().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) fail(errno);
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-        ::close(descriptor_);
+    : final_path_(std::move(final_path)),
+      remote_(remote),
+      descriptor_(::open(data_path().c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)) {
+    if (descriptor_.number() < 0 && errno != ELOOP) fail(errno);
+    // Written through, a link would put the model's bytes into whatever it points to.
+    struct stat status {};
+    if (descriptor_.number() < 0 || ::fstat(descriptor_.number(), &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_nlink != 1)
+        throw Error(ErrorCode::file_unreadable,
+                    data_path().string() + ": is a link or no ordinary file, and is not written to",
+                    "Remove it and run the same command again.", {{"path", data_path().string()}});
+    if (::flock(descriptor_.number(), LOCK_EX | LOCK_NB) != 0)
         throw Error(ErrorCode::file_unreadable, data_path().string() + ": another download is writing it",
                     "Wait for it, or stop it.", {{"path", data_path().string()}});
-    }
     const SavedState saved = load_state(state_path());
-    const off_t size = ::lseek(descriptor_, 0, SEEK_END);
+    const off_t size = ::lseek(descriptor_.number(), 0, SEEK_END);
     if (size <= 0 || saved.sha256 != remote_.sha256 || (remote_.sha256.empty() && saved.url != remote_.url) ||
         saved.size_bytes != remote_.size_bytes || static_cast<std::uint64_t>(size) > remote_.size_bytes) {
         restart();
@@ -54,17 +62,13 @@ PartialFile::PartialFile(std::filesystem::path final_path, const RemoteFile& rem
     }
     entity_tag_ = saved.entity_tag;
     std::vector<std::byte> chunk(1 << 20);
-    for (ssize_t count = 0;
-         (count = ::pread(descriptor_, chunk.data(), chunk.size(), static_cast<off_t>(size_bytes_))) != 0;) {
+    for (ssize_t count = 0; (count = ::pread(descriptor_.number(), chunk.data(), chunk.size(),
+                                             static_cast<off_t>(size_bytes_))) != 0;) {
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) fail(errno);
         running_hash_.update(std::span(chunk).first(static_cast<std::size_t>(count)));
         size_bytes_ += static_cast<std::uint64_t>(count);
     }
-}
-
-PartialFile::~PartialFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void PartialFile::set_entity_tag(const std::string& tag) {
@@ -77,7 +81,7 @@ void PartialFile::append(std::span<const std::byte> bytes) {
     running_hash_.update(bytes);
     while (!bytes.empty()) {
         const ssize_t count =
-            ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(size_bytes_));
+            ::pwrite(descriptor_.number(), bytes.data(), bytes.size(), static_cast<off_t>(size_bytes_));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) fail(errno);
         size_bytes_ += static_cast<std::uint64_t>(count);
@@ -86,7 +90,7 @@ void PartialFile::append(std::span<const std::byte> bytes) {
 }
 
 void PartialFile::restart() {
-    if (::ftruncate(descriptor_, 0) != 0) fail(errno);
+    if (::ftruncate(descriptor_.number(), 0) != 0) fail(errno);
     size_bytes_ = 0;
     running_hash_ = Sha256();
     hash_taken_ = false;
@@ -101,22 +105,18 @@ std::string PartialFile::hash() {
 }
 
 void PartialFile::publish() {
-    if (::fsync(descriptor_) != 0) fail(errno);  // a name must not outlive a crash that its bytes did not
+    if (::fsync(descriptor_.number()) != 0)
+        fail(errno);  // a name must not outlive a crash that its bytes did not
     std::filesystem::rename(data_path(), final_path_);
     std::filesystem::remove(state_path());
 }
 
 void PartialFile::save_state() const {
-    const std::filesystem::path temporary = state_path().string() + ".tmp";
-    std::ofstream file(temporary, std::ios::trunc);
-    file << nlohmann::json{{"url", remote_.url},
-                           {"sha256", remote_.sha256},
-                           {"size_bytes", remote_.size_bytes},
-                           {"entity_tag", entity_tag_}}
-                .dump();
-    file.close();
-    if (!file) fail(errno);
-    std::filesystem::rename(temporary, state_path());
+    write_whole_file(state_path(), nlohmann::json{{"url", remote_.url},
+                                                  {"sha256", remote_.sha256},
+                                                  {"size_bytes", remote_.size_bytes},
+                                                  {"entity_tag", entity_tag_}}
+                                       .dump());
 }
 
 void PartialFile::fail(int error) const {

@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "gguf/descriptor.h"
+#include "gguf/file_stamp.h"
 #include "provenance/repository.h"
 #include "provenance/sha256.h"
 
@@ -16,11 +18,8 @@ class PartialFile {
   public:
     // Opens what an earlier run left, when it is of the same file (the same published hash, from whichever
     // mirror; without one, the same URL); otherwise starts from nothing. Holds a lock so that two downloads
-    // cannot write one file. Throws Error(file_unreadable).
+    // cannot write one file. Throws Error(file_unreadable), also when NAME.part is a link to something else.
     PartialFile(std::filesystem::path final_path, const RemoteFile& remote);
-    ~PartialFile();
-    PartialFile(const PartialFile&) = delete;
-    PartialFile& operator=(const PartialFile&) = delete;
 
     std::uint64_t size_bytes() const { return size_bytes_; }
     const std::string& entity_tag() const { return entity_tag_; }
@@ -33,6 +32,7 @@ class PartialFile {
     // renamed and the result tells; the caller restarts or gives up.
     std::string hash();
     void publish();
+    gguf::FileStamp stamp() const { return gguf::stamp_of(descriptor_.number()); }
 
   private:
     [[noreturn]] void fail(int error) const;
@@ -43,7 +43,7 @@ class PartialFile {
     std::filesystem::path final_path_;
     RemoteFile remote_;
     std::string entity_tag_;
-    int descriptor_ = -1;
+    gguf::Descriptor descriptor_;
     std::uint64_t size_bytes_ = 0;
     Sha256 running_hash_;
     bool hash_taken_ = false;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "gguf/split_name.h"
 #include "provenance/sha256.h"
+#include "provenance/url.h"
 
 namespace gptoss::provenance {
 namespace {
@@ -68,6 +69,19 @@ std::vector<std::string> wanted_paths(const std::string& file) {
     return paths;
 }
 
+// A name that climbs out of its repository would ask the host for something else than was named.
+void require_plain(const std::string& name, const char* what) {
+    for (std::size_t begin = 0; begin <= name.size();) {
+        const std::size_t end = std::min(name.find('/', begin), name.size());
+        const std::string segment = name.substr(begin, end - begin);
+        if (segment.empty() || segment == "." || segment == "..")
+            throw Error(ErrorCode::setting_invalid,
+                        "the " + std::string(what) + "'s name " + name + " has the part \"" + segment + "\"",
+                        "Name it as the host lists it: owner/repository/folder/file.gguf.", {{what, name}});
+        begin = end + 1;
+    }
+}
+
 }  // namespace
 
 std::vector<std::string> authorization(const RepositoryHost& host) {
@@ -101,17 +115,23 @@ std::vector<RemoteFile> files_in_tree(const std::string& body, const std::string
 Listing list_files(HttpClient& client, const RepositoryHost& host, const std::string& repository,
                    const std::string& file, const std::string& revision) {
     try {
-        const std::string models = host.endpoint + "/api/models/" + repository;
+        require_plain(repository, "repository");
+        require_plain(file, "file");
+        const std::string models = host.endpoint + "/api/models/" + encoded_path(repository);
         Listing listing;
-        listing.commit = nlohmann::json::parse(get(client, host, models + "/revision/" + revision))
-                             .at("sha")
-                             .get<std::string>();
+        listing.commit =
+            nlohmann::json::parse(get(client, host, models + "/revision/" + encoded_segment(revision)))
+                .at("sha")
+                .get<std::string>();
+        const std::string commit = encoded_segment(listing.commit);
         const auto folder_end = file.rfind('/');
-        const std::string folder = folder_end == std::string::npos ? "" : "/" + file.substr(0, folder_end);
-        const std::string tree = get(client, host, models + "/tree/" + listing.commit + folder);
+        const std::string folder =
+            folder_end == std::string::npos ? "" : "/" + encoded_path(file.substr(0, folder_end));
+        const std::string tree = get(client, host, models + "/tree/" + commit + folder);
         listing.files = files_in_tree(tree, repository, file, listing.commit);
         for (RemoteFile& each : listing.files)
-            each.url = host.endpoint + "/" + repository + "/resolve/" + listing.commit + "/" + each.path;
+            each.url = host.endpoint + "/" + encoded_path(repository) + "/resolve/" + commit + "/" +
+                       encoded_path(each.path);
         return listing;
     } catch (const nlohmann::json::exception& error) {
         throw Error(ErrorCode::network_refused,
