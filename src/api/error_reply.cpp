@@ -82,6 +82,7 @@ int http_status(ErrorCode code) {
         case ErrorCode::shutting_down:
         case ErrorCode::cancelled:
         case ErrorCode::device_failed:
+        case ErrorCode::hash_mismatch:
             return 503;
         default:
             return 500;

@@ -21,6 +21,7 @@
 #include "api/token_reader.h"
 #include "engine/engine.h"
 #include "harmony/constraint.h"
+#include "provenance/background_check.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gptoss::api {
@@ -31,6 +32,8 @@ struct ServedModel {
     std::shared_ptr<const Tokenizer> tokenizer;
     Json card = Json::object();          // further fields of GET /v1/models
     std::shared_ptr<Receipts> receipts;  // null: replies are not signed
+    // Hashes the weights again while they are served; null where there is nothing to check.
+    std::shared_ptr<const provenance::BackgroundCheck> weight_check;
 };
 
 struct ServiceOptions {

@@ -62,14 +62,18 @@ void read_into_memory(const gguf::File& file, const LoadProgress& progress) {
     [[maybe_unused]] volatile unsigned char keep = seen;
 }
 
+std::vector<std::filesystem::path> part_paths(const gguf::File& file) {
+    std::vector<std::filesystem::path> paths;
+    for (const gguf::Part& part : file.parts()) paths.push_back(part.path);
+    return paths;
+}
+
 // Hashes the parts while they are loaded: both walk the same cached pages, so the disk is read once. Until
 // finish() says otherwise nothing is served.
 class Validating {
   public:
     Validating(const Settings& settings, const gguf::File& file) {
-        std::vector<std::filesystem::path> parts;
-        for (const gguf::Part& part : file.parts()) parts.push_back(part.path);
-        result_ = std::async(std::launch::async, [this, settings, parts = std::move(parts)] {
+        result_ = std::async(std::launch::async, [this, settings, parts = part_paths(file)] {
             return validate_model(settings, parts,
                                   [this](std::uint64_t done_bytes, std::uint64_t total_bytes) {
                                       done_bytes_ = static_cast<std::int64_t>(done_bytes);
@@ -213,6 +217,21 @@ std::string name_of(const std::filesystem::path& path) {
     return name;
 }
 
+// A start that believed a manifest is made good for afterwards. Null where there is nothing to make good for.
+std::shared_ptr<const provenance::BackgroundCheck> check_in_background(const Validation& validation,
+                                                                       const gguf::File& file) {
+    if (!validation.believed || !provenance::needs_background_check(*validation.believed)) return nullptr;
+    return std::make_shared<const provenance::BackgroundCheck>(
+        part_paths(file), *validation.believed, [](bool trusted, const std::string& line) {
+            if (trusted)
+                spdlog::info("the weights' parts: {}", line);
+            else
+                spdlog::error(
+                    "the weights' parts changed behind their manifest: {}; nothing is served or signed",
+                    line);
+        });
+}
+
 }  // namespace
 
 LoadedModel load_model(const Settings& settings, const std::vector<Device>& devices,
@@ -292,6 +311,7 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     loaded.engine = std::shared_ptr<engine::Engine>(core, core->engine.get());
 
     const Validation validation = validating.finish(progress);
+    core->file.require_unchanged();  // what was hashed must be what was loaded
     loaded.served.id = settings.model_name.empty() ? name_of(loaded.path) : settings.model_name;
     loaded.served.created_s =
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -309,7 +329,8 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
         {"composite_sha256", validation.composite}, {"model_id", validation.model_id},
         {"hashes_from", validation.hashes_from},    {"registry", validation.registry},
         {"verified", validation.verified},          {"detail", validation.detail}};
-    loaded.served.receipts = open_receipts(settings, validation);
+    loaded.served.weight_check = check_in_background(validation, core->file);
+    loaded.served.receipts = open_receipts(settings, validation, loaded.served.weight_check);
     return loaded;
 }
 

@@ -28,8 +28,10 @@ std::size_t tokens_of(const api::AnsweredChoice& choice) {
 
 class ReceiptBook final : public api::Receipts {
   public:
-    ReceiptBook(const Settings& settings, const Validation& validation)
-        : store_(settings.receipts_path, settings.receipts_kept),
+    ReceiptBook(const Settings& settings, const Validation& validation,
+                std::shared_ptr<const provenance::BackgroundCheck> check)
+        : check_(std::move(check)),
+          store_(settings.receipts_path, settings.receipts_kept),
           key_(settings.host_private_key, "HOST_PRIVATE_KEY"),
           chain_id_(static_cast<std::uint64_t>(settings.chain_id)),
           keeps_tokens_(settings.receipts == "tokens"),
@@ -49,6 +51,10 @@ class ReceiptBook final : public api::Receipts {
     }
 
     void add(api::AnsweredChoice choice) override {
+        if (check_ && !check_->mismatch().empty()) {
+            spdlog::error("no receipt for {}: the weights are not those of their hash", choice.id);
+            return;
+        }
         {
             const std::lock_guard lock(mutex_);
             const std::size_t tokens = tokens_of(choice);
@@ -116,6 +122,7 @@ class ReceiptBook final : public api::Receipts {
         return json;
     }
 
+    std::shared_ptr<const provenance::BackgroundCheck> check_;
     ReceiptStore store_;
     chain::PrivateKey key_;
     std::uint64_t chain_id_;
@@ -133,7 +140,8 @@ class ReceiptBook final : public api::Receipts {
 
 }  // namespace
 
-std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Validation& validation) {
+std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Validation& validation,
+                                             std::shared_ptr<const provenance::BackgroundCheck> check) {
     if (settings.receipts == "off") return nullptr;
     if (settings.host_private_key.empty())
         throw Error(ErrorCode::setting_invalid, "GPTOSS_RECEIPTS needs HOST_PRIVATE_KEY to sign with",
@@ -142,7 +150,7 @@ std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Val
         throw Error(ErrorCode::setting_invalid, "GPTOSS_RECEIPTS needs GPTOSS_RECEIPTS_PATH to keep them in",
                     "For example /var/lib/gpt-oss-node/receipts.sqlite.",
                     {{"setting", "GPTOSS_RECEIPTS_PATH"}});
-    return std::make_shared<ReceiptBook>(settings, validation);
+    return std::make_shared<ReceiptBook>(settings, validation, std::move(check));
 }
 
 }  // namespace gptoss::node

@@ -66,6 +66,9 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
+// Some editors begin every file with U+FEFF.
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // NAME=VALUE lines; comments, blank lines, `export` and quotes as shells and container tools have them.
 Layer read_env_file(const std::filesystem::path& path) {
     Layer layer;
@@ -74,7 +77,9 @@ Layer read_env_file(const std::filesystem::path& path) {
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
         const std::string where = path.filename().string() + " line " + std::to_string(number);
-        std::string_view rest = trimmed(line);
+        std::string_view rest = line;
+        if (number == 1 && rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
+        rest = trimmed(rest);
         if (rest.empty() || rest.front() == '#') continue;
         if (rest.starts_with("export ")) rest = trimmed(rest.substr(7));
         const auto equals = rest.find('=');

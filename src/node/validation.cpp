@@ -21,6 +21,7 @@ namespace chain = provenance::chain;
 
 struct Identity {
     std::string composite, repository, hashes_from;
+    std::optional<provenance::Manifest> believed;
 };
 
 // From the manifest while every part is as it was stamped; otherwise by hashing now, which renews the
@@ -34,11 +35,16 @@ Identity identify(std::span<const std::filesystem::path> parts, bool may_hash,
         if (repository.empty() && parts[0].filename() == release.first_file) repository = release.repository;
     if (manifest) {
         const auto why = provenance::why_not_believed(*manifest, parts);
-        if (!why) return {manifest->composite, repository, "manifest"};
+        if (!why) return {manifest->composite, repository, "manifest", manifest};
         spdlog::info("the manifest is not believed: {}", *why);
     }
-    if (!may_hash) return {"", repository, "not hashed"};
+    if (!may_hash) return {"", repository, "not hashed", {}};
     const auto hashes = provenance::hash_parts(parts, progress);
+    for (std::size_t i = 0; manifest && i < hashes.size() && i < manifest->parts.size(); ++i)
+        if (hashes[i].sha256 != manifest->parts[i].sha256)
+            spdlog::warn("{} is not what it was when it was {}: its SHA-256 was {} and is {}",
+                         manifest->parts[i].file, manifest->obtained, manifest->parts[i].sha256,
+                         hashes[i].sha256);
     try {
         provenance::save_manifest(
             manifest_file, provenance::make_manifest(hashes, repository, manifest ? manifest->revision : "",
@@ -47,7 +53,7 @@ Identity identify(std::span<const std::filesystem::path> parts, bool may_hash,
         const Error& error) {  // a read-only folder of models is good practice: the next start hashes again
         spdlog::info("no manifest was written: {}", error.what());
     }
-    return {provenance::composite_hash(hashes), repository, "hashed at start"};
+    return {provenance::composite_hash(hashes), repository, "hashed at start", {}};
 }
 
 std::filesystem::path answer_path(const std::filesystem::path& first_part) {
@@ -129,6 +135,7 @@ Validation validate_model(const Settings& settings, std::span<const std::filesys
     Validation result;
     result.composite = identity.composite;
     result.hashes_from = identity.hashes_from;
+    result.believed = identity.believed;
     if (!identity.repository.empty())
         result.model_id =
             chain::to_hex_prefixed(chain::model_id(identity.repository, parts[0].filename().string()));

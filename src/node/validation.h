@@ -12,10 +12,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "node/settings.h"
+#include "provenance/manifest.h"
 #include "provenance/part_hashes.h"
 
 namespace gptoss::node {
@@ -30,6 +32,7 @@ struct Validation {
                               // "not asked"
     std::string detail;       // one line for people
     bool verified = false;    // the registry holds this very composite hash, approved
+    std::optional<provenance::Manifest> believed;  // what the hashes were taken from, if from a manifest
 };
 
 // Throws Error(hash_mismatch) or Error(chain_failed) in mode require, Error(setting_invalid) for settings

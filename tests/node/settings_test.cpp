@@ -42,6 +42,17 @@ class SettingsTest : public testing::Test {
     SettingSources sources_;
 };
 
+TEST_F(SettingsTest, AByteOrderMarkIsNoPartOfTheFirstName) {
+    env_file(
+        "\xEF\xBB\xBF"
+        "API_PORT=1000\nGPTOSS_THREADS=3\n");
+    EXPECT_EQ(load().port, 1000);
+    env_file(
+        "API_PORT=1000\n\xEF\xBB\xBF"
+        "GPTOSS_THREADS=3\n");
+    EXPECT_THROW(load(), Error);
+}
+
 TEST_F(SettingsTest, FlagsWinOverEnvironmentOverFileOverDefaults) {
     EXPECT_EQ(load().port, 8080);
     EXPECT_EQ(load().host, "127.0.0.1");

@@ -41,7 +41,13 @@ bool NodeState::is_ready() const {
     const std::lock_guard lock(mutex_);
     const bool gpu_is_usable = !gpu_ || (gpu_->failure.empty() && gpu_->obstacle.empty());
     return service_ != nullptr && !draining_ && gpu_is_usable && !stuck() &&
-           service_->engine().failure().empty();
+           service_->engine().failure().empty() && distrust().empty();
+}
+
+std::string NodeState::distrust() const {
+    if (service_ == nullptr) return "";
+    const auto& check = service_->served_model().weight_check;
+    return check ? check->mismatch() : "";
 }
 
 void NodeState::set_step_limit(std::chrono::milliseconds limit) {
@@ -101,6 +107,9 @@ std::shared_ptr<api::Service> NodeState::service() const {
         throw Error(ErrorCode::shutting_down, "The model is still being loaded (" + stage_ + ").",
                     "GET /ready tells how far it is.", {{"retry_after_s", "2"}});
     }
+    if (const std::string why = distrust(); !why.empty())
+        throw Error(ErrorCode::hash_mismatch, "The weights are not those of their hash: " + why,
+                    "The operator must restore the files and start the node again.");
     return service_;
 }
 
@@ -125,6 +134,10 @@ api::Json NodeState::to_json() const {
         if (!failure.empty()) {
             json["status"] = "failed";
             json["failure"] = failure;
+        }
+        if (const std::string why = distrust(); !why.empty()) {
+            json["status"] = "distrusted";
+            json["failure"] = why;
         }
         return json;
     }

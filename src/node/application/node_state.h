@@ -46,18 +46,19 @@ class NodeState {
     std::optional<GpuStatus> gpu() const;
 
     // Throws Error(shutting_down) with how far loading is, or while draining; Error(device_failed) when the
-    // model could not be loaded again.
+    // model could not be loaded again; Error(hash_mismatch) when its weights are not those of their hash.
     std::shared_ptr<api::Service> service() const;
 
     // Null before the model is loaded.
     std::shared_ptr<api::Service> find_service() const;
 
-    // {"status": "loading" | "ready" | "refusing" | "stuck" | "draining" | "failed", "progress" or model and
-    // context}
+    // {"status": "loading" | "ready" | "refusing" | "stuck" | "draining" | "failed" | "distrusted", "progress"
+    // or model and context}
     api::Json to_json() const;
 
   private:
     bool stuck() const;
+    std::string distrust() const;  // what is wrong with the weights; empty when nothing is known
 
     mutable std::mutex mutex_;
     std::chrono::milliseconds step_limit_{0};
