@@ -83,8 +83,11 @@ TEST(Hyperparameters, CountsMayBeWrittenForEveryLayer) {
         metadata.set(key, std::vector<std::uint64_t>(36, value));
     EXPECT_EQ(read_hyperparameters(metadata, 201088), gpt_oss_120b());
     for (const std::vector<std::uint64_t>& wrong :
-         {std::vector<std::uint64_t>(35, 8), std::vector<std::uint64_t>{},
-          [] { std::vector<std::uint64_t> one(36, 8); one[35] = 4; return one; }()}) {
+         {std::vector<std::uint64_t>(35, 8), std::vector<std::uint64_t>{}, [] {
+              std::vector<std::uint64_t> one(36, 8);
+              one[35] = 4;
+              return one;
+          }()}) {
         gguf::Metadata unequal = good();
         unequal.set("gpt-oss.attention.head_count_kv", wrong);
         EXPECT_EQ(refusal(unequal, "gpt-oss.attention.head_count_kv"), ErrorCode::key_invalid);
