@@ -1,4 +1,4 @@
-// The values are ggml's (src/ggml-common.h: iq1s_grid, iq2xxs_grid, iq2xs_grid, iq2s_grid, iq3xxs_grid,
+// The values are ggml's (its ggml-common.h: iq1s_grid, iq2xxs_grid, iq2xs_grid, iq2s_grid, iq3xxs_grid,
 // iq3s_grid), published under the MIT licence, Copyright (c) 2023-2026 The ggml authors. They are part of the
 // file format; how they are packed here is described in codebooks.h.
 #include "gguf/codebooks.h"
