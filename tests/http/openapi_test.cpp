@@ -6,8 +6,8 @@
 #include <set>
 
 #include "http/node_fixture.h"
-#include "node/application/console_files.h"
 #include "node/application/admin_routes.h"
+#include "node/application/console_files.h"
 
 namespace gptoss::http {
 namespace {
