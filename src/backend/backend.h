@@ -61,6 +61,8 @@ struct SampleRow {
     std::uint64_t allowed_id = 0;            // equal non-zero ids = equal masks: upload it once; 0 = unknown
     std::span<const TokenBias> biases;       // logit_bias
     std::span<const TokenCount> counts;      // occurrences so far, for the penalties; empty when they are off
+    // The slot's last sampled token has not been read yet, so `counts` lacks it: count it once more.
+    bool last_is_uncounted = false;
 };
 
 struct BackendOptions {

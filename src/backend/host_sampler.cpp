@@ -25,17 +25,23 @@ struct Choice {
 };
 
 // Step 1 of the rule.
-void apply_biases_and_penalties(std::span<float> logits, const SampleRow& row) {
+void apply_biases_and_penalties(std::span<float> logits, const SampleRow& row, TokenId last_token) {
     const auto size = static_cast<TokenId>(logits.size());
     for (const auto& [token, bias] : row.biases)
         if (token >= 0 && token < size) logits[token] += bias;
     const SamplingParameters& p = row.parameters;
-    for (const auto& [token, count] : row.counts) {
-        if (token < 0 || token >= size) continue;
+    const auto penalise = [&](TokenId token, std::int32_t count) {
         float& logit = logits[token];
         logit = logit > 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
         if (count > 0) logit -= p.frequency_penalty * static_cast<float>(count) + p.presence_penalty;
+    };
+    TokenId uncounted = row.last_is_uncounted && last_token < size ? last_token : -1;
+    for (const auto& [token, count] : row.counts) {
+        if (token < 0 || token >= size) continue;
+        penalise(token, count + (token == uncounted ? 1 : 0));
+        if (token == uncounted) uncounted = -1;
     }
+    if (uncounted >= 0) penalise(uncounted, 1);
 }
 
 void exclude_disallowed(std::span<float> logits, std::span<const std::uint32_t> allowed,
@@ -280,10 +286,11 @@ std::vector<Place> find_most_probable(std::span<const float> logits, std::int32_
 
 }  // namespace
 
-SampledToken sample_on_host(std::span<float> logits, const SampleRow& row, TokenId padding_from) {
+SampledToken sample_on_host(std::span<float> logits, const SampleRow& row, TokenId padding_from,
+                            TokenId last_token) {
     check(!logits.empty(), "there is a vocabulary to sample from");
     const SamplingParameters& p = row.parameters;
-    apply_biases_and_penalties(logits, row);
+    apply_biases_and_penalties(logits, row, last_token);
     exclude_disallowed(logits, row.allowed, padding_from);
     const Choice largest = sanitise_and_find_largest(logits);
     SampledToken sampled;

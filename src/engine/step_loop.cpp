@@ -111,6 +111,7 @@ void StepLoop::build_samples(const StepPlan& plan, StepInFlight& step) {
         row.allowed_id = request.mask.id;
         row.biases = request.biases;
         row.counts = request.counts.all();
+        row.last_is_uncounted = request.has_penalties() && request.in_flight > 0;
         samples_.push_back(row);
         step.rows.push_back({request.id, request.epoch});
     }
@@ -159,12 +160,12 @@ void StepLoop::deliver(Request& request, const backend::SampledToken& token) {
 // Asks the constraint what may follow, and decides whether the token after that may be sampled ahead.
 void StepLoop::prepare_next_token(Request& request) {
     MaskName mask;
-    bool may_run_ahead = !request.has_penalties();
+    bool may_run_ahead = true;
     if (request.constraint != nullptr) {
         try {
             request.allowed = request.constraint->allowed();
             mask = {request.allowed.empty(), request.allowed.empty() ? 0 : request.constraint->allowed_id()};
-            may_run_ahead = may_run_ahead && mask.is_known() && !request.constraint->depends_on_last_token();
+            may_run_ahead = mask.is_known() && !request.constraint->depends_on_last_token();
         } catch (const std::exception& error) {
             finish(request, FinishReason::error, error.what());
             return;

@@ -33,10 +33,10 @@ TEST(RunAhead, AnAsynchronousBackendComputesOneRowInVainAtAStopToken) {
     EXPECT_EQ(rows_for(true, {.prompt = {1}, .stop_tokens = {6}}), 6);
 }
 
-TEST(RunAhead, PenaltiesWaitForTheTokenInFlight) {
+TEST(RunAhead, PenaltiesRunAheadToo) {
     GenerationRequest request{.prompt = {1}, .stop_tokens = {6}};
     request.sampling.presence_penalty = 0.5F;
-    EXPECT_EQ(rows_for(true, request), 5);
+    EXPECT_EQ(rows_for(true, request), 6) << "the backend counts the token in flight itself";
 }
 
 TEST(RunAhead, AConstraintThatDependsOnTheTokenInFlightWaits) {
@@ -107,6 +107,7 @@ TEST(RunAhead, PenaltiesSeeThePromptAndTheAnswer) {
             seen_->clear();
             for (const backend::TokenCount& count : rows[0].counts)
                 seen_->push_back({count.token, count.count});
+            if (rows[0].last_is_uncounted) ++seen_->back().second;  // every token of the answer is the same
             return inner_->sample(rows);
         }
         std::span<const backend::SampledToken> wait(backend::Ticket ticket) override {

@@ -81,7 +81,8 @@ Life random_life(Dice& dice, const std::vector<Life>& earlier, TokenId vocabular
     life.request.client = std::string(1, static_cast<char>('a' + dice.between(0, 2)));
     if (dice.one_in(3)) life.request.stop_tokens = {dice.between(0, vocabulary - 1)};
     if (dice.one_in(6))
-        life.request.sampling.frequency_penalty = 1;  // forbids running ahead, changes nothing here
+        life.request.sampling.frequency_penalty =
+            1;  // has the engine count tokens; the backend obeys no penalty
     const std::int32_t room = context - static_cast<std::int32_t>(life.request.prompt.size());
     const std::size_t most = std::min(life.request.max_tokens, room);
     if (dice.one_in(3)) {

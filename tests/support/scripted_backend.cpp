@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <thread>
 
 #include "base/check.h"
@@ -165,10 +166,27 @@ backend::Ticket ScriptedBackend::sample(std::span<const backend::SampleRow> rows
     return next_ticket_++;
 }
 
+namespace {
+
+// Penalties: every token of the sequence is listed, with how often it was generated; the one in flight is the
+// backend's to count.
+void check_counts(const std::vector<TokenId>& history, const backend::SampleRow& row) {
+    const auto prompt = static_cast<std::ptrdiff_t>(history.size() - row.step);
+    std::map<TokenId, std::int32_t> expected;
+    for (std::ptrdiff_t i = 0; i < std::ssize(history) - (row.last_is_uncounted ? 1 : 0); ++i)
+        expected[history[static_cast<std::size_t>(i)]] += i >= prompt ? 1 : 0;
+    check(expected.size() == row.counts.size(), "every token seen before is listed once");
+    for (const auto& [token, count] : row.counts)
+        check(expected.contains(token) && expected[token] == count, "a token's count is right");
+}
+
+}  // namespace
+
 TokenId ScriptedBackend::choose(const backend::SampleRow& row) {
     const std::vector<TokenId>& history = histories_.at(row.logits_index);
     check(!history.empty(), "a sampled row wanted logits");
     check(row.step < history.size(), "there is a prompt");
+    if (!row.counts.empty()) check_counts(history, row);
     const TokenId token = source_({history, row.step, row.parameters.seed});
     check(token >= 0 && token < options_.vocabulary, "the script speaks the vocabulary");
     return nearest_allowed(row.allowed, token, options_.vocabulary);

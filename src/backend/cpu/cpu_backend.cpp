@@ -78,7 +78,7 @@ class CpuBackend final : public Backend {
             const std::span<float> scratch =
                 sampling_scratch_.as<float>().subspan(i % max_sequences_ * vocabulary_, vocabulary_);
             std::ranges::copy(logits, scratch.begin());
-            results[i] = sample_on_host(scratch, rows[i], padding_from_);
+            results[i] = sample_on_host(scratch, rows[i], padding_from_, last_tokens_[rows[i].slot]);
         });
         for (std::size_t i = 0; i < rows.size(); ++i) last_tokens_[rows[i].slot] = results[i].token;
         return next_ticket_++;

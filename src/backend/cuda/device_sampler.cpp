@@ -10,7 +10,10 @@
 namespace gptoss::backend::cuda {
 namespace {
 
-constexpr std::int32_t kKeptMasks = 64;
+// Places for masks that come again: at least as many as rows, so that no row of a step gives up another's.
+constexpr std::int32_t kept_masks_for(std::int32_t max_rows) {
+    return std::max(64, max_rows);
+}
 constexpr std::int64_t kListBytesARow = 64 << 10;  // 8,192 biases or counts before more must be claimed
 
 std::int64_t mask_words(std::int32_t vocabulary) {
@@ -23,10 +26,10 @@ std::int64_t DeviceSampler::workspace_bytes(std::int32_t vocabulary, std::int32_
     const std::int64_t rows = max_rows;
     std::int64_t total = 0;
     for (const std::int64_t piece :
-         {rows * 4, rows * std::int64_t{sizeof(SampleScratch)},
-          std::int64_t{kRing} * rows * std::int64_t{sizeof(SampleResult)},
+         {rows * 4, rows * std::int64_t{sizeof(SampleScratch)}, rows * std::int64_t{sizeof(SampleHistogram)},
+          rows * kListedKeys * 8, std::int64_t{kRing} * rows * std::int64_t{sizeof(SampleResult)},
           rows * std::int64_t{sizeof(SampleJob)}, rows * vocabulary * 4, rows * mask_words(vocabulary) * 4,
-          kKeptMasks * mask_words(vocabulary) * 4, rows * kListBytesARow})
+          std::int64_t{kept_masks_for(max_rows)} * mask_words(vocabulary) * 4, rows * kListBytesARow})
         total += Arena::padded(piece);
     return total;
 }
@@ -38,18 +41,28 @@ DeviceSampler::DeviceSampler(std::int32_t vocabulary, std::int32_t padding_from,
       mask_words_(mask_words(vocabulary)),
       arena_(workspace_bytes(vocabulary, max_rows)),
       lists_bytes_(max_rows * kListBytesARow),
-      id_of_kept_(kKeptMasks, 0) {
+      used_in_step_(static_cast<std::size_t>(kept_masks_for(max_rows)), 0),
+      id_of_kept_(static_cast<std::size_t>(kept_masks_for(max_rows)), 0) {
     const std::int64_t rows = max_rows;
     last_tokens_ = arena_.take_array<std::int32_t>(rows);
     scratch_ = arena_.take_array<SampleScratch>(rows);
+    auto* histograms = arena_.take_array<SampleHistogram>(rows);
+    auto* lists = arena_.take_array<unsigned long long>(rows * kListedKeys);
     results_ = arena_.take_array<SampleResult>(static_cast<std::int64_t>(kRing) * rows);
     jobs_ = arena_.take_array<SampleJob>(rows);
     adjusted_ = arena_.take_array<float>(rows * vocabulary);
     row_masks_ = arena_.take_array<std::uint32_t>(rows * mask_words_);
-    kept_masks_ = arena_.take_array<std::uint32_t>(kKeptMasks * mask_words_);
+    kept_masks_ = arena_.take_array<std::uint32_t>(kept_masks_for(max_rows) * mask_words_);
     lists_ = arena_.take(lists_bytes_);
     cuda_check(cudaMemset(last_tokens_, 0, static_cast<std::size_t>(rows) * sizeof(std::int32_t)));
-    cuda_check(cudaMemset(scratch_, 0, static_cast<std::size_t>(rows) * sizeof(SampleScratch)));
+    cuda_check(cudaMemset(histograms, 0, static_cast<std::size_t>(rows) * sizeof(SampleHistogram)));
+    std::vector<SampleScratch> scratch(static_cast<std::size_t>(rows));
+    for (std::int64_t row = 0; row < rows; ++row) {
+        scratch[static_cast<std::size_t>(row)].list = lists + row * kListedKeys;
+        scratch[static_cast<std::size_t>(row)].histogram = histograms + row;
+    }
+    cuda_check(
+        cudaMemcpy(scratch_, scratch.data(), scratch.size() * sizeof(SampleScratch), cudaMemcpyHostToDevice));
     for (Outstanding& ticket : outstanding_) {
         ticket.results = allocate_pinned(rows * std::int64_t{sizeof(SampleResult)});
         ticket.done = make_event();
@@ -63,14 +76,19 @@ const std::uint32_t* DeviceSampler::mask_on_device(const SampleRow& row, std::in
     check(static_cast<std::int64_t>(row.allowed.size()) >= mask_words_, "a token mask covers the vocabulary");
     std::uint32_t* place = row_masks_ + index * mask_words_;
     if (row.allowed_id != 0) {
-        if (const auto found = kept_by_id_.find(row.allowed_id); found != kept_by_id_.end())
+        if (const auto found = kept_by_id_.find(row.allowed_id); found != kept_by_id_.end()) {
+            used_in_step_[static_cast<std::size_t>(found->second)] = next_ticket_ + 1;
             return kept_masks_ + found->second * mask_words_;
-        // Round robin: a place given up now is not read by this step's other rows unless more than kKeptMasks
-        // masks are new in one step; stream order keeps earlier steps right.
+        }
+        // Round robin, around what other rows of this step read; stream order keeps earlier steps right.
+        const auto places = static_cast<std::int32_t>(id_of_kept_.size());
+        while (used_in_step_[static_cast<std::size_t>(next_kept_)] == next_ticket_ + 1)
+            next_kept_ = (next_kept_ + 1) % places;
         const std::int32_t kept = next_kept_;
-        next_kept_ = (next_kept_ + 1) % kKeptMasks;
-        kept_by_id_.erase(id_of_kept_[kept]);
-        id_of_kept_[kept] = row.allowed_id;
+        next_kept_ = (next_kept_ + 1) % places;
+        kept_by_id_.erase(id_of_kept_[static_cast<std::size_t>(kept)]);
+        id_of_kept_[static_cast<std::size_t>(kept)] = row.allowed_id;
+        used_in_step_[static_cast<std::size_t>(kept)] = next_ticket_ + 1;
         kept_by_id_.emplace(row.allowed_id, kept);
         place = kept_masks_ + kept * mask_words_;
     }
@@ -97,30 +115,27 @@ Ticket DeviceSampler::sample(std::span<const SampleRow> rows, const float* logit
         };
         std::vector<SampleJob> jobs(rows.size());
         std::vector<std::pair<std::size_t, std::size_t>> places;
-        bool any_adjusted = false, any_filtered = false;
-        // More new masks than places to keep them: this step's rows then use places of their own.
-        const bool keep_masks = rows.size() <= kKeptMasks;
+        SamplingWork work;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             const SampleRow& row = rows[i];
             SampleJob& job = jobs[i];
             const auto index = static_cast<std::int32_t>(i);
-            SampleRow masked = row;
-            if (!keep_masks) masked.allowed_id = 0;
-            job.allowed = mask_on_device(masked, index, stream);
+            job.allowed = mask_on_device(row, index, stream);
             job.logits = logits + row.logits_index * logits_stride;
             job.slot = row.slot;
             job.parameters = row.parameters;
             job.step = row.step;
             job.bias_count = static_cast<std::int32_t>(row.biases.size());
             job.count_count = static_cast<std::int32_t>(row.counts.size());
-            if (job.bias_count + job.count_count > 0) {
+            job.last_is_uncounted = row.last_is_uncounted;
+            if (job.bias_count + job.count_count > 0 || job.last_is_uncounted) {
                 job.adjusted = adjusted_ + index * std::int64_t{vocabulary_};
-                any_adjusted = true;
+                work.adjusts = true;
             }
             const std::size_t biases_at = append(row.biases);
             places.emplace_back(biases_at, append(row.counts));
-            any_filtered = any_filtered || needs_filters(row.parameters);
-            ticket.with_logprobs = ticket.with_logprobs || row.parameters.top_logprobs >= 0;
+            work.cuts = work.cuts || needs_cuts(row.parameters);
+            work.logprobs = work.logprobs || row.parameters.top_logprobs >= 0;
         }
         std::byte* lists_place = lists_;
         if (static_cast<std::int64_t>(lists.size()) > lists_bytes_) {
@@ -140,8 +155,9 @@ Ticket DeviceSampler::sample(std::span<const SampleRow> rows, const float* logit
         cuda_check(cudaMemcpyAsync(jobs_, jobs.data(), jobs.size() * sizeof(SampleJob),
                                    cudaMemcpyHostToDevice, stream));
         SampleResult* results = results_ + static_cast<std::int64_t>(ring) * max_rows_;
-        launch_sampling(jobs_, ticket.rows, vocabulary_, padding_from_, any_adjusted, any_filtered, scratch_,
-                        results, last_tokens_, stream);
+        launch_sampling(jobs_, ticket.rows, vocabulary_, padding_from_, work, scratch_, results, last_tokens_,
+                        stream);
+        ticket.with_logprobs = work.logprobs;
         // Without log-probabilities only the head of each result is of interest.
         const std::size_t width = ticket.with_logprobs ? sizeof(SampleResult) : offsetof(SampleResult, top);
         cuda_check(cudaMemcpy2DAsync(ticket.results.get(), sizeof(SampleResult), results,

@@ -49,11 +49,12 @@ class DeviceSampler {
     SampleJob* jobs_ = nullptr;            // [max_rows]
     float* adjusted_ = nullptr;            // [max_rows][vocabulary]
     std::uint32_t* row_masks_ = nullptr;   // [max_rows][mask words]: masks without an id
-    std::uint32_t* kept_masks_ = nullptr;  // [kKeptMasks][mask words]
+    std::uint32_t* kept_masks_ = nullptr;  // [id_of_kept_.size()][mask words]
     std::byte* lists_ = nullptr;           // biases and counts of all rows
     std::int64_t lists_bytes_ = 0;
     DeviceMemory grown_lists_;  // when `lists_` is too small
     std::unordered_map<std::uint64_t, std::int32_t> kept_by_id_;
+    std::vector<Ticket> used_in_step_;  // by place: the step, from 1, that last read the mask there
     std::vector<std::uint64_t> id_of_kept_;
     std::int32_t next_kept_ = 0;
     std::array<Outstanding, kRing> outstanding_;

@@ -1,5 +1,5 @@
-// Sampling on the device by the rule of backend/sampling.h: two kernels, a fast one that is all there is for
-// a plain temperature, and one for rows with top_k, top_p, min_p or log-probabilities.
+// Sampling on the device by the rule of backend/sampling.h. A plain temperature takes one kernel; top_k, top_p
+// and min_p two more (sampling_filter.cu); log-probabilities a kernel with one block a row.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -11,6 +11,7 @@
 namespace gptoss::backend::cuda {
 
 inline constexpr std::int32_t kMostTopLogprobs = 128;
+inline constexpr std::int32_t kMostVocabulary = 262080;  // 64 blocks of 4,095 tokens (sampling_filter.cu)
 
 // One row to sample, in device memory.
 struct SampleJob {
@@ -21,6 +22,7 @@ struct SampleJob {
     const TokenCount* counts = nullptr;
     std::int32_t bias_count = 0, count_count = 0;
     std::int32_t slot = 0;
+    bool last_is_uncounted = false;  // the slot's last token is missing from `counts`
     SamplingParameters parameters;
     std::uint64_t step = 0;
 };
@@ -32,20 +34,54 @@ struct SampleResult {
     TokenLogprob top[kMostTopLogprobs];
 };
 
-// Scratch a row needs between the kernels; zero before the first use, left zero behind.
+// Tokens and probability mass by distance from the largest logit. Zero between steps.
+struct SampleHistogram {
+    std::uint32_t counts[2048];
+    unsigned long long masses[2048];
+};
+
+// The bins in which top_k and top_p cut, as the histogram shows them; -1 = does not cut.
+struct FilterCuts {
+    std::int32_t k_bin = -1;                   // top_k's
+    std::int32_t low_bin = -1, high_bin = -1;  // top_p's is one of these
+    std::int32_t sure_above = -1;              // tokens of higher bins are kept
+    std::uint32_t rest_of_k = 0;               // tokens of k_bin that top_k keeps
+    unsigned long long mass = 0;               // of the bins above k_bin, or of all
+    unsigned long long mass_above_list = 0;    // of the bins above high_bin
+};
+
+inline constexpr std::int32_t kListedKeys = 4096;
+
+// Scratch a row needs between the kernels; numbers are zero before the first use and left zero behind.
 struct SampleScratch {
     unsigned long long largest = 0;  // packed choice: largest logit
     unsigned long long noisy = 0;    // packed choice: largest logit / temperature + noise
     std::uint32_t tickets = 0;
+    std::uint32_t listed = 0;
+    FilterCuts cuts;
+    unsigned long long* list = nullptr;  // [kListedKeys]
+    SampleHistogram* histogram = nullptr;
 };
 
-// `any_adjusted`: some job has biases or counts; `any_filtered`: some job is not plain. Writes results[i] and
-// last_tokens[jobs[i].slot].
-void launch_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
-                     std::int32_t padding_from, bool any_adjusted, bool any_filtered, SampleScratch* scratch,
-                     SampleResult* results, std::int32_t* last_tokens, cudaStream_t stream);
+// What some row of the step needs.
+struct SamplingWork {
+    bool adjusts = false;  // biases or penalties
+    bool cuts = false;     // top_k, top_p or min_p
+    bool logprobs = false;
+};
 
-// True when the fast kernel alone cannot sample such a row.
-bool needs_filters(const SamplingParameters& parameters);
+// Writes results[i] and last_tokens[jobs[i].slot], which adjusting reads. At most kMostVocabulary logits a row.
+void launch_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+                     std::int32_t padding_from, const SamplingWork& work, SampleScratch* scratch,
+                     SampleResult* results, std::int32_t* last_tokens, cudaStream_t stream);
+bool needs_cuts(const SamplingParameters& parameters);
+
+// Its parts: rows with cuts and without log-probabilities; then rows that are left, one block each.
+void launch_cut_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+                         std::int32_t padding_from, SampleScratch* scratch, SampleResult* results,
+                         std::int32_t* last_tokens, cudaStream_t stream);
+void launch_one_block_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+                               std::int32_t padding_from, SampleScratch* scratch, SampleResult* results,
+                               std::int32_t* last_tokens, cudaStream_t stream);
 
 }  // namespace gptoss::backend::cuda

@@ -26,6 +26,7 @@ class CudaSampler : public GpuTest {
                                         cudaMemcpyHostToDevice));
         cuda::DeviceSampler sampler(kVocabulary, kPaddingFrom, 8);
         const cuda::Stream stream = cuda::make_stream();
+        std::vector<TokenId> last(8, 0);  // by slot
         for (SampleRow& row : rows) row.slot = static_cast<std::int32_t>(&row - rows.data());
         // Twice: what the first leaves behind must not change the second.
         for (int repeat = 0; repeat < 2; ++repeat) {
@@ -34,7 +35,8 @@ class CudaSampler : public GpuTest {
             ASSERT_EQ(sampled.size(), rows.size());
             for (std::size_t i = 0; i < rows.size(); ++i) {
                 std::vector<float> scratch = logits[static_cast<std::size_t>(rows[i].logits_index)];
-                const SampledToken expected = sample_on_host(scratch, rows[i], kPaddingFrom);
+                const SampledToken expected = sample_on_host(scratch, rows[i], kPaddingFrom, last[i]);
+                last[i] = expected.token;
                 EXPECT_EQ(sampled[i].token, expected.token) << "row " << i << " repeat " << repeat;
                 EXPECT_NEAR(sampled[i].logprob, expected.logprob, 2e-4) << "row " << i;
                 ASSERT_EQ(sampled[i].top.size(), expected.top.size()) << "row " << i;
@@ -134,6 +136,55 @@ TEST_F(CudaSampler, AgreesOnMasksBiasesAndPenalties) {
     rows.push_back(row);
     row.parameters.temperature = 0;
     rows.push_back(row);
+    compare(logits, rows);
+}
+
+// Both cuts at once, from one token to nearly all, where few tokens share a bin and where thousands do.
+TEST_F(CudaSampler, CutsAreExactForEveryShapeOfDistribution) {
+    std::vector<std::vector<float>> logits;
+    for (const float spread : {0.05F, 0.5F, 2.0F, 8.0F}) logits.push_back(random_logits(11, spread));
+    logits.push_back(random_logits(12, 3.0F));
+    for (std::size_t i = 0; i < 5000; ++i) logits.back()[i * 37] = 9.0F;  // many equal ones at the top
+    std::vector<SampleRow> rows;
+    for (std::size_t shape = 0; shape < logits.size(); ++shape)
+        for (const std::int32_t top_k : {0, 1, 40, 3000, 150000})
+            for (const float top_p : {1.0F, 0.999F, 0.95F, 0.3F}) {
+                SamplingParameters p;
+                p.top_k = top_k;
+                p.top_p = top_p;
+                p.min_p = (top_k + static_cast<std::int32_t>(shape)) % 3 == 0 ? 0.02F : 0.0F;
+                p.temperature = top_p < 0.99F ? 0.8F : 1.1F;
+                p.seed = static_cast<std::uint64_t>(top_k) + shape;
+                rows.push_back(row_with(p, rows.size()));
+                rows.back().logits_index = static_cast<std::int32_t>(shape);
+            }
+    for (std::size_t first = 0; first < rows.size(); first += 8)
+        compare(logits, {rows.begin() + static_cast<std::ptrdiff_t>(first),
+                         rows.begin() + static_cast<std::ptrdiff_t>(std::min(first + 8, rows.size()))});
+}
+
+// The second of compare()'s samples has the first one's token in flight: listed among the counts, or new.
+TEST_F(CudaSampler, PenaltiesCountTheTokenInFlight) {
+    std::vector<std::vector<float>> logits = {random_logits(21, 1.0F)};
+    logits[0][4711] = 30.0F;  // chosen twice, were it not for the penalty
+    logits[0][4712] = 29.0F;
+    std::vector<TokenCount> with, without;
+    for (TokenId token = 4600; token < 4800; ++token) {
+        with.push_back({token, 1});
+        if (token != 4711) without.push_back({token, 1});
+    }
+    std::vector<SampleRow> rows;
+    for (const auto* counts : {&with, &without, static_cast<std::vector<TokenCount>*>(nullptr)})
+        for (const float temperature : {0.0F, 1.0F}) {
+            SampleRow row = row_with({});
+            row.parameters.temperature = temperature;
+            row.parameters.presence_penalty = 1.5F;
+            row.parameters.frequency_penalty = 0.7F;
+            row.parameters.repetition_penalty = 1.1F;
+            if (counts != nullptr) row.counts = *counts;
+            row.last_is_uncounted = true;
+            rows.push_back(row);
+        }
     compare(logits, rows);
 }
 
