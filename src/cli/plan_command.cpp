@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "backend/cuda/plan/execution_plan.h"
 #include "backend/devices/devices.h"
 #include "backend/gpu_cards.h"
 #include "backend/needs.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct PlanOptions {
     std::string model, preset, device = "cpu", gpu, kv_type = "bf16";  // gpu: a card that is not here
+    std::string kernels;                                               // of this card; empty = not asked for
     model::PlanRequest request;
     bool json = false;
 };
@@ -79,7 +81,31 @@ nlohmann::ordered_json to_json(const PlanSubject& subject, const model::MemoryPl
             {"largest_context_length", largest_context}};
 }
 
+int print_kernels(const PlanOptions& options) {
+    backend::cuda::PlanOptions model;
+    model.shape = options.preset == "gpt-oss-20b" ? model::gpt_oss_20b() : model::gpt_oss_120b();
+    if (!options.model.empty()) {
+        const gguf::File file = gguf::File::open(options.model);
+        const model::Weights weights = model::find_weights(file);
+        model.shape = weights.hyperparameters;
+        const auto is_mxfp4 = [](const model::Matrix& matrix) {
+            return matrix.tensor->type == gguf::TensorType::MXFP4;
+        };
+        for (const model::LayerWeights& layer : weights.layers)
+            model.experts_are_mxfp4 =
+                model.experts_are_mxfp4 && is_mxfp4(layer.gate) && is_mxfp4(layer.up) && is_mxfp4(layer.down);
+    }
+    const std::int32_t context = std::min(options.request.context_length, model.shape.context_length);
+    const std::string table =
+        backend::cuda::kernel_table(backend::cuda::card_named(options.kernels), model, context);
+    std::printf("%s on a %s, sequences of up to %d tokens; tiles are weight rows x tokens\n%s",
+                (options.model.empty() ? options.preset : options.model).c_str(), options.kernels.c_str(),
+                context, table.c_str());
+    return 0;
+}
+
 int run(PlanOptions options) {
+    if (!options.kernels.empty()) return print_kernels(options);
     options.request.kv_type = options.kv_type == "f8" || options.kv_type == "q8_0" ? model::KvType::f8
                               : options.kv_type == "f16"                           ? model::KvType::f16
                                                                                    : model::KvType::bf16;
@@ -134,6 +160,10 @@ void add_plan(CLI::App& app, int& exit_code) {
             "A card that is not here: h100, h200, pro6000, 4090, ...; or the bytes free on it (24GB)")
         ->excludes(device);
     add_gpu_layers(*command, options->request.gpu_layers);
+    command->add_option(
+        "--kernels", options->kernels,
+        "Print instead which CUDA kernels would compute 1 to 8,192 tokens on this card (a100, "
+        "a6000, l40s, h100, h200, b200, rtx-pro-6000); needs no GPU");
     command->add_flag("--json", options->json, "For machines");
     command->footer("Exit status: 0 it fits, 2 it does not.");
     command->callback([options, &exit_code] { exit_code = run(*options); });

@@ -51,7 +51,6 @@ class Bench {
         std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
                   model_.frequencies.inverse);
         model_.frequencies.magnitude = rope.magnitude;
-        cuda_check(cudaDeviceGetAttribute(&model_.multiprocessors, cudaDevAttrMultiProcessorCount, 0));
         logits_ = allocate_device(std::int64_t{kRows} * shape.vocabulary * 4);
         sampler_ = std::make_unique<DeviceSampler>(shape.vocabulary, 200019, kRows);
         step_ = std::make_unique<DecodeStep>(model_, sampler_->last_tokens(),

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/cuda/device_traits.h"
 #include "backend/cuda/prefill_forward.h"
 #include "backend/cuda/relayout.h"
 #include "backend/cuda/weight_layout.h"
@@ -128,6 +129,9 @@ class Bench {
         routing.pair_weights = pair_weights;
         routing.groups = groups;
         routing.sorted_pairs = sorted_pairs;
+        const DeviceMemory partial_logits = allocate_device(4 * partial_logits_count(shape_.hidden));
+        routing.partial_logits = reinterpret_cast<float*>(partial_logits.get());
+        routing.splits_k = rows <= kFewRoutedRows;
         const double routing_ms = time_ms(10, [&](int i) {
             routing.gain = layer(i).expert_norm;
             routing.router = layer(i).router;
@@ -148,14 +152,14 @@ class Bench {
         dense.epilogue.rotation = reinterpret_cast<const float*>(rotation.get());
         dense.epilogue.cache_rows = cache_rows;
         dense.epilogue.cache = model_.full.data;
-        for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup})
-            product("query, key, value", path, &DeviceLayer::qkv, dense, rows, 1);
+        for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma})
+            product("query, key, value", kernel, &DeviceLayer::qkv, dense, rows, 1);
         dense.epilogue = {};
         dense.epilogue.kind = Epilogue::residual;
         dense.epilogue.output = residual;
         dense.epilogue.output_stride = shape_.hidden;
-        for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup})
-            product("output", path, &DeviceLayer::output, dense, rows, 1);
+        for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma})
+            product("output", kernel, &DeviceLayer::output, dense, rows, 1);
 
         GemmProblem grouped;
         grouped.experts = shape_.experts;
@@ -163,11 +167,10 @@ class Bench {
         grouped.groups = groups;
         grouped.row_count = static_cast<std::int32_t>(pairs);
         grouped.source_divisor = kExpertsUsed;
-        for (const GemmPath path :
-             {GemmPath::warp, GemmPath::warpgroup, GemmPath::stream, GemmPath::stream_small}) {
-            const bool streamed = path == GemmPath::stream || path == GemmPath::stream_small;
-            if (streamed && rows > 512) continue;
-            routing.tile_tokens = streamed ? stream_tile_tokens(path) : kMaxTileTokens;
+        for (const MatrixKernel kernel :
+             {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed, MatrixKernel::streamed_small}) {
+            if (is_streamed(kernel) && rows > 512) continue;
+            routing.tile_tokens = plan_with(kernel, rows, 192, 2, device_).tile_tokens;
             launch_routing(routing, stream_.get());
             GroupList list;
             cuda_check(cudaStreamSynchronize(stream_.get()));
@@ -178,29 +181,32 @@ class Bench {
             grouped.epilogue.kind = Epilogue::swiglu;
             grouped.epilogue.activations = reinterpret_cast<__half*>(output.get());
             grouped.epilogue.order = ActivationOrder::nibbles;
-            product("gate, up", path, &DeviceLayer::gate_up, grouped, double(pairs), read);
+            product("gate, up", kernel, &DeviceLayer::gate_up, grouped, double(pairs), read);
             grouped.source_rows = nullptr;
             grouped.epilogue = {};
             grouped.epilogue.kind = Epilogue::expert_output;
             grouped.epilogue.expert_outputs = reinterpret_cast<__half*>(output.get());
             grouped.epilogue.pairs = sorted_pairs;
             grouped.epilogue.pair_weights = pair_weights;
-            product("down", path, &DeviceLayer::down, grouped, double(pairs), read);
+            product("down", kernel, &DeviceLayer::down, grouped, double(pairs), read);
         }
     }
 
     // `read`: the share of the weights that is read.
-    void product(const char* what, GemmPath path, DeviceMatrix DeviceLayer::*matrix, GemmProblem problem,
-                 double product_rows, double read) {
-        constexpr const char* kNames[] = {"", " (mma.sync)", " (wgmma)", " (streamed)", " (streamed, small)"};
+    void product(const char* what, MatrixKernel kernel, DeviceMatrix DeviceLayer::*matrix,
+                 GemmProblem problem, double product_rows, double read) {
         const double ms = time_ms(5, [&](int i) {
             problem.weights = layer(i).*matrix;
-            launch_gemm(problem, stream_.get(), path);
+            const MatrixPlan plan =
+                kernel == MatrixKernel::wgmma && problem.groups == nullptr
+                    ? plan_dense(problem.row_count, problem.weights.rows, device_)
+                    : plan_with(kernel, problem.row_count, problem.weights.rows, problem.experts, device_);
+            launch_gemm(problem, plan, device_.sm_count, stream_.get());
         });
         const DeviceMatrix& w = problem.weights;
         const std::int32_t rows =
             problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsUsed;
-        report((std::string(what) + kNames[static_cast<int>(path)]).c_str(), rows, ms,
+        report((std::string(what) + " (" + name_of(kernel) + ")").c_str(), rows, ms,
                2.0 * product_rows * (w.rows / problem.experts) * w.columns,
                read * double(w.rows) * double(w.value_stride_bytes + w.scale_stride_bytes));
     }
@@ -227,18 +233,17 @@ class Bench {
         a.table_stride = model_.tables.table_stride;
         a.window = slides ? shape_.sliding_window : 0;
         a.output = reinterpret_cast<__half*>(output.get());
-        for (const GemmPath path : {GemmPath::warp, GemmPath::warpgroup}) {
+        for (const bool wgmma : {false, true}) {
             const double ms = time_ms(3, [&](int i) {
                 a.sinks = model_.weights.layers[0].sinks;
                 a.pool_layer = i % a.pool.layers;
-                launch_prefill_attention(a, stream_.get(), path);
+                launch_prefill_attention(a, wgmma, stream_.get());
             });
             double keys = 0;
             for (std::int32_t i = 0; i < rows; ++i)
                 keys += std::min(depth + i + 1, slides ? shape_.sliding_window : depth + i + 1);
             const std::string what = std::string(slides ? "window" : "full") + " attention at " +
-                                     std::to_string(depth) +
-                                     (path == GemmPath::warp ? " (mma.sync)" : " (wgmma)");
+                                     std::to_string(depth) + (wgmma ? " (wgmma)" : " (mma)");
             report(what.c_str(), rows, ms, 4.0 * keys * shape_.query_width(),
                    double(depth + rows) * 2 * shape_.kv_width() * 2);
         }
@@ -299,6 +304,7 @@ class Bench {
 
     model::Hyperparameters shape_;
     Stream stream_;
+    DeviceTraits device_ = current_device_traits();
     DeviceModel model_;
     std::vector<DeviceMemory> pools_;
     DeviceMemory tables_, logits_, last_tokens_;

@@ -7,6 +7,7 @@
 #include "backend/cuda/attention_prefill.h"
 #include "backend/cuda/attention_prefill_tile.cuh"
 #include "backend/cuda/attention_prefill_warpgroup.cuh"
+#include "backend/cuda/device_traits.h"
 #include "base/check.h"
 
 namespace gptoss::backend::cuda {
@@ -205,7 +206,6 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
 template <typename Kernel>
 void launch(Kernel kernel, int rows, int threads, int shared_bytes, const PrefillAttention& a,
             cudaStream_t stream) {
-    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
     const int tokens = rows / (a.query_heads / a.pool.kv_heads);
     // Enough for any division of the rows into segments; blocks past the last tile leave at once.
     const int tiles = a.row_count / tokens + a.segment_count;
@@ -215,15 +215,26 @@ void launch(Kernel kernel, int rows, int threads, int shared_bytes, const Prefil
 
 }  // namespace
 
-void launch_prefill_attention(const PrefillAttention& attention, cudaStream_t stream, GemmPath path) {
+void prepare_prefill_attention() {
+    const auto allow = [](auto kernel, int shared_bytes) {
+        cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
+    };
+    if (current_device_traits().has_wgmma()) {
+        allow(warpgroup_attention_kernel<KvType::bf16>, WarpgroupAttention::kSharedBytes);
+        allow(warpgroup_attention_kernel<KvType::f16>, WarpgroupAttention::kSharedBytes);
+    }
+    allow(prefill_attention_kernel<KvType::bf16>, kSharedBytes);
+    allow(prefill_attention_kernel<KvType::f16>, kSharedBytes);
+    allow(prefill_attention_kernel<KvType::f8>, kSharedBytes);
+}
+
+void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma, cudaStream_t stream) {
     const std::int32_t group = attention.query_heads / attention.pool.kv_heads;
     check(attention.pool.head_size == kHead, "head size 64");
     check(group > 0 && (group & (group - 1)) == 0 && group <= 64, "heads in a group: a power of two");
     if (attention.row_count == 0) return;
-    const bool warpgroup =
-        path == GemmPath::warpgroup || (path == GemmPath::automatic && has_warpgroup_matrix());
     const auto choose = [&]<KvType type>() {
-        if (warpgroup && type != KvType::f8)
+        if (use_wgmma && type != KvType::f8)
             launch(warpgroup_attention_kernel<type>, WarpgroupAttention::kRows, WarpgroupAttention::kThreads,
                    WarpgroupAttention::kSharedBytes, attention, stream);
         else

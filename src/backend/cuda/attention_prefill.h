@@ -48,16 +48,22 @@ struct SingleRows {
     std::int32_t* tickets = nullptr;  // [count][kv heads], zero before and after
 };
 // Blocks of threads that may share the rows' keys, and what each leaves for the last one.
-inline constexpr std::int32_t kSingleRowParts = 2048;
+inline constexpr std::int32_t kSingleRowParts = kLoneRowBlocks;
 inline constexpr std::int64_t kSingleRowFloats =
     std::int64_t{kSingleRowParts} * kMaxGroupHeads * (kHeadSize + 2);
 
 // Ignores `segments`, `segment_count` and `row_count`. Throws Error(device_failed) when the launch fails.
+// `kv_splits`: into how many parts a row's keys may be split; count * kv heads * kv_splits <= kSingleRowParts
+// unless it is 1.
 void launch_single_row_attention(const PrefillAttention& attention, const SingleRows& single,
-                                 cudaStream_t stream);
+                                 std::int32_t kv_splits, cudaStream_t stream);
 
 // Head size 64; heads in a group 1, 2, 4 or 8. Throws Error(device_failed) when the launch fails.
-void launch_prefill_attention(const PrefillAttention& attention, cudaStream_t stream,
-                              GemmPath path = GemmPath::automatic);
+// `use_wgmma`: sm_90a alone; an 8-bit cache is read by mma.sync all the same.
+void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma, cudaStream_t stream);
+
+// Allows the kernels their shared memory on the current device; once for each device. Throws
+// Error(device_failed).
+void prepare_prefill_attention();
 
 }  // namespace gptoss::backend::cuda

@@ -55,16 +55,16 @@ __global__ void __launch_bounds__(kRowThreads, 2)
 }  // namespace
 
 void launch_single_row_attention(const PrefillAttention& attention, const SingleRows& single,
-                                 cudaStream_t stream) {
+                                 std::int32_t kv_splits, cudaStream_t stream) {
     const std::int32_t kv_heads = attention.pool.kv_heads;
     check(attention.pool.head_size == kHeadSize, "head size 64");
     check(attention.query_heads % kv_heads == 0 && attention.query_heads / kv_heads <= kMaxGroupHeads,
           "at most eight heads in a group");
     if (single.count == 0) return;
-    // A window is one part. Otherwise as many as there is room for: one long row must not hold up the others.
-    const std::int32_t splits =
-        attention.window > 0 ? 1 : std::clamp(kSingleRowParts / (single.count * kv_heads), 1, kMaxSplits);
-    const dim3 grid(static_cast<unsigned>(splits), static_cast<unsigned>(kv_heads),
+    check(
+        kv_splits == 1 || (kv_splits <= kMaxSplits && single.count * kv_heads * kv_splits <= kSingleRowParts),
+        "room for what the splits leave");
+    const dim3 grid(static_cast<unsigned>(kv_splits), static_cast<unsigned>(kv_heads),
                     static_cast<unsigned>(single.count));
     switch (attention.pool.type) {
         case model::KvType::bf16:

@@ -13,6 +13,7 @@
 #include "backend/cuda/decode_step.h"
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_sampler.h"
+#include "backend/cuda/device_traits.h"
 #include "backend/cuda/prefill_forward.h"
 #include "backend/cuda/relayout.h"
 #include "backend/cuda/upload.h"
@@ -41,12 +42,6 @@ std::int64_t logits_bytes(const model::Hyperparameters& shape, std::int32_t max_
 
 std::int64_t tables_bytes(const model::PlanRequest& request) {
     return std::int64_t{request.max_sequences} * table_stride(request) * std::int64_t{sizeof(std::int32_t)};
-}
-
-// The prompt path's products want columns in whole 64s, as the published models have them. Other shapes
-// compute prompts with the decode step, eight rows at a time.
-bool fits_prefill(const model::Hyperparameters& shape) {
-    return shape.hidden % 64 == 0 && shape.expert_width % 64 == 0;
 }
 
 // The host's copy of the block tables, so that only what changed is sent.
@@ -90,15 +85,6 @@ std::int64_t pool_bytes(const KvPool& pool) {
     return pool.layer_elements() * pool.layers * model::kv_element_bytes(pool.type);
 }
 
-// A step's kernels keep all rows' activations in shared memory beside 70 KB of weights: a workstation card's
-// blocks (99 KB) have room for one row.
-std::size_t rows_of_a_step() {
-    int device = 0, limit = 0;
-    cuda_check(cudaGetDevice(&device));
-    cuda_check(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-    return limit >= 160 * 1024 ? kMaxDecodeRows : 1;
-}
-
 class CudaBackend final : public Backend {
   public:
     CudaBackend(DeviceWeights weights, const BackendOptions& options)
@@ -128,9 +114,9 @@ class CudaBackend final : public Backend {
         model_.frequencies.magnitude = rope.magnitude;
         int device = 0;
         cuda_check(cudaGetDevice(&device));
-        cuda_check(cudaDeviceGetAttribute(&model_.multiprocessors, cudaDevAttrMultiProcessorCount, device));
+        plan_options_ = plan_options_of(model_.weights);
         decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
-        if (fits_prefill(shape_))
+        if (takes_batched_pass(shape_))
             prefill_ = std::make_unique<PrefillForward>(model_, sampler_.last_tokens(), logits_,
                                                         shape_.vocabulary, limits_.max_batch_tokens);
         // Keys and values must be numbers from the start, also where nobody has written yet.
@@ -169,14 +155,16 @@ class CudaBackend final : public Backend {
         }
         logits_rows_ = static_cast<std::int32_t>(batch.logits_rows.size());
         const std::vector<RowInput> inputs = inputs_of(batch);
-        // One decode step of several rows, or two of one row, is faster than the prompt's path.
-        if (prefill_ && inputs.size() > std::max<std::size_t>(step_rows_, 2)) {
+        const ExecutionPlan plan =
+            make_plan({static_cast<std::int32_t>(inputs.size())}, device_, plan_options_);
+        if (plan.pass == Pass::batched) {
             prefill_->run(inputs, batch.residual, stream_.get());
             return;
         }
         const std::size_t width = batch.residual.size() / inputs.size();
-        for (std::size_t first = 0; first < inputs.size(); first += step_rows_) {
-            const std::size_t rows = std::min(step_rows_, inputs.size() - first);
+        const auto step_rows = static_cast<std::size_t>(plan.tokens_per_step);
+        for (std::size_t first = 0; first < inputs.size(); first += step_rows) {
+            const std::size_t rows = std::min(step_rows, inputs.size() - first);
             decode_->run(std::span(inputs).subspan(first, rows),
                          batch.residual.subspan(first * width, rows * width), stream_.get());
         }
@@ -243,8 +231,9 @@ class CudaBackend final : public Backend {
     Tables full_tables_{nullptr, 0, 0}, sliding_tables_{nullptr, 0, 0};
     float* logits_ = nullptr;  // [max_sequences][vocabulary]
     std::int32_t logits_rows_ = 0;
-    std::size_t step_rows_ = rows_of_a_step();
-    std::unique_ptr<DecodeStep> decode_;       // up to step_rows_ rows
+    DeviceTraits device_ = current_device_traits();
+    PlanOptions plan_options_;
+    std::unique_ptr<DecodeStep> decode_;
     std::unique_ptr<PrefillForward> prefill_;  // more; null when the shape does not fit it
     BackendInfo info_;
 };
@@ -279,8 +268,9 @@ std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameter
 
 std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request) {
     return cuda::DecodeStep::workspace_bytes(shape) +
-           (cuda::fits_prefill(shape) ? cuda::PrefillForward::workspace_bytes(shape, request.max_batch_tokens)
-                                      : 0) +
+           (cuda::takes_batched_pass(shape)
+                ? cuda::PrefillForward::workspace_bytes(shape, request.max_batch_tokens)
+                : 0) +
            cuda::DeviceSampler::workspace_bytes(shape.vocabulary, request.max_sequences) +
            2 * cuda::Arena::padded(cuda::tables_bytes(request)) +
            cuda::Arena::padded(cuda::logits_bytes(shape, request.max_sequences));

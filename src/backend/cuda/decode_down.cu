@@ -21,14 +21,14 @@ template <PlaneType kType>
 Layout layout_of(const DecodeContext& context, int blocks) {
     Layout layout{};
     const int rows = std::min(context.rows, kDownRows);
-    const int row_tiles = (context.hidden / kTileRows + blocks - 1) / blocks;
+    const int row_tiles = (context.hidden / kStreamTileRows + blocks - 1) / blocks;
     layout.sum_capacity = row_tiles * rows * kExpertsUsed;  // a sum per row tile and expert
     layout.activation_stride = activation_stride_bytes(kType, context.expert_width);
     layout.activations = kRingBytes;
     layout.sums = layout.activations + rows * kExpertsUsed * layout.activation_stride;
     layout.biases = layout.sums + TileSums<4>::bytes(layout.sum_capacity);
-    layout.squares = layout.biases + layout.sum_capacity * kTileRows * 4;
-    layout.choice = layout.squares + rows * row_tiles * kTileRows * 4;
+    layout.squares = layout.biases + layout.sum_capacity * kStreamTileRows * 4;
+    layout.choice = layout.squares + rows * row_tiles * kStreamTileRows * 4;
     layout.bytes = layout.choice + static_cast<int>(sizeof(ExpertChoice));
     return layout;
 }
@@ -54,14 +54,14 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     choose_experts(choice, context, stage.layer, first_row, rows, router_biases);
 
     // Tile of the stream = (row tile, active expert): all experts of a row tile one after another.
-    const TileRun run =
-        tiles_of_block(context.hidden / kTileRows, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+    const TileRun run = tiles_of_block(context.hidden / kStreamTileRows, static_cast<int>(blockIdx.x),
+                                       static_cast<int>(gridDim.x));
     const TileSums<4> sums(shared + layout.sums, layout.sum_capacity, run.count * choice.active,
                            slabs_a_tile(kType, context.expert_width));
     auto row_tile_of = [&](int tile) { return quotient(tile, choice.active); };
     auto matrix_row = [&](int tile) {
         const int row_tile = row_tile_of(tile), active = tile - row_tile * choice.active;
-        return choice.expert[active] * context.hidden + (run.first + row_tile) * kTileRows;
+        return choice.expert[active] * context.hidden + (run.first + row_tile) * kStreamTileRows;
     };
     auto tile_of = [&](int tile) { return tile_address(matrix, matrix_row(tile)); };
     SlabStream<kType, 1, decltype(tile_of)> stream(matrix, sums, tile_of);
@@ -70,9 +70,10 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     wait_for_previous_stage();
 
     // Four threads an output in the end, one for each of the row's experts: what they need then.
-    const int own_rows = run.count * kTileRows, rank = thread % kExpertsUsed, output = thread / kExpertsUsed;
+    const int own_rows = run.count * kStreamTileRows, rank = thread % kExpertsUsed,
+              output = thread / kExpertsUsed;
     float* residual =
-        context.buffers.residual + std::int64_t{first_row} * context.hidden + run.first * kTileRows;
+        context.buffers.residual + std::int64_t{first_row} * context.hidden + run.first * kStreamTileRows;
     auto place_of_output = [&](int item) {
         const int row = item >= own_rows ? 1 : 0;
         static_assert(kDownRows <= 2, "an output is of the first row or the second");
@@ -100,9 +101,9 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     for (int item = output; item < whole_warps; item += kOutputs) {
         const bool used = item < own_rows * rows;
         const int row = used && item >= own_rows ? 1 : 0, i = used ? item - row * own_rows : 0;
-        const int tile = i / kTileRows * choice.active + choice.index[row][rank];
-        float sum = choice.weight[row][rank] * (sums.at(tile, i % kTileRows, choice.column[row][rank]) +
-                                                biases[tile * kTileRows + i % kTileRows]);
+        const int tile = i / kStreamTileRows * choice.active + choice.index[row][rank];
+        float sum = choice.weight[row][rank] * (sums.at(tile, i % kStreamTileRows, choice.column[row][rank]) +
+                                                biases[tile * kStreamTileRows + i % kStreamTileRows]);
         sum += __shfl_xor_sync(kAllLanes, sum, 1);
         sum += __shfl_xor_sync(kAllLanes, sum, 2);
         if (used && rank == 0) {
@@ -130,7 +131,7 @@ void launch_down(const DecodeContext& context, const LayerStage& stage, cudaStre
     with_plane_type(stage.weights.down.type, [&](auto type) {
         constexpr PlaneType kType = decltype(type)::value;
         const int groups = (context.rows + kDownRows - 1) / kDownRows;
-        const int blocks = std::min(context.multiprocessors, context.hidden / kTileRows);
+        const int blocks = std::min(context.sm_count, context.hidden / kStreamTileRows);
         const Layout layout = layout_of<kType>(context, blocks);
         launch_dependent(down_kernel<kType>,
                          dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)), kStreamThreads,

@@ -2,6 +2,7 @@
 // Blocks with the same blockIdx.y work on the same four rows. Which experts' weights to read is known only
 // after the stage before: this is the one place of a step where memory idles for a moment.
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/ops/common/swiglu.cuh"
 #include "backend/cuda/stage_parts.cuh"
 
 namespace gptoss::backend::cuda {
@@ -16,23 +17,15 @@ template <PlaneType kType>
 Layout layout_of(const DecodeContext& context, int blocks) {
     Layout layout{};
     const int rows = std::min(context.rows, ExpertChoice::kGroupRows);
-    const int most_tiles = rows * kExpertsUsed * (2 * context.expert_width / kTileRows);
+    const int most_tiles = rows * kExpertsUsed * (2 * context.expert_width / kStreamTileRows);
     layout.tile_capacity = (most_tiles + blocks - 1) / blocks;
     layout.activation_stride = activation_stride_bytes(kType, context.hidden);
     layout.activations = kRingBytes;
     layout.sums = layout.activations + rows * layout.activation_stride;
     layout.biases = layout.sums + TileSums<4>::bytes(layout.tile_capacity);
-    layout.choice = layout.biases + layout.tile_capacity * kTileRows * 4;
+    layout.choice = layout.biases + layout.tile_capacity * kStreamTileRows * 4;
     layout.bytes = layout.choice + static_cast<int>(sizeof(ExpertChoice));
     return layout;
-}
-
-// openai/gpt-oss gpt_oss/torch/model.py, swiglu.
-__device__ inline float swiglu(float gate, float up) {
-    constexpr float kLimit = model::Hyperparameters::kSwigluLimit;
-    gate = fminf(gate, kLimit);
-    up = fminf(fmaxf(up, -kLimit), kLimit);
-    return __fdividef(gate, 1.0F + __expf(-model::Hyperparameters::kSwigluAlpha * gate)) * (up + 1.0F);
 }
 
 // kAlone: the step has one row. Less to choose, and less code: what a step's kernels have in all decides how
@@ -66,7 +59,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         choose_experts(choice, context, stage.layer, first_row, rows, router_biases);
     const int active = kAlone ? kExpertsUsed : choice.active;
 
-    const int expert_rows = 2 * context.expert_width, expert_tiles = expert_rows / kTileRows;
+    const int expert_rows = 2 * context.expert_width, expert_tiles = expert_rows / kStreamTileRows;
     const TileRun run =
         tiles_of_block(active * expert_tiles, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
     const TileSums<4> sums(shared + layout.sums, layout.tile_capacity, run.count,
@@ -74,7 +67,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     auto active_of = [&](int tile) { return quotient(run.first + tile, expert_tiles); };
     auto matrix_row = [&](int tile) {
         const int index = active_of(tile);
-        return experts[index] * expert_rows + (run.first + tile - index * expert_tiles) * kTileRows;
+        return experts[index] * expert_rows + (run.first + tile - index * expert_tiles) * kStreamTileRows;
     };
     auto tile_of = [&](int tile) { return tile_address(matrix, matrix_row(tile)); };
     SlabStream<kType, 1, decltype(tile_of)> stream(matrix, sums, tile_of);
@@ -99,10 +92,10 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     const PlaneType down_type = stage.weights.down.type;
     const int stored_width = stored_activations(context.expert_width);
 #pragma unroll 1
-    for (int pair = thread; pair < run.count * (kTileRows / 2); pair += kStreamThreads) {
+    for (int pair = thread; pair < run.count * (kStreamTileRows / 2); pair += kStreamThreads) {
         const int tile = pair / 4, inside = pair % 4 * 2, index = active_of(tile);
         const int place =
-            place_of((run.first + tile - index * expert_tiles) * (kTileRows / 2) + pair % 4, down_type);
+            place_of((run.first + tile - index * expert_tiles) * (kStreamTileRows / 2) + pair % 4, down_type);
         const int columns = kAlone ? 1 : choice.columns[index];
 #pragma unroll 1
         for (int column = 0; column < columns; ++column) {
@@ -122,10 +115,10 @@ void launch_gate_up(const DecodeContext& context, const LayerStage& stage, cudaS
     with_plane_type(stage.weights.gate_up.type, [&](auto type) {
         constexpr PlaneType kType = decltype(type)::value;
         const int groups = (context.rows + ExpertChoice::kGroupRows - 1) / ExpertChoice::kGroupRows;
-        const int tiles = kExpertsUsed * (2 * context.expert_width / kTileRows);
-        const int blocks = std::min(context.multiprocessors, tiles);
+        const int tiles = kExpertsUsed * (2 * context.expert_width / kStreamTileRows);
+        const int blocks = std::min(context.sm_count, tiles);
         const Layout layout = layout_of<kType>(context, blocks);
-        launch_dependent(context.rows == 1 ? gate_up_kernel<kType, true> : gate_up_kernel<kType, false>,
+        launch_dependent(context.single_token ? gate_up_kernel<kType, true> : gate_up_kernel<kType, false>,
                          dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)), kStreamThreads,
                          layout.bytes, stream, context, stage, layout);
     });

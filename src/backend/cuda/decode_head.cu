@@ -29,12 +29,12 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     head_kernel(const DecodeContext context, const float* output_norm, const DeviceMatrix matrix,
                 float* logits, const std::int64_t logits_stride, const Layout layout) {
     std::byte* shared = dynamic_shared();
-    const TileRun run =
-        tiles_of_block(matrix.rows / kTileRows, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+    const TileRun run = tiles_of_block(matrix.rows / kStreamTileRows, static_cast<int>(blockIdx.x),
+                                       static_cast<int>(gridDim.x));
     const TileSums<kGroups * 4> sums(shared + layout.sums, layout.tile_capacity, run.count,
                                      slabs_a_tile(kType, context.hidden));
     let_next_stage_start();
-    auto tile_of = [&](int tile) { return tile_address(matrix, (run.first + tile) * kTileRows); };
+    auto tile_of = [&](int tile) { return tile_address(matrix, (run.first + tile) * kStreamTileRows); };
     SlabStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
     stream.start();
     prefetch_floats(output_norm, context.hidden);
@@ -53,16 +53,17 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         },
         1.0F);
     finish_stream();
-    const int own_rows = run.count * kTileRows;
+    const int own_rows = run.count * kStreamTileRows;
 #pragma unroll 1
     for (int row = 0; row < context.rows; ++row) {
         const int index = context.inputs[row].logits_index;
         if (index < 0) continue;
 #pragma unroll 1
         for (int i = static_cast<int>(threadIdx.x); i < own_rows; i += kStreamThreads) {
-            const int token = run.first * kTileRows + i;
+            const int token = run.first * kStreamTileRows + i;
             if (token < context.vocabulary)
-                logits[index * logits_stride + token] = sums.at(i / kTileRows, i % kTileRows, row);
+                logits[index * logits_stride + token] =
+                    sums.at(i / kStreamTileRows, i % kStreamTileRows, row);
         }
     }
 }
@@ -70,8 +71,8 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
 template <PlaneType kType, int kGroups>
 void launch(const DecodeContext& context, const float* output_norm, const DeviceMatrix& head, float* logits,
             std::int64_t logits_stride, cudaStream_t stream) {
-    const int tiles = head.rows / kTileRows;
-    int blocks = std::min(context.multiprocessors, tiles);
+    const int tiles = head.rows / kStreamTileRows;
+    int blocks = std::min(context.sm_count, tiles);
     blocks = std::max(blocks, (tiles + kMostTiles - 1) / kMostTiles);
     const Layout layout = layout_of<kType, kGroups>(context.rows, context.hidden, tiles, blocks);
     launch_dependent(head_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
@@ -84,7 +85,7 @@ void launch_head(const DecodeContext& context, const float* output_norm, const D
                  float* logits, std::int64_t logits_stride, cudaStream_t stream) {
     with_plane_type(head.type, [&](auto type) {
         constexpr PlaneType kType = decltype(type)::value;
-        if (context.rows <= 4)
+        if (context.token_columns == 4)
             launch<kType, 1>(context, output_norm, head, logits, logits_stride, stream);
         else
             launch<kType, 2>(context, output_norm, head, logits, logits_stride, stream);

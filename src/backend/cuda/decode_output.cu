@@ -19,7 +19,7 @@ template <PlaneType kType, int kGroups>
 Layout layout_of(const DecodeContext& context, int tiles, int blocks, int router_element_bytes) {
     Layout layout{};
     layout.tile_capacity = (tiles + blocks - 1) / blocks;
-    const int row_capacity = layout.tile_capacity * kTileRows;
+    const int row_capacity = layout.tile_capacity * kStreamTileRows;
     layout.activation_stride = activation_stride_bytes(kType, context.query_heads * kHeadSize);
     layout.activations = kRingBytes;
     layout.sums = layout.activations + context.rows * layout.activation_stride;
@@ -42,17 +42,17 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     output_kernel(const DecodeContext context, const LayerStage stage, const Layout layout) {
     std::byte* shared = dynamic_shared();
     const DeviceMatrix& matrix = stage.weights.output;
-    const TileRun run =
-        tiles_of_block(matrix.rows / kTileRows, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+    const TileRun run = tiles_of_block(matrix.rows / kStreamTileRows, static_cast<int>(blockIdx.x),
+                                       static_cast<int>(gridDim.x));
     const TileSums<kGroups * 4> sums(shared + layout.sums, layout.tile_capacity, run.count,
                                      slabs_a_tile(kType, matrix.columns));
     auto* biases = reinterpret_cast<float*>(shared + layout.biases);
     auto* gained = reinterpret_cast<float*>(shared + layout.gained);  // [row][own rows], x * g
-    const int first_row = run.first * kTileRows, own_rows = run.count * kTileRows;
+    const int first_row = run.first * kStreamTileRows, own_rows = run.count * kStreamTileRows;
     const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
 
     let_next_stage_start();
-    auto tile_of = [&](int tile) { return tile_address(matrix, first_row + tile * kTileRows); };
+    auto tile_of = [&](int tile) { return tile_address(matrix, first_row + tile * kStreamTileRows); };
     SlabStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
     copy_biases(biases, run.count,
                 [&](int tile) { return stage.weights.output_bias + first_row + tile * 8; });
@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
             // Few multiprocessors: a block has more than 32 rows.
             const float old = i < 32 ? before : __ldcg(residual + i);
             const float own_gain = i < 32 ? gain : __ldg(stage.weights.expert_norm + first_row + i);
-            const float value = old + (sums.at(i / kTileRows, i % kTileRows, warp) + biases[i]);
+            const float value = old + (sums.at(i / kStreamTileRows, i % kStreamTileRows, warp) + biases[i]);
             residual[i] = value;
             square += value * value;
             gained[warp * own_rows + i] = value * own_gain;
@@ -127,8 +127,8 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
 
 template <PlaneType kType, int kGroups>
 void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    const int tiles = stage.weights.output.rows / kTileRows;
-    const int blocks = std::min(context.multiprocessors, tiles);
+    const int tiles = stage.weights.output.rows / kStreamTileRows;
+    const int blocks = std::min(context.sm_count, tiles);
     const int router_element_bytes = stage.weights.router_columns_bf16 != nullptr ? 2 : 4;
     const Layout layout = layout_of<kType, kGroups>(context, tiles, blocks, router_element_bytes);
     launch_dependent(output_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
@@ -140,7 +140,7 @@ void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t 
 void launch_output(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
     with_plane_type(stage.weights.output.type, [&](auto type) {
         constexpr PlaneType kType = decltype(type)::value;
-        if (context.rows <= 4)
+        if (context.token_columns == 4)
             launch<kType, 1>(context, stage, stream);
         else
             launch<kType, 2>(context, stage, stream);

@@ -20,7 +20,7 @@ Layout layout_of(int rows, int columns, int tiles, int blocks) {
     layout.activations = kRingBytes;
     layout.sums = layout.activations + rows * layout.activation_stride;
     layout.biases = layout.sums + TileSums<kGroups * 4>::bytes(layout.tile_capacity);
-    layout.rotations = layout.biases + layout.tile_capacity * kTileRows * 4;
+    layout.rotations = layout.biases + layout.tile_capacity * kStreamTileRows * 4;
     layout.cache_places = layout.rotations + rows * kHeadSize * 4;
     layout.bytes = layout.cache_places + rows * 8;
     return layout;
@@ -31,8 +31,8 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     query_key_value_kernel(const DecodeContext context, const LayerStage stage, const Layout layout) {
     std::byte* shared = dynamic_shared();
     const DeviceMatrix& matrix = stage.weights.qkv;
-    const TileRun run =
-        tiles_of_block(matrix.rows / kTileRows, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
+    const TileRun run = tiles_of_block(matrix.rows / kStreamTileRows, static_cast<int>(blockIdx.x),
+                                       static_cast<int>(gridDim.x));
     const TileSums<kGroups * 4> sums(shared + layout.sums, layout.tile_capacity, run.count,
                                      slabs_a_tile(kType, context.hidden));
     auto* biases = reinterpret_cast<float*>(shared + layout.biases);
@@ -41,10 +41,10 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     const int thread = static_cast<int>(threadIdx.x);
 
     let_next_stage_start();
-    auto tile_of = [&](int tile) { return tile_address(matrix, (run.first + tile) * kTileRows); };
+    auto tile_of = [&](int tile) { return tile_address(matrix, (run.first + tile) * kStreamTileRows); };
     SlabStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
     copy_biases(biases, run.count,
-                [&](int tile) { return stage.weights.qkv_bias + (run.first + tile) * kTileRows; });
+                [&](int tile) { return stage.weights.qkv_bias + (run.first + tile) * kStreamTileRows; });
     stream.start();
     prefetch_floats(stage.weights.attention_norm, context.hidden);
     if (thread < context.rows) {
@@ -79,16 +79,13 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
 #pragma unroll 1
     for (int row = 0; row < context.rows; ++row) {
 #pragma unroll 1
-        for (int pair = thread; pair < run.count * (kTileRows / 2); pair += kStreamThreads) {
+        for (int pair = thread; pair < run.count * (kStreamTileRows / 2); pair += kStreamThreads) {
             const int tile = pair / 4, inside = pair % 4 * 2;
             float first = sums.at(tile, inside, row) + biases[2 * pair];
             float second = sums.at(tile, inside + 1, row) + biases[2 * pair + 1];
-            const int output = run.first * kTileRows + 2 * pair;
+            const int output = run.first * kStreamTileRows + 2 * pair;
             if (output < query_width + key_width) {
-                const float2 turn = rotations[row * (kHeadSize / 2) + output % kHeadSize / 2];
-                const float turned = first * turn.x - second * turn.y;
-                second = second * turn.x + first * turn.y;
-                first = turned;
+                rotate_pair(first, second, rotations[row * (kHeadSize / 2) + output % kHeadSize / 2]);
             }
             if (output < query_width) {
                 *reinterpret_cast<float2*>(context.buffers.query + std::int64_t{row} * query_width +
@@ -106,8 +103,8 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
 
 template <PlaneType kType, int kGroups>
 void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    const int tiles = stage.weights.qkv.rows / kTileRows;
-    const int blocks = std::min(context.multiprocessors, tiles);
+    const int tiles = stage.weights.qkv.rows / kStreamTileRows;
+    const int blocks = std::min(context.sm_count, tiles);
     const Layout layout = layout_of<kType, kGroups>(context.rows, context.hidden, tiles, blocks);
     launch_dependent(query_key_value_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)),
                      kStreamThreads, layout.bytes, stream, context, stage, layout);
@@ -118,7 +115,7 @@ void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t 
 void launch_query_key_value(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
     with_plane_type(stage.weights.qkv.type, [&](auto type) {
         constexpr PlaneType kType = decltype(type)::value;
-        if (context.rows <= 4)
+        if (context.token_columns == 4)
             launch<kType, 1>(context, stage, stream);
         else
             launch<kType, 2>(context, stage, stream);

@@ -17,16 +17,17 @@
 #include <cstdint>
 
 #include "backend/cuda/device_state.h"
+#include "backend/cuda/plan/execution_plan.h"
 #include "backend/cuda/weights.h"
 
 namespace gptoss::backend::cuda {
 
-inline constexpr std::int32_t kMaxDecodeRows = 8;
+inline constexpr std::int32_t kMaxDecodeRows = kMaxDecodeTokens;
 inline constexpr std::int32_t kExpertsUsed = 4;    // checked when weights are uploaded
 inline constexpr std::int32_t kHeadSize = 64;      // likewise
 inline constexpr std::int32_t kMostExperts = 128;  // likewise
 inline constexpr std::int32_t kMaxGroupHeads = 8;  // query heads that share a key head, likewise
-inline constexpr std::int32_t kMaxSplits = 32;     // of a row's keys
+inline constexpr std::int32_t kMaxSplits = kMaxKvSplits;
 
 // Sums that stages add up across blocks, [layer][row][experts + 2]: the router's logits before normalisation,
 // then the sum of squares of the residual before attention and before the experts. One layer more than the
@@ -77,7 +78,10 @@ struct DecodeContext {
     std::int32_t hidden = 0, query_heads = 0, kv_heads = 0, experts = 0, expert_width = 0, vocabulary = 0;
     std::int32_t sliding_window = 0;
     float epsilon = 0;
-    std::int32_t multiprocessors = 0;
+    std::int32_t sm_count = 0;
+    // What the plan chose (plan/execution_plan.h).
+    std::int32_t token_columns = 4;
+    bool single_token = false;
     const RowInput* inputs = nullptr;  // [row], device
     DeviceRows device_rows;
     BlockTables tables;

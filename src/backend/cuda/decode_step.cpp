@@ -42,6 +42,8 @@ std::int64_t DecodeStep::workspace_bytes(const model::Hyperparameters& shape) {
 DecodeStep::DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
                        std::int64_t logits_stride)
     : model_(model),
+      device_(current_device_traits()),
+      plan_options_(plan_options_of(model.weights)),
       last_tokens_(last_tokens),
       logits_(logits),
       logits_stride_(logits_stride),
@@ -73,13 +75,7 @@ DecodeStep::DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens
 }
 
 std::int32_t DecodeStep::splits_for(std::int32_t rows, std::int32_t positions) const {
-    // At most two blocks a multiprocessor, and 8 warps x 16 keys a part: fewer keep the next stage's blocks
-    // out for nothing.
-    const std::int32_t most =
-        std::clamp(2 * model_.multiprocessors / (model_.weights.shape.kv_heads * rows), 1, kMaxSplits);
-    std::int32_t splits = 1;
-    while (splits * 2 <= most && splits * 128 < positions) splits *= 2;
-    return splits;
+    return plan_kv_splits(rows, positions, device_, model_.weights.shape.kv_heads);
 }
 
 DecodeContext DecodeStep::context_for(std::int32_t rows) const {
@@ -94,7 +90,10 @@ DecodeContext DecodeStep::context_for(std::int32_t rows) const {
     context.vocabulary = shape.vocabulary;
     context.sliding_window = shape.sliding_window;
     context.epsilon = static_cast<float>(shape.rms_epsilon);
-    context.multiprocessors = model_.multiprocessors;
+    const ExecutionPlan plan = make_plan({rows, 1, rows, 0}, device_, plan_options_);
+    context.sm_count = device_.sm_count;
+    context.token_columns = plan.token_columns;
+    context.single_token = plan.single_token;
     context.inputs = inputs_;
     context.device_rows = {tokens_, positions_, slots_, rotation_};
     context.tables = model_.tables;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/cuda/device_model.h"
+#include "backend/cuda/device_traits.h"
 #include "backend/cuda/memory.h"
 
 namespace gptoss::backend::cuda {
@@ -48,6 +49,8 @@ class DecodeStep {
     const GraphExec& graph_of(const Variant& variant);
 
     const DeviceModel& model_;
+    DeviceTraits device_;
+    PlanOptions plan_options_;
     const std::int32_t* last_tokens_;
     float* logits_;
     std::int64_t logits_stride_;

@@ -12,7 +12,6 @@ struct DeviceModel {
     KvPool full, sliding;
     BlockTables tables;
     RotationFrequencies frequencies;
-    std::int32_t multiprocessors = 0;
 
     const KvPool& pool(std::int32_t layer) const { return weights.shape.slides(layer) ? sliding : full; }
     std::int32_t pool_layer(std::int32_t layer) const { return weights.range.pool_layer(layer); }

@@ -53,8 +53,8 @@ struct TokenGroup {
     std::int32_t expert = 0;
     std::int32_t first_row = 0;   // in sorted order
     std::int32_t row_count = 0;   // > 0
-    std::int32_t tile_rows = 0;   // rows of a tile: at most stream_tile_tokens(), or a multiple of 16 up to
-                                  // kMaxTileTokens for the other paths
+    std::int32_t tile_rows = 0;   // rows of a tile: at most 8 or 16 for streamed kernels, or a multiple of 16
+                                  // up to kMaxTileTokens for the others
     std::int32_t tile_count = 0;  // ceil(row_count / tile_rows)
     std::int32_t first_tile = 0;  // sum of the tile counts before
 };
@@ -119,25 +119,15 @@ struct GemmProblem {
     EpilogueTargets epilogue;
 };
 
-// `stream` is for grouped mxfp4 products with few tokens an expert (gemm_stream.cuh) and is never automatic:
-// its groups must be cut into tiles of stream_tile_tokens(). `stream_small` is the same for cards with less
-// than 164 KB of shared memory a block.
-enum class GemmPath : std::uint8_t { automatic, warp, warpgroup, stream, stream_small };
+// Computes the product with the kernel that the plan names, on up to `sm_count` blocks. A streamed kernel wants
+// `groups` cut into tiles of plan.tile_tokens. Throws Error(device_failed) when the launch fails; check()s the
+// shape: columns in whole 64s, rows of an expert in whole 8s.
+void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
+                 cudaStream_t stream);
 
-// True on sm_90: the automatic path is then the warpgroup's.
-bool has_warpgroup_matrix();
-
-// The stream path that this card has room for: the larger one, the smaller one, or `automatic` for neither.
-GemmPath stream_path();
-
-// Tokens of a tile on a stream path.
-std::int32_t stream_tile_tokens(GemmPath path);
-
-// Whether a stream path can compute this product: mxfp4, whole tiles of rows, columns that fit.
-bool can_stream(const DeviceMatrix& weights, std::int32_t experts, GemmPath path);
-
-// Throws Error(device_failed) when the launch fails; check()s the shape.
-void launch_gemm(const GemmProblem& problem, cudaStream_t stream, GemmPath path = GemmPath::automatic);
+// Allows the kernels their shared memory on the current device; once for each device. Throws
+// Error(device_failed).
+void prepare_gemm();
 
 // Tokens of a tile that the kernels have code for: the fewest that hold `rows` (at most kMaxTileTokens).
 GPTOSS_HOST_DEVICE constexpr std::int32_t tile_rows_for(std::int32_t rows) {

@@ -1,106 +1,143 @@
-// What happens to the sums of a tile. Both matrix kernels end with the same registers: a lane holds, for two
-// neighbouring weight rows, the sums of tokens 8j + 2c and 8j + 2c + 1.
+// What happens to the sums of a tile. All matrix kernels end with the same registers: for sixteen weight rows of
+// a warp, a lane holds two neighbouring rows of tokens 8j + 2c and 8j + 2c + 1. They are turned in shared memory,
+// sixteen tokens at a time, so that a lane has eight neighbouring rows of one token: what it then stores are
+// whole 16-byte pieces.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp8.h>
-
 #include "backend/cuda/gemm_tile.cuh"
+#include "backend/cuda/kv_elements.cuh"
+#include "backend/cuda/ops/common/activation_order.cuh"
+#include "backend/cuda/ops/common/swiglu.cuh"
 
 namespace gptoss::backend::cuda {
 
-// a * sigmoid(1.702 a) * (b + 1) with a at most 7 and b within 7 (openai/gpt-oss, swiglu).
-__device__ __forceinline__ float clamped_swiglu(float gate, float up) {
-    constexpr float kLimit = model::Hyperparameters::kSwigluLimit;
-    const float a = fminf(gate, kLimit);
-    const float b = fminf(fmaxf(up, -kLimit), kLimit);
-    return a / (1.0F + __expf(-model::Hyperparameters::kSwigluAlpha * a)) * (b + 1.0F);
+// Shared memory of one warp for the turn: [token][16 rows], four floats more a token so that neighbouring tokens
+// begin in other banks.
+inline constexpr int kTurnedTokens = 16, kTurnStride = 16 + 4;
+constexpr int turn_bytes(int tokens) {
+    return tokens * kTurnStride * 4;
 }
 
-__device__ __forceinline__ __nv_fp8x2_storage_t to_fp8x2(float low, float high) {
-    return __nv_cvt_float2_to_fp8x2(make_float2(low, high), __NV_SATFINITE, __NV_E4M3);
+__device__ __forceinline__ uint4 to_half8(const float (&v)[8]) {
+    return {as_word(to_half2(v[0], v[1])), as_word(to_half2(v[2], v[3])), as_word(to_half2(v[4], v[5])),
+            as_word(to_half2(v[6], v[7]))};
 }
 
-__device__ __forceinline__ void store_pair(void* to, std::int64_t element, model::KvType type, float low,
-                                           float high) {
-    if (type == model::KvType::bf16)
-        reinterpret_cast<__nv_bfloat162*>(to)[element / 2] = __floats2bfloat162_rn(low, high);
-    else if (type == model::KvType::f16)
-        reinterpret_cast<__half2*>(to)[element / 2] = to_half2(low, high);
-    else
-        reinterpret_cast<__nv_fp8x2_storage_t*>(to)[element / 2] = to_fp8x2(low, high);
-}
-
-// A query or key pair is rotated, then both kinds go where they belong.
+// Query and key pairs are rotated, then both kinds and values go where they belong. Eight rows are of one head.
 __device__ __forceinline__ void store_query_key_value(const EpilogueTargets& targets, int weight_row,
-                                                      int token, float even, float odd) {
+                                                      int token, float (&v)[8]) {
     constexpr int kHead = 64;
-    const int head = weight_row / kHead;
-    const int inside = weight_row % kHead;
-    const bool is_value = weight_row >= targets.query_rows + targets.kv_rows;
-    if (!is_value) {
-        const float2 turn =
-            reinterpret_cast<const float2*>(targets.rotation)[token * (kHead / 2) + inside / 2];
-        const float rotated = even * turn.x - odd * turn.y;
-        odd = odd * turn.x + even * turn.y;
-        even = rotated;
+    const int head = weight_row / kHead, inside = weight_row % kHead;
+    if (weight_row < targets.query_rows + targets.kv_rows) {
+        const auto* turns =
+            reinterpret_cast<const float4*>(targets.rotation) + token * (kHead / 4) + inside / 4;
+#pragma unroll
+        for (int pair = 0; pair < 4; pair += 2) {
+            const float4 turn = turns[pair / 2];
+            rotate_pair(v[2 * pair], v[2 * pair + 1], {turn.x, turn.y});
+            rotate_pair(v[2 * pair + 2], v[2 * pair + 3], {turn.z, turn.w});
+        }
     }
     if (weight_row < targets.query_rows) {
-        const std::int64_t element = std::int64_t{token} * targets.query_rows + weight_row;
-        store_pair(targets.queries, element,
-                   targets.cache_type == model::KvType::bf16 ? model::KvType::bf16 : model::KvType::f16, even,
-                   odd);
+        store_kv_eight(reinterpret_cast<std::byte*>(targets.queries),
+                       targets.cache_type == model::KvType::bf16 ? model::KvType::bf16 : model::KvType::f16,
+                       std::int64_t{token} * targets.query_rows + weight_row, v);
         return;
     }
     // Keys of all heads, then values of all heads: the tiles of a block follow each other in that order.
     const int tile = head - targets.query_rows / kHead;
-    const std::int64_t element = targets.cache_rows[token] + tile * (model::kBlockTokens * kHead) + inside;
-    store_pair(targets.cache, element, targets.cache_type, even, odd);
+    store_kv_eight(static_cast<std::byte*>(targets.cache), targets.cache_type,
+                   targets.cache_rows[token] + tile * (model::kBlockTokens * kHead) + inside, v);
 }
 
-// The lane's sums: sums[j][0..1] of slot 0's row, [2..3] of slot 1's. `swapped`: slot 0 is the odd row.
+// Eight finished sums of one token, rows weight_row ..; `row`: the token among the sorted rows.
+__device__ __forceinline__ void store_eight_rows(const EpilogueTargets& targets, int rows_of_expert,
+                                                 int weight_row, int row, float (&v)[8]) {
+    switch (targets.kind) {
+        case Epilogue::swiglu: {
+            const float hidden[4] = {swiglu(v[0], v[1]), swiglu(v[2], v[3]), swiglu(v[4], v[5]),
+                                     swiglu(v[6], v[7])};
+            store_quad(targets.activations + std::int64_t{row} * (rows_of_expert / 2), weight_row / 2,
+                       targets.order, hidden);
+            break;
+        }
+        case Epilogue::expert_output: {
+            const int pair = targets.pairs[row];
+            const float weight = targets.pair_weights[pair] * kExpertOutputScale;
+#pragma unroll
+            for (float& value : v) value *= weight;
+            *reinterpret_cast<uint4*>(targets.expert_outputs + std::int64_t{pair} * rows_of_expert +
+                                      weight_row) = to_half8(v);
+            break;
+        }
+        case Epilogue::query_key_value:
+            store_query_key_value(targets, weight_row, row, v);
+            break;
+        case Epilogue::residual: {
+            auto* out = reinterpret_cast<float4*>(targets.output + row * targets.output_stride + weight_row);
+            const float4 low = out[0], high = out[1];
+            out[0] = make_float4(low.x + v[0], low.y + v[1], low.z + v[2], low.w + v[3]);
+            out[1] = make_float4(high.x + v[4], high.y + v[5], high.z + v[6], high.w + v[7]);
+            break;
+        }
+        case Epilogue::logits: {
+            float* out = targets.output + row * targets.output_stride + weight_row;
+            if (targets.output_stride % 4 == 0 && weight_row + 8 <= targets.output_columns) {
+                reinterpret_cast<float4*>(out)[0] = make_float4(v[0], v[1], v[2], v[3]);
+                reinterpret_cast<float4*>(out)[1] = make_float4(v[4], v[5], v[6], v[7]);
+            } else {
+#pragma unroll
+                for (int i = 0; i < 8; ++i)
+                    if (weight_row + i < targets.output_columns) out[i] = v[i];
+            }
+            break;
+        }
+    }
+}
+
+// `tokens` tokens from `first_token` on, at most kTurnedTokens, out of the warp's part of shared memory.
+__device__ __forceinline__ void store_turned(const EpilogueTargets& targets, const Tile& tile,
+                                             int rows_of_expert, int first_row, int first_token, int tokens,
+                                             std::uint32_t turn) {
+    const int lane = threadIdx.x % 32, token = lane / 2, weight_row = first_row + lane % 2 * 8;
+    if (token >= tokens || first_token + token >= tile.row_count || weight_row >= rows_of_expert) return;
+    std::uint32_t words[2][4];
+    load_shared(words[0], turn + (token * kTurnStride + lane % 2 * 8) * 4);
+    load_shared(words[1], turn + (token * kTurnStride + lane % 2 * 8 + 4) * 4);
+    float v[8];
+#pragma unroll
+    for (int i = 0; i < 8; ++i) v[i] = __uint_as_float(words[i / 4][i % 4]);
+    if (targets.bias != nullptr) {
+        const auto* bias = reinterpret_cast<const float4*>(
+            targets.bias + std::int64_t{tile.expert} * rows_of_expert + weight_row);
+        const float4 low = __ldg(bias), high = __ldg(bias + 1);
+        v[0] += low.x, v[1] += low.y, v[2] += low.z, v[3] += low.w;
+        v[4] += high.x, v[5] += high.y, v[6] += high.z, v[7] += high.w;
+    }
+    store_eight_rows(targets, rows_of_expert, weight_row, tile.first_row + first_token + token, v);
+}
+
+// A warp's sums of weight rows first_row .. first_row + 15, tokens first_token ..: sums[j][0..1] are slot 0's row,
+// [2..3] slot 1's. `swapped`: slot 0 is the odd row. `turn`: shared memory of the warp's own, turn_bytes() of
+// the tokens or of kTurnedTokens.
 template <int groups>
 __device__ __forceinline__ void store_sums(const EpilogueTargets& targets, const Tile& tile,
-                                           int rows_of_expert, int even_row, bool swapped, int lane,
-                                           int first_token, const float (&sums)[groups][4]) {
-    if (even_row >= rows_of_expert) return;
-    float2 bias = make_float2(0, 0);
-    if (targets.bias != nullptr)
-        bias = *reinterpret_cast<const float2*>(targets.bias + std::int64_t{tile.expert} * rows_of_expert +
-                                                even_row);
+                                           int rows_of_expert, int first_row, bool swapped, int first_token,
+                                           const float (&sums)[groups][4], std::uint32_t turn) {
+    const int g = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
 #pragma unroll
-    for (int j = 0; j < groups; ++j) {
-        if (first_token + 8 * j >= tile.row_count) break;
+    for (int first = 0; first < groups; first += 2) {
+        if (first_token + 8 * first >= tile.row_count) break;
+        __syncwarp();  // the tokens before have been read
 #pragma unroll
-        for (int i = 0; i < 2; ++i) {
-            const int token = first_token + 8 * j + 2 * lane + i;
-            if (token >= tile.row_count) continue;
-            const int row = tile.first_row + token;
-            const float even = (swapped ? sums[j][2 + i] : sums[j][i]) + bias.x;
-            const float odd = (swapped ? sums[j][i] : sums[j][2 + i]) + bias.y;
-            if (targets.kind == Epilogue::swiglu) {
-                const int width = rows_of_expert / 2;
-                targets.activations[std::int64_t{row} * width + stored_column(targets.order, even_row / 2)] =
-                    __float2half_rn(clamped_swiglu(even, odd));  // at most 56 in size
-            } else if (targets.kind == Epilogue::expert_output) {
-                const int pair = targets.pairs[row];
-                const float weight = targets.pair_weights[pair] * kExpertOutputScale;
-                reinterpret_cast<__half2*>(targets.expert_outputs +
-                                           std::int64_t{pair} * rows_of_expert)[even_row / 2] =
-                    to_half2(even * weight, odd * weight);
-            } else if (targets.kind == Epilogue::query_key_value) {
-                store_query_key_value(targets, even_row, row, even, odd);
-            } else if (targets.kind == Epilogue::residual) {
-                float2* out =
-                    reinterpret_cast<float2*>(targets.output + row * targets.output_stride + even_row);
-                const float2 before = *out;
-                *out = make_float2(before.x + even, before.y + odd);
-            } else {
-                float* out = targets.output + row * targets.output_stride + even_row;
-                if (even_row < targets.output_columns) out[0] = even;
-                if (even_row + 1 < targets.output_columns) out[1] = odd;
-            }
-        }
+        for (int j = first; j < min(first + 2, groups); ++j)
+#pragma unroll
+            for (int i = 0; i < 2; ++i)
+                store_shared_64(turn + (((j - first) * 8 + 2 * c + i) * kTurnStride + 2 * g) * 4,
+                                swapped ? sums[j][2 + i] : sums[j][i], swapped ? sums[j][i] : sums[j][2 + i]);
+        __syncwarp();
+        store_turned(targets, tile, rows_of_expert, first_row, first_token + 8 * first,
+                     8 * min(2, groups - first), turn);
     }
 }
 

@@ -20,7 +20,7 @@ inline constexpr bool kHasWarpgroupMatrix = false;
 // ---- asynchronous copies of 16 bytes, global to shared, past the L1 cache
 
 __device__ __forceinline__ void copy_async_16(std::uint32_t to, const void* from) {
-    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
+    copy_16_bytes_async_line(to, from, true);
 }
 // Four bytes, through the L1 cache: their neighbours are wanted next.
 __device__ __forceinline__ void copy_async_4(std::uint32_t to, const void* from) {
@@ -39,6 +39,10 @@ __device__ __forceinline__ void load_shared(std::uint32_t (&words)[4], std::uint
     asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
                  : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
                  : "r"(address));
+}
+
+__device__ __forceinline__ void store_shared_64(std::uint32_t address, float first, float second) {
+    asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(first), "f"(second) : "memory");
 }
 
 // Four 8 x 8 matrices of 16-bit values; lane l gives the address of row l % 8 of matrix l / 8.

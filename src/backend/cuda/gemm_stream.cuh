@@ -34,7 +34,8 @@ struct StreamGemm {
     // banks.
     static constexpr int stride_bytes(int columns) { return columns * 2 + 16; }
     static constexpr int shared_bytes(int columns, int tile_tokens) {
-        return warps * kRingBytes + tile_tokens * stride_bytes(columns) + static_cast<int>(sizeof(GroupList));
+        return warps * (kRingBytes + turn_bytes(tile_tokens)) + tile_tokens * stride_bytes(columns) +
+               static_cast<int>(sizeof(GroupList));
     }
 
     // The run of tiles of one block. Tile numbers count row tiles of a token tile, token tiles of a group,
@@ -160,7 +161,7 @@ struct StreamGemm {
     template <int groups>
     __device__ static void run_tile(const GemmProblem& problem, const Tile& tile, int rows_of_expert,
                                     std::uint32_t ring, int& slot, Loader& loader, std::uint32_t activations,
-                                    int stride) {
+                                    int stride, std::uint32_t turn) {
         const int lane = threadIdx.x % 32, blocks = problem.weights.columns / kQuantBlock;
         // Of each 8 x 8 matrix of activations, a lane gives the address of one row.
         std::uint32_t own = activations + lane % 8 * stride + lane / 8 * 16;
@@ -178,8 +179,7 @@ struct StreamGemm {
         for (int group = 0; group < groups; ++group)
 #pragma unroll
             for (int i = 0; i < 4; ++i) sums[group][i] *= kMxfp4Unit;
-        store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + lane / 4 * 2, false, lane % 4, 0,
-                   sums);
+        store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row, false, 0, sums, turn);
     }
 
     // The tokens of a tile; rows past the last repeat it, and what is computed for them is not stored.
@@ -204,7 +204,9 @@ __global__ void __launch_bounds__(warps * 32, 1)
     using Gemm = StreamGemm<warps, depth>;
     std::byte* shared = dynamic_shared();
     const int stride = Gemm::stride_bytes(problem.weights.columns), warp = threadIdx.x / 32;
-    std::byte* activations = shared + warps * Gemm::kRingBytes;
+    const std::uint32_t turn =
+        shared_address(shared) + warps * Gemm::kRingBytes + warp * turn_bytes(tile_tokens);
+    std::byte* activations = shared + warps * (Gemm::kRingBytes + turn_bytes(tile_tokens));
     auto& groups = *reinterpret_cast<GroupList*>(activations + tile_tokens * stride);
     constexpr int kWords = sizeof(GroupList) / 4;
     for (int i = threadIdx.x; i < kWords; i += Gemm::kThreads)
@@ -234,10 +236,10 @@ __global__ void __launch_bounds__(warps * 32, 1)
         const Tile tile = work.tile(number);
         if (tile.row_count <= 8)
             Gemm::template run_tile<1>(problem, tile, rows_of_expert, ring, slot, loader,
-                                       shared_address(activations), stride);
+                                       shared_address(activations), stride, turn);
         else
             Gemm::template run_tile<2>(problem, tile, rows_of_expert, ring, slot, loader,
-                                       shared_address(activations), stride);
+                                       shared_address(activations), stride, turn);
     }
     while (activations_end < last) exchange_activations();  // with the other warps
 }

@@ -12,7 +12,7 @@
 namespace gptoss::backend::cuda {
 
 // 192 weight rows a tile: 2880 and 5760 are multiples of 192, though not of 128.
-inline constexpr int kTileRows = 192;
+inline constexpr int kGemmTileRows = 192;
 
 // Activations lie in slabs of [token][64 columns], 128 bytes a token.
 inline constexpr int kSlabColumns = 64;
@@ -27,7 +27,7 @@ struct Tile {
 
 // Tiles are numbered so that neighbours share weights: token tiles of one group vary fastest. Returns false
 // past the last tile.
-template <int tile_rows = kTileRows>
+template <int tile_rows = kGemmTileRows>
 __device__ __forceinline__ bool find_tile(const GemmProblem& problem, const TokenGroup& dense, int row_tiles,
                                           int index, Tile& tile) {
     TokenGroup group = dense;
@@ -72,7 +72,7 @@ struct WeightStage {
     static_assert(kRowBytes == 32 || kRowBytes == 64 || kRowBytes == 128, "the exchange below covers these");
     static constexpr int kBlockBytes = kRowBytes / kBlocks;
     static constexpr int kLaneWords = kBlockBytes / 16;  // of a block, for each of four lanes
-    static constexpr int kBytes = kTileRows * kRowBytes;
+    static constexpr int kBytes = kGemmTileRows * kRowBytes;
 
     __device__ static int exchanged(int linear) {
         return linear ^ ((linear >> 3) & (kRowBytes == 128 ? 0x70 : 0x30));
@@ -86,9 +86,12 @@ struct WeightStage {
         return 0;
     }
 
-    __device__ static void load(std::uint32_t (&words)[kLaneWords], std::uint32_t stage, int row, int block,
-                                int lane) {
-        load_shared(words, stage + exchanged(row * kRowBytes + block * kBlockBytes + lane * kLaneWords * 4));
+    // Where a lane's words of a row's first block are; those of block b are at this exclusive or b blocks.
+    __device__ static std::uint32_t lane_offset(int row, int lane) {
+        return exchanged(row * kRowBytes + lane * kLaneWords * 4);
+    }
+    __device__ static void load(std::uint32_t (&words)[kLaneWords], std::uint32_t lane_address, int block) {
+        load_shared(words, lane_address ^ block * kBlockBytes);
     }
 };
 
@@ -129,26 +132,29 @@ struct ScaleStage {
     static constexpr int kRowBytes = stage_columns / kQuantBlock * (type == PlaneType::q8_0 ? 2 : 1);
     static_assert(kRowBytes == 4 || kRowBytes == 2, "a word holds the scales of one stage or of two");
     static constexpr int kBytes = kPresent ? 1024 : 0;  // 192 words, and the next part aligned
-    static_assert(kTileRows * 4 <= 1024);
+    static_assert(kGemmTileRows * 4 <= 1024);
 
     __device__ static void copy(std::uint32_t to, int row, const std::byte* scales_of_row, int stage) {
         copy_async_4(to + row * 4, scales_of_row + stage * kRowBytes / 4 * 4);
     }
 
-    // Exponents e become e - 98, the float16 exponent of 2^(e - 127 + 14); below that, zero.
     __device__ static std::uint32_t load(std::uint32_t scales, int row, int stage) {
         if constexpr (!kPresent) return 0;
         std::uint32_t word[1];
         load_shared(word, scales + row * 4);
         if constexpr (kRowBytes == 2) word[0] >>= stage % 2 * 16;
-        return type == PlaneType::mxfp4 ? __vsubus4(word[0], 0x62626262U) : word[0];
+        return word[0];
     }
 
+    // Exponent e becomes e - 98, the float16 exponent of 2^(e - 127 + 14); below that, zero.
     __device__ static __half2 of_block(std::uint32_t word, int block) {
-        if constexpr (type == PlaneType::mxfp4)  // the byte in both halves, moved to the exponent's place
-            return as_half2(__byte_perm(word, 0, 0x0404 | block << 12 | block << 4) << 2);
-        else
+        if constexpr (type == PlaneType::mxfp4) {
+            const std::uint32_t both = __byte_perm(word, 0, 0x4040 | block << 8 | block);
+            constexpr std::uint32_t kMinus98 = 0xFF9EFF9EU;
+            return as_half2(__viaddmax_s16x2(both, kMinus98, 0) << 10);
+        } else {
             return as_half2(__byte_perm(word, 0, block == 0 ? 0x1010 : 0x3232));
+        }
     }
 };
 
@@ -170,17 +176,14 @@ __device__ __forceinline__ void unpack(const std::uint32_t (&words)[words_count]
 
 // The A registers of a block of 32 columns for a lane's two rows, in the order mma and wgmma want them:
 // row of slot 0 and slot 1 at the low columns, then at the high columns.
-template <PlaneType type, int stage_columns>
-__device__ __forceinline__ void load_fragments(std::uint32_t (&fragments)[2][4], std::uint32_t stage,
-                                               const int (&rows)[2], int block, int lane,
+template <PlaneType type, int stage_columns, int words_count>
+__device__ __forceinline__ void make_fragments(std::uint32_t (&fragments)[2][4],
+                                               const std::uint32_t (&words)[2][words_count], int block,
                                                const std::uint32_t (&scales)[2]) {
-    using Weights = WeightStage<type, stage_columns>;
-    using Scales = ScaleStage<type, stage_columns>;
 #pragma unroll
     for (int slot = 0; slot < 2; ++slot) {
-        std::uint32_t words[Weights::kLaneWords], values[2][2];
-        Weights::load(words, stage, rows[slot], block, lane);
-        unpack<type>(words, Scales::of_block(scales[slot], block), values);
+        std::uint32_t values[2][2];
+        unpack<type>(words[slot], ScaleStage<type, stage_columns>::of_block(scales[slot], block), values);
 #pragma unroll
         for (int step = 0; step < 2; ++step) {
             fragments[step][slot] = values[step][0];

@@ -28,14 +28,14 @@ struct WarpGemm {
                                   std::int64_t{tile.expert} * rows_of_expert * w.value_stride_bytes +
                                   stage * Weights::kRowBytes;
         constexpr int kPieces = Weights::kRowBytes / 16;
-        for (int i = threadIdx.x; i < kTileRows * kPieces; i += kThreads) {
+        for (int i = threadIdx.x; i < kGemmTileRows * kPieces; i += kThreads) {
             const int row = i / kPieces, piece = i % kPieces;
             const int from = min(tile.weight_row + row, rows_of_expert - 1);
             copy_async_16(to + Weights::exchanged(row * Weights::kRowBytes + piece * 16),
                           expert + from * w.value_stride_bytes + piece * 16);
         }
         if constexpr (Scales::kPresent) {
-            if (threadIdx.x < kTileRows) {
+            if (threadIdx.x < kGemmTileRows) {
                 const int from = min(tile.weight_row + static_cast<int>(threadIdx.x), rows_of_expert - 1);
                 Scales::copy(
                     to + Weights::kBytes + kSlabBytes, threadIdx.x,
@@ -92,8 +92,14 @@ struct WarpGemm {
             for (int block = 0; block < Weights::kBlocks; ++block) {
                 std::uint32_t a[2][2][4];
 #pragma unroll
-                for (int m = 0; m < 2; ++m)
-                    load_fragments<type, kColumns>(a[m], weights, rows[m], block, lane, scales[m]);
+                for (int m = 0; m < 2; ++m) {
+                    std::uint32_t words[2][Weights::kLaneWords];
+#pragma unroll
+                    for (int slot = 0; slot < 2; ++slot)
+                        Weights::load(words[slot], weights + Weights::lane_offset(rows[m][slot], lane),
+                                      block);
+                    make_fragments<type, kColumns>(a[m], words, block, scales[m]);
+                }
 #pragma unroll
                 for (int step = 0; step < 2; ++step) {
                     const int piece = block * 4 + step * 2;  // of 8 columns
@@ -103,11 +109,13 @@ struct WarpGemm {
         }
         wait_for_copies<0>();
         __syncthreads();  // the next tile's copies may overwrite every stage
+        static_assert(kThreads / 32 * turn_bytes(kTurnedTokens) <= kStages * kStageBytes,
+                      "the turn takes the stages' place");
 #pragma unroll
         for (int m = 0; m < 2; ++m)
-            store_sums(problem.epilogue, tile, rows_of_expert,
-                       tile.weight_row + warp / 2 * 32 + m * 16 + 2 * g, Weights::swaps(g) != 0, lane,
-                       first_token, sums[m]);
+            store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp / 2 * 32 + m * 16,
+                       Weights::swaps(g) != 0, first_token, sums[m],
+                       shared + warp * turn_bytes(kTurnedTokens));
     }
 
     // Sixteen columns: all of the warp's tokens against its 32 rows.
@@ -144,7 +152,7 @@ __global__ void __launch_bounds__(WarpGemm<type>::kThreads, 1)
     const std::uint32_t shared = (shared_address(shared_memory) + 1023) / 1024 * 1024;
     int* sources = reinterpret_cast<int*>(shared_memory + (shared - shared_address(shared_memory)) +
                                           WarpGemm<type>::kStages * WarpGemm<type>::kStageBytes);
-    const int row_tiles = (problem.weights.rows / problem.experts + kTileRows - 1) / kTileRows;
+    const int row_tiles = (problem.weights.rows / problem.experts + kGemmTileRows - 1) / kGemmTileRows;
     Tile tile;
     for (int index = blockIdx.x; find_tile(problem, dense, row_tiles, index, tile); index += gridDim.x) {
         for (int i = threadIdx.x; i < kMaxTileTokens; i += blockDim.x)

@@ -5,8 +5,9 @@
 // when every thread has read it. (One lane speaking for its warp is no faster, and does not order the other
 // lanes' reads.)
 //
-// While one warpgroup unpacks, the others keep the matrix unit busy; inside a warpgroup the products of up to
-// `kBlocks` blocks of 32 columns are in flight while the next one is unpacked.
+// While one warpgroup unpacks, the others keep the tensor cores busy; inside a warpgroup the product of a block of
+// 32 columns is in flight while the next one is unpacked. There is a loop over the columns for every token count: a
+// tile's tokens are one operand of one instruction, and nothing is decided inside the loop.
 #pragma once
 
 #include "backend/cuda/gemm_epilogue.cuh"
@@ -18,27 +19,27 @@ template <PlaneType type, bool shared_columns>
 struct WarpgroupGemm {
     static constexpr int kConsumers = 3;
     static constexpr int kThreads = (kConsumers + 1) * 128;
-    static constexpr int kRows = shared_columns ? 64 : kTileRows;
-    static_assert(kConsumers * 64 == kTileRows, "a warpgroup multiplies 64 rows");
+    static constexpr int kRows = shared_columns ? 64 : kGemmTileRows;
     // 64 or 128 bytes of a weight row a stage.
     static constexpr int kColumns = type == PlaneType::mxfp4 ? 128 : 64;
     static constexpr int kSlabs = kColumns / kSlabColumns;
     using Weights = WeightStage<type, kColumns>;
     using Scales = ScaleStage<type, kColumns>;
     static constexpr int kBlocks = Weights::kBlocks;
-    static constexpr int kInFlight =
-        2;  // blocks whose products may run while another is unpacked, and that one
     static constexpr int kWeightBytes = kRows * Weights::kRowBytes;
     static constexpr int kStageBytes = kSlabs * kSlabBytes + kWeightBytes + Scales::kBytes;
     // Sums of the warpgroups but the first: a thread's, for 16 tokens eight of them.
     static constexpr int kPartialBytes = shared_columns ? (kConsumers - 1) * kMaxTileTokens / 2 * 128 * 4 : 0;
-    static constexpr int kStages = (227 * 1024 - 1024 - 256 - kPartialBytes) / kStageBytes;
-    static constexpr int kSharedBytes = kStages * kStageBytes + kPartialBytes + 1024 + 2 * kStages * 8;
+    static constexpr int kTurnBytes = (shared_columns ? 4 : kConsumers * 4) * turn_bytes(kTurnedTokens);
+    static constexpr int kStages = (227 * 1024 - 1024 - 256 - kPartialBytes - kTurnBytes) / kStageBytes;
+    static constexpr int kSharedBytes =
+        kStages * kStageBytes + kPartialBytes + kTurnBytes + 1024 + 2 * kStages * 8;
     static_assert(kSharedBytes <= 227 * 1024, "a block's limit on sm_90");
     // A warpgroup waits by the phase's parity: the stage's use before must be over when it comes, and it is
     // if the warpgroup's own last stage, three back, was a later one.
     static_assert(!shared_columns || kStages > kConsumers, "parities tell only two uses apart");
-    // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy.
+    // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy. Four or five warpgroups
+    // that multiply would have 104 or 88, of what 640 or 768 threads start with: too few for their loops.
     static constexpr int kConsumerRegisters = 152, kProducerRegisters = 56;
 
     // Position in the ring of stages; the phase flips when it wraps.
@@ -58,7 +59,8 @@ struct WarpgroupGemm {
     struct Shared {
         std::uint32_t stages;  // address of stage 0: slabs of activations, weights, scales
         std::uint32_t barriers;
-        float* partials;  // [consumer - 1][sum][thread]
+        float* partials;      // [consumer - 1][sum][thread]
+        std::uint32_t turns;  // a warp's turn_bytes() after another's
         __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
         __device__ std::uint32_t weights(int i) const { return stage(i) + kSlabs * kSlabBytes; }
         __device__ std::uint32_t scales(int i) const { return weights(i) + kWeightBytes; }
@@ -125,50 +127,52 @@ struct WarpgroupGemm {
         }
     }
 
-    // What a consumer thread carries through a tile. A tile's tokens are multiplied in pieces of 64, 32 and
-    // 16, chosen at run time: a loop of its own for every token count costs the compiler more registers than
-    // there are, and it then waits after every product.
-    struct Accumulation {
-        int tokens = 0;  // a multiple of 16
-        int rows[2];     // in the tile, of slot 0 and slot 1
-        float first64[8][4] = {};
-        float second64[8][4] = {};
-        float next32[4][4] = {};
-        float last16[2][4] = {};
+    // A stage's blocks of 32 columns: unpack one while the tensor cores multiply the one before.
+    // `unreleased`: the stage before, or -1; it is given back once its products are done.
+    template <int tokens, int blocks>
+    __device__ __forceinline__ static void multiply_stage(float (&sums)[tokens / 8][4],
+                                                          std::uint32_t (&fragments)[2][2][4],
+                                                          const std::uint32_t (&lanes)[2],
+                                                          const int (&rows)[2], const Shared& shared,
+                                                          int stage, int number, int unreleased) {
+        const std::uint32_t start = shared.stage(stage);
+        const std::uint32_t scales[2] = {Scales::load(shared.scales(stage), rows[0], number),
+                                         Scales::load(shared.scales(stage), rows[1], number)};
+        // All loads before the first use.
+        std::uint32_t words[blocks][2][Weights::kLaneWords];
+#pragma unroll
+        for (int block = 0; block < blocks; ++block)
+#pragma unroll
+            for (int slot = 0; slot < 2; ++slot)
+                Weights::load(words[block][slot], start + kSlabs * kSlabBytes + lanes[slot], block);
+        const std::uint64_t activations = matrix_descriptor(start);
+#pragma unroll
+        for (int block = 0; block < blocks; ++block) {
+            std::uint32_t(&own)[2][4] = fragments[block % 2];
+            make_fragments<type, kColumns>(own, words[block], block, scales);
+            const std::uint64_t b = activations + ((block / 2 * kSlabBytes + block % 2 * 64) >> 4);
+            warpgroup_fence();
+            warpgroup_multiply<tokens>(sums, own[0], b);
+            warpgroup_multiply<tokens>(sums, own[1], b + 2);  // 16 columns are 32 bytes
+            warpgroup_commit();
+            warpgroup_wait<1>();  // the block before: its fragments are free
+            if (block == 0 && unreleased >= 0) barrier_arrive(shared.empty(unreleased));
+        }
+    }
 
-        __device__ bool has_first64() const { return tokens >= 64; }
-        __device__ bool has_second64() const { return tokens == 128; }
-        __device__ bool has_next32() const { return (tokens & 32) != 0; }
-        __device__ bool has_last16() const { return (tokens & 16) != 0; }
-    };
-
-    // A block of 32 columns against some of the tokens; `b` describes the first of them.
+    // All columns of a tile of up to `tokens` tokens.
     template <int tokens>
-    __device__ static void multiply_piece(float (&sums)[tokens / 8][4],
-                                          const std::uint32_t (&fragments)[2][4], std::uint64_t b) {
-        warpgroup_fence();
-        warpgroup_multiply<tokens>(sums, fragments[0], b);
-        warpgroup_multiply<tokens>(sums, fragments[1], b + 2);  // 16 columns are 32 bytes
-    }
-
-    // One block of 32 columns: unpack, multiply, leave in flight.
-    __device__ static void multiply_block(Accumulation& state, std::uint32_t (&fragments)[2][4],
-                                          std::uint32_t stage, int block, const std::uint32_t (&scales)[2]) {
-        load_fragments<type, kColumns>(fragments, stage + kSlabs * kSlabBytes, state.rows, block,
-                                       threadIdx.x % 4, scales);
-        const std::uint64_t b = matrix_descriptor(stage + block / 2 * kSlabBytes + block % 2 * 64);
-        constexpr int kToken = 128 >> 4;  // a descriptor counts in 16 bytes
-        if (state.has_first64()) multiply_piece<64>(state.first64, fragments, b);
-        if (state.has_second64()) multiply_piece<64>(state.second64, fragments, b + 64 * kToken);
-        if (state.has_next32()) multiply_piece<32>(state.next32, fragments, b + (state.tokens & 64) * kToken);
-        if (state.has_last16()) multiply_piece<16>(state.last16, fragments, b + (state.tokens & 96) * kToken);
-        warpgroup_commit();
-    }
-
-    // All columns of a tile.
-    __device__ static void accumulate(Accumulation& state, int columns, const Shared& shared, Ring& ring) {
-        std::uint32_t fragments[kInFlight][2][4];
-        int unreleased = -1;  // the stage before, which products in flight may still read
+    __device__ __forceinline__ static void accumulate(float (&sums)[tokens / 8][4], const int (&rows)[2],
+                                                      int columns, const Shared& shared, Ring& ring) {
+        static_assert(kBlocks % 2 == 0, "stages begin with the same fragments");
+        std::uint32_t fragments[2][2][4];
+        const std::uint32_t lanes[2] = {Weights::lane_offset(rows[0], threadIdx.x % 4),
+                                        Weights::lane_offset(rows[1], threadIdx.x % 4)};
+#pragma unroll
+        for (int i = 0; i < tokens / 8; ++i)
+#pragma unroll
+            for (int k = 0; k < 4; ++k) sums[i][k] = 0;
+        int unreleased = -1;
         const int whole_stages = columns / kColumns;
         // Every stage of a tile, or every third.
         constexpr int kStep = shared_columns ? kConsumers : 1;
@@ -178,95 +182,89 @@ struct WarpgroupGemm {
             tile_end.advance((columns + kColumns - 1) / kColumns);
             ring.advance(own);
         }
+#pragma unroll 1
         for (int s = own; s < whole_stages; s += kStep) {
             barrier_wait(shared.full(ring.stage), ring.phase);
             fence_for_matrix_unit();
-            const std::uint32_t scales[2] = {Scales::load(shared.scales(ring.stage), state.rows[0], s),
-                                             Scales::load(shared.scales(ring.stage), state.rows[1], s)};
-#pragma unroll
-            for (int block = 0; block < kBlocks; ++block) {
-                warpgroup_wait<kInFlight - 1>();  // those that read this block's fragments are done
-                if (block == kInFlight - 1 && unreleased >= 0) barrier_arrive(shared.empty(unreleased));
-                multiply_block(state, fragments[block % kInFlight], shared.stage(ring.stage), block, scales);
-            }
+            multiply_stage<tokens, kBlocks>(sums, fragments, lanes, rows, shared, ring.stage, s, unreleased);
             unreleased = ring.stage;
             if constexpr (shared_columns)
                 ring.advance(kStep);
             else
                 ring.advance();
         }
-        if (whole_stages * kColumns < columns && whole_stages % kStep == own) {  // half a stage is left
+        if (kSlabs == 2 && whole_stages * kColumns < columns &&
+            whole_stages % kStep == own) {  // half a stage
             barrier_wait(shared.full(ring.stage), ring.phase);
             fence_for_matrix_unit();
-            const std::uint32_t scales[2] = {
-                Scales::load(shared.scales(ring.stage), state.rows[0], whole_stages),
-                Scales::load(shared.scales(ring.stage), state.rows[1], whole_stages)};
-            warpgroup_wait<0>();
-            if (unreleased >= 0) barrier_arrive(shared.empty(unreleased));
-#pragma unroll
-            for (int block = 0; block < kBlocks / 2; ++block)
-                multiply_block(state, fragments[block % kInFlight], shared.stage(ring.stage), block, scales);
+            multiply_stage<tokens, kBlocks / kSlabs>(sums, fragments, lanes, rows, shared, ring.stage,
+                                                     whole_stages, unreleased);
             unreleased = ring.stage;
             ring.advance();
         }
         if constexpr (shared_columns) ring = tile_end;
         warpgroup_wait<0>();
-        hold_registers(state.first64);
-        hold_registers(state.second64);
-        hold_registers(state.next32);
-        hold_registers(state.last16);
+        hold_registers(sums);
         if (unreleased >= 0) barrier_arrive(shared.empty(unreleased));
     }
 
-    // The first warpgroup adds what the others found, in their order; they are not needed any more then.
-    template <int groups>
-    __device__ static void exchange(float (&sums)[groups][4], int first_token, const Shared& shared) {
-        const int consumer = threadIdx.x / 128;
-        float* own = shared.partials + first_token / 2 * 128 + threadIdx.x % 128;
-        constexpr int kConsumerFloats = kMaxTileTokens / 2 * 128;
-#pragma unroll
-        for (int i = 0; i < groups * 4; ++i) {
-            if (consumer > 0)
-                own[(consumer - 1) * kConsumerFloats + i * 128] = sums[i / 4][i % 4];
-            else
-                for (int other = 0; other + 1 < kConsumers; ++other)
-                    sums[i / 4][i % 4] += own[other * kConsumerFloats + i * 128];
-        }
-    }
     __device__ static void consumers_meet() {
         asm volatile("bar.sync 1, %0;" ::"n"(kConsumers * 128) : "memory");
     }
 
-    __device__ static void consume(const GemmProblem& problem, const Tile& tile, const Shared& shared,
-                                   Ring& ring) {
+    // The first warpgroup adds what the others found, in their order; they are not needed any more then.
+    template <int groups>
+    __device__ __forceinline__ static void exchange(float (&sums)[groups][4], const Shared& shared) {
+        const int consumer = threadIdx.x / 128;
+        float* own = shared.partials + threadIdx.x % 128;
+        constexpr int kConsumerFloats = kMaxTileTokens / 2 * 128;
+        if (consumer > 0)
+#pragma unroll
+            for (int i = 0; i < groups * 4; ++i)
+                own[(consumer - 1) * kConsumerFloats + i * 128] = sums[i / 4][i % 4];
+        consumers_meet();  // the others' sums are there
+        if (consumer == 0)
+#pragma unroll
+            for (int i = 0; i < groups * 4; ++i)
+                for (int other = 0; other + 1 < kConsumers; ++other)
+                    sums[i / 4][i % 4] += own[other * kConsumerFloats + i * 128];
+        consumers_meet();  // and read
+    }
+
+    __device__ __forceinline__ static void consume(const GemmProblem& problem, const Tile& tile,
+                                                   const Shared& shared, Ring& ring) {
         const DeviceMatrix& w = problem.weights;
         const int rows_of_expert = w.rows / problem.experts;
-        const int consumer = threadIdx.x / 128, g = threadIdx.x % 32 / 4;
+        const int g = threadIdx.x % 32 / 4;
         const int warp = shared_columns ? threadIdx.x % 128 / 32 : threadIdx.x / 32;
-        Accumulation state;
+        int rows[2];  // in the tile, of slot 0 and slot 1
 #pragma unroll
-        for (int slot = 0; slot < 2; ++slot)
-            state.rows[slot] = warp * 16 + 2 * g + (slot ^ Weights::swaps(g));
-        state.tokens = tile_rows_for(tile.row_count);
-        accumulate(state, w.columns, shared, ring);
-        const auto for_each_piece = [&](const auto& what) {
-            if (state.has_first64()) what(state.first64, 0);
-            if (state.has_second64()) what(state.second64, 64);
-            if (state.has_next32()) what(state.next32, state.tokens & 64);
-            if (state.has_last16()) what(state.last16, state.tokens & 96);
+        for (int slot = 0; slot < 2; ++slot) rows[slot] = warp * 16 + 2 * g + (slot ^ Weights::swaps(g));
+        const auto run = [&]<int count>() __attribute__((always_inline)) {
+            float sums[count / 8][4];
+            accumulate<count>(sums, rows, w.columns, shared, ring);
+            if constexpr (shared_columns) {
+                exchange(sums, shared);
+                if (threadIdx.x >= 128) return;
+            }
+            store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp * 16,
+                       Weights::swaps(g) != 0, 0, sums, shared.turns + warp * turn_bytes(kTurnedTokens));
         };
-        if constexpr (shared_columns) {
-            const auto piece = [&](auto& sums, int first_token) { exchange(sums, first_token, shared); };
-            if (consumer > 0) for_each_piece(piece);
-            consumers_meet();  // the others' sums are there
-            if (consumer == 0) for_each_piece(piece);
-            consumers_meet();  // and read
-            if (consumer > 0) return;
-        }
-        for_each_piece([&](const auto& sums, int first_token) {
-            store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp * 16 + 2 * g,
-                       Weights::swaps(g) != 0, threadIdx.x % 4, first_token, sums);
-        });
+        // Six counts and not eight: with more loops in one kernel the compiler runs out of registers and waits after
+        // every product (its warning C7512). Columns past the tile's tokens are computed and not stored.
+        const int tokens = tile.row_count;
+        if (tokens <= 32)
+            run.template operator()<32>();
+        else if (tokens <= 48)
+            run.template operator()<48>();
+        else if (tokens <= 64)
+            run.template operator()<64>();
+        else if (tokens <= 80)
+            run.template operator()<80>();
+        else if (tokens <= 96)
+            run.template operator()<96>();
+        else
+            run.template operator()<128>();
     }
 };
 
@@ -282,7 +280,8 @@ __global__ void __launch_bounds__(WarpgroupGemm<type, shared_columns>::kThreads,
         const std::uint32_t stages_end = shared.stages + Gemm::kStages * Gemm::kStageBytes;
         shared.partials =
             reinterpret_cast<float*>(shared_memory + (stages_end - shared_address(shared_memory)));
-        shared.barriers = stages_end + Gemm::kPartialBytes;
+        shared.turns = stages_end + Gemm::kPartialBytes;
+        shared.barriers = shared.turns + Gemm::kTurnBytes;
         if (threadIdx.x == 0) {
             for (int i = 0; i < Gemm::kStages; ++i) {
                 barrier_init(shared.full(i), 128);

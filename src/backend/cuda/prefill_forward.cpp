@@ -68,12 +68,17 @@ std::int64_t PrefillForward::lay_out(const model::Hyperparameters& shape, std::i
 PrefillForward::PrefillForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
                                std::int64_t logits_stride, std::int32_t max_rows)
     : model_(model),
+      device_(current_device_traits()),
+      plan_options_(plan_options_of(model.weights)),
       last_tokens_(last_tokens),
       logits_(logits),
       logits_stride_(logits_stride),
       max_rows_(max_rows),
       arena_(workspace_bytes(model.weights.shape, max_rows)) {
     check(max_rows > 0, "room for at least one row");
+    prepare_gemm();
+    prepare_prefill_attention();
+    prepare_routing();
     check(model.weights.shape.experts_used == kExpertsUsed, "four experts a token");
     lay_out(model.weights.shape, max_rows, arena_.take(workspace_bytes(model.weights.shape, max_rows)),
             &buffers_);
@@ -112,16 +117,6 @@ void PrefillForward::run(std::span<const RowInput> rows, std::span<const float> 
     compute_logits(run, stream);
 }
 
-// Few tokens an expert: weights are streamed. More, and they would be read for every sixteen of them again:
-// tiles of up to 128 tokens for the matrix unit.
-GemmPath PrefillForward::experts_path(const DeviceLayer& layer, std::int32_t rows) const {
-    constexpr std::int32_t kStreamedTokens = 16;  // of an expert, on average (docs/performance.md)
-    const std::int32_t experts = model_.weights.shape.experts;
-    const GemmPath path = stream_path();
-    const bool possible = can_stream(layer.gate_up, experts, path) && can_stream(layer.down, experts, path);
-    return possible && rows * kExpertsUsed <= kStreamedTokens * experts ? path : GemmPath::automatic;
-}
-
 PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaStream_t stream) {
     check(static_cast<std::int64_t>(rows.size()) <= max_rows_, "no more rows than there is room for");
     HostInputs& host = host_inputs_[runs_++ % host_inputs_.size()];
@@ -152,9 +147,12 @@ PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaS
             check(row.logits_index == run.logits_rows, "logits rows are counted in order");
             logits_sources[run.logits_rows++] = run.rows;
         }
+        run.context = std::max(run.context, row.position + 1);
         ++run.rows;
     }
     close_segment();
+    run.plan =
+        make_batched_plan({run.rows, run.context, run.logits_rows, run.single_rows}, device_, plan_options_);
     const auto copy = [&](void* to, const void* from, std::size_t bytes) {
         if (bytes > 0) cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream));
     };
@@ -198,7 +196,7 @@ void PrefillForward::project_query_key_value(const Run& run, std::int32_t layer,
     problem.epilogue.cache =
         pool.data + model_.pool_layer(layer) * pool.layer_elements() * model::kv_element_bytes(pool.type);
     problem.epilogue.cache_type = pool.type;
-    launch_gemm(problem, stream);
+    launch_gemm(problem, run.plan.qkv, device_.sm_count, stream);
 }
 
 void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t stream) {
@@ -218,11 +216,12 @@ void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t str
     attention.sinks = weights.sinks;
     attention.output = buffers_.attention;
     attention.order = activation_order(weights.output.type);
-    launch_prefill_attention(attention, stream);
+    launch_prefill_attention(attention, run.plan.attention_uses_wgmma, stream);
+    // A window is one part.
     launch_single_row_attention(attention,
                                 {buffers_.inputs, buffers_.single_rows, run.single_rows,
                                  buffers_.single_partials, buffers_.single_tickets},
-                                stream);
+                                shape.slides(layer) ? 1 : run.plan.lone_row_kv_splits, stream);
 }
 
 // residual += output * attention + bias
@@ -236,7 +235,7 @@ void PrefillForward::project_output(const Run& run, std::int32_t layer, cudaStre
     problem.epilogue.bias = weights.output_bias;
     problem.epilogue.output = buffers_.residual;
     problem.epilogue.output_stride = model_.weights.shape.hidden;
-    launch_gemm(problem, stream);
+    launch_gemm(problem, run.plan.output, device_.sm_count, stream);
 }
 
 // Norm, router, top four, and the rows sorted by expert.
@@ -258,8 +257,8 @@ void PrefillForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
     routing.pair_weights = buffers_.pair_weights;
     routing.groups = buffers_.groups;
     routing.partial_logits = buffers_.partial_logits;
-    const GemmPath path = experts_path(weights, run.rows);
-    if (path != GemmPath::automatic) routing.tile_tokens = stream_tile_tokens(path);
+    routing.splits_k = run.plan.router_splits_k;
+    routing.tile_tokens = run.plan.experts.tile_tokens;
     routing.sorted_pairs = buffers_.sorted_pairs;
     launch_routing(routing, stream);
 }
@@ -281,7 +280,7 @@ void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.bias = weights.gate_up_bias;
     problem.epilogue.activations = buffers_.expert_hidden;
     problem.epilogue.order = activation_order(weights.down.type);
-    launch_gemm(problem, stream, experts_path(weights, run.rows));
+    launch_gemm(problem, run.plan.experts, device_.sm_count, stream);
 
     problem.weights = weights.down;
     problem.activations = buffers_.expert_hidden;
@@ -292,7 +291,7 @@ void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.expert_outputs = buffers_.expert_outputs;
     problem.epilogue.pairs = buffers_.sorted_pairs;
     problem.epilogue.pair_weights = buffers_.pair_weights;
-    launch_gemm(problem, stream, experts_path(weights, run.rows));
+    launch_gemm(problem, run.plan.experts, device_.sm_count, stream);
 }
 
 void PrefillForward::compute_logits(const Run& run, cudaStream_t stream) {
@@ -317,7 +316,7 @@ void PrefillForward::compute_logits(const Run& run, cudaStream_t stream) {
     problem.epilogue.output = logits_;
     problem.epilogue.output_stride = logits_stride_;
     problem.epilogue.output_columns = shape.vocabulary;
-    launch_gemm(problem, stream);
+    launch_gemm(problem, run.plan.lm_head, device_.sm_count, stream);
 }
 
 }  // namespace gptoss::backend::cuda

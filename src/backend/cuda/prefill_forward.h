@@ -9,6 +9,7 @@
 
 #include "backend/cuda/attention_prefill.h"
 #include "backend/cuda/device_model.h"
+#include "backend/cuda/device_traits.h"
 #include "backend/cuda/memory.h"
 #include "backend/cuda/prefill_routing.h"
 #include "backend/cuda/prefill_rows.h"
@@ -61,12 +62,13 @@ class PrefillForward {
     // What a run is, as the host sees it.
     struct Run {
         std::int32_t rows = 0, segments = 0, segment_rows = 0, single_rows = 0, logits_rows = 0;
+        std::int32_t context = 0;
+        ExecutionPlan plan;
     };
 
     static std::int64_t lay_out(const model::Hyperparameters& shape, std::int32_t max_rows, std::byte* start,
                                 Buffers* buffers);
     Run upload(std::span<const RowInput> rows, cudaStream_t stream);
-    GemmPath experts_path(const DeviceLayer& layer, std::int32_t rows) const;
     void project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream);
     void attend(const Run& run, std::int32_t layer, cudaStream_t stream);
     void project_output(const Run& run, std::int32_t layer, cudaStream_t stream);
@@ -75,6 +77,8 @@ class PrefillForward {
     void compute_logits(const Run& run, cudaStream_t stream);
 
     const DeviceModel& model_;
+    DeviceTraits device_;
+    PlanOptions plan_options_;
     const std::int32_t* last_tokens_;
     float* logits_;
     std::int64_t logits_stride_;

@@ -235,20 +235,27 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
 
 void route_rows(const Routing& routing, cudaStream_t stream) {
     const auto router = routing.experts <= 32 ? router_kernel<2> : router_kernel<kMaxExperts / 16>;
-    cuda_check(cudaFuncSetAttribute(router, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
     router<<<(routing.row_count + kRows - 1) / kRows, kThreads, kSharedBytes, stream>>>(routing);
     cuda_check(cudaGetLastError());
 }
 
 }  // namespace
 
+void prepare_routing() {
+    cuda_check(
+        cudaFuncSetAttribute(router_kernel<2>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
+    cuda_check(cudaFuncSetAttribute(router_kernel<kMaxExperts / 16>,
+                                    cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
+}
+
 void launch_routing(const Routing& routing, cudaStream_t stream) {
     check(routing.hidden % 32 == 0, "columns come in blocks of 32");
     check(routing.experts <= kMaxExperts && routing.experts >= kExpertsUsed, "4 to 128 experts");
     if (routing.row_count == 0) return;
-    const bool few = routing.partial_logits != nullptr && routing.row_count <= kFewRoutedRows &&
-                     routing.hidden % kRouterChunk == 0;
-    few ? route_few_rows(routing, stream) : route_rows(routing, stream);
+    check(!routing.splits_k || (routing.partial_logits != nullptr && routing.row_count <= kFewRoutedRows &&
+                                routing.hidden % kRouterChunk == 0),
+          "room for the parts of few rows");
+    routing.splits_k ? route_few_rows(routing, stream) : route_rows(routing, stream);
     sort_kernel<<<1, kSortWarps * 32, 0, stream>>>(routing);
     cuda_check(cudaGetLastError());
 }

@@ -19,8 +19,9 @@ struct Routing {
     std::int32_t row_count = 0, hidden = 0, experts = 0;
     float epsilon = 0;
     std::int32_t tile_tokens = kMaxTileTokens;  // the most rows of a tile in `groups`
-    // Workspace of partial_logits_count() floats; null: few rows are routed like many.
-    float* partial_logits = nullptr;
+    // Blocks share the columns too; at most kFewRoutedRows rows, hidden a multiple of kRouterChunk.
+    bool splits_k = false;
+    float* partial_logits = nullptr;  // workspace of partial_logits_count() floats, for splits_k
 
     __half* normalised = nullptr;  // out: [row][hidden], columns in `order`
     ActivationOrder order = ActivationOrder::nibbles;
@@ -31,8 +32,8 @@ struct Routing {
     std::int32_t* sorted_pairs = nullptr;  // out: pairs by expert, rows ascending within one
 };
 
-// Up to this many rows, the blocks of threads share the columns too: a block of 16 rows alone with the whole
-// router takes as long as 132 of them.
+// The most rows for which the columns may be shared: one CTA per 16 tokens would stream the whole router alone,
+// and take as long as a full wave of them.
 inline constexpr std::int32_t kFewRoutedRows = 256;
 inline constexpr std::int32_t kRouterChunk = 64;  // columns
 constexpr std::int64_t partial_logits_count(std::int32_t hidden) {
@@ -42,6 +43,9 @@ constexpr std::int64_t partial_logits_count(std::int32_t hidden) {
 // Logits are exact to about 2^-21 of their size: products of float16 halves of both factors, float32 sums. So
 // a row's four experts are those of the float32 reference unless logits tie to five digits.
 void launch_routing(const Routing& routing, cudaStream_t stream);
+
+// Allows the kernels their shared memory on the current device; once for each device.
+void prepare_routing();
 
 // Its part for few rows: everything but `groups` and `sorted_pairs`.
 void route_few_rows(const Routing& routing, cudaStream_t stream);

@@ -3,6 +3,7 @@
 
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/gemm_ptx.cuh"
+#include "backend/cuda/ops/common/activation_order.cuh"
 #include "backend/cuda/prefill_routing.h"
 
 namespace gptoss::backend::cuda {
@@ -48,15 +49,6 @@ __device__ inline void choose_top_experts(const Routing& r, int row, float* logi
         for (int k = 1; k < kExpertsUsed; ++k) mine = lane == k ? chosen[k] : mine;
         r.pair_weights[std::int64_t{row} * kExpertsUsed + lane] = expf(mine - chosen[0]) / total;
     }
-}
-
-// Four neighbouring values of a row, `column` a multiple of four, in the activations' order (gemm.h).
-__device__ __forceinline__ void store_quad(__half* row, int column, ActivationOrder order,
-                                           const float (&v)[4]) {
-    const bool nibbles = order == ActivationOrder::nibbles;
-    __half* first = row + stored_column(order, column);
-    *reinterpret_cast<__half2*>(first) = nibbles ? to_half2(v[0], v[2]) : to_half2(v[0], v[1]);
-    *reinterpret_cast<__half2*>(first + 8) = nibbles ? to_half2(v[1], v[3]) : to_half2(v[2], v[3]);
 }
 
 }  // namespace gptoss::backend::cuda

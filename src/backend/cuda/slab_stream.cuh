@@ -25,11 +25,11 @@ namespace gptoss::backend::cuda {
 
 inline constexpr int kStreamWarps = 16;
 inline constexpr int kStreamThreads = kStreamWarps * 32;
-inline constexpr int kTileRows = 8;
+inline constexpr int kStreamTileRows = 8;
 inline constexpr int kSlabRowBytes = 128;
-inline constexpr int kSlabValueBytes = kTileRows * kSlabRowBytes;
+inline constexpr int kSlabValueBytes = kStreamTileRows * kSlabRowBytes;
 inline constexpr int kSlabScaleRowBytes = 8;
-inline constexpr int kSlabScaleBytes = kTileRows * kSlabScaleRowBytes;
+inline constexpr int kSlabScaleBytes = kStreamTileRows * kSlabScaleRowBytes;
 // 16 warps x 4 slabs x 1088 bytes = 70 KB a block: with its activations less than half of what a
 // multiprocessor has, so that two kernels of a step fit there together; and more bytes in flight than an
 // H100's memory needs to be busy (about 20 KB a multiprocessor).
@@ -77,11 +77,11 @@ struct TileSums {
     int slabs_per_tile;
 
     static constexpr __host__ __device__ int bytes(int tile_count) {
-        return (tile_count + kStreamWarps) * kTileRows * kColumns * static_cast<int>(sizeof(float));
+        return (tile_count + kStreamWarps) * kStreamTileRows * kColumns * static_cast<int>(sizeof(float));
     }
     __device__ TileSums(std::byte* memory, int tile_capacity, int tile_count, int slabs)
         : sums(reinterpret_cast<float*>(memory)),
-          partials(sums + tile_capacity * kTileRows * kColumns),
+          partials(sums + tile_capacity * kStreamTileRows * kColumns),
           tiles(tile_count),
           slabs_per_tile(slabs) {}
 
@@ -93,14 +93,15 @@ struct TileSums {
     __device__ float at(int tile, int row, int column) const {
         const int begin = tile * slabs_per_tile, end = begin + slabs_per_tile;
         const int place = row * kColumns + column;
-        float sum = sums[tile * kTileRows * kColumns + place];
+        float sum = sums[tile * kStreamTileRows * kColumns + place];
         // The first warp that may have begun behind the tile's first slab, and those after it.
         int warp = quotient(begin * kStreamWarps, tiles * slabs_per_tile) + 1;
         int first = first_slab(warp);
 #pragma unroll 1
         while (warp < kStreamWarps && first < end) {
             const int next = first_slab(++warp);
-            if (first > begin && first < next) sum += partials[(warp - 1) * kTileRows * kColumns + place];
+            if (first > begin && first < next)
+                sum += partials[(warp - 1) * kStreamTileRows * kColumns + place];
             first = next;
         }
         return sum;
@@ -158,8 +159,8 @@ class SlabStream {
         // longer fits into what a multiprocessor keeps of it.
         int tile = first_tile_, slab = first_slab_, slot = 0;
         int in_tile = min(count_, sums_.slabs_per_tile - first_slab_), behind = count_ - in_tile;
-        float* place = sums_.sums + tile * kTileRows * kColumns;
-        if (slab != 0) place = sums_.partials + warp_ * kTileRows * kColumns;
+        float* place = sums_.sums + tile * kStreamTileRows * kColumns;
+        if (slab != 0) place = sums_.partials + warp_ * kStreamTileRows * kColumns;
         std::uint32_t rows[kGroups];
         float totals[kGroups] = {};
         for (;;) {
@@ -184,7 +185,7 @@ class SlabStream {
             in_tile = min(behind, sums_.slabs_per_tile);
             behind -= in_tile;
             slab = 0;
-            place = sums_.sums + ++tile * kTileRows * kColumns;
+            place = sums_.sums + ++tile * kStreamTileRows * kColumns;
         }
     }
 
@@ -229,7 +230,7 @@ class SlabStream {
             copy_16_bytes_async_line(shared + to, values_, valid);
             copy_16_bytes_async_line(shared + (to ^ 64U) + 4 * kSlabRowBytes,
                                      values_ + 4 * static_cast<int>(matrix_.value_stride_bytes), valid);
-            if (kHasScales && lane_ < kTileRows)
+            if (kHasScales && lane_ < kStreamTileRows)
                 copy_8_bytes_async(shared + scale_slot(slot) + lane_ * kSlabScaleRowBytes, scales_);
             values_ += kSlabRowBytes;
             scales_ += kSlabScaleRowBytes;

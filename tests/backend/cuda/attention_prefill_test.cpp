@@ -38,7 +38,7 @@ struct Shape {
 };
 
 // `single`: by the kernel for rows that are alone.
-double error_of(Shape shape, GemmPath path, bool single = false) {
+double error_of(Shape shape, MatrixKernel kernel, bool single = false) {
     const std::int32_t group = shape.query_heads / shape.kv_heads;
     const int element_bytes = shape.type == model::KvType::f8 ? 1 : 2;
     std::int32_t rows = 0, blocks = 0, stride = 0, slots = 0;
@@ -110,10 +110,11 @@ double error_of(Shape shape, GemmPath path, bool single = false) {
         const DeviceVector<float> partials(static_cast<std::size_t>(kSingleRowFloats));
         for (int again = 0; again < 2; ++again)  // tickets are left as they were found
             launch_single_row_attention(
-                a, {d_inputs.get(), d_rows.get(), rows, partials.get(), tickets.get()}, nullptr);
+                a, {d_inputs.get(), d_rows.get(), rows, partials.get(), tickets.get()},
+                shape.window > 0 ? 1 : plan_lone_row_kv_splits(rows, shape.kv_heads), nullptr);
         cuda_check(cudaDeviceSynchronize());
     } else {
-        launch_prefill_attention(a, nullptr, path);
+        launch_prefill_attention(a, kernel == MatrixKernel::wgmma, nullptr);
     }
     const std::vector<__half> stored = output.read();
 
@@ -157,7 +158,7 @@ double tolerance(model::KvType type) {
 TEST_P(PrefillAttentionTest, EveryCacheType) {
     for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
         for (const std::int32_t window : {0, 128})
-            EXPECT_LT(error_of({16, 2, window, type, {{0, 0, 130, 0}}}, path), tolerance(type)) << window;
+            EXPECT_LT(error_of({16, 2, window, type, {{0, 0, 130, 0}}}, kernel), tolerance(type)) << window;
 }
 
 TEST_P(PrefillAttentionTest, PrefixesAndSegments) {
@@ -168,7 +169,7 @@ TEST_P(PrefillAttentionTest, PrefixesAndSegments) {
                                 window,
                                 model::KvType::bf16,
                                 {{2, 0, 1, 0}, {0, 0, 77, 1000}, {3, 0, 33, 63}, {1, 0, 1, 700}}},
-                               path),
+                               kernel),
                       tolerance(model::KvType::bf16))
                 << heads << " heads a group, window " << window;
 }
@@ -176,7 +177,7 @@ TEST_P(PrefillAttentionTest, PrefixesAndSegments) {
 TEST_P(PrefillAttentionTest, OneRow) {
     for (const std::int32_t position : {0, 1, 63, 64, 127, 128, 129, 500})
         for (const std::int32_t window : {0, 128})
-            EXPECT_LT(error_of({8, 1, window, model::KvType::f16, {{0, 0, 1, position}}}, path),
+            EXPECT_LT(error_of({8, 1, window, model::KvType::f16, {{0, 0, 1, position}}}, kernel),
                       tolerance(model::KvType::f16))
                 << position << ' ' << window;
 }
@@ -190,7 +191,7 @@ TEST_F(SingleRowAttention, MatchesTheReference) {
     for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
         for (const std::int32_t window : {0, 128})
             for (const std::int32_t heads : {8, 3, 1})
-                EXPECT_LT(error_of({heads * 2, 2, window, type, segments}, GemmPath::automatic, true),
+                EXPECT_LT(error_of({heads * 2, 2, window, type, segments}, MatrixKernel::mma, true),
                           tolerance(type))
                     << heads << " heads a group, window " << window;
 }

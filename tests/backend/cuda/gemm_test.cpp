@@ -13,21 +13,16 @@ namespace {
 
 // The same products with either kind of matrix instruction.
 using GemmPaths = MatrixPathTest;
-INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths, kMatrixPaths, name_of_path);
+INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths, testing::Values(MatrixKernel::mma, MatrixKernel::wgmma),
+                         name_of_path);
 
 // Products of experts can also be streamed.
 using ExpertPaths = MatrixPathTest;
 INSTANTIATE_TEST_SUITE_P(Instructions, ExpertPaths,
-                         testing::Values(GemmPath::warp, GemmPath::warpgroup, GemmPath::stream,
-                                         GemmPath::stream_small),
+                         testing::Values(MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed,
+                                         MatrixKernel::streamed_small),
                          name_of_path);
 
-bool streams(GemmPath path) {
-    return path == GemmPath::stream || path == GemmPath::stream_small;
-}
-const char* name(GemmPath path) {
-    return streams(path) ? "streamed" : path == GemmPath::warp ? "mma.sync" : "wgmma";
-}
 const char* name(PlaneType type) {
     constexpr const char* kNames[] = {"mxfp4", "q8_0", "f16", "bf16"};
     return kNames[static_cast<int>(type)];
@@ -91,10 +86,10 @@ TEST_P(GemmPaths, LogitsOfEveryTypeAndTokenCount) {
                     problem.epilogue.output = output.get();
                     problem.epilogue.output_stride = rows - 3;
                     problem.epilogue.output_columns = rows - 3;
-                    launch_gemm(problem, nullptr, path);
+                    run(problem);
                     const std::vector<float> found = output.read();
                     const double error = relative_error(reference, {found.begin(), found.end()});
-                    EXPECT_LT(error, tolerance(type)) << name(type) << ' ' << name(path) << ' ' << rows
+                    EXPECT_LT(error, tolerance(type)) << name(type) << ' ' << name_of(kernel) << ' ' << rows
                                                       << " x " << columns << ", " << tokens << " tokens";
                 }
             }
@@ -118,7 +113,7 @@ TEST_P(GemmPaths, ResidualIsAddedTo) {
         problem.epilogue.bias = device_bias.get();
         problem.epilogue.output = residual.get();
         problem.epilogue.output_stride = 2880;
-        launch_gemm(problem, nullptr, path);
+        run(problem);
         const std::vector<float> found = residual.read();
         std::vector<double> reference, changed;
         for (std::int32_t t = 0; t < tokens; ++t) {
@@ -127,7 +122,7 @@ TEST_P(GemmPaths, ResidualIsAddedTo) {
                 changed.push_back(double{found[t * 2880 + r]} - before[t * 2880 + r]);
             }
         }
-        EXPECT_LT(relative_error(reference, changed), tolerance(PlaneType::q8_0)) << name(path);
+        EXPECT_LT(relative_error(reference, changed), tolerance(PlaneType::q8_0)) << name_of(kernel);
     }
 }
 
@@ -173,7 +168,7 @@ TEST_P(GemmPaths, QueryKeyValueIsRotatedAndCached) {
             problem.epilogue.cache_rows = device_cache_rows.get();
             problem.epilogue.cache = cache.get();
             problem.epilogue.cache_type = type;
-            launch_gemm(problem, nullptr, path);
+            run(problem);
             const std::vector<std::uint16_t> found_queries = queries.read();
             const std::vector<std::byte> found_cache = cache.read();
             std::vector<double> reference, found;
@@ -206,7 +201,7 @@ TEST_P(GemmPaths, QueryKeyValueIsRotatedAndCached) {
             const double allowed = type == model::KvType::f8     ? 3e-2
                                    : type == model::KvType::bf16 ? kBrainRounding
                                                                  : kHalfRounding;
-            EXPECT_LT(relative_error(reference, found), allowed) << name(path);
+            EXPECT_LT(relative_error(reference, found), allowed) << name_of(kernel);
         }
     }
 }
@@ -242,9 +237,9 @@ struct HandRouting {
 
 TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
     constexpr std::int32_t kExperts = 8, kHidden = 192, kWidth = 320, kRows = 150;
-    const HandRouting routing(kRows, kExperts, streams(path) ? stream_tile_tokens(path) : kMaxTileTokens);
+    const HandRouting routing(kRows, kExperts, plan_with(kernel, kRows, 16, 2, device).tile_tokens);
     for (const PlaneType type : kTypes) {
-        if (streams(path) && type != PlaneType::mxfp4) continue;
+        if (is_streamed(kernel) && type != PlaneType::mxfp4) continue;
         const RandomMatrix gate_up(type, kExperts * 2 * kWidth, kHidden, 1),
             down(type, kExperts * kHidden, kWidth, 2);
         const ActivationOrder order = activation_order(type);
@@ -269,7 +264,7 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
             problem.epilogue.bias = device_gate_up_bias.get();
             problem.epilogue.activations = activations.get();
             problem.epilogue.order = order;
-            launch_gemm(problem, nullptr, path);
+            run(problem);
             const std::vector<__half> found_activations = activations.read();
 
             const DeviceVector<__half> outputs(std::size_t{kRows} * kExpertsUsed * kHidden);
@@ -282,7 +277,7 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
             problem.epilogue.expert_outputs = outputs.get();
             problem.epilogue.pairs = routing.pairs.get();
             problem.epilogue.pair_weights = pair_weights.get();
-            launch_gemm(problem, nullptr, path);
+            run(problem);
             const std::vector<__half> found_outputs = outputs.read();
 
             std::vector<double> swiglu, swiglu_found, output, output_found;
@@ -306,8 +301,10 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
                                            kExpertOutputScale);
                 }
             }
-            EXPECT_LT(relative_error(swiglu, swiglu_found), kHalfRounding) << name(type) << ' ' << name(path);
-            EXPECT_LT(relative_error(output, output_found), kHalfRounding) << name(type) << ' ' << name(path);
+            EXPECT_LT(relative_error(swiglu, swiglu_found), kHalfRounding)
+                << name(type) << ' ' << name_of(kernel);
+            EXPECT_LT(relative_error(output, output_found), kHalfRounding)
+                << name(type) << ' ' << name_of(kernel);
         }
     }
 }

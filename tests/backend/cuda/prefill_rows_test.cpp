@@ -10,7 +10,13 @@
 namespace gptoss::backend::cuda::test {
 namespace {
 
-class PrefillRowsTest : public backend::test::GpuTest {};
+class PrefillRowsTest : public backend::test::GpuTest {
+  protected:
+    void SetUp() override {
+        GpuTest::SetUp();
+        if (!IsSkipped()) prepare_routing();
+    }
+};
 
 TEST_F(PrefillRowsTest, RoutingMatchesReference) {
     for (const auto& [rows, hidden, experts] :
@@ -49,7 +55,8 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
             r.logits = logits.get();
             r.groups = groups.get();
             r.tile_tokens = tile_tokens;
-            r.partial_logits = few ? partial_logits.get() : nullptr;
+            r.splits_k = few && r.row_count <= kFewRoutedRows && hidden % kRouterChunk == 0;
+            r.partial_logits = partial_logits.get();
             r.sorted_pairs = pairs.get();
             launch_routing(r, nullptr);
             const auto found_normalised = normalised.read();

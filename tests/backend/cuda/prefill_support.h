@@ -9,7 +9,9 @@
 #include <random>
 #include <vector>
 
+#include "backend/cuda/attention_prefill.h"
 #include "backend/cuda/decode_stages.h"
+#include "backend/cuda/device_traits.h"
 #include "backend/cuda/gpu.h"
 #include "backend/cuda/mxfp4_words.h"
 #include "backend/cuda/weights.h"
@@ -17,19 +19,32 @@
 namespace gptoss::backend::cuda::test {
 
 // A kernel with either kind of matrix instruction; skipped where the card does not have it.
-class MatrixPathTest : public backend::test::GpuTest, public testing::WithParamInterface<GemmPath> {
+class MatrixPathTest : public backend::test::GpuTest, public testing::WithParamInterface<MatrixKernel> {
   protected:
     void SetUp() override {
         GpuTest::SetUp();
-        if (!IsSkipped() && GetParam() == GemmPath::warpgroup && !has_warpgroup_matrix())
-            GTEST_SKIP() << "wgmma is Hopper's alone";
+        if (IsSkipped()) return;
+        device = current_device_traits();
+        if (is_wgmma(kernel) && !device.has_wgmma()) GTEST_SKIP() << "wgmma is Hopper's alone";
+        prepare_gemm();
+        prepare_prefill_attention();
     }
-    const GemmPath path = GetParam();
+    const MatrixKernel kernel = GetParam();
+    DeviceTraits device;
+
+    // With this kernel; few tokens of a dense product take wgmma's own kernel for them, as the plan would.
+    void run(const GemmProblem& problem) const {
+        const DeviceMatrix& w = problem.weights;
+        const bool dense = problem.groups == nullptr;
+        const MatrixPlan plan = kernel == MatrixKernel::wgmma && dense
+                                    ? plan_dense(problem.row_count, w.rows, device)
+                                    : plan_with(kernel, problem.row_count, w.rows, problem.experts, device);
+        launch_gemm(problem, plan, device.sm_count, nullptr);
+    }
 };
-inline const auto kMatrixPaths = testing::Values(GemmPath::warp, GemmPath::warpgroup);
-inline std::string name_of_path(const testing::TestParamInfo<GemmPath>& given) {
-    constexpr const char* kNames[] = {"automatic", "warp", "warpgroup", "stream", "stream_small"};
-    return kNames[static_cast<int>(given.param)];
+inline const auto kMatrixPaths = testing::Values(MatrixKernel::mma, MatrixKernel::wgmma);
+inline std::string name_of_path(const testing::TestParamInfo<MatrixKernel>& given) {
+    return name_of(given.param);
 }
 
 template <typename T>

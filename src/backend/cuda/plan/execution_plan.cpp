@@ -11,8 +11,9 @@ namespace gptoss::backend::cuda {
 namespace {
 
 constexpr std::int32_t kExpertsPerToken = 4;
-// 192: hidden and intermediate size are multiples of it (2,880 = 15 x 192), though not of 128.
-constexpr std::int32_t kTileWeightRows = 192, kSplitKWeightRows = 64, kStreamedWeightRows = 16;
+// Tiled kernels have 192 weight rows: hidden and intermediate size are multiples of it (2,880 = 15 x 192), though
+// not of 128.
+constexpr std::int32_t kStreamedWeightRows = 16;
 constexpr std::int32_t kPublishedColumns = 2880;  // hidden and intermediate size of both models
 constexpr std::int32_t kSmallSharedBytes = 99 * 1024;
 
@@ -23,7 +24,7 @@ constexpr std::int32_t kSharedBytesForManyTokens = 160 * 1024;
 constexpr std::int32_t kDecodeAnyway = 2;
 // Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and
 // tiles would read an expert once more for every 16 of them (docs/performance.md).
-constexpr std::int32_t kStreamedTokensPerExpert = 16;
+constexpr std::int32_t kStreamedTokensPerExpert = 14;
 constexpr std::int32_t kSplitRouterTokens = 256;
 
 DeviceTraits seen_through(const PlanOptions& options, DeviceTraits device) {
@@ -54,10 +55,6 @@ std::int32_t dense_tile_tokens(std::int32_t tokens, std::int32_t row_tiles, cons
     return best;
 }
 
-bool batched_takes(const model::Hyperparameters& shape) {
-    return shape.hidden % 64 == 0 && shape.expert_width % 64 == 0;
-}
-
 std::string text_of(const MatrixPlan& plan) {
     return std::string(name_of(plan.kernel)) + " " + std::to_string(plan.tile_weight_rows) + "x" +
            std::to_string(plan.tile_tokens);
@@ -72,11 +69,12 @@ const char* name_of(MatrixKernel kernel) {
 }
 
 std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens) {
-    // Rings of K-tiles (16 rows x 128 bytes and their scales), the tokens' activations, the list of groups.
+    // Rings of K-tiles (16 rows x 128 bytes and their scales) and room to turn sums (20 floats a token) for
+    // every warp, the tokens' activations, the list of groups.
     const std::int32_t warps = kernel == MatrixKernel::streamed ? 16 : 8;
     const std::int32_t depth = kernel == MatrixKernel::streamed ? 3 : 2;
-    return warps * depth * kStreamedWeightRows * (128 + 8) + tile_tokens * (columns * 2 + 16) +
-           (8 + 128 * 24);
+    return warps * (depth * kStreamedWeightRows * (128 + 8) + tile_tokens * 20 * 4) +
+           tile_tokens * (columns * 2 + 16) + (8 + 128 * 24);
 }
 
 bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device) {
@@ -98,8 +96,8 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
     MatrixPlan plan;
     plan.kernel = kernel;
     plan.tile_weight_rows = is_streamed(kernel)                     ? kStreamedWeightRows
-                            : kernel == MatrixKernel::wgmma_split_k ? kSplitKWeightRows
-                                                                    : kTileWeightRows;
+                            : kernel == MatrixKernel::wgmma_split_k ? 64
+                                                                    : 192;
     const std::int32_t row_tiles =
         (weight_rows / experts + plan.tile_weight_rows - 1) / plan.tile_weight_rows;
     plan.tile_tokens = is_streamed(kernel) ? streamed_tile_tokens(kernel, device)
@@ -148,15 +146,21 @@ ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& card, const Pl
     const model::Hyperparameters& shape = options.shape;
     ExecutionPlan plan;
     plan.tokens_per_step = device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
-    if (batched_takes(shape) && step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway))
-        plan.pass = Pass::batched;
-    if (plan.pass == Pass::decode) {
-        const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
-        plan.token_columns = tokens <= 4 ? 4 : 8;
-        plan.single_token = tokens == 1;
-        plan.kv_splits = plan_kv_splits(tokens, step.context, device, shape.kv_heads);
-        return plan;
-    }
+    if (takes_batched_pass(shape) && step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway))
+        return make_batched_plan(step, card, options);
+    const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
+    plan.token_columns = tokens <= 4 ? 4 : 8;
+    plan.single_token = tokens == 1;
+    plan.kv_splits = plan_kv_splits(tokens, step.context, device, shape.kv_heads);
+    return plan;
+}
+
+ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& card, const PlanOptions& options) {
+    check(step.tokens > 0, "a step has tokens");
+    const DeviceTraits device = seen_through(options, card);
+    const model::Hyperparameters& shape = options.shape;
+    ExecutionPlan plan;
+    plan.pass = Pass::batched;
     plan.router_splits_k = step.tokens <= kSplitRouterTokens;
     plan.attention_uses_wgmma = device.has_wgmma();
     plan.lone_row_kv_splits = plan_lone_row_kv_splits(step.lone_rows, shape.kv_heads);
@@ -165,6 +169,10 @@ ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& card, const Pl
     plan.experts = plan_experts(step.tokens, device, options);
     if (step.logits_rows > 0) plan.lm_head = plan_dense(step.logits_rows, shape.vocabulary, device);
     return plan;
+}
+
+bool takes_batched_pass(const model::Hyperparameters& shape) {
+    return shape.hidden % 64 == 0 && shape.expert_width % 64 == 0;
 }
 
 std::string to_line(const ExecutionPlan& plan) {

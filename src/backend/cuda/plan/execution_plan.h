@@ -33,6 +33,9 @@ enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_split_k, streamed, st
 constexpr bool is_streamed(MatrixKernel kernel) {
     return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small;
 }
+constexpr bool is_wgmma(MatrixKernel kernel) {
+    return kernel != MatrixKernel::mma && !is_streamed(kernel);
+}
 const char* name_of(MatrixKernel kernel);
 
 inline constexpr std::int32_t kMaxTileTokens = 128;   // of a tile of mma or wgmma
@@ -85,6 +88,11 @@ struct ExecutionPlan {
 
 // Check()s that step.tokens > 0. Reads nothing but its arguments.
 ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options);
+// The batched pass's part of it, whatever the number of tokens.
+ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options);
+// Whether the batched pass can compute a model of this shape: its products want columns in whole 64s, as the
+// published models have them. Others compute prompts in decode steps.
+bool takes_batched_pass(const model::Hyperparameters& shape);
 
 // The parts of it that kernels' tests and benchmarks ask for one by one.
 MatrixPlan plan_dense(std::int32_t tokens, std::int32_t weight_rows, const DeviceTraits& device);

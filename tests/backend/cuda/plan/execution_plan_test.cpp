@@ -54,9 +54,7 @@ TEST(ExecutionPlan, EveryTokenCountHasKernelsThatFitTheCard) {
                     continue;
                 }
                 for (const MatrixPlan& matrix : {plan.qkv, plan.output, plan.lm_head, plan.experts}) {
-                    const bool wgmma =
-                        matrix.kernel == MatrixKernel::wgmma || matrix.kernel == MatrixKernel::wgmma_split_k;
-                    EXPECT_TRUE(!wgmma || device.has_wgmma()) << card << " " << tokens;
+                    EXPECT_TRUE(!is_wgmma(matrix.kernel) || device.has_wgmma()) << card << " " << tokens;
                     EXPECT_GT(matrix.tile_tokens, 0) << card << " " << tokens;
                     EXPECT_LE(matrix.tile_tokens, kMaxTileTokens);
                 }
