@@ -6,6 +6,7 @@ known to break a rule today; a line that is no longer needed is an error too, so
 import sys
 from pathlib import Path
 
+import cuda_rules
 import definition_rules
 import document_rules
 import fuzz_rules
@@ -13,7 +14,7 @@ import room_rules
 import size_rules
 from repository import Repository
 
-RULES = room_rules.RULES + size_rules.RULES + definition_rules.RULES + fuzz_rules.RULES + document_rules.RULES
+RULES = cuda_rules.RULES + room_rules.RULES + size_rules.RULES + definition_rules.RULES + fuzz_rules.RULES + document_rules.RULES
 EXCEPTIONS = Path(__file__).with_name("exceptions.txt")
 
 

@@ -72,7 +72,7 @@ __device__ __forceinline__ void copy_attention_tile(std::uint32_t to, std::byte*
     } else {
 #pragma unroll
         for (int i = thread; i < kAttentionKeys * 8; i += threads)
-            copy_async_16(to + piece_offset(i / 8, i % 8), from + i * 16);
+            copy_16_bytes_async_line(to + piece_offset(i / 8, i % 8), from + i * 16);
     }
 }
 

@@ -17,16 +17,6 @@ inline constexpr bool kHasWarpgroupMatrix = true;
 inline constexpr bool kHasWarpgroupMatrix = false;
 #endif
 
-// ---- asynchronous copies of 16 bytes, global to shared, past the L1 cache
-
-__device__ __forceinline__ void copy_async_16(std::uint32_t to, const void* from) {
-    copy_16_bytes_async_line(to, from, true);
-}
-// Four bytes, through the L1 cache: their neighbours are wanted next.
-__device__ __forceinline__ void copy_async_4(std::uint32_t to, const void* from) {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(to), "l"(from) : "memory");
-}
-
 // ---- shared memory reads
 
 __device__ __forceinline__ void load_shared(std::uint32_t (&words)[1], std::uint32_t address) {

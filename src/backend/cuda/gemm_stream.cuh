@@ -78,8 +78,8 @@ struct StreamGemm {
                 if (slab_ * kBlocks + chunk < w.columns / kQuantBlock) {
 #pragma unroll
                     for (int i = 0; i < 4; ++i)
-                        copy_async_16(ring_ + slot * kSlabBytes + place(row + 4 * i, chunk),
-                                      values_ + i * 4 * w.value_stride_bytes);
+                        copy_16_bytes_async_line(ring_ + slot * kSlabBytes + place(row + 4 * i, chunk),
+                                                 values_ + i * 4 * w.value_stride_bytes);
                 }
                 if (lane_ < kRows)
                     copy_8_bytes_async(ring_ + slot * kSlabBytes + kValueBytes + lane_ * kBlocks, scales_);

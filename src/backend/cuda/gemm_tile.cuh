@@ -135,7 +135,7 @@ struct ScaleStage {
     static_assert(kGemmTileRows * 4 <= 1024);
 
     __device__ static void copy(std::uint32_t to, int row, const std::byte* scales_of_row, int stage) {
-        copy_async_4(to + row * 4, scales_of_row + stage * kRowBytes / 4 * 4);
+        copy_4_bytes_async(to + row * 4, scales_of_row + stage * kRowBytes / 4 * 4);
     }
 
     __device__ static std::uint32_t load(std::uint32_t scales, int row, int stage) {

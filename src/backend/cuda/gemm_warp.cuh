@@ -31,8 +31,8 @@ struct WarpGemm {
         for (int i = threadIdx.x; i < kGemmTileRows * kPieces; i += kThreads) {
             const int row = i / kPieces, piece = i % kPieces;
             const int from = min(tile.weight_row + row, rows_of_expert - 1);
-            copy_async_16(to + Weights::exchanged(row * Weights::kRowBytes + piece * 16),
-                          expert + from * w.value_stride_bytes + piece * 16);
+            copy_16_bytes_async_line(to + Weights::exchanged(row * Weights::kRowBytes + piece * 16),
+                                     expert + from * w.value_stride_bytes + piece * 16);
         }
         if constexpr (Scales::kPresent) {
             if (threadIdx.x < kGemmTileRows) {
@@ -46,8 +46,8 @@ struct WarpGemm {
         for (int i = threadIdx.x; i < tokens * 8; i += kThreads) {
             const int token = i / 8, piece = i % 8;
             const __half* row = problem.activations + std::int64_t{sources[token]} * w.columns;
-            copy_async_16(to + Weights::kBytes + token * 128 + ((piece ^ (token & 7)) << 4),
-                          row + stage * kColumns + piece * 8);
+            copy_16_bytes_async_line(to + Weights::kBytes + token * 128 + ((piece ^ (token & 7)) << 4),
+                                     row + stage * kColumns + piece * 8);
         }
     }
 

@@ -100,9 +100,10 @@ struct WarpgroupGemm {
 #pragma unroll
                 for (int i = 0; i < kRows / kRowsAPass; ++i) {
                     const int row = weight_row + i * kRowsAPass;
-                    copy_async_16(shared.weights(ring.stage) +
-                                      Weights::exchanged(row * Weights::kRowBytes + weight_piece * 16),
-                                  weights + min(row, last_row) * w.value_stride_bytes);
+                    copy_16_bytes_async_line(
+                        shared.weights(ring.stage) +
+                            Weights::exchanged(row * Weights::kRowBytes + weight_piece * 16),
+                        weights + min(row, last_row) * w.value_stride_bytes);
                 }
             }
             if constexpr (Scales::kPresent) {
@@ -116,9 +117,9 @@ struct WarpgroupGemm {
             for (int i = 0; i < kMaxTileTokens / 16; ++i) {
                 if (i < passes) {
                     const __half* row = activations + std::uint64_t{sources[i]} * 8;
-                    copy_async_16(to + i * 16 * 128, row);
+                    copy_16_bytes_async_line(to + i * 16 * 128, row);
                     if (kSlabs == 2 && whole)
-                        copy_async_16(to + i * 16 * 128 + kSlabBytes, row + kSlabColumns);
+                        copy_16_bytes_async_line(to + i * 16 * 128 + kSlabBytes, row + kSlabColumns);
                 }
             }
             barrier_arrive_after_copies(shared.full(ring.stage));

@@ -36,10 +36,15 @@ __device__ inline void copy_16_bytes_async(std::uint32_t to_shared, const void* 
 }
 // The same for a stream of weights. Its pieces of 128 bytes do not start on a cache line: the L2 cache is
 // asked for whole lines, whose other part another warp or the next piece wants.
-__device__ inline void copy_16_bytes_async_line(std::uint32_t to_shared, const void* from, bool valid) {
+__device__ inline void copy_16_bytes_async_line(std::uint32_t to_shared, const void* from,
+                                                bool valid = true) {
     asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to_shared), "l"(from),
                  "r"(valid ? 16 : 0)
                  : "memory");
+}
+// Four bytes, through the L1 cache: their neighbours are wanted next.
+__device__ inline void copy_4_bytes_async(std::uint32_t to_shared, const void* from) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(to_shared), "l"(from) : "memory");
 }
 __device__ inline void copy_8_bytes_async(std::uint32_t to_shared, const void* from) {
     asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to_shared), "l"(from) : "memory");
