@@ -1,6 +1,11 @@
 #include "provenance/chain/reply_receipt.h"
 
 #include <charconv>
+#include <concepts>
+#include <limits>
+#include <string_view>
+#include <utility>
+#include <variant>
 
 #include "base/error.h"
 
@@ -8,10 +13,58 @@ namespace gptoss::provenance::chain {
 namespace {
 
 constexpr std::string_view kDomainType = "EIP712Domain(string name,string version,uint256 chainId)";
-constexpr std::string_view kReceiptType =
-    "Receipt(string id,bytes32 modelId,bytes32 compositeHash,bytes32 promptHash,bytes32 outputHash,"
-    "uint32 promptTokens,uint32 reasoningTokens,uint32 outputTokens,string sampling,uint64 seed,"
-    "string nodeVersion,uint64 completedAt)";
+// The struct's fields, in the order in which they are hashed.
+struct Field {
+    const char* name;
+    std::variant<std::string ReplyReceipt::*, Word ReplyReceipt::*, std::uint32_t ReplyReceipt::*,
+                 std::uint64_t ReplyReceipt::*>
+        member;
+};
+constexpr Field kFields[] = {
+    {"id", &ReplyReceipt::id},
+    {"modelId", &ReplyReceipt::model_id},
+    {"compositeHash", &ReplyReceipt::composite},
+    {"promptHash", &ReplyReceipt::prompt_hash},
+    {"outputHash", &ReplyReceipt::output_hash},
+    {"promptTokens", &ReplyReceipt::prompt_tokens},
+    {"reasoningTokens", &ReplyReceipt::reasoning_tokens},
+    {"outputTokens", &ReplyReceipt::output_tokens},
+    {"sampling", &ReplyReceipt::sampling},
+    {"seed", &ReplyReceipt::seed},
+    {"nodeVersion", &ReplyReceipt::node_version},
+    {"completedAt", &ReplyReceipt::completed_at},
+};
+
+// Calls `use(name, value)` for every field.
+template <class Receipt, class Use>
+void for_each_field(Receipt& receipt, Use use) {
+    for (const Field& field : kFields)
+        std::visit([&](auto member) { use(field.name, receipt.*member); }, field.member);
+}
+
+// The type's name in Solidity.
+constexpr const char* type_of(const std::string&) {
+    return "string";
+}
+constexpr const char* type_of(const Word&) {
+    return "bytes32";
+}
+constexpr const char* type_of(std::uint32_t) {
+    return "uint32";
+}
+constexpr const char* type_of(std::uint64_t) {
+    return "uint64";
+}
+
+// "Receipt(string id,bytes32 modelId,…)"
+std::string receipt_type() {
+    std::string type = "Receipt(";
+    const ReplyReceipt any;
+    for_each_field(any, [&](const char* name, const auto& value) {
+        type.append(type.ends_with('(') ? "" : ",").append(type_of(value)).append(" ").append(name);
+    });
+    return type + ")";
+}
 
 // Every field is one word: numbers padded on the left, texts by their hash.
 class StructHash {
@@ -21,6 +74,7 @@ class StructHash {
         bytes_.insert(bytes_.end(), word.begin(), word.end());
         return *this;
     }
+    StructHash& add(const std::string& text) { return add(std::string_view(text)); }
     StructHash& add(std::string_view text) { return add(keccak256(text)); }
     StructHash& add(std::uint64_t number) { return add(word_from_amount(number)); }
     Word hash() const { return keccak256(bytes_); }
@@ -65,10 +119,34 @@ std::uint64_t number_field(const nlohmann::json& json, const char* name, std::ui
     return number;
 }
 
-nlohmann::json fields(std::initializer_list<std::pair<const char*, const char*>> list) {
-    nlohmann::json out = nlohmann::json::array();
-    for (const auto& [type, name] : list) out.push_back({{"name", name}, {"type", type}});
-    return out;
+void read_field(const nlohmann::json& json, const char* name, std::string& value) {
+    value = text_field(json, name);
+}
+void read_field(const nlohmann::json& json, const char* name, Word& value) {
+    value = word_field(json, name);
+}
+template <class Number>
+requires std::unsigned_integral<Number>
+void read_field(const nlohmann::json& json, const char* name, Number& value) {
+    value = static_cast<Number>(number_field(json, name, std::numeric_limits<Number>::max()));
+}
+
+// JavaScript reads no 64-bit number exactly.
+nlohmann::json field_json(const std::string& value) {
+    return value;
+}
+nlohmann::json field_json(const Word& value) {
+    return to_hex_prefixed(value);
+}
+nlohmann::json field_json(std::uint32_t value) {
+    return value;
+}
+nlohmann::json field_json(std::uint64_t value) {
+    return std::to_string(value);
+}
+
+nlohmann::json typed(const char* name, const char* type) {
+    return {{"name", name}, {"type", type}};
 }
 
 }  // namespace
@@ -88,23 +166,12 @@ Word receipt_digest(const ReplyReceipt& receipt, std::uint64_t chain_id) {
                             .add(std::string_view("1"))
                             .add(chain_id)
                             .hash();
-    const Word message = StructHash(kReceiptType)
-                             .add(std::string_view(receipt.id))
-                             .add(receipt.model_id)
-                             .add(receipt.composite)
-                             .add(receipt.prompt_hash)
-                             .add(receipt.output_hash)
-                             .add(std::uint64_t{receipt.prompt_tokens})
-                             .add(std::uint64_t{receipt.reasoning_tokens})
-                             .add(std::uint64_t{receipt.output_tokens})
-                             .add(std::string_view(receipt.sampling))
-                             .add(receipt.seed)
-                             .add(std::string_view(receipt.node_version))
-                             .add(receipt.completed_at)
-                             .hash();
+    StructHash message(receipt_type());
+    for_each_field(receipt, [&](const char*, const auto& value) { message.add(value); });
+    const Word message_hash = message.hash();
     Bytes signed_bytes{0x19, 0x01};
     signed_bytes.insert(signed_bytes.end(), domain.begin(), domain.end());
-    signed_bytes.insert(signed_bytes.end(), message.begin(), message.end());
+    signed_bytes.insert(signed_bytes.end(), message_hash.begin(), message_hash.end());
     return keccak256(signed_bytes);
 }
 
@@ -113,36 +180,18 @@ SignedReceipt sign_receipt(const ReplyReceipt& receipt, std::uint64_t chain_id, 
 }
 
 nlohmann::json to_json(const SignedReceipt& given) {
-    const ReplyReceipt& receipt = given.receipt;
+    nlohmann::json types = nlohmann::json::array(), message;
+    for_each_field(given.receipt, [&](const char* name, const auto& value) {
+        types.push_back(typed(name, type_of(value)));
+        message[name] = field_json(value);
+    });
     nlohmann::json json;
     json["types"] = {
-        {"EIP712Domain", fields({{"string", "name"}, {"string", "version"}, {"uint256", "chainId"}})},
-        {"Receipt", fields({{"string", "id"},
-                            {"bytes32", "modelId"},
-                            {"bytes32", "compositeHash"},
-                            {"bytes32", "promptHash"},
-                            {"bytes32", "outputHash"},
-                            {"uint32", "promptTokens"},
-                            {"uint32", "reasoningTokens"},
-                            {"uint32", "outputTokens"},
-                            {"string", "sampling"},
-                            {"uint64", "seed"},
-                            {"string", "nodeVersion"},
-                            {"uint64", "completedAt"}})}};
+        {"EIP712Domain", {typed("name", "string"), typed("version", "string"), typed("chainId", "uint256")}},
+        {"Receipt", std::move(types)}};
     json["primaryType"] = "Receipt";
     json["domain"] = {{"name", "gpt-oss-node"}, {"version", "1"}, {"chainId", given.chain_id}};
-    json["message"] = {{"id", receipt.id},
-                       {"modelId", to_hex_prefixed(receipt.model_id)},
-                       {"compositeHash", to_hex_prefixed(receipt.composite)},
-                       {"promptHash", to_hex_prefixed(receipt.prompt_hash)},
-                       {"outputHash", to_hex_prefixed(receipt.output_hash)},
-                       {"promptTokens", receipt.prompt_tokens},
-                       {"reasoningTokens", receipt.reasoning_tokens},
-                       {"outputTokens", receipt.output_tokens},
-                       {"sampling", receipt.sampling},
-                       {"seed", std::to_string(receipt.seed)},
-                       {"nodeVersion", receipt.node_version},
-                       {"completedAt", std::to_string(receipt.completed_at)}};
+    json["message"] = std::move(message);
     json["signer"] = to_checksum_text(given.signer);
     Bytes signature(given.signature.r.begin(), given.signature.r.end());
     signature.insert(signature.end(), given.signature.s.begin(), given.signature.s.end());
@@ -152,26 +201,13 @@ nlohmann::json to_json(const SignedReceipt& given) {
 }
 
 SignedReceipt receipt_from_json(const nlohmann::json& json) {
-    constexpr std::uint64_t k32 = 0xFFFFFFFFU, k64 = ~std::uint64_t{0};
     SignedReceipt out;
     const nlohmann::json& domain = object_field(json, "domain");
     if (text_field(domain, "name") != "gpt-oss-node" || text_field(domain, "version") != "1")
         bad_field("domain");
-    out.chain_id = number_field(domain, "chainId", k64);
+    out.chain_id = number_field(domain, "chainId", std::numeric_limits<std::uint64_t>::max());
     const nlohmann::json& message = object_field(json, "message");
-    ReplyReceipt& receipt = out.receipt;
-    receipt.id = text_field(message, "id");
-    receipt.model_id = word_field(message, "modelId");
-    receipt.composite = word_field(message, "compositeHash");
-    receipt.prompt_hash = word_field(message, "promptHash");
-    receipt.output_hash = word_field(message, "outputHash");
-    receipt.prompt_tokens = static_cast<std::uint32_t>(number_field(message, "promptTokens", k32));
-    receipt.reasoning_tokens = static_cast<std::uint32_t>(number_field(message, "reasoningTokens", k32));
-    receipt.output_tokens = static_cast<std::uint32_t>(number_field(message, "outputTokens", k32));
-    receipt.sampling = text_field(message, "sampling");
-    receipt.seed = number_field(message, "seed", k64);
-    receipt.node_version = text_field(message, "nodeVersion");
-    receipt.completed_at = number_field(message, "completedAt", k64);
+    for_each_field(out.receipt, [&](const char* name, auto& value) { read_field(message, name, value); });
     const auto signer = address_from_hex(text_field(json, "signer"));
     if (!signer) bad_field("signer");
     out.signer = *signer;
