@@ -38,21 +38,23 @@ class ChatFormat final : public ReplyFormat {
             if (fields.empty()) return;
         } else if (is_visible(event.kind)) {
             fields["content"] = paragraphs_[choice].next(event);
-        } else if (begins) {
-            // Clients join the strings of all deltas of an index, so id, type and name are said once.
-            fields["tool_calls"] = Json::array({{{"index", event.call_index},
-                                                 {"id", event.call_id},
-                                                 {"type", "function"},
-                                                 {"function", {{"name", event.name}, {"arguments", ""}}}}});
+        } else if (options_.legacy_functions) {
+            fields["function_call"] = piece_of_call(event, "arguments");
         } else {
-            fields["tool_calls"] =
-                Json::array({{{"index", event.call_index}, {"function", {{"arguments", event.text}}}}});
+            Json call{{"index", event.call_index}};
+            // Clients join the strings of all deltas of an index, so id, type and name are said once.
+            if (begins) {
+                call["id"] = event.call_id;
+                call["type"] = type_of_call(event.custom);
+            }
+            call[type_of_call(event.custom)] = piece_of_call(event, field_of_input(event.custom));
+            fields["tool_calls"] = Json::array({std::move(call)});
         }
         append_chunk(out, choice_json(choice, std::move(fields), logprobs_json(event.logprobs), nullptr));
     }
 
     void close(std::int32_t choice, const Outcome& outcome, const Totals* totals, Events& out) override {
-        append_chunk(out, choice_json(choice, Json::object(), nullptr, outcome.finish_reason), totals);
+        append_chunk(out, choice_json(choice, Json::object(), nullptr, finish_reason(outcome)), totals);
     }
 
     void end(const Totals& totals, Events& out) override {
@@ -74,7 +76,7 @@ class ChatFormat final : public ReplyFormat {
             const Transcript& said = transcripts[i];
             Json choice{{"index", i}, {"message", message_json(said)}};
             choice["logprobs"] = options_.logprobs ? logprobs_json(said.logprobs()) : Json(nullptr);
-            choice["finish_reason"] = outcomes[i].finish_reason;
+            choice["finish_reason"] = finish_reason(outcomes[i]);
             reply["choices"].push_back(std::move(choice));
         }
         reply["usage"] = usage_json(totals);
@@ -111,6 +113,19 @@ class ChatFormat final : public ReplyFormat {
         return choice;
     }
 
+    std::string finish_reason(const Outcome& outcome) const {
+        const bool called = outcome.finish_reason == "tool_calls";
+        return called && options_.legacy_functions ? "function_call" : outcome.finish_reason;
+    }
+
+    static std::string type_of_call(bool custom) { return custom ? "custom" : "function"; }
+    static std::string field_of_input(bool custom) { return custom ? "input" : "arguments"; }
+
+    static Json piece_of_call(const ItemEvent& event, const std::string& field) {
+        if (event.step == ItemEvent::Step::begin) return {{"name", event.name}, {field, ""}};
+        return {{field, event.text}};
+    }
+
     void add_reasoning(Json& fields, const std::string& text) const {
         using Fields = ReasoningFields;
         const Fields wanted = options_.reasoning;
@@ -120,21 +135,24 @@ class ChatFormat final : public ReplyFormat {
 
     Json message_json(const Transcript& said) const {
         Json message{{"role", "assistant"}};
-        // Some clients drop the calls of a message that also has content, so what was said before a call
-        // stands in a field of its own.
-        const bool calls = said.has_calls();
         const std::string content = said.content();
-        message["content"] = calls ? Json(nullptr) : Json(content);
+        // Where there are calls, the content is what was told to the user before them.
+        message["content"] = said.has_calls() && content.empty() ? Json(nullptr) : Json(content);
         message["refusal"] = nullptr;
         if (const std::string thought = said.reasoning(); !thought.empty()) add_reasoning(message, thought);
-        if (!calls) return message;
-        if (!content.empty()) message["preamble"] = content;
-        message["tool_calls"] = Json::array();
+        if (!said.has_calls()) return message;
+        Json calls = Json::array();
         for (const Item& item : said.items) {
             if (item.kind != ItemKind::call) continue;
-            message["tool_calls"].push_back({{"id", item.call_id},
-                                             {"type", "function"},
-                                             {"function", {{"name", item.name}, {"arguments", item.text}}}});
+            const std::string type = type_of_call(item.custom);
+            calls.push_back({{"id", item.call_id},
+                             {"type", type},
+                             {type, {{"name", item.name}, {field_of_input(item.custom), item.text}}}});
+        }
+        if (options_.legacy_functions) {
+            message["function_call"] = calls[0]["function"];
+        } else {
+            message["tool_calls"] = std::move(calls);
         }
         return message;
     }

@@ -17,6 +17,7 @@ struct ChatFormatOptions {
     ReasoningFields reasoning = ReasoningFields::both;
     bool logprobs = false;
     bool include_usage = false;
+    bool legacy_functions = false;  // one function_call without an id, in place of tool_calls
 };
 
 // `tokenizer` must outlive the format.

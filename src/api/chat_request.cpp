@@ -19,32 +19,95 @@ bool is_name(const std::string& name) {
            });
 }
 
+void read_function(const Fields& function, harmony::Tool& tool) {
+    if (const auto parameters = function.find_object("parameters")) tool.parameters = parameters->json();
+    tool.param = function.path("parameters");
+    tool.strict = function.find_boolean("strict").value_or(false);
+}
+
+// A custom tool takes any text, or one that follows a grammar.
+void read_custom(const Fields& custom, harmony::Tool& tool) {
+    tool.custom = true;
+    const auto format = custom.find_object("format");
+    if (!format) return;
+    const std::string type = format->text("type");
+    if (type == "text") return;
+    if (type != "grammar")
+        refuse_field(format->path("type"), "must be text or grammar, not \"" + type + "\".");
+    const auto grammar = format->find_object("grammar");
+    if (!grammar) refuse_field(format->path("grammar"), "is required and must be an object.");
+    const std::string syntax = grammar->text("syntax");
+    if (syntax != "lark" && syntax != "regex")
+        refuse_field(grammar->path("syntax"), "must be lark or regex, not \"" + syntax + "\".");
+    using Syntax = harmony::ToolGrammar::Syntax;
+    tool.grammar = {syntax == "lark" ? Syntax::lark : Syntax::regex, grammar->text("definition")};
+    tool.param = grammar->path("definition");
+}
+
+// `fields` is what stands under "function" or "custom".
+void add_tool(const Fields& fields, bool is_custom, std::vector<harmony::Tool>& tools) {
+    harmony::Tool tool;
+    tool.name = fields.text("name");
+    if (!is_name(tool.name))
+        refuse_field(fields.path("name"), "must be 1 to 128 of the characters a-z A-Z 0-9 _ - . : /");
+    const auto same_name = [&](const harmony::Tool& other) { return other.name == tool.name; };
+    if (std::ranges::any_of(tools, same_name))
+        refuse_field(fields.path("name"), "\"" + tool.name + "\" is given twice.");
+    tool.description = fields.find_text("description").value_or("");
+    is_custom ? read_custom(fields, tool) : read_function(fields, tool);
+    tools.push_back(std::move(tool));
+}
+
 std::vector<harmony::Tool> read_tools(const Fields& request) {
     std::vector<harmony::Tool> tools;
     const Json* list = request.find_array("tools");
     if (list == nullptr) return tools;
     for (std::size_t i = 0; i < list->size(); ++i) {
         const Fields entry((*list)[i], "tools[" + std::to_string(i) + "]");
-        if (const std::string type = entry.text("type"); type != "function") {
-            refuse_field(entry.path("type"), "must be \"function\", not \"" + type + "\".");
-        }
-        const auto function = entry.find_object("function");
-        if (!function) refuse_field(entry.path("function"), "is required and must be an object.");
-        harmony::Tool tool;
-        tool.name = function->text("name");
-        if (!is_name(tool.name)) {
-            refuse_field(function->path("name"), "must be 1 to 128 of the characters a-z A-Z 0-9 _ - . : /");
-        }
-        const auto same_name = [&](const harmony::Tool& other) { return other.name == tool.name; };
-        if (std::any_of(tools.begin(), tools.end(), same_name)) {
-            refuse_field(function->path("name"), "\"" + tool.name + "\" is given twice.");
-        }
-        tool.description = function->find_text("description").value_or("");
-        if (const auto parameters = function->find_object("parameters")) tool.parameters = parameters->json();
-        tool.strict = function->find_boolean("strict").value_or(false);
-        tools.push_back(std::move(tool));
+        const std::string type = entry.text("type");
+        if (type != "function" && type != "custom")
+            refuse_field(entry.path("type"), "must be \"function\" or \"custom\", not \"" + type + "\".");
+        const auto fields = entry.find_object(type);
+        if (!fields) refuse_field(entry.path(type), "is required and must be an object.");
+        add_tool(*fields, type == "custom", tools);
     }
     return tools;
+}
+
+// The name that {"type": "function", "function": {"name": …}} or the like means, which must be a tool's.
+std::string read_tool_name(const Fields& choice, const std::vector<harmony::Tool>& tools) {
+    const std::string type = choice.text("type");
+    if (type != "function" && type != "custom")
+        refuse_field(choice.path("type"), "must be \"function\" or \"custom\", not \"" + type + "\".");
+    const auto fields = choice.find_object(type);
+    if (!fields) refuse_field(choice.path(type), "is required and must be an object.");
+    const std::string name = fields->text("name");
+    const auto is_meant = [&](const harmony::Tool& tool) {
+        return tool.name == name && tool.custom == (type == "custom");
+    };
+    if (std::ranges::none_of(tools, is_meant))
+        refuse_field(fields->path("name"), "\"" + name + "\" is not among the tools of this type.");
+    return name;
+}
+
+ToolChoice::Mode read_mode(const std::string& mode, const std::string& path) {
+    if (mode == "auto") return ToolChoice::Mode::automatic;
+    if (mode == "required") return ToolChoice::Mode::required;
+    refuse_field(path, "must be auto or required, not \"" + mode + "\".");
+}
+
+// Some of the tools, while the prompt goes on listing all of them.
+ToolChoice read_allowed_tools(const Fields& allowed, const std::vector<harmony::Tool>& tools) {
+    ToolChoice choice;
+    choice.mode = read_mode(allowed.text("mode"), allowed.path("mode"));
+    choice.allowed.emplace();
+    const Json& list = allowed.array("tools");
+    for (std::size_t i = 0; i < list.size(); ++i)
+        choice.allowed->push_back(
+            read_tool_name(Fields(list[i], allowed.path("tools") + "[" + std::to_string(i) + "]"), tools));
+    if (list.empty() && choice.mode == ToolChoice::Mode::required)
+        refuse_field(allowed.path("tools"), "is empty, but a call is required.");
+    return choice;
 }
 
 ToolChoice read_tool_choice(const Fields& request, const std::vector<harmony::Tool>& tools) {
@@ -55,29 +118,54 @@ ToolChoice read_tool_choice(const Fields& request, const std::vector<harmony::To
         const auto mode = choice->get<std::string>();
         if (mode == "none") {
             result.mode = ToolChoice::Mode::none;
-        } else if (mode == "required") {
-            result.mode = ToolChoice::Mode::required;
-        } else if (mode != "auto") {
-            refuse_field("tool_choice", "must be none, auto, required or a function, not \"" + mode + "\".");
+        } else if (mode == "auto" || mode == "required") {
+            result.mode = read_mode(mode, "tool_choice");
+        } else {
+            refuse_field("tool_choice", "must be none, auto, required or a tool, not \"" + mode + "\".");
         }
     } else {
         const Fields fields(*choice, "tool_choice");
-        if (const std::string type = fields.text("type"); type != "function") {
-            refuse_field("tool_choice.type", "must be \"function\", not \"" + type + "\".");
-        }
-        const auto function = fields.find_object("function");
-        if (!function) refuse_field("tool_choice.function", "is required and must be an object.");
-        result.mode = ToolChoice::Mode::named;
-        result.name = function->text("name");
-        const auto has_name = [&](const harmony::Tool& tool) { return tool.name == result.name; };
-        if (std::none_of(tools.begin(), tools.end(), has_name)) {
-            refuse_field("tool_choice.function.name", "\"" + result.name + "\" is not among the tools.");
+        if (fields.text("type") == "allowed_tools") {
+            const auto allowed = fields.find_object("allowed_tools");
+            if (!allowed) refuse_field("tool_choice.allowed_tools", "is required and must be an object.");
+            result = read_allowed_tools(*allowed, tools);
+        } else {
+            result.mode = ToolChoice::Mode::named;
+            result.name = read_tool_name(fields, tools);
         }
     }
-    if (result.mode == ToolChoice::Mode::required && tools.empty()) {
+    if (result.mode == ToolChoice::Mode::required && tools.empty())
         refuse_field("tool_choice", "is \"required\", but no tools are given.");
-    }
     return result;
+}
+
+// `functions` and `function_call`, the forerunners of tools and tool_choice. False when there are none.
+bool read_legacy_functions(const Fields& request, ChatRequest& result) {
+    const Json* list = request.find_array("functions");
+    const Json* call = request.find("function_call");
+    if (list == nullptr) {
+        if (call != nullptr && *call != "none" && *call != "auto")
+            refuse_field("function_call", "needs functions.");
+        return false;
+    }
+    if (request.find("tools") != nullptr)
+        refuse_field("functions", "is the forerunner of tools: give one of the two.");
+    std::vector<harmony::Tool>& tools = result.conversation.tools;
+    for (std::size_t i = 0; i < list->size(); ++i)
+        add_tool(Fields((*list)[i], "functions[" + std::to_string(i) + "]"), false, tools);
+    if (call == nullptr || *call == "auto") return true;
+    if (*call == "none") {
+        result.tool_choice.mode = ToolChoice::Mode::none;
+        return true;
+    }
+    if (!call->is_object())
+        refuse_field("function_call", "must be none, auto or a function's name in an object.");
+    result.tool_choice.mode = ToolChoice::Mode::named;
+    result.tool_choice.name = Fields(*call, "function_call").text("name");
+    const auto is_named = [&](const harmony::Tool& tool) { return tool.name == result.tool_choice.name; };
+    if (std::ranges::none_of(tools, is_named))
+        refuse_field("function_call.name", "\"" + result.tool_choice.name + "\" is not among the functions.");
+    return true;
 }
 
 OutputFormat read_response_format(const Fields& request, harmony::Conversation& conversation) {
@@ -165,15 +253,21 @@ ChatRequest read_chat_request(const Json& json, CallMemory* memory) {
     const Json& messages = request.array("messages");
     if (messages.empty()) refuse_field("messages", "must hold at least one message.");
     read_messages(messages, "messages", memory, result.conversation);
-    result.conversation.tools = read_tools(request);
-    result.tool_choice = read_tool_choice(request, result.conversation.tools);
+    result.legacy_functions = read_legacy_functions(request, result);
+    if (!result.legacy_functions) {
+        result.conversation.tools = read_tools(request);
+        result.tool_choice = read_tool_choice(request, result.conversation.tools);
+    }
     if (result.tool_choice.mode == ToolChoice::Mode::none) result.conversation.tools.clear();
-    result.parallel_tool_calls = request.find_boolean("parallel_tool_calls").value_or(false);
+    // A message has room for one function_call.
+    result.parallel_tool_calls =
+        request.find_boolean("parallel_tool_calls").value_or(false) && !result.legacy_functions;
     result.output_format = read_response_format(request, result.conversation);
     read_reasoning(request, result);
     result.generation = read_generation_options(request);
     if (result.generation.max_tokens == 0) refuse_field("max_tokens", "must be at least 1.");
     read_logprobs(request, result.generation);
+    result.ignored_fields = ignored_fields(request);
     return result;
 }
 

@@ -12,7 +12,8 @@
 namespace gptoss::api {
 
 struct ChatRequest : GenerationIntent {
-    bool show_reasoning = true;  // reasoning.exclude and include_reasoning
+    bool show_reasoning = true;     // reasoning.exclude and include_reasoning
+    bool legacy_functions = false;  // asked with `functions`: the reply has a function_call
 };
 
 // Throws Error(request_invalid) whose fact "param" names the field. `memory` may be null.

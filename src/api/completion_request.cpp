@@ -85,6 +85,7 @@ CompletionRequest read_completion_request(const Json& json, const Tokenizer& tok
     if (!request.find_text("suffix").value_or("").empty()) {
         refuse_field("suffix", "is not available: gpt-oss was not trained to fill in the middle.");
     }
+    result.ignored_fields = ignored_fields(request);
     return result;
 }
 

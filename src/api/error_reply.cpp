@@ -42,6 +42,8 @@ Json openai_code(const Error& error) {
             return "invalid_api_key";
         case ErrorCode::request_invalid:
             return nullptr;
+        case ErrorCode::not_found:
+            return find_fact(error, "model") != nullptr ? "model_not_found" : "not_found";
         default:
             return to_string(error.code());
     }

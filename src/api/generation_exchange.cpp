@@ -177,6 +177,7 @@ void GenerationExchange::end(Output& output) {
         outcomes.push_back(*choice.outcome);
     }
     output.reply = json_reply(format_->whole(transcripts, outcomes, totals()));
+    output.reply.headers = headers_;
 }
 
 void GenerationExchange::cancel() {

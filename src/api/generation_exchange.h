@@ -33,7 +33,13 @@ class GenerationExchange final : public Exchange {
     // A choice that needs no generation: max_tokens was 0.
     void add_empty_choice(std::int32_t prompt_tokens, bool counts_prompt);
 
+    // A header field of the reply, streamed or whole.
+    void add_header(std::string_view name, std::string value) {
+        headers_.emplace_back(name, std::move(value));
+    }
+
     bool streams() const override { return streams_; }
+    std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
     Output take() override;
     void cancel() final;
     Spent spent() const override;
@@ -68,6 +74,7 @@ class GenerationExchange final : public Exchange {
     std::shared_ptr<Receipts> receipts_;
     std::string reply_id_;
     bool streams_;
+    std::vector<std::pair<std::string, std::string>> headers_;
     bool opened_ = false;
     std::vector<Choice> choices_;
 };

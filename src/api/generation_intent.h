@@ -30,6 +30,7 @@ struct GenerationIntent {
     std::vector<std::vector<TokenId>> raw_prompts;  // ... or, when not empty, tokens that raw text follows
     GenerationOptions generation;                   // `choices` of each prompt
     std::string_view prompt_field = "messages";     // what an error about the prompt's length names
+    std::vector<std::string> ignored_fields;        // given by the client and not acted on: told in a header
 
     // The rest is for harmony alone.
     ToolChoice tool_choice;

@@ -68,7 +68,22 @@ std::uint64_t random_seed() {
     return ((std::uint64_t{device()} << 32) | device()) >> 11;
 }
 
+// Whether the node does what the field asks for, though nothing reads it.
+bool is_done_anyway(const std::string& name, const Json& value) {
+    if (name == "store") return value == false;
+    if (name == "modalities") return value == Json::array({"text"});
+    if (name == "service_tier") return value == "auto" || value == "default";
+    if (name == "verbosity") return value == "medium";
+    return false;
+}
+
 }  // namespace
+
+std::vector<std::string> ignored_fields(const Fields& request) {
+    std::vector<std::string> names = request.unread();
+    std::erase_if(names, [&](const std::string& name) { return is_done_anyway(name, request.json()[name]); });
+    return names;
+}
 
 GenerationOptions read_generation_options(const Fields& request) {
     GenerationOptions options;

@@ -25,6 +25,9 @@ struct GenerationOptions {
 inline constexpr std::int64_t kMostChoices = 128;
 inline constexpr std::int64_t kMostTopLogprobs = 20;
 
+// The fields that the client gave and the node does not act on, once all others were read.
+std::vector<std::string> ignored_fields(const Fields& request);
+
 // Throws Error(request_invalid) naming the field. logprobs are read by the endpoints: their types differ.
 GenerationOptions read_generation_options(const Fields& request);
 

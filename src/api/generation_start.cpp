@@ -27,10 +27,23 @@ std::vector<harmony::Tool> callable_tools(const GenerationIntent& intent) {
     return tools;
 }
 
-std::vector<std::string> names_of(const std::vector<harmony::Tool>& tools) {
-    std::vector<std::string> names;
-    for (const harmony::Tool& tool : tools) names.push_back(tool.name);
-    return names;
+constexpr std::string_view kIgnoredHeader = "X-Ignored-Fields";
+constexpr std::size_t kLongestHeader_bytes = 1000;
+
+// Names of a client's fields may hold any characters; a header field may not.
+std::string header_list(const std::vector<std::string>& entries) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string text;
+    for (const std::string& entry : entries) {
+        if (!text.empty()) text += ", ";
+        for (const char c : entry) {
+            const auto byte = static_cast<unsigned char>(c);
+            const bool is_plain = byte >= 0x20 && byte < 0x7F && c != '%' && c != ',';
+            text += is_plain ? std::string(1, c) : std::string{'%', kDigits[byte >> 4], kDigits[byte & 15]};
+        }
+        if (text.size() > kLongestHeader_bytes) return text.substr(0, kLongestHeader_bytes) + "...";
+    }
+    return text;
 }
 
 harmony::ToolUse tool_use(ToolChoice::Mode mode) {
@@ -66,6 +79,8 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     auto exchange = std::make_unique<GenerationExchange>(shared_from_this(), engine_,
                                                          make_format(std::move(facts)), options.stream);
     exchange->tell(model_.receipts, reply_id);
+    if (!intent.ignored_fields.empty())
+        exchange->add_header(kIgnoredHeader, header_list(intent.ignored_fields));
     for (std::size_t i = 0; i < prompts.size(); ++i) {
         for (std::int32_t choice = 0; choice < options.choices; ++choice) {
             const bool counts_prompt = choice == 0;
@@ -87,7 +102,7 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
 std::unique_ptr<TokenReader> Service::make_reader(const GenerationIntent& intent) {
     const ReadOptions options{intent.generation.stop, intent.generation.sampling.top_logprobs >= 0};
     if (intent.is_raw()) return make_raw_reader(*model_.tokenizer, options);
-    return make_harmony_reader(*model_.tokenizer, names_of(callable_tools(intent)), options, memory_);
+    return make_harmony_reader(*model_.tokenizer, callable_tools(intent), options, memory_);
 }
 
 std::shared_ptr<TokenConstraint> Service::make_constraint(const GenerationIntent& intent) {

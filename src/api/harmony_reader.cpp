@@ -1,4 +1,5 @@
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "api/random_id.h"
@@ -10,14 +11,23 @@ namespace gptoss::api {
 
 namespace {
 
+std::vector<std::string> names_of(const std::vector<harmony::Tool>& tools) {
+    std::vector<std::string> names;
+    for (const harmony::Tool& tool : tools) names.push_back(tool.name);
+    return names;
+}
+
 class HarmonyReader final : public TokenReader {
   public:
-    HarmonyReader(const Tokenizer& tokenizer, std::vector<std::string> tool_names, ReadOptions options,
+    HarmonyReader(const Tokenizer& tokenizer, const std::vector<harmony::Tool>& tools, ReadOptions options,
                   CallMemory& memory)
         : tokenizer_(tokenizer),
           memory_(memory),
           visible_(std::move(options.stop), options.with_logprobs),
-          parser_(tokenizer, harmony::ParserOptions{std::move(tool_names)}) {}
+          parser_(tokenizer, harmony::ParserOptions{names_of(tools)}) {
+        for (const harmony::Tool& tool : tools)
+            if (tool.custom) custom_tools_.insert(tool.name);
+    }
 
     void push(const backend::SampledToken& token, std::vector<ItemEvent>& out) override {
         ++tokens_;
@@ -70,7 +80,8 @@ class HarmonyReader final : public TokenReader {
                 break;
             case Kind::call_end:
                 // Clients parse the arguments as JSON: a call without any is one with an empty object.
-                if (reply_.items.back().text.empty()) emit(make(ItemEvent::Step::delta, "{}"), out);
+                if (reply_.items.back().text.empty() && !reply_.items.back().custom)
+                    emit(make(ItemEvent::Step::delta, "{}"), out);
                 break;
             case Kind::message_end:
                 end_item(Ended::complete, out);
@@ -80,6 +91,7 @@ class HarmonyReader final : public TokenReader {
 
     void begin_item(ItemKind kind, std::vector<ItemEvent>& out, std::string function = {}) {
         open_ = kind;
+        open_custom_ = custom_tools_.contains(function);
         ++last_item_;
         ItemEvent begin = make(ItemEvent::Step::begin);
         begin.name = std::move(function);
@@ -113,6 +125,7 @@ class HarmonyReader final : public TokenReader {
         event.item = last_item_;
         event.text = std::move(text);
         event.tokens = tokens_;
+        event.custom = open_custom_;
         event.call_index = open_ == ItemKind::call ? last_call_ : -1;
         return event;
     }
@@ -148,7 +161,7 @@ class HarmonyReader final : public TokenReader {
             message.content = item.text;
             if (is_call) {
                 message.recipient = harmony::recipient_of(item.name);
-                message.content_type = harmony::kJsonContentType;
+                if (!item.custom) message.content_type = harmony::kJsonContentType;
                 if (call < sampled.size()) message.sampled = sampled[call];
                 calls.push_back({item.call_id, messages.size()});
             }
@@ -161,8 +174,10 @@ class HarmonyReader final : public TokenReader {
     CallMemory& memory_;
     VisibleText visible_;
     harmony::StreamParser parser_;
+    std::set<std::string> custom_tools_;
     Transcript reply_;
     std::optional<ItemKind> open_;  // the item in progress
+    bool open_custom_ = false;      // it is a call of a custom tool
     std::int32_t last_item_ = -1;
     std::int32_t last_call_ = -1;
 };
@@ -170,9 +185,9 @@ class HarmonyReader final : public TokenReader {
 }  // namespace
 
 std::unique_ptr<TokenReader> make_harmony_reader(const Tokenizer& tokenizer,
-                                                 std::vector<std::string> tool_names, ReadOptions options,
+                                                 const std::vector<harmony::Tool>& tools, ReadOptions options,
                                                  CallMemory& memory) {
-    return std::make_unique<HarmonyReader>(tokenizer, std::move(tool_names), std::move(options), memory);
+    return std::make_unique<HarmonyReader>(tokenizer, tools, std::move(options), memory);
 }
 
 }  // namespace gptoss::api

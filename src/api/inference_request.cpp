@@ -63,6 +63,7 @@ InferenceRequest read_inference_request(const Json& json) {
     result.web_search = request.find_boolean(spelled(request, "web_search", "webSearch")).value_or(false);
     request.find_integer(spelled(request, "max_searches", "maxSearches"), 0, 20);
     request.find_array(spelled(request, "search_queries", "searchQueries"));
+    result.ignored_fields = ignored_fields(request);
     return result;
 }
 

@@ -12,7 +12,7 @@ constexpr std::string_view kBetweenParagraphs = "\n\n";
 void Transcript::add(const ItemEvent& event) {
     switch (event.step) {
         case ItemEvent::Step::begin:
-            items.push_back({event.kind, {}, event.call_id, event.name, false, {}});
+            items.push_back({event.kind, {}, event.call_id, event.name, event.custom, false, {}});
             break;
         case ItemEvent::Step::delta:
             items.back().text += event.text;

@@ -32,6 +32,7 @@ struct ItemEvent {
     std::int32_t call_index = -1;                 // of a call: 0, 1, … among the calls
     std::string call_id;                          // begin of a call
     std::string name;                             // begin of a call
+    bool custom = false;                          // of a call of a custom tool: its text is not JSON
     bool complete = true;                         // end: false when the generation stopped inside the item
     std::vector<backend::SampledToken> logprobs;  // of the tokens that made this text, when asked for
     std::int32_t tokens = 0;                      // sampled so far, markup included
@@ -42,6 +43,7 @@ struct Item {
     std::string text;
     std::string call_id;  // of a call
     std::string name;     // of a call
+    bool custom = false;  // a call of a custom tool: its text is not JSON
     bool complete = false;
     std::vector<backend::SampledToken> logprobs;
 };

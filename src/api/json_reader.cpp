@@ -1,5 +1,6 @@
 #include "api/json_reader.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -81,10 +82,10 @@ std::string_view type_name(const Json& value) {
 }
 
 Fields::Fields(const Json& object, std::string path) : object_(&object), path_(std::move(path)) {
-    if (!object.is_object()) {
-        refuse_field(path_.empty() ? "The request" : path_,
-                     "must be an object, not " + std::string(type_name(object)) + ".");
-    }
+    if (object.is_object()) return;
+    const std::string message = "must be an object, not " + std::string(type_name(object)) + ".";
+    if (path_.empty()) throw Error(ErrorCode::request_invalid, "The request " + message);
+    refuse_field(path_, message);
 }
 
 std::string Fields::path(std::string_view name) const {
@@ -95,9 +96,20 @@ const Json* Fields::find(std::string_view name) const {
     // A linear search: an ordered object is a vector, and requests have a handful of fields. When a name is
     // given twice the first one counts.
     for (auto field = object_->begin(); field != object_->end(); ++field) {
-        if (field.key() == name) return field->is_null() ? nullptr : &*field;
+        if (field.key() != name) continue;
+        asked_.push_back(&*field);
+        return field->is_null() ? nullptr : &*field;
     }
     return nullptr;
+}
+
+std::vector<std::string> Fields::unread() const {
+    std::vector<std::string> names;
+    for (auto field = object_->begin(); field != object_->end(); ++field) {
+        if (!field->is_null() && std::ranges::find(asked_, &*field) == asked_.end())
+            names.push_back(field.key());
+    }
+    return names;
 }
 
 const Json* Fields::find_array(std::string_view name) const {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 
@@ -45,12 +46,16 @@ class Fields {
     std::string text(std::string_view name) const;  // required
     const Json& array(std::string_view name) const;
 
+    // The names of fields with a value that nobody has asked for.
+    std::vector<std::string> unread() const;
+
     std::string path(std::string_view name) const;
     const Json& json() const { return *object_; }
 
   private:
     const Json* object_;
     std::string path_;
+    mutable std::vector<const Json*> asked_;
 };
 
 }  // namespace gptoss::api

@@ -39,6 +39,7 @@ Answer Service::chat(std::string_view body, const Caller& caller) {
         format.reasoning = request.show_reasoning ? options_.reasoning : ReasoningFields::none;
         format.logprobs = request.generation.sampling.top_logprobs >= 0;
         format.include_usage = request.generation.include_usage;
+        format.legacy_functions = request.legacy_functions;
         return make_chat_format(*model_.tokenizer, std::move(facts), format);
     };
     return start(request, "chatcmpl-", make_format, caller);

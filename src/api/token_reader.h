@@ -40,10 +40,9 @@ struct ReadOptions {
     bool with_logprobs = false;
 };
 
-// `tokenizer` and `memory` must outlive the reader. Calls to functions outside `tool_names` are delivered as
-// content.
+// `tokenizer` and `memory` must outlive the reader. Calls to functions outside `tools` are delivered as content.
 std::unique_ptr<TokenReader> make_harmony_reader(const Tokenizer& tokenizer,
-                                                 std::vector<std::string> tool_names, ReadOptions options,
+                                                 const std::vector<harmony::Tool>& tools, ReadOptions options,
                                                  CallMemory& memory);
 
 // Special tokens come out as they are spelled, except for those that end a reply.

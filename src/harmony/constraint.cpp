@@ -24,7 +24,8 @@ std::string key_of(const HeaderChoice& choice) {
     std::string key;
     for (const bool flag : {choice.analysis, choice.preamble, choice.final, choice.final_is_json})
         key += flag ? '1' : '0';
-    for (const auto& name : choice.callable) key.append(1, '\0').append(name);
+    for (const auto& callable : choice.callable)
+        key.append(1, '\0').append(callable.name).append(callable.names_content ? "+" : "-");
     return key;
 }
 
@@ -81,6 +82,10 @@ struct ConstraintFactory::State {
     // What a call's arguments must be: the tool's schema when it is strict, any object otherwise.
     std::shared_ptr<const ContentRule> argument_rule(const Tool& tool) {
         static const nlohmann::ordered_json nothing{{"type", "object"}, {"additionalProperties", false}};
+        if (tool.grammar)
+            throw Error(ErrorCode::request_invalid, "The grammar of a custom tool cannot be enforced yet.",
+                        "Leave `format` out: the tool then takes any text.", {{"param", tool.param}});
+        if (tool.custom) return nullptr;
         if (!tool.strict) return rule(nullptr, {});
         return rule(tool.parameters.is_null() ? &nothing : &tool.parameters,
                     "the function \"" + tool.name + "\"");
@@ -121,7 +126,7 @@ std::shared_ptr<TokenConstraint> ConstraintFactory::make(const ConstraintOptions
 
     HeaderChoice choice;
     for (const Tool* tool : callable_tools(options)) {
-        choice.callable.push_back(tool->name);
+        choice.callable.push_back({tool->name, !tool->custom});
         rules->argument_rules.push_back(state_->argument_rule(*tool));
     }
     choice.preamble = !choice.callable.empty();

@@ -1,5 +1,7 @@
 #include "harmony/header_graph.h"
 
+#include "harmony/message.h"
+
 namespace gptoss::harmony {
 namespace {
 constexpr std::size_t kMostHeaderMasks = 512;  // of 25 kB each with the whole vocabulary
@@ -62,19 +64,20 @@ void HeaderGraph::add_content_type(Node node, MessageKind kind) {
     add_message_end(spell(extend(blank, kConstrain), "json"), kind);
 }
 
-void HeaderGraph::add_call_in_role(Node node, const std::string& name, std::int32_t function) {
-    const Node named = spell(node, " to=functions." + name);
+void HeaderGraph::add_call_in_role(Node node, const HeaderChoice::Callable& callable, std::int32_t function) {
+    const Node named = spell(node, " to=" + recipient_of(callable.name));
     nodes_[named].function = function;
     const Node channel = spell(extend(named, kChannel), "commentary");
     add_message_end(channel, MessageKind::call);
-    add_content_type(channel, MessageKind::call);
+    if (callable.names_content) add_content_type(channel, MessageKind::call);
 }
 
-void HeaderGraph::add_call_in_channel(Node node, const std::string& name, std::int32_t function) {
-    const Node named = spell(node, "commentary to=functions." + name);
+void HeaderGraph::add_call_in_channel(Node node, const HeaderChoice::Callable& callable,
+                                      std::int32_t function) {
+    const Node named = spell(node, "commentary to=" + recipient_of(callable.name));
     nodes_[named].function = function;
     add_message_end(named, MessageKind::call);
-    add_content_type(named, MessageKind::call);
+    if (callable.names_content) add_content_type(named, MessageKind::call);
 }
 
 HeaderGraph::Place HeaderGraph::next(Place place, TokenId token) const {

@@ -25,8 +25,12 @@ struct HeaderChoice {
     bool analysis = true;
     bool preamble = false;
     bool final = true;
-    bool final_is_json = false;         // the final channel may name its content type
-    std::vector<std::string> callable;  // functions that may be called, without "functions."
+    bool final_is_json = false;  // the final channel may name its content type
+    struct Callable {
+        std::string name;           // without "functions."
+        bool names_content = true;  // the header may say that the arguments are JSON
+    };
+    std::vector<Callable> callable;  // what may be called
 };
 
 enum class MessageKind { analysis, preamble, final, call };
@@ -76,8 +80,8 @@ class HeaderGraph {
     Node spell(Node node, std::string_view bytes);
     void add_message_end(Node node, MessageKind kind);
     void add_content_type(Node node, MessageKind kind);  // [" "] <|constrain|> "json", or " json"
-    void add_call_in_role(Node node, const std::string& name, std::int32_t function);
-    void add_call_in_channel(Node node, const std::string& name, std::int32_t function);
+    void add_call_in_role(Node node, const HeaderChoice::Callable& callable, std::int32_t function);
+    void add_call_in_channel(Node node, const HeaderChoice::Callable& callable, std::int32_t function);
 
     const Tokenizer& tokenizer_;
     std::shared_ptr<const VocabularyTrie> trie_;

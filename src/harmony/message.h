@@ -22,12 +22,22 @@ enum class Effort { low, medium, high };
 enum class Role { user, assistant, tool };
 enum class Channel { analysis, commentary, final };
 
+// What the text of a custom tool's call must be (grammar/custom_grammar.h).
+struct ToolGrammar {
+    enum class Syntax { regex, lark };
+    Syntax syntax = Syntax::lark;
+    std::string definition;
+};
+
 // A function the model may call. `parameters` is its JSON schema (null = none); property order is kept.
 struct Tool {
     std::string name;
     std::string description;
     nlohmann::ordered_json parameters;
     bool strict = false;
+    bool custom = false;  // its argument is text, not JSON; `parameters` and `strict` mean nothing
+    std::optional<ToolGrammar> grammar;  // of a custom tool; none = any text
+    std::string param = {};              // the request's field with the schema or grammar, for messages
 };
 
 // One message of the history. Which fields matter follows from the role:

@@ -229,13 +229,29 @@ std::string render_text(const Conversation& conversation, const RenderOptions& o
     return std::move(output.result);
 }
 
+namespace {
+
+// The model is held to the grammar; what it wants to say fits better when it knows of it.
+std::string grammar_comment(const ToolGrammar& grammar) {
+    std::string text = grammar.syntax == ToolGrammar::Syntax::lark
+                           ? "// The input must follow this Lark grammar:\n"
+                           : "// The input must match this regular expression:\n";
+    for_each_line(grammar.definition,
+                  [&](std::string_view line) { text.append("// ").append(line) += '\n'; });
+    return text;
+}
+
+}  // namespace
+
 std::string render_tools(const std::vector<Tool>& tools) {
     std::string text = "## functions\n\nnamespace functions {\n\n";
     for (const Tool& tool : tools) {
         for_each_line(tool.description,
                       [&](std::string_view line) { text.append("// ").append(line) += '\n'; });
-        const std::string arguments =
-            tool.parameters.is_null() ? "" : "_: " + typescript_type(tool.parameters);
+        if (tool.grammar) text += grammar_comment(*tool.grammar);
+        const std::string arguments = tool.custom                 ? "_: string"
+                                      : tool.parameters.is_null() ? ""
+                                                                  : "_: " + typescript_type(tool.parameters);
         text += "type " + tool.name + " = (" + arguments + ") => any;\n\n";
     }
     return text + "} // namespace functions";

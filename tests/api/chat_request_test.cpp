@@ -89,6 +89,7 @@ TEST(ChatRequest, NamesFieldsInsideListsAndObjects) {
               "messages[0].content[0].text");
     EXPECT_EQ(refused_field(with("/tools", R"([{"type": "web_search"}])")), "tools[0].type");
     EXPECT_EQ(refused_field(with("/tools", R"([{"type": "function"}])")), "tools[0].function");
+    EXPECT_EQ(refused_field(with("/tools", R"([{"type": "custom"}])")), "tools[0].custom");
     EXPECT_EQ(refused_field(with("/tools", R"([{"type": "function", "function": {"name": "a b"}}])")),
               "tools[0].function.name");
     EXPECT_EQ(refused_field(

@@ -63,7 +63,7 @@ TEST(Chat, StreamsTheSameAsTheWholeReply) {
         EXPECT_EQ(streamed["reasoning"], whole["message"]["reasoning"]);
         EXPECT_EQ(streamed["finishes"], Json::array({whole["finish_reason"]}));
         const bool calls = whole["message"].contains("tool_calls");
-        EXPECT_EQ(streamed["content"], calls ? whole["message"]["preamble"] : whole["message"]["content"]);
+        EXPECT_EQ(streamed["content"], whole["message"]["content"]);
         if (calls) {
             ASSERT_EQ(streamed["tool_calls"].size(), 1U);
             EXPECT_EQ(streamed["tool_calls"][0]["name"], "get_weather");
@@ -90,13 +90,12 @@ TEST(Chat, SendsNoChunkWithoutChoicesUnlessUsageIsAskedFor) {
     EXPECT_TRUE(events[events.size() - 2].contains("timings"));
 }
 
-TEST(Chat, GivesCallsWithoutContent) {
+TEST(Chat, TellsWhatStoodBeforeACallAsContent) {
     Api api;
     api.say(kCall);
     const Json choice = body_of(api.ask(with_weather_tool("Weather in Paris?")))["choices"][0];
     EXPECT_EQ(choice["finish_reason"], "tool_calls");
-    EXPECT_TRUE(choice["message"]["content"].is_null());
-    EXPECT_EQ(choice["message"]["preamble"], "Let me look.");
+    EXPECT_EQ(choice["message"]["content"], "Let me look.");
     ASSERT_EQ(choice["message"]["tool_calls"].size(), 1U);
     const Json& call = choice["message"]["tool_calls"][0];
     EXPECT_TRUE(call["id"].get<std::string>().starts_with("call_"));
