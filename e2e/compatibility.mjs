@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import readline from 'node:readline';
 
 const [suite, binary] = process.argv.slice(2);
 if (!binary) throw new Error('usage: node e2e/compatibility.mjs COMPATIBILITY-TEST-FOLDER SCRIPTED-NODE');
@@ -32,7 +33,8 @@ fs.writeFileSync(script, lines.map((line) => JSON.stringify(line)).join('\n'));
 const node = spawn(binary, [script], { stdio: ['ignore', 'ignore', 'pipe'] });
 const exited = once(node, 'exit');
 const url = await new Promise((resolve, reject) => {
-    node.stderr.on('data', (data) => { const found = String(data).match(/http:\S+/); if (found) resolve(found[0]); });
+    // Whole lines: a piece of the log may end in the middle of the address.
+    readline.createInterface({ input: node.stderr }).on('line', (line) => { const found = line.match(/http:\S+/); if (found) resolve(found[0]); });
     exited.then(() => reject(new Error('the scripted node ended')));
 });
 fs.writeFileSync(path.join(suite, 'providers.ts'), `export const PROVIDERS = { node: { apiBaseUrl: "${url}/v1", apiKey: "none", ` +

@@ -64,7 +64,7 @@ function startClient(origin, patience) {
             result.error = null;
             let began = false;
             try {
-                const reply = await fetch(`${origin}/v1/chat/completions`, { method: 'POST', body, signal: AbortSignal.timeout(30_000) });
+                const reply = await fetch(`${origin}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(30_000) });
                 result.node = reply.headers.get('x-node');
                 began = reply.status === 200;
                 const text = await reply.text();

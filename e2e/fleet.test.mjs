@@ -17,7 +17,7 @@ async function converse(origin, number, turns) {
     const used = { prompt: 0, cached: 0, nodes: new Set() };
     for (let turn = 0; turn < turns; turn += 1) {
         const reply = await fetch(`${origin}/v1/chat/completions`, {
-            method: 'POST', body: JSON.stringify({ messages, temperature: 0, max_tokens: 24, reasoning_effort: 'low' }),
+            method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ messages, temperature: 0, max_tokens: 24, reasoning_effort: 'low' }),
         });
         assert.equal(reply.status, 200);
         const { usage, choices } = await reply.json();
@@ -102,7 +102,7 @@ async function keepAsking(origin, name, over, results, streaming) {
         const result = { node: null, stream, started: false, error: null };
         try {
             const reply = await fetch(`${origin}/v1/chat/completions`, {
-                method: 'POST', signal: AbortSignal.timeout(60_000),
+                method: 'POST', headers: { 'content-type': 'application/json' }, signal: AbortSignal.timeout(60_000),
                 body: JSON.stringify({ messages: [{ role: 'user', content: `${name} asks: write a short poem about computers.` }], stream, max_tokens: 60 }),
             });
             result.node = reply.headers.get('x-node');

@@ -51,7 +51,7 @@ async function sendOne(origin, route, body, { leaveAfter_ms, refused }) {
     const timer = leaveAfter_ms === undefined ? null : setTimeout(() => controller.abort(), leaveAfter_ms);
     try {
         const reply = await fetch(origin + route, {
-            method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body),
+            method: 'POST', headers: { 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body),
             signal: AbortSignal.any([controller.signal, AbortSignal.timeout(600_000)]),
         });
         const text = await reply.text();

@@ -22,7 +22,7 @@ export async function startNode(args = [], env = {}, program = binary) {
     const exited = once(child, 'exit');
     const over = () => child.exitCode !== null || child.signalCode !== null;
     const whenReady = async () => {
-        const address = await waitFor(() => log.match(/listening on (https?:[^\s"]+)/)?.[1], over, () => log);
+        const address = await waitFor(() => log.match(/listening on (https?:[^\s"]+)[\s"]/)?.[1], over, () => log);
         await waitFor(async () => (await fetch(`${address}/ready`)).status === 200, over, () => log);
         return address;
     };
@@ -35,8 +35,8 @@ export async function startNode(args = [], env = {}, program = binary) {
         // The exit code once it has stopped by itself.
         exited: async () => (await exited)[0],
         stop: async () => { child.kill('SIGTERM'); return (await exited)[0]; },
-        post: (path, body, options = {}) => fetch(`${origin}${path}`,
-            { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), ...options }),
+        post: (path, body, options = {}) => fetch(`${origin}${path}`, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body),
+            ...options, headers: { 'content-type': 'application/json', ...options.headers } }),
         metric: async (name) => {
             const text = await (await fetch(`${origin}/metrics`)).text();
             const line = text.split('\n').find((each) => each.startsWith(`${name} `));

@@ -128,9 +128,4 @@ const ApiKeys::Key* ApiKeys::find(std::string_view key) const {
     return found;
 }
 
-std::string_view bearer_key(std::string_view authorization) {
-    constexpr std::string_view kBearer = "Bearer ";
-    return authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : std::string_view();
-}
-
 }  // namespace gptoss::http

@@ -44,7 +44,4 @@ class ApiKeys {
     std::vector<Key> keys_;
 };
 
-// The key of "Bearer KEY"; empty when the header is of another kind.
-std::string_view bearer_key(std::string_view authorization);
-
 }  // namespace gptoss::http

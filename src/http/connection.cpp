@@ -4,7 +4,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/http/error.hpp>
 #include <filesystem>
 #include <fstream>
 
@@ -13,12 +12,10 @@
 namespace gptoss::http {
 
 namespace asio = boost::asio;
-namespace beast_http = boost::beast::http;
 namespace ssl = asio::ssl;
 using asio::ip::tcp;
 
 namespace {
-constexpr std::size_t kPiece_bytes = 16384;
 constexpr std::chrono::seconds kGoodbye{1};  // for the peer's part of closing TLS
 }  // namespace
 
@@ -37,42 +34,10 @@ asio::awaitable<Connection::Problem> Connection::handshake() {
     co_return problem;
 }
 
-asio::awaitable<Connection::Problem> Connection::read_header(boost::beast::flat_buffer& buffer,
-                                                             Parser& parser) {
-    parser.eager(false);
-    return read_until(buffer, parser, &Parser::is_header_done);
-}
-
-asio::awaitable<Connection::Problem> Connection::read_body(boost::beast::flat_buffer& buffer,
-                                                           Parser& parser) {
-    parser.eager(true);
-    return read_until(buffer, parser, &Parser::is_done);
-}
-
-// What Beast's async_read does, written out: compiled for two kinds of stream, it and its async_write took a
-// third of the time that this room takes to compile.
-asio::awaitable<Connection::Problem> Connection::read_until(boost::beast::flat_buffer& buffer, Parser& parser,
-                                                            bool (Parser::*done)() const) {
-    while (!(parser.*done)()) {
-        Problem problem = beast_http::error::need_more;
-        if (buffer.size() > 0) buffer.consume(parser.put(buffer.data(), problem));
-        if (!problem) continue;
-        if (problem != beast_http::error::need_more) co_return problem;
-        const auto [read_problem, size_bytes] = co_await read_some(buffer);
-        if (read_problem == asio::error::eof) {
-            if (!parser.got_some()) co_return beast_http::error::end_of_stream;
-            parser.put_eof(problem);
-            co_return problem;
-        }
-        if (read_problem) co_return read_problem;
-        buffer.commit(size_bytes);
-    }
-    co_return Problem();
-}
-
 // Not `co_await (tls_ ? … : …)`: GCC 12 destroys such an awaitable before it is done.
-asio::awaitable<Connection::Piece> Connection::read_some(boost::beast::flat_buffer& buffer) {
-    const asio::mutable_buffer room = buffer.prepare(kPiece_bytes);
+asio::awaitable<Connection::Piece> Connection::read_some(boost::beast::flat_buffer& buffer,
+                                                         std::size_t most_bytes) {
+    const asio::mutable_buffer room = buffer.prepare(most_bytes);
     if (tls_) {
         const auto [problem, size_bytes] = co_await tls_->async_read_some(room, kTuple);
         co_return Piece{problem, size_bytes};

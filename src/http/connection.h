@@ -9,8 +9,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -24,7 +22,6 @@ inline constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable)
 // One thread at a time, as on a strand. One read and one write may be under way at once.
 class Connection {
   public:
-    using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
     using Problem = boost::system::error_code;
     struct Piece {
         Problem problem;
@@ -42,9 +39,8 @@ class Connection {
     void expires_never() { tcp_.expires_never(); }
 
     boost::asio::awaitable<Problem> handshake();  // at once where there is no TLS
-    boost::asio::awaitable<Problem> read_header(boost::beast::flat_buffer& buffer, Parser& parser);
-    boost::asio::awaitable<Problem> read_body(boost::beast::flat_buffer& buffer, Parser& parser);
-    boost::asio::awaitable<Piece> read_some(boost::beast::flat_buffer& buffer);  // not committed
+    // At most that many bytes, not committed to the buffer.
+    boost::asio::awaitable<Piece> read_some(boost::beast::flat_buffer& buffer, std::size_t most_bytes);
     boost::asio::awaitable<Problem> write(const std::string& bytes);
 
     void end_sending();                    // the client sees the end; what it still sends can be read
@@ -52,8 +48,6 @@ class Connection {
     void abort();                          // every operation under way fails
 
   private:
-    boost::asio::awaitable<Problem> read_until(boost::beast::flat_buffer& buffer, Parser& parser,
-                                               bool (Parser::*done)() const);
     boost::asio::awaitable<Piece> write_some(boost::asio::const_buffer bytes);
 
     boost::beast::tcp_stream tcp_;

@@ -5,6 +5,7 @@
 
 #include "api/error_reply.h"
 #include "api/random_id.h"
+#include "http/bounded_body.h"
 
 namespace gptoss::http {
 
@@ -32,23 +33,29 @@ api::Reply method_reply(const std::string& path, const std::string& allowed_meth
     return reply;
 }
 
-api::Reply preflight_reply() {
+api::Reply options_reply(const std::string& allowed_methods) {
     api::Reply reply;
     reply.status = 204;
-    reply.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    reply.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id");
+    reply.headers.emplace_back("Allow", allowed_methods);
     return reply;
 }
 
+api::Reply too_large_reply(const std::string& what, std::size_t limit_bytes, int status) {
+    return error_reply(Error(ErrorCode::request_invalid,
+                             "The " + what + " is larger than " + std::to_string(limit_bytes) + " bytes."),
+                       status);
+}
+
 std::optional<api::Reply> unreadable_reply(boost::system::error_code problem, const ServerOptions& options) {
-    const auto too_large = [](const char* what, std::size_t limit_bytes, int status) {
-        return error_reply(Error(ErrorCode::request_invalid, std::string("The ") + what + " is larger than " +
-                                                                 std::to_string(limit_bytes) + " bytes."),
-                           status);
-    };
-    if (problem == beast_http::error::body_limit) return too_large("body", options.body_limit_bytes, 413);
+    if (problem == beast_http::error::body_limit)
+        return too_large_reply("body", options.body_limit_bytes, 413);
     if (problem == beast_http::error::header_limit)
-        return too_large("header", options.header_limit_bytes, 431);
+        return too_large_reply("header", options.header_limit_bytes, 431);
+    if (problem == budget_exhausted()) {
+        return error_reply(Error(ErrorCode::queue_full, "Too many large requests are being read.",
+                                 "Try again in 2 s.",
+                                 {{"code", "rate_limit_exceeded"}, {"retry_after_s", "2"}}));
+    }
     if (problem.category() != beast_http::make_error_code(beast_http::error::bad_method).category() ||
         problem == beast_http::error::end_of_stream || problem == beast_http::error::partial_message) {
         return std::nullopt;

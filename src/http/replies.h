@@ -12,12 +12,16 @@
 
 namespace gptoss::http {
 
+inline constexpr std::string_view kRequestIdField = "X-Request-Id";
+
 // In OpenAI's shape, with the headers that belong to the status.
 api::Reply error_reply(const Error& error, int status);
 api::Reply error_reply(const Error& error);
 
 api::Reply method_reply(const std::string& path, const std::string& allowed_methods);  // 405
-api::Reply preflight_reply();                                                          // OPTIONS of a browser
+api::Reply options_reply(const std::string& allowed_methods);                          // 204
+// "The WHAT is larger than N bytes."
+api::Reply too_large_reply(const std::string& what, std::size_t limit_bytes, int status);
 
 // To a request that could not be read; nothing for a connection that merely ended.
 std::optional<api::Reply> unreadable_reply(boost::system::error_code problem, const ServerOptions& options);

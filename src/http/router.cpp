@@ -1,6 +1,7 @@
 #include "http/router.h"
 
-#include <charconv>
+#include <string_view>
+#include <utility>
 
 namespace gptoss::http {
 
@@ -32,24 +33,6 @@ Router::Match Router::find(HttpRequest& request) const {
         match.allowed_methods += (match.allowed_methods.empty() ? "" : ", ") + route.method;
     }
     return match;
-}
-
-std::string path_of(std::string_view target) {
-    target = target.substr(0, target.find_first_of("?#"));
-    std::string path;
-    for (std::size_t i = 0; i < target.size(); ++i) {
-        unsigned value = 0;
-        if (target[i] == '%' && i + 2 < target.size()) {
-            const char* digits = target.data() + i + 1;
-            if (std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
-                path += static_cast<char>(value);
-                i += 2;
-                continue;
-            }
-        }
-        path += target[i];
-    }
-    return path;
 }
 
 }  // namespace gptoss::http

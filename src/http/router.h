@@ -2,30 +2,35 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "api/exchange.h"
+#include "http/request.h"
 
 namespace gptoss::http {
 
-struct HttpRequest {
-    std::string method;
-    std::string path;  // without the query, percent-decoded
-    std::string rest;  // what a path ending in "*" stands for
-    std::string body;
-    std::string if_none_match = {};  // the entity tags the client has
-};
+class Upgrade;
 
 // May throw gptoss::Error: the client gets it in OpenAI's shape.
 using Handler = std::function<api::Answer(const HttpRequest& request, const api::Caller& caller)>;
+// Takes a connection over (http/upgrade.h). May throw as a handler does.
+using UpgradeHandler =
+    std::function<std::unique_ptr<Upgrade>(const HttpRequest& request, const api::Caller& caller)>;
+
+// Where a handler is called. What computes for long or waits for a disk must leave the threads that serve all
+// connections.
+enum class RunsOn { io_thread, worker, disk };
 
 struct Route {
     std::string method;
     std::string path;   // exact, or a prefix ending in "*"
     bool open = false;  // answered without a key even when keys are required
     Handler handler;
+    RunsOn runs_on = RunsOn::io_thread;
+    bool action = false;  // changes something at once: where no key is asked for, not for others' pages
+    UpgradeHandler upgrade = {};  // for requests that ask for a WebSocket
 };
 
 class Router {
@@ -45,8 +50,5 @@ class Router {
   private:
     std::vector<Route> routes_;
 };
-
-// "/v1/models/a%2Fb?x=1" -> "/v1/models/a/b". Malformed escapes stay as they are.
-std::string path_of(std::string_view target);
 
 }  // namespace gptoss::http

@@ -72,6 +72,7 @@ std::shared_ptr<const ServerConfig> make_config(ServerOptions options, ApiKeys k
     auto config = std::make_shared<ServerConfig>();
     if (!options.tls_certificate_file.empty())
         config->tls = make_tls_context(options.tls_certificate_file, options.tls_key_file);
+    config->origin_rules = {options.host, list_of(options.allowed_hosts), list_of(options.cors_origin)};
     config->options = std::move(options);
     config->keys = std::move(keys);
     return config;

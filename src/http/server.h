@@ -27,8 +27,13 @@ struct ServerOptions {
     std::chrono::seconds body_timeout{60};                 // until a body is complete
     std::chrono::seconds write_timeout{30};  // until the client has taken one piece: slower ones are cut off
     std::chrono::seconds keep_alive_interval{
-        15};                  // a comment in silent streams, so that proxies keep them open
-    std::string cors_origin;  // Access-Control-Allow-Origin; empty = browsers of other origins may not
+        15};  // a comment in silent streams, so that proxies keep them open
+    std::string
+        cors_origin;  // origins whose pages may call, comma-separated, or *; empty = no other origin's
+    std::string allowed_hosts;  // names it is called by beside its address, comma-separated, or *
+    std::size_t body_budget_bytes = std::size_t{256} << 20;  // of bodies held at once, over all connections
+    int worker_threads = 2;                 // that call costly handlers, and as many that wait for a disk
+    std::size_t worker_queue_limit = 1024;  // handlers that wait for them
     std::string tls_certificate_file, tls_key_file;  // PEM; both empty = plain HTTP
     ClientLimit client_limit;                        // for keys without limits of their own, and addresses
 };
@@ -42,7 +47,8 @@ class Server {
 
     std::uint16_t port() const;
 
-    // For requests that begin from now on: everything but host, port, threads and most_connections. Reads the
+    // For requests that begin from now on: everything but host, port, threads, workers, body budget and
+    // most_connections. Reads the
     // certificate again. Throws what the constructor throws, and then nothing has changed.
     void reconfigure(ServerOptions options, ApiKeys keys);
 
@@ -59,7 +65,7 @@ class Server {
     // Closes all connections, which cancels their generations, and joins the threads.
     void stop();
 
-    struct State;  // what the sessions share; for session.cpp only
+    struct State;  // what the sessions share
 
   private:
     std::unique_ptr<State> state_;

@@ -1,6 +1,7 @@
-// What a server's connections share. Only server.cpp and session.cpp know it.
+// What a server's connections share.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,8 +14,11 @@
 #include <unordered_set>
 #include <vector>
 
+#include "http/body_budget.h"
 #include "http/connection.h"
+#include "http/origin.h"
 #include "http/server.h"
+#include "http/worker_pool.h"
 
 namespace gptoss::http {
 
@@ -24,11 +28,12 @@ class Session;
 struct ServerConfig {
     ServerOptions options;
     ApiKeys keys;
+    OriginRules origin_rules;
     std::shared_ptr<boost::asio::ssl::context> tls;  // null: plain HTTP
 };
 
-// Where other threads (the engine's, an operator's) come in to wake a session. Once it is closed nobody is
-// inside and nobody enters, so the server may go away though they still hold what they would have called.
+// Guards the callbacks by which other threads (the engine's, a worker's, an operator's) wake a session. After
+// close() none is running and later ones do nothing, so the server may go though others still hold them.
 class WakeGate {
   public:
     template <typename Action>
@@ -49,7 +54,17 @@ class WakeGate {
 struct Server::State {
     State(std::shared_ptr<const ServerConfig> given_config, const Router& given_router,
           ReplyMeter& given_meter)
-        : router(given_router), meter(given_meter), config(std::move(given_config)) {}
+        : router(given_router),
+          meter(given_meter),
+          config(std::move(given_config)),
+          bodies(config->options.body_budget_bytes, share_of_one_client(config->options)),
+          workers(config->options.worker_threads, config->options.worker_queue_limit),
+          disk_workers(config->options.worker_threads, config->options.worker_queue_limit) {}
+
+    // One client may hold a quarter of the bodies, but always one whole body.
+    static std::size_t share_of_one_client(const ServerOptions& options) {
+        return std::max(options.body_limit_bytes, options.body_budget_bytes / 4);
+    }
 
     std::shared_ptr<const ServerConfig> current_config() const {
         const std::lock_guard lock(config_mutex);
@@ -76,6 +91,11 @@ struct Server::State {
     std::unordered_set<Session*> sessions;  // those alive; each leaves by itself
     int exchanges = 0;                      // requests being answered
     std::condition_variable idle;
+
+    BodyBudget bodies;
+    // Last: when they go, the jobs that still run are waited for.
+    WorkerPool workers;
+    WorkerPool disk_workers;
 };
 
 // Serves one connection until it ends.

@@ -26,11 +26,11 @@ std::string entity_tag(std::string_view bytes) {
     return text;
 }
 
-api::Reply reply_with(const StaticFile& file, const std::string& tag, const std::string& client_tags) {
+api::Reply reply_with(const StaticFile& file, const std::string& tag, std::string_view client_tags) {
     api::Reply reply;
     // A proxy that compressed or unpacked the file on its way may have made the tag a weak one: W/"…" counts
     // too.
-    if (client_tags.find(tag) != std::string::npos) {
+    if (client_tags.find(tag) != std::string_view::npos) {
         reply.status = 304;
     } else {
         reply.body = std::string(file.bytes);
@@ -69,8 +69,10 @@ void add_static_routes(Router& router, std::span<const StaticFile> files) {
     for (const StaticFile& file : files) {
         const std::string path = file.path == kIndex ? "/" : std::string(file.path);
         router.add({"GET", path, true,
-                    [file, tag = entity_tag(file.bytes)](const HttpRequest& request, const api::Caller&)
-                        -> api::Answer { return reply_with(file, tag, request.if_none_match); }});
+                    [file, tag = entity_tag(file.bytes)](const HttpRequest& request,
+                                                         const api::Caller&) -> api::Answer {
+                        return reply_with(file, tag, request.headers.value("If-None-Match"));
+                    }});
     }
 }
 

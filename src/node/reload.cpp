@@ -15,9 +15,10 @@ namespace gptoss::node {
 namespace {
 
 // Sockets, threads and watchers are made once.
-constexpr std::array<std::string_view, 8> kNeedRestart{
-    "GPTOSS_HOST",      "API_PORT",          "GPTOSS_MAX_CONNECTIONS", "GPTOSS_ADMIN_PORT",
-    "GPTOSS_ADMIN_KEY", "GPTOSS_LOG_FORMAT", "GPTOSS_NVML_LIBRARY",    "GPTOSS_POWER_PRICE_PER_MWH"};
+constexpr std::array<std::string_view, 9> kNeedRestart{
+    "GPTOSS_HOST",          "API_PORT",          "GPTOSS_MAX_CONNECTIONS", "GPTOSS_ADMIN_PORT",
+    "GPTOSS_ADMIN_KEY",     "GPTOSS_LOG_FORMAT", "GPTOSS_NVML_LIBRARY",    "GPTOSS_POWER_PRICE_PER_MWH",
+    "GPTOSS_BODY_BUDGET_MB"};
 
 std::vector<std::string>& place_of(const SettingSpec& spec, SettingsChange& change) {
     if (std::ranges::find(kNeedRestart, spec.name) != kNeedRestart.end() || spec.group == "Chain")

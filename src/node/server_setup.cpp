@@ -18,7 +18,9 @@ http::ServerOptions server_options(const Settings& settings) {
     options.port = static_cast<std::uint16_t>(settings.port);
     options.most_connections = static_cast<int>(settings.most_connections);
     options.body_limit_bytes = static_cast<std::size_t>(settings.body_limit_mb) << 20;
+    options.body_budget_bytes = static_cast<std::size_t>(settings.body_budget_mb) << 20;
     options.cors_origin = settings.cors_origin;
+    options.allowed_hosts = settings.allowed_hosts;
     options.tls_certificate_file = settings.tls_certificate_file;
     options.tls_key_file = settings.tls_key_file;
     options.client_limit = {settings.requests_per_minute, settings.tokens_per_minute,
@@ -32,6 +34,9 @@ http::ServerOptions admin_options(const Settings& settings) {
     options.threads = 1;
     options.most_connections = 64;
     options.body_limit_bytes = std::size_t{64} << 10;
+    options.body_budget_bytes = std::size_t{1} << 20;
+    options.worker_threads = 1;
+    options.allowed_hosts = settings.allowed_hosts;
     return options;
 }
 

@@ -117,10 +117,23 @@ std::vector<SettingSpec> make_specs() {
                &S::admin_port, -1, 65535),
         secret("GPTOSS_ADMIN_KEY", "Server", "Key that the operators' port wants. Not set: none.",
                &S::admin_key),
+        text("GPTOSS_ALLOWED_HOSTS", "--allowed-hosts", "Server",
+             "Names that clients call this node by, beside its address, localhost and names without a dot: "
+             "comma-separated, or * for any. A request to another Host is refused, so that no web page gets "
+             "at "
+             "the node through a name of its own.",
+             &S::allowed_hosts),
         text("GPTOSS_CORS_ORIGIN", "--cors-origin", "Server",
-             "Origin whose web pages may call the API, or *. Not set: none.", &S::cors_origin),
+             "Origins whose web pages may call the API, comma-separated (https://app.example), or *. "
+             "Requests of "
+             "other sites' pages are refused. Not set: none may.",
+             &S::cors_origin),
         number("GPTOSS_BODY_LIMIT_MB", "--body-limit-mb", "Server", "Largest request body.",
                &S::body_limit_mb, 1, 1024),
+        number("GPTOSS_BODY_BUDGET_MB", "--body-budget-mb", "Server",
+               "Request bodies held at the same time, over all connections; one client may have a quarter of "
+               "that, or one whole body.",
+               &S::body_budget_mb, 1, 65536),
         number("GPTOSS_MAX_CONNECTIONS", "--max-connections", "Server", "Connections open at the same time.",
                &S::most_connections, 1, 1 << 20),
         number("GPTOSS_SHUTDOWN_GRACE_S", "--shutdown-grace-s", "Server",

@@ -37,7 +37,9 @@ struct Settings {
     std::int64_t admin_port = -1;  // -1 = no administration
     std::string admin_key;
     std::string cors_origin;
+    std::string allowed_hosts;
     std::int64_t body_limit_mb = 32;
+    std::int64_t body_budget_mb = 256;
     std::int64_t most_connections = 8192;
     std::int64_t shutdown_grace_s = 30;
     std::string log_level = "info";

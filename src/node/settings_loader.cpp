@@ -222,6 +222,10 @@ void check_together(const Settings& settings) {
         refuse("GPTOSS_CACHE_TOKENS is smaller than MAX_CONTEXT_LENGTH",
                "One whole conversation must fit the cache: raise the first or lower the second.");
     }
+    if (settings.body_budget_mb < settings.body_limit_mb) {
+        refuse("GPTOSS_BODY_BUDGET_MB is smaller than GPTOSS_BODY_LIMIT_MB",
+               "One whole body must fit: raise the first or lower the second.");
+    }
     if (settings.tls_certificate_file.empty() != settings.tls_key_file.empty()) {
         refuse("TLS_CERTIFICATE_FILE and TLS_KEY_FILE belong together",
                "Set both for HTTPS, or neither for plain HTTP.");

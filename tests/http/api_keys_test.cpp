@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "http/authenticate.h"
 #include "http/keys_of.h"
 
 namespace gptoss::http {
@@ -78,10 +79,18 @@ TEST(ApiKeys, RefusesAThirdWordWithoutShowingIt) {
     }
 }
 
-TEST(ApiKeys, ReadsBearerHeaders) {
-    EXPECT_EQ(bearer_key("Bearer abc"), "abc");
-    EXPECT_EQ(bearer_key("Basic abc"), "");
-    EXPECT_EQ(bearer_key(""), "");
+TEST(ApiKeys, AreReadFromEitherHeader) {
+    const auto key = [](const std::string& name, const std::string& value) {
+        Headers headers;
+        headers.add(name, value);
+        return std::string(key_of(headers));
+    };
+    EXPECT_EQ(key("Authorization", "Bearer abc"), "abc");
+    EXPECT_EQ(key("authorization", "bearer abc"), "abc");
+    EXPECT_EQ(key("Authorization", "Basic abc"), "");
+    EXPECT_EQ(key("Authorization", ""), "");
+    EXPECT_EQ(key("x-api-key", "abc"), "abc");
+    EXPECT_EQ(key("Other", "Bearer abc"), "");
 }
 
 }  // namespace

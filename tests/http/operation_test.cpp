@@ -115,7 +115,7 @@ TEST(Operation, TakesNewSettingsWhileItServes) {
     http::ServerOptions options;
     options.cors_origin = "https://example.org";
     node.server->reconfigure(options, keys_of("0123456789abcdef\n"));
-    client.request("GET", "/health");  // the same connection
+    client.request("GET", "/health", "", "Origin: https://example.org\r\n");  // the same connection
     EXPECT_EQ(client.read_reply().headers.at("access-control-allow-origin"), "https://example.org");
     EXPECT_EQ(ask(node.port(), "POST", kChat, chat_body()).status, 401);
     options.tls_certificate_file = options.tls_key_file = "/nowhere.pem";

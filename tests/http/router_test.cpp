@@ -11,7 +11,7 @@ TEST(Router, FindsByMethodAndPath) {
     router.add({"POST", "/a", false, {}});
     router.add({"GET", "/a/*", false, {}});
     const auto find = [&](const std::string& method, const std::string& path) {
-        HttpRequest request{method, path, "", ""};
+        HttpRequest request{method, path};
         const Router::Match match = router.find(request);
         return (match.route != nullptr ? match.route->method + " " + match.route->path
                                        : "(" + match.allowed_methods + ")") +
@@ -24,14 +24,6 @@ TEST(Router, FindsByMethodAndPath) {
     EXPECT_EQ(find("GET", "/a/"), "()");
     EXPECT_EQ(find("GET", "/a/b/c"), "GET /a/* rest b/c");
     EXPECT_EQ(find("GET", "/b"), "()");
-}
-
-TEST(Router, DecodesPaths) {
-    EXPECT_EQ(path_of("/v1/models/openai%2Fgpt-oss?x=%20"), "/v1/models/openai/gpt-oss");
-    EXPECT_EQ(path_of("/a%2"), "/a%2");
-    EXPECT_EQ(path_of("/a%zz%4"), "/a%zz%4");
-    EXPECT_EQ(path_of("/a#b"), "/a");
-    EXPECT_EQ(path_of(""), "");
 }
 
 }  // namespace

@@ -133,19 +133,6 @@ TEST(Server, WantsAKeyWhereKeysAreSet) {
         EXPECT_EQ(ask(node.port(), "GET", open).status, 200);
 }
 
-TEST(Server, LetsOtherOriginsInOnlyWhenTold) {
-    Node closed;
-    EXPECT_FALSE(ask(closed.port(), "GET", "/health").headers.contains("access-control-allow-origin"));
-    EXPECT_EQ(ask(closed.port(), "OPTIONS", kChat).status, 405);
-    http::ServerOptions options;
-    options.cors_origin = "https://example.org";
-    Node open({}, options);
-    const HttpReply reply = ask(open.port(), "OPTIONS", kChat);
-    EXPECT_EQ(reply.status, 204);
-    EXPECT_EQ(reply.headers.at("access-control-allow-origin"), "https://example.org");
-    EXPECT_NE(reply.headers.at("access-control-allow-headers").find("Authorization"), std::string::npos);
-}
-
 TEST(Server, StopsGeneratingWhenTheClientGoesAway) {
     Node node(slow_model());
     node.api.say(kLongAnswer);

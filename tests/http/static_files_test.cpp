@@ -15,7 +15,7 @@ api::Reply get(const std::string& path, const std::string& tags = {}) {
     HttpRequest request;
     request.method = "GET";
     request.path = path;
-    request.if_none_match = tags;
+    if (!tags.empty()) request.headers.add("If-None-Match", tags);
     const Router::Match match = router.find(request);
     return std::get<api::Reply>(match.route->handler(request, {}));
 }

@@ -2,7 +2,7 @@
 # The settings of one deployment: .env.prod for the site, with the model's lines from deploy/profiles/NAME.env on top.
 
 # Names whose values must never stand in a file that is handed around, in an environment or on a command line.
-secret_names='RPC_URL HOST_PRIVATE_KEY OWNER_PRIVATE_KEY S5_SEED_PHRASE'
+secret_names='GPTOSS_ADMIN_KEY RPC_URL HOST_PRIVATE_KEY OWNER_PRIVATE_KEY S5_SEED_PHRASE'
 
 # setting FILE NAME: the value there, without quotes; empty when it is not set.
 setting() {

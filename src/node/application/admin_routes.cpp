@@ -9,6 +9,7 @@ using api::Caller;
 using api::Json;
 using http::HttpRequest;
 using http::Router;
+using http::RunsOn;
 
 namespace {
 
@@ -48,7 +49,8 @@ Router make_admin_routes(http::Server& users, NodeState& state, AdminActions act
                              "GET /admin/requests lists them.");
              }
              return api::json_reply({{"cancelled", found}});
-         }});
+         },
+         RunsOn::io_thread, true});
     router.add({"GET", "/admin/clients", false, [&users](const HttpRequest&, const Caller&) -> Answer {
                     Json list = Json::array();
                     for (const http::ClientUsage& usage : users.clients().usage())
@@ -64,7 +66,8 @@ Router make_admin_routes(http::Server& users, NodeState& state, AdminActions act
     router.add({"POST", "/admin/reload", false,
                 [reload = actions.reload](const HttpRequest&, const Caller&) -> Answer {
                     return api::json_reply(reload(), 202);
-                }});
+                },
+                RunsOn::disk, true});
     return router;
 }
 

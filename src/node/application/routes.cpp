@@ -14,6 +14,7 @@ using api::Reply;
 using http::Handler;
 using http::HttpRequest;
 using http::Router;
+using http::RunsOn;
 
 // With the weights' model id, composite hash and how they were verified, once they are loaded.
 Json version_json(const NodeState& state) {
@@ -90,11 +91,12 @@ Json status_json(const NodeState& state) {
 using Generating = Answer (api::Service::*)(std::string_view, const Caller&);
 
 void add_generating(Router& router, NodeState& state, const std::string& path, Generating endpoint) {
-    router.add(
-        {"POST", path, false, [&state, endpoint](const HttpRequest& request, const Caller& caller) -> Answer {
-             state.require_usable_gpu();
-             return ((*state.service()).*endpoint)(request.body, caller);
-         }});
+    router.add({"POST", path, false,
+                [&state, endpoint](const HttpRequest& request, const Caller& caller) -> Answer {
+                    state.require_usable_gpu();
+                    return ((*state.service()).*endpoint)(request.body, caller);
+                },
+                RunsOn::worker});
 }
 
 // This one has error replies of its own shape, also when there is no model yet to make them.
@@ -107,7 +109,8 @@ void add_inference(Router& router, NodeState& state) {
                     } catch (const Error& error) {
                         return api::inference_error_reply(error, "");
                     }
-                }});
+                },
+                RunsOn::worker});
 }
 
 }  // namespace
@@ -130,20 +133,26 @@ Router make_routes(NodeState& state, Metrics& metrics, bool for_operators) {
     router.add({"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
                     return state.service()->model(request.rest);
                 }});
-    router.add(
-        {"GET", "/v1/receipts/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
-             return state.service()->receipt(request.rest);
-         }});
-    router.add({"POST", "/tokenize", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
+    router.add({"GET", "/v1/receipts/*", false,
+                [&state](const HttpRequest& request, const Caller&) -> Answer {
+                    return state.service()->receipt(request.rest);
+                },
+                RunsOn::disk});
+    router.add({"POST", "/tokenize", false,
+                [&state](const HttpRequest& request, const Caller&) -> Answer {
                     return state.service()->tokenize(request.body);
-                }});
-    router.add({"POST", "/detokenize", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
+                },
+                RunsOn::worker});
+    router.add({"POST", "/detokenize", false,
+                [&state](const HttpRequest& request, const Caller&) -> Answer {
                     return state.service()->detokenize(request.body);
-                }});
-    router.add(
-        {"POST", "/apply-template", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
-             return state.service()->apply_template(request.body);
-         }});
+                },
+                RunsOn::worker});
+    router.add({"POST", "/apply-template", false,
+                [&state](const HttpRequest& request, const Caller&) -> Answer {
+                    return state.service()->apply_template(request.body);
+                },
+                RunsOn::worker});
     return router;
 }
 

@@ -1,0 +1,74 @@
+// One connection's life: reads a request, sends it through the chain, calls its handler, writes the answer,
+// and again. Everything runs on the connection's strand except wake(), which any thread may call.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+
+#include "http/chain.h"
+#include "http/connection.h"
+#include "http/reply_writer.h"
+#include "http/request_reader.h"
+#include "http/server_state.h"
+
+namespace gptoss::http {
+
+class Session : public std::enable_shared_from_this<Session> {
+  public:
+    Session(Server::State& server, boost::asio::ip::tcp::socket socket);
+    ~Session();
+
+    boost::asio::awaitable<void> run();
+    auto executor() { return connection_.executor(); }
+
+    // Any thread.
+    void close(bool only_if_idle);
+
+  private:
+    // Reads a request and answers it. False when the connection ends.
+    boost::asio::awaitable<bool> serve_one();
+    // By value: the request leaves its client's places before it stops counting as one that is answered.
+    boost::asio::awaitable<bool> answer(RequestContext context);
+    boost::asio::awaitable<bool> take_over(RequestContext& context);
+
+    // Reads the body. False when that failed; `reply` then tells the client, if it is still there.
+    boost::asio::awaitable<bool> read_body(RequestContext& context, std::optional<api::Reply>& reply);
+
+    // Calls the route's handler, here or on a worker. Nothing when the client went away meanwhile.
+    boost::asio::awaitable<std::optional<api::Answer>> handle(RequestContext& context);
+    boost::asio::awaitable<std::optional<api::Answer>> handle_on_worker(RequestContext& context);
+
+    // Waits for an exchange's pieces and writes them. Leaving destroys the exchange, which cancels what still
+    // runs.
+    boost::asio::awaitable<bool> converse(api::Exchange& exchange, RequestContext& context);
+
+    // A request that could not be read, or whose body nobody wants: the reply, and then the connection's end.
+    boost::asio::awaitable<void> refuse_and_close(api::Reply reply);
+
+    RequestContext make_context(HttpRequest request);
+    void set_manner(const RequestContext& context);
+    void finish(const RequestContext& context, int status);  // meter and log
+
+    std::function<void()> wake_function();
+    static void wake(std::shared_ptr<Session> self);
+    boost::asio::awaitable<void> wait_for_signal();
+    void watch_for_disconnect();
+    boost::asio::awaitable<bool> watch_is_over();
+
+    Server::State& server_;
+    std::shared_ptr<const ServerConfig> config_;  // as it was when the request began
+    Connection connection_;
+    RequestReader reader_;
+    ReplyWriter writer_;
+    boost::asio::steady_timer signal_;  // cancelled to say: look again
+    bool watching_ = false;             // a read is under way beside an answer
+    bool signalled_ = false;
+    bool gone_ = false;     // the client is, or the server wants to be
+    bool closing_ = false;  // no further request on this connection
+    bool waits_for_request_ = false;
+};
+
+}  // namespace gptoss::http
