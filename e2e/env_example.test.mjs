@@ -31,6 +31,14 @@ test('.env.prod.example passes --check-config, in both spellings', () => {
     assert.match(wrong.stderr, /API_PORT/);
 });
 
+test('the deploy script keeps every secret of the table out of what is handed around', () => {
+    const table = execFileSync(binary, ['serve', '--settings-markdown'], { encoding: 'utf8' });
+    const secrets = [...table.matchAll(/^\| `([A-Z0-9_]+)` \|\s*\|/gm)].map((match) => match[1]);   // those without a flag
+    assert.ok(secrets.includes('HOST_PRIVATE_KEY') && secrets.includes('GPTOSS_ADMIN_KEY'));
+    const script = fs.readFileSync(path.join(root, 'scripts/lib/deploy/settings.sh'), 'utf8');
+    assert.deepEqual(script.match(/^secret_names='(.*)'$/m)[1].split(' ').sort(), secrets.sort());
+});
+
 test('.env.prod, which holds a site\'s own values, is ignored by git', () => {
     const result = spawnSync('git', ['check-ignore', '--quiet', '.env.prod'], { cwd: root });
     assert.ok(result.status === 0 || result.error || result.status === 128);

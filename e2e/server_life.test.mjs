@@ -120,6 +120,19 @@ test('answers /health before the model is loaded and keeps keys and other networ
     fs.rmSync(folder, { recursive: true });
 });
 
+test('the log names addresses that can be opened, the console\'s last', async () => {
+    for (const [host, listening, console_] of [['::', '[::]', '[::1]'], ['0.0.0.0', '0.0.0.0', '127.0.0.1'], ['127.0.0.1', '127.0.0.1', '127.0.0.1']]) {
+        const node = await startNode(['--host', host, '--context', '1024']);
+        const port = new URL(node.origin).port;
+        await waitFor(() => /console: http/.test(node.log()));
+        assert.ok(node.log().includes(`listening on http://${listening}:${port}\n`), node.log());
+        const last = node.log().trimEnd().split('\n').at(-1);
+        assert.ok(last.endsWith(`console: http://${console_}:${port}/`), last);
+        for (const address of [`http://${listening}:${port}/`, `http://${console_}:${port}/`]) assert.equal((await fetch(address)).status, 200, address);
+        await node.stop();
+    }
+});
+
 test('--check-config tells what is in effect, hides secrets, refuses what is wrong', async () => {
     const check = (args, env = {}) => new Promise((resolve) => {
         execFile(binary, ['serve', '--check-config', ...args], { cwd: '/', env: { PATH: process.env.PATH, ...env } },

@@ -8,6 +8,14 @@
 
 namespace gptoss::limits {
 
+// A request's HTTP/1.1 (http/request_reader, http/chain). Settings bound whole bodies and their sum:
+// GPTOSS_BODY_LIMIT_MB, GPTOSS_BODY_BUDGET_MB.
+inline constexpr std::size_t kHeaderBytes = 65'536;          // request line and fields: 431
+inline constexpr std::size_t kChunkLineBytes = 16'384;       // a chunk's size and extensions; all trailers
+inline constexpr std::size_t kChunkOverheadBytes = 1 << 20;  // what frames all chunks of one body
+inline constexpr std::size_t kUnreadBodyBytes = 16'384;      // a body where no handler reads one
+inline constexpr std::size_t kWaitingRequests = 1'024;  // whose bodies wait to be parsed; half by one client
+
 // A request's JSON (api/json_reader).
 inline constexpr std::size_t kJsonDepth = 128;
 inline constexpr std::size_t kJsonValues = 500'000;  // a prompt of 131,072 token ids three times over
@@ -59,6 +67,11 @@ struct Limit {
 
 // As the documents list them.
 inline constexpr Limit kAll[] = {
+    {"header_bytes", kHeaderBytes},
+    {"chunk_line_bytes", kChunkLineBytes},
+    {"chunk_overhead_bytes", kChunkOverheadBytes},
+    {"unread_body_bytes", kUnreadBodyBytes},
+    {"waiting_requests", kWaitingRequests},
     {"json_depth", kJsonDepth},
     {"json_values", kJsonValues},
     {"json_object_keys", kJsonObjectKeys},

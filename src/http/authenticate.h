@@ -6,7 +6,7 @@
 
 #include "api/exchange.h"
 #include "http/api_keys.h"
-#include "http/request.h"
+#include "http/http_request.h"
 
 namespace gptoss::http {
 

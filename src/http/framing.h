@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "http/request.h"
+#include "http/http_request.h"
 
 namespace gptoss::http {
 

@@ -5,7 +5,7 @@
 
 #include "api/exchange.h"
 #include "http/body_budget.h"
-#include "http/request.h"
+#include "http/http_request.h"
 #include "http/router.h"
 
 namespace gptoss::http {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "api/exchange.h"
-#include "http/request.h"
+#include "http/http_request.h"
 
 namespace gptoss::http {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "api/exchange.h"
-#include "http/request.h"
+#include "http/http_request.h"
 
 namespace gptoss::http {
 

@@ -97,8 +97,11 @@ std::uint16_t Server::port() const {
     return state_->port;
 }
 
-void Server::reconfigure(ServerOptions options, ApiKeys keys) {
-    auto config = make_config(std::move(options), std::move(keys));
+std::shared_ptr<const ServerConfig> Server::prepare(ServerOptions options, ApiKeys keys) {
+    return make_config(std::move(options), std::move(keys));
+}
+
+void Server::apply(std::shared_ptr<const ServerConfig> config) noexcept {
     const std::lock_guard lock(state_->config_mutex);
     state_->config = std::move(config);
 }

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "base/limits.h"
 #include "http/active_requests.h"
 #include "http/api_keys.h"
 #include "http/client_limits.h"
@@ -21,7 +23,7 @@ struct ServerOptions {
     std::uint16_t port = 8080;  // 0 = any free one
     int threads = 2;
     int most_connections = 8192;  // one more is closed at once
-    std::size_t header_limit_bytes = std::size_t{64} << 10;
+    std::size_t header_limit_bytes = limits::kHeaderBytes;
     std::size_t body_limit_bytes = std::size_t{32} << 20;  // 131,072 tokens are some 0.6 MB of English
     std::chrono::seconds idle_timeout{75};                 // between requests, and until a header is complete
     std::chrono::seconds body_timeout{60};                 // until a body is complete
@@ -32,11 +34,13 @@ struct ServerOptions {
         cors_origin;  // origins whose pages may call, comma-separated, or *; empty = no other origin's
     std::string allowed_hosts;  // names it is called by beside its address, comma-separated, or *
     std::size_t body_budget_bytes = std::size_t{256} << 20;  // of bodies held at once, over all connections
-    int worker_threads = 2;                 // that call costly handlers, and as many that wait for a disk
-    std::size_t worker_queue_limit = 1024;  // handlers that wait for them
-    std::string tls_certificate_file, tls_key_file;  // PEM; both empty = plain HTTP
-    ClientLimit client_limit;                        // for keys without limits of their own, and addresses
+    int worker_threads = 2;  // that call costly handlers, and as many that wait for a disk
+    std::size_t worker_queue_limit = limits::kWaitingRequests;  // handlers that wait for them
+    std::string tls_certificate_file, tls_key_file;             // PEM; both empty = plain HTTP
+    ClientLimit client_limit;  // for keys without limits of their own, and addresses
 };
+
+struct ServerConfig;  // options, keys and certificate that are known to be good
 
 class Server {
   public:
@@ -50,7 +54,12 @@ class Server {
     // For requests that begin from now on: everything but host, port, threads, workers, body budget and
     // most_connections. Reads the
     // certificate again. Throws what the constructor throws, and then nothing has changed.
-    void reconfigure(ServerOptions options, ApiKeys keys);
+    void reconfigure(ServerOptions options, ApiKeys keys) {
+        apply(prepare(std::move(options), std::move(keys)));
+    }
+    // The same in two steps: what can fail, and what cannot.
+    static std::shared_ptr<const ServerConfig> prepare(ServerOptions options, ApiKeys keys);
+    void apply(std::shared_ptr<const ServerConfig> config) noexcept;
 
     ActiveRequests& active_requests();
     const ClientLimits& clients() const;

@@ -58,8 +58,11 @@ struct Server::State {
           meter(given_meter),
           config(std::move(given_config)),
           bodies(config->options.body_budget_bytes, share_of_one_client(config->options)),
-          workers(config->options.worker_threads, config->options.worker_queue_limit),
-          disk_workers(config->options.worker_threads, config->options.worker_queue_limit) {}
+          workers({config->options.worker_threads, config->options.worker_queue_limit, kWorkerNiceness}),
+          disk_workers({config->options.worker_threads, config->options.worker_queue_limit}) {}
+
+    // What computes tokens on the same cores goes before what parses the next requests.
+    static constexpr int kWorkerNiceness = 10;
 
     // One client may hold a quarter of the bodies, but always one whole body.
     static std::size_t share_of_one_client(const ServerOptions& options) {

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::chrono::seconds kLingering{2};
 constexpr std::chrono::seconds kHandshake{10};
+constexpr std::chrono::seconds kDiskPatience{5};
 constexpr int kClientWentAway = 499;  // as others count them
 
 // A request being answered, for as long as it lives: what draining waits for.
@@ -106,7 +107,7 @@ asio::awaitable<bool> Session::serve_one() {
     connection_.expires_never();
     waits_for_request_ = false;
     config_ = server_.current_config();  // waiting may have taken long
-    RequestContext context = make_context(reader_.request());
+    RequestContext context = make_context(reader_.parsed().request());
     set_manner(context);
     if (problem) {
         if (auto reply = unreadable_reply(problem, config_->options)) {
@@ -216,16 +217,23 @@ asio::awaitable<std::optional<api::Answer>> Session::handle_on_worker(RequestCon
         job->body_share = std::move(body.share);
     }
     job->caller = {context.client.name, context.record->wake};
-    WorkerPool& workers = context.route->runs_on == RunsOn::disk ? server_.disk_workers : server_.workers;
+    const bool waits_for_disk = context.route->runs_on == RunsOn::disk;
+    WorkerPool& workers = waits_for_disk ? server_.disk_workers : server_.workers;
     signalled_ = false;
     if (!workers.submit(context.client.name, [job] { job->run(); })) {
         co_return workers_busy_reply();
     }
     watch_for_disconnect();
-    while (!job->is_done && !gone_) co_await wait_for_signal();
+    const auto deadline = std::chrono::steady_clock::now() + kDiskPatience;
+    bool is_late = false;
+    while (!job->is_done && !gone_ && !is_late) {
+        co_await wait_for_signal(kDiskPatience);
+        is_late = waits_for_disk && std::chrono::steady_clock::now() >= deadline;
+    }
     if (!job->is_done) {
         job->is_abandoned = true;
-        co_return std::nullopt;
+        if (gone_) co_return std::nullopt;
+        co_return workers_busy_reply();
     }
     co_return std::move(job->answer);
 }
@@ -260,7 +268,7 @@ asio::awaitable<bool> Session::converse(api::Exchange& exchange, RequestContext&
         }
         // Everything that comes in until the signal goes out in one write.
         const bool was_signalled = signalled_;
-        if (!was_signalled) co_await wait_for_signal();
+        if (!was_signalled) co_await wait_for_signal(config_->options.keep_alive_interval);
         if (!was_signalled && !signalled_ && !gone_ && exchange.streams())
             intact = co_await writer_.write_piece(sign_of_life(exchange));
     }
@@ -276,7 +284,7 @@ RequestContext Session::make_context(HttpRequest request) {
     RequestContext context;
     context.request = std::move(request);
     context.request.authority = std::string(context.request.headers.value("Host"));
-    if (auto target = read_request_target(reader_.target())) {
+    if (auto target = read_request_target(reader_.parsed().target())) {
         context.request.path = std::move(target->path);
         context.request.query = std::move(target->query);
         context.request.absolute_target = !target->authority.empty();
@@ -293,7 +301,7 @@ RequestContext Session::make_context(HttpRequest request) {
 
 void Session::set_manner(const RequestContext& context) {
     writer_.manner.request_id = context.record->id;
-    writer_.manner.keep_alive = reader_.keep_alive() && !server_.draining;
+    writer_.manner.keep_alive = reader_.parsed().keep_alive() && !server_.draining;
     writer_.manner.chunked = context.request.minor_version >= 1;
     writer_.manner.head_only = context.request.method == "HEAD";
     writer_.manner.fields = cors_fields(config_->origin_rules, context.request);
@@ -321,8 +329,8 @@ void Session::wake(std::shared_ptr<Session> self) {
     });
 }
 
-asio::awaitable<void> Session::wait_for_signal() {
-    signal_.expires_after(config_->options.keep_alive_interval);
+asio::awaitable<void> Session::wait_for_signal(std::chrono::milliseconds limit) {
+    signal_.expires_after(limit);
     co_await signal_.async_wait(kTuple);
 }
 

@@ -54,7 +54,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
     std::function<void()> wake_function();
     static void wake(std::shared_ptr<Session> self);
-    boost::asio::awaitable<void> wait_for_signal();
+    boost::asio::awaitable<void> wait_for_signal(std::chrono::milliseconds limit);
     void watch_for_disconnect();
     boost::asio::awaitable<bool> watch_is_over();
 

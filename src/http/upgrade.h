@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "http/connection.h"
-#include "http/request.h"
+#include "http/http_request.h"
 
 namespace gptoss::http {
 

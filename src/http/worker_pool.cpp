@@ -1,76 +1,117 @@
 #include "http/worker_pool.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cmath>
+#include <tuple>
 #include <utility>
 
 namespace gptoss::http {
 
-WorkerPool::WorkerPool(int threads, std::size_t queue_limit)
-    : queue_limit_(queue_limit), most_running_each_(std::max(1, threads - 1)) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+namespace {
+
+// Below that nobody is told apart: a client that asks often is not behind one that never asked.
+constexpr std::chrono::milliseconds kLittle{100};
+constexpr std::chrono::duration<double> kHalfLife{30};  // of what is remembered
+constexpr std::chrono::seconds kForgetAfter{60};
+constexpr std::size_t kMostClients = 10'000;
+
+}  // namespace
+
+WorkerPool::WorkerPool(WorkerPoolOptions options)
+    : options_(options), most_running_each_(std::max(1, options.threads - 1)) {
+    for (int i = 0; i < options.threads; ++i) {
+        threads_.emplace_back([this] {
+            if (options_.niceness != 0)
+                setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.niceness);
+            work();
+        });
+    }
 }
 
 WorkerPool::~WorkerPool() {
-    std::map<std::string, Client> dropped;  // destroyed without the mutex
+    std::vector<std::deque<Job>> dropped;  // destroyed without the mutex
     {
         const std::lock_guard lock(mutex_);
         stop_ = true;
-        for (auto& [name, client] : clients_) dropped[name].waiting.swap(client.waiting);
+        for (auto& [name, client] : clients_) dropped.push_back(std::exchange(client.waiting, {}));
     }
     changed_.notify_all();
     for (std::thread& thread : threads_) thread.join();
 }
 
-bool WorkerPool::submit(const std::string& client, Job job) {
+bool WorkerPool::submit(const std::string& client_name, Job job) {
     {
         const std::lock_guard lock(mutex_);
-        if (stop_ || waiting_ >= queue_limit_) return false;
-        const auto found = clients_.find(client);
-        if (found != clients_.end() &&
-            found->second.waiting.size() >= std::max<std::size_t>(1, queue_limit_ / 2))
-            return false;
-        clients_[client].waiting.push_back(std::move(job));
+        const Clock::time_point now = Clock::now();
+        if (clients_.size() >= kMostClients) forget_idle_clients(now);
+        if (stop_ || waiting_ >= options_.queue_limit) return false;
+        Client& client = clients_[client_name];
+        decay(client, now);
+        const std::size_t half = std::max<std::size_t>(1, options_.queue_limit / 2);
+        if (client.waiting.size() >= half || (client.used > kLittle && waiting_ >= half)) return false;
+        if (client.waiting.empty()) client.turn = ++turns_;
+        client.waiting.push_back(std::move(job));
         ++waiting_;
     }
     changed_.notify_one();
     return true;
 }
 
-std::map<std::string, WorkerPool::Client>::iterator WorkerPool::next_client() {
-    const auto may_run = [this](const auto& entry) {
-        return !entry.second.waiting.empty() && entry.second.running < most_running_each_;
+WorkerPool::Clients::iterator WorkerPool::next_client() {
+    auto best = clients_.end();
+    const auto rank = [](const Client& client) {
+        return std::tuple(client.used > kLittle ? client.used.count() : 0.0, client.turn);
     };
-    const auto after = clients_.upper_bound(last_served_);
-    auto found = std::find_if(after, clients_.end(), may_run);
-    if (found == clients_.end()) {
-        found = std::find_if(clients_.begin(), after, may_run);
-        if (found == after) return clients_.end();
+    for (auto each = clients_.begin(); each != clients_.end(); ++each) {
+        if (each->second.waiting.empty() || each->second.running >= most_running_each_) continue;
+        if (best == clients_.end() || rank(each->second) < rank(best->second)) best = each;
     }
-    return found;
+    return best;
+}
+
+void WorkerPool::decay(Client& client, Clock::time_point now) {
+    client.used *= std::exp2(-std::chrono::duration<double>(now - client.last_seen) / kHalfLife);
+    client.last_seen = now;
+}
+
+void WorkerPool::forget_idle_clients(Clock::time_point now) {
+    const auto is_idle_for = [now](Clock::duration least) {
+        return [now, least](const auto& entry) {
+            const Client& client = entry.second;
+            return client.running == 0 && client.waiting.empty() && now - client.last_seen > least;
+        };
+    };
+    std::erase_if(clients_, is_idle_for(kForgetAfter));
+    if (clients_.size() >= kMostClients) std::erase_if(clients_, is_idle_for(Clock::duration{0}));
 }
 
 void WorkerPool::work() {
     std::unique_lock lock(mutex_);
     while (!stop_) {
-        const auto client = next_client();
-        if (client == clients_.end()) {
+        const auto found = next_client();
+        if (found == clients_.end()) {
             changed_.wait(lock);
             continue;
         }
-        last_served_ = client->first;
-        Job job = std::move(client->second.waiting.front());
-        client->second.waiting.pop_front();
-        ++client->second.running;
+        Client& client = found->second;  // stays where it is: it has a job running
+        Job job = std::move(client.waiting.front());
+        client.waiting.pop_front();
+        client.turn = ++turns_;
+        ++client.running;
         --waiting_;
+        const Clock::time_point began = Clock::now();
         lock.unlock();
         job();
         job = nullptr;  // what it holds goes before the client's turn is over
         lock.lock();
-        if (--client->second.running == 0 && client->second.waiting.empty()) {
-            clients_.erase(client);
-        } else {
-            changed_.notify_one();  // this client may run another one
-        }
+        const Clock::time_point now = Clock::now();
+        decay(client, now);
+        client.used += now - began;
+        --client.running;
+        changed_.notify_one();  // this client may run another one
     }
 }
 

@@ -1,10 +1,12 @@
 // A few threads for handlers that compute or wait for a disk, so that the threads that read and write sockets
-// never do. Clients take turns, and no client has all threads: who sends a hundred costly requests waits for
-// oneself. Thread-safe.
+// never do. Who has used the least time comes first and no client has all threads: who sends a hundred costly
+// requests waits for oneself. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -15,33 +17,45 @@
 
 namespace gptoss::http {
 
+struct WorkerPoolOptions {
+    int threads = 2;
+    std::size_t queue_limit = 1024;  // jobs that may wait; half of them by one client, or by costly clients
+    int niceness = 0;                // of the threads, as nice(1) has it
+};
+
 class WorkerPool {
   public:
     using Job = std::function<void()>;  // must not throw
 
-    // `queue_limit`: jobs that may wait, over all clients; one client may have half of them waiting.
-    WorkerPool(int threads, std::size_t queue_limit);
+    explicit WorkerPool(WorkerPoolOptions options);
     ~WorkerPool();  // jobs that wait are dropped; those that run are waited for
 
     // False when too many wait already. The job is called on one of the threads, or destroyed uncalled.
     bool submit(const std::string& client, Job job);
 
   private:
+    using Clock = std::chrono::steady_clock;
     struct Client {
         std::deque<Job> waiting;
         int running = 0;
+        std::chrono::duration<double> used{0};  // by its jobs; halves every 30 s
+        Clock::time_point last_seen;
+        std::uint64_t turn = 0;  // when its first waiting job came, or its last one was begun
     };
-    void work();
-    // The next client in turn that may run a job; null when there is none.
-    std::map<std::string, Client>::iterator next_client();
+    using Clients = std::map<std::string, Client>;
 
-    const std::size_t queue_limit_;
-    int most_running_each_ = 1;
+    void work();
+    Clients::iterator next_client();  // that may run a job; end() when there is none
+    static void decay(Client& client, Clock::time_point now);
+    void forget_idle_clients(Clock::time_point now);
+
+    const WorkerPoolOptions options_;
+    const int most_running_each_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::map<std::string, Client> clients_;  // only those with jobs
-    std::string last_served_;
+    Clients clients_;
     std::size_t waiting_ = 0;
+    std::uint64_t turns_ = 0;
     bool stop_ = false;
     std::vector<std::thread> threads_;
 };

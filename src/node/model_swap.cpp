@@ -10,11 +10,13 @@ namespace gptoss::node {
 
 using namespace std::chrono_literals;
 
-void ModelSwap::start(const Settings& current, const Settings& next, bool beside) {
+void ModelSwap::start(const Settings& current, const Settings& next, bool beside,
+                      std::function<void()> when_served) {
     if (going_on_.exchange(true))
         throw Error(ErrorCode::queue_full, "A model is being loaded already.", "Ask again when it is done.");
     if (thread_.joinable()) thread_.join();
     set_status("loading");
+    when_served_ = std::move(when_served);
     thread_ = std::thread([this, current, next, beside] { run(current, next, beside); });
 }
 
@@ -54,11 +56,16 @@ LoadedModel ModelSwap::load(const Settings& settings) {
                       });
 }
 
+void ModelSwap::serve(std::shared_ptr<api::Service> service) {
+    state_.set_ready(std::move(service));
+    if (when_served_) when_served_();
+}
+
 // False when there is no room for both.
 bool ModelSwap::load_beside(const Settings& next) {
     std::shared_ptr<api::Service> old = state_.find_service();
     try {
-        state_.set_ready(make_service_(next, load(next)));
+        serve(make_service_(next, load(next)));
     } catch (const Error& error) {
         if (error.code() != ErrorCode::does_not_fit) throw;
         spdlog::warn("no room for a second model beside the first, which finishes first: {}", error.what());
@@ -76,7 +83,7 @@ void ModelSwap::load_after(const Settings& current, const Settings& next) {
     if (stop_) return;
     set_status("loading");
     try {
-        state_.set_ready(make_service_(next, load(next)));
+        serve(make_service_(next, load(next)));
     } catch (const std::exception& problem) {
         spdlog::error("{}; the model of before is loaded again", problem.what());
         try {

@@ -32,8 +32,10 @@ class ModelSwap {
     // Loads what `next` says, in the background; with `beside` false not before the old model is gone, for
     // one that has failed. When it cannot be loaded the old model stays, or is loaded again from `current`;
     // when that is not to be had either, the state says so.
+    // `when_served` is called, on the swap's thread, once requests go to the new model; never when it fails.
     // Throws Error(queue_full) while an earlier one goes on.
-    void start(const Settings& current, const Settings& next, bool beside);
+    void start(const Settings& current, const Settings& next, bool beside,
+               std::function<void()> when_served = {});
 
     // "none", "loading", "waiting for the old model's streams", "done" or "failed: …".
     std::string status() const;
@@ -44,6 +46,7 @@ class ModelSwap {
   private:
     void run(const Settings& current, const Settings& next, bool beside);
     LoadedModel load(const Settings& settings);
+    void serve(std::shared_ptr<api::Service> service);
     bool load_beside(const Settings& next);
     void load_after(const Settings& current, const Settings& next);
     void retire(std::shared_ptr<api::Service> old);
@@ -56,6 +59,7 @@ class ModelSwap {
     std::atomic<bool> going_on_ = false;
     mutable std::mutex mutex_;
     std::string status_ = "none";
+    std::function<void()> when_served_;  // of the swap that goes on
     std::thread thread_;
 };
 

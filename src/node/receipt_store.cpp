@@ -1,6 +1,8 @@
 #include "node/receipt_store.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <mutex>
 
@@ -17,18 +19,26 @@ struct FinishStatement {
 };
 using Statement = std::unique_ptr<sqlite3_stmt, FinishStatement>;
 
-}  // namespace
-
-struct ReceiptStore::State {
-    std::filesystem::path path;
-    std::int64_t kept = 0;
-    std::mutex mutex;  // one statement at a time
+// One connection to the file, for one statement at a time.
+struct Database {
+    std::string path;
+    std::mutex mutex;
     std::unique_ptr<sqlite3, CloseDatabase> database;
 
+    // Waits at most that long for another connection's lock.
+    void open(const std::filesystem::path& file, int busy_timeout_ms) {
+        path = file.string();
+        sqlite3* opened = nullptr;
+        const int result =
+            sqlite3_open_v2(file.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+        database.reset(opened);  // also a failed one holds memory, and the reason
+        if (result != SQLITE_OK) fail();
+        sqlite3_busy_timeout(opened, busy_timeout_ms);
+    }
     [[noreturn]] void fail() const {
         throw Error(
             ErrorCode::file_unreadable,
-            path.string() + ": " + (database ? sqlite3_errmsg(database.get()) : "out of memory"),
+            path + ": " + (database ? sqlite3_errmsg(database.get()) : "out of memory"),
             "GPTOSS_RECEIPTS_PATH must name a file that this node may write, in a folder that exists.",
             {{"setting", "GPTOSS_RECEIPTS_PATH"}});
     }
@@ -47,43 +57,60 @@ struct ReceiptStore::State {
     }
 };
 
+constexpr int kWriterPatience_ms = 5000;  // while a model is exchanged, two nodes' writers have the file open
+constexpr int kReaderPatience_ms = 1000;
+
+// What is in it is its host's alone. SQLite gives the files beside it the same mode.
+void create_private(const std::filesystem::path& path) {
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (file >= 0) ::close(file);
+}
+
+}  // namespace
+
+// The reader has a connection of its own: in write-ahead mode it waits neither for the writer nor for whoever
+// else holds the file.
+struct ReceiptStore::State {
+    std::int64_t kept = 0;
+    Database writer, reader;
+};
+
 ReceiptStore::ReceiptStore(const std::filesystem::path& path, std::int64_t kept)
     : state_(std::make_unique<State>()) {
-    state_->path = path;
     state_->kept = kept;
-    sqlite3* opened = nullptr;
-    const int result =
-        sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
-    state_->database.reset(opened);  // also a failed one holds memory, and the reason
-    if (result != SQLITE_OK) state_->fail();
-    sqlite3_busy_timeout(opened, 5000);  // while a model is exchanged, two of them have the file open
-    state_->run("PRAGMA journal_mode=WAL");
-    state_->run("PRAGMA synchronous=NORMAL");
-    state_->run(
+    create_private(path);
+    Database& writer = state_->writer;
+    writer.open(path, kWriterPatience_ms);
+    writer.run("PRAGMA journal_mode=WAL");
+    writer.run("PRAGMA synchronous=NORMAL");
+    writer.run(
         "CREATE TABLE IF NOT EXISTS receipts (number INTEGER PRIMARY KEY AUTOINCREMENT, "
         "id TEXT UNIQUE NOT NULL, json TEXT NOT NULL)");
+    state_->reader.open(path, kReaderPatience_ms);
 }
 ReceiptStore::~ReceiptStore() = default;
 
 void ReceiptStore::put(const std::string& id, const std::string& json) {
-    const std::lock_guard lock(state_->mutex);
-    const Statement insert = state_->prepare("INSERT OR REPLACE INTO receipts (id, json) VALUES (?, ?)");
-    state_->bind(insert, 1, id);
-    state_->bind(insert, 2, json);
-    if (sqlite3_step(insert.get()) != SQLITE_DONE) state_->fail();
+    Database& writer = state_->writer;
+    const std::lock_guard lock(writer.mutex);
+    const Statement insert = writer.prepare("INSERT OR REPLACE INTO receipts (id, json) VALUES (?, ?)");
+    writer.bind(insert, 1, id);
+    writer.bind(insert, 2, json);
+    if (sqlite3_step(insert.get()) != SQLITE_DONE) writer.fail();
     const Statement prune =
-        state_->prepare("DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?");
-    if (sqlite3_bind_int64(prune.get(), 1, state_->kept) != SQLITE_OK) state_->fail();
-    if (sqlite3_step(prune.get()) != SQLITE_DONE) state_->fail();
+        writer.prepare("DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?");
+    if (sqlite3_bind_int64(prune.get(), 1, state_->kept) != SQLITE_OK) writer.fail();
+    if (sqlite3_step(prune.get()) != SQLITE_DONE) writer.fail();
 }
 
 std::optional<std::string> ReceiptStore::find(std::string_view id) {
-    const std::lock_guard lock(state_->mutex);
-    const Statement select = state_->prepare("SELECT json FROM receipts WHERE id = ?");
-    state_->bind(select, 1, id);
+    Database& reader = state_->reader;
+    const std::lock_guard lock(reader.mutex);
+    const Statement select = reader.prepare("SELECT json FROM receipts WHERE id = ?");
+    reader.bind(select, 1, id);
     const int result = sqlite3_step(select.get());
     if (result == SQLITE_DONE) return std::nullopt;
-    if (result != SQLITE_ROW) state_->fail();
+    if (result != SQLITE_ROW) reader.fail();
     return std::string(reinterpret_cast<const char*>(sqlite3_column_text(select.get(), 0)),
                        static_cast<std::size_t>(sqlite3_column_bytes(select.get(), 0)));
 }

@@ -18,6 +18,7 @@ class ReceiptStore {
     ~ReceiptStore();
 
     void put(const std::string& id, const std::string& json);  // and drops the oldest beyond `kept`
+    // Does not wait for put(), nor for another program that writes.
     std::optional<std::string> find(std::string_view id);
 
   private:

@@ -2,11 +2,12 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "node/receipt_store.h"
@@ -18,9 +19,12 @@ namespace {
 
 namespace chain = provenance::chain;
 
-// A disk that stalls must not take the node's memory: about 64 MB of tokens may wait to be signed and
-// written.
+// A disk that stalls must not take the node's memory: about 64 MB of tokens, and so many answers, may wait to be
+// signed and written.
 constexpr std::size_t kMostWaitingTokens = 16 << 20;
+constexpr std::size_t kMostWaitingAnswers = 16384;
+// Who asks right after the reply finds the receipt: being written takes milliseconds.
+constexpr std::chrono::seconds kPatience{2};
 
 std::size_t tokens_of(const api::AnsweredChoice& choice) {
     return 256 + choice.prompt.size() + choice.output.size();  // 256: what an answer takes beside its tokens
@@ -58,12 +62,13 @@ class ReceiptBook final : public api::Receipts {
         {
             const std::lock_guard lock(mutex_);
             const std::size_t tokens = tokens_of(choice);
-            if (waiting_tokens_ + tokens > kMostWaitingTokens) {
+            if (waiting_tokens_ + tokens > kMostWaitingTokens || waiting_.size() >= kMostWaitingAnswers) {
                 spdlog::error("no receipt for {}: {} answers wait for {} to be written", choice.id,
                               waiting_.size(), path_);
                 return;
             }
             waiting_tokens_ += tokens;
+            waiting_ids_.insert(choice.id);
             waiting_.push_back(std::move(choice));
         }
         changed_.notify_all();
@@ -71,9 +76,12 @@ class ReceiptBook final : public api::Receipts {
 
     std::optional<api::Json> find(std::string_view id) override {
         {
-            // Who asks right after the reply finds it. Nobody waits for what does not wait.
             std::unique_lock lock(mutex_);
-            changed_.wait_for(lock, std::chrono::seconds(2), [this, id] { return !waits(id); });
+            const std::string wanted(id);
+            if (!changed_.wait_for(lock, kPatience, [&] { return !waiting_ids_.contains(wanted); })) {
+                throw Error(ErrorCode::queue_full, "The receipt is not written yet.", "Try again in 2 s.",
+                            {{"retry_after_s", "2"}});
+            }
         }
         const auto json = store_.find(id);
         if (!json) return std::nullopt;
@@ -81,12 +89,7 @@ class ReceiptBook final : public api::Receipts {
     }
 
   private:
-    bool waits(std::string_view id) const {
-        return std::any_of(waiting_.begin(), waiting_.end(),
-                           [id](const auto& each) { return each.id == id; });
-    }
-
-    // The first of the queue stays in it until it is written: find() looks there.
+    // The first of the queue stays in it until it is written: find() looks for its id.
     void write() {
         std::unique_lock lock(mutex_);
         for (;;) {
@@ -101,6 +104,7 @@ class ReceiptBook final : public api::Receipts {
             }
             lock.lock();
             waiting_tokens_ -= tokens_of(choice);
+            waiting_ids_.erase(waiting_ids_.find(choice.id));
             waiting_.pop_front();
             changed_.notify_all();
         }
@@ -133,6 +137,7 @@ class ReceiptBook final : public api::Receipts {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<api::AnsweredChoice> waiting_;
+    std::unordered_multiset<std::string> waiting_ids_;
     std::size_t waiting_tokens_ = 0;
     bool stop_ = false;
     std::jthread writer_;  // last: it uses the others

@@ -43,19 +43,31 @@ api::Json Reload::apply() {
     if (!read_) throw Error(ErrorCode::request_invalid, "This node cannot read its settings again.");
     const Settings next = read_();
     const SettingsChange change = compare(current_, next);
-    // Files may have changed where their names did not, so these are always read again.
-    server_.reconfigure(server_options(next), api_keys(next));
-    if (!change.with_the_model.empty()) swap_.start(current_, next, true);
-    spdlog::set_level(spdlog::level::from_str(next.log_level));
-    state_.set_step_limit(std::chrono::seconds(next.step_limit_s));
-    if (const auto service = state_.find_service(); service != nullptr && change.with_the_model.empty())
-        state_.set_ready(service->with_options(service_options(next)));
-    current_ = next;
     const api::Json report{{"changed", change.at_once},
                            {"model", change.with_the_model},
                            {"after_restart", change.after_restart}};
+    // All that can be wrong is found before anything changes. Files may have changed where their names did
+    // not, so these are always read again.
+    auto config = http::Server::prepare(server_options(next), api_keys(next));
+    if (change.with_the_model.empty()) {
+        put_in_place(next, std::move(config));
+        if (const auto service = state_.find_service(); service != nullptr)
+            state_.set_ready(service->with_options(service_options(next)));
+    } else {
+        swap_.start(current_, next, true, [this, next, config = std::move(config)] {
+            const std::lock_guard swap_lock(mutex_);
+            put_in_place(next, config);
+        });
+    }
     http::log_fields("settings read again", report);
     return report;
+}
+
+void Reload::put_in_place(const Settings& next, std::shared_ptr<const http::ServerConfig> config) {
+    server_.apply(std::move(config));
+    spdlog::set_level(spdlog::level::from_str(next.log_level));
+    state_.set_step_limit(std::chrono::seconds(next.step_limit_s));
+    current_ = next;
 }
 
 Settings Reload::current() const {

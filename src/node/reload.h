@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -29,15 +30,18 @@ class Reload {
     Reload(Settings current, ReadSettings read, http::Server& server, NodeState& state, ModelSwap& swap)
         : current_(std::move(current)), read_(std::move(read)), server_(server), state_(state), swap_(swap) {}
 
-    // Settings, API keys and certificate are read again. Tells what changed: {"changed", "model",
-    // "after_restart"}. Throws Error for settings, keys or certificates that are wrong, and then nothing has
-    // changed; also while a model is being loaded. Any thread.
+    // Settings, API keys and certificate are read again, all or nothing. What the model needs waits for the
+    // model, and everything else with it; when it cannot be loaded, nothing changes. Tells what will have
+    // changed: {"changed", "model", "after_restart"}. Throws Error for settings, keys or certificates that are
+    // wrong, and while a model is being loaded; then nothing changes. Any thread.
     api::Json apply();
 
     Settings current() const;
     api::Json status() const;
 
   private:
+    void put_in_place(const Settings& next, std::shared_ptr<const http::ServerConfig> config);
+
     mutable std::mutex mutex_;
     Settings current_;
     ReadSettings read_;

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -65,6 +66,19 @@ void raise_descriptor_limit() {
 
 bool is_loopback(const std::string& host) {
     return host.starts_with("127.") || host == "::1";
+}
+
+// "http://[::]:8080"
+std::string origin_of(const Settings& settings, const std::string& host, int port) {
+    const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
+    return (settings.tls_certificate_file.empty() ? "http://" : "https://") + address + ":" +
+           std::to_string(port);
+}
+
+// Where a browser on this machine finds what listens on all addresses.
+std::string reachable(const std::string& host) {
+    if (host == "0.0.0.0") return "127.0.0.1";
+    return host == "::" ? "::1" : host;
 }
 
 std::shared_ptr<api::Service> make_service(const Settings& settings, LoadedModel model, Metrics& metrics) {
@@ -218,6 +232,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
           const Reload::ReadSettings& read_settings) {
     Signals signals;
     raise_descriptor_limit();
+    umask(S_IRWXG | S_IRWXO);  // whatever this node keeps is its own user's
     if (settings.log_format == "json") http::log_as_json();
     Metrics metrics;  // outlives the engine, which reports to it until its end
     NodeState state;
@@ -225,8 +240,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
     const http::Router router = make_routes(state, metrics);
     const http::ApiKeys keys = api_keys(settings);
     http::Server server(server_options(settings), router, keys, metrics);
-    const std::string origin = (settings.tls_certificate_file.empty() ? "http://" : "https://") +
-                               settings.host + ":" + std::to_string(server.port());
+    const std::string origin = origin_of(settings, settings.host, server.port());
     spdlog::info("listening on {}", origin);
     if (!is_loopback(settings.host) && !keys.required()) {
         spdlog::warn(
@@ -263,7 +277,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
         spdlog::info("operators: http://127.0.0.1:{}/admin/status", admin->port());
     }
     spdlog::info("ready: POST {}/v1/chat/completions", origin);
-    spdlog::info("console: {}/", origin);
+    spdlog::info("console: {}/", origin_of(settings, reachable(settings.host), server.port()));
     StepWatch step_watch;
     Recovery recovery;
     while (!signals.stop_within(1s)) {

@@ -1,10 +1,10 @@
 // What clients without a key, or without good will, may send: nothing of it is held, and each gets its status.
 #include <gtest/gtest.h>
 
+#include "base/limits.h"
 #include "http/http_client.h"
 #include "http/keys_of.h"
 #include "http/node_fixture.h"
-#include "http/request_reader.h"
 
 namespace gptoss {
 namespace {
@@ -43,7 +43,7 @@ TEST(Hostile, WhatFramesABodyHasABound) {
 TEST(Hostile, AChunkLineThatIsTooLongIsA400) {
     Node node;
     HttpClient client(node.port());
-    client.send(kChunked + "5;" + std::string(http::kChunkLineLimit_bytes + 10, 'a'));
+    client.send(kChunked + "5;" + std::string(limits::kChunkLineBytes + 10, 'a'));
     EXPECT_EQ(client.read_reply().status, 400);
     EXPECT_TRUE(client.closed_by_server(5s));
 }

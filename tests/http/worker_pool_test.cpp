@@ -34,7 +34,7 @@ struct Work {
 
 TEST(WorkerPool, LeavesOneThreadToOtherClients) {
     Work work;
-    WorkerPool pool(2, 100);
+    WorkerPool pool({2, 100});
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(pool.submit("greedy", work.job("greedy", true)));
     work.wait_for(1);
     ASSERT_TRUE(pool.submit("modest", work.job("modest")));
@@ -46,7 +46,7 @@ TEST(WorkerPool, LeavesOneThreadToOtherClients) {
 
 TEST(WorkerPool, ClientsTakeTurns) {
     Work work;
-    WorkerPool pool(1, 100);
+    WorkerPool pool({1, 100});
     ASSERT_TRUE(pool.submit("first", work.job("first", true)));
     work.wait_for(1);
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(pool.submit("a", work.job("a")));
@@ -56,9 +56,22 @@ TEST(WorkerPool, ClientsTakeTurns) {
     EXPECT_EQ(work.order, (std::vector<std::string>{"first", "a", "b", "a", "b", "a", "b"}));
 }
 
+TEST(WorkerPool, WhoCostsMuchComesLast) {
+    Work work;
+    WorkerPool pool({1, 100});
+    ASSERT_TRUE(pool.submit("costly", [] { std::this_thread::sleep_for(std::chrono::milliseconds(150)); }));
+    ASSERT_TRUE(pool.submit("first", work.job("first", true)));
+    work.wait_for(1);
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(pool.submit("costly", work.job("costly")));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(pool.submit("cheap", work.job("cheap")));
+    work.gate.set_value();
+    work.wait_for(6);
+    EXPECT_EQ(work.order, (std::vector<std::string>{"first", "cheap", "cheap", "cheap", "costly", "costly"}));
+}
+
 TEST(WorkerPool, RefusesWhatIsTooMuch) {
     Work work;
-    WorkerPool pool(1, 4);
+    WorkerPool pool({1, 4});
     ASSERT_TRUE(pool.submit("first", work.job("first", true)));
     work.wait_for(1);
     EXPECT_TRUE(pool.submit("a", work.job("a")));
@@ -76,7 +89,7 @@ TEST(WorkerPool, DropsWhatWaitsWhenItGoes) {
     const auto kept = std::make_shared<int>(0);
     std::thread opener;
     {
-        WorkerPool pool(1, 100);
+        WorkerPool pool({1, 100});
         ASSERT_TRUE(pool.submit("first", work.job("first", true)));
         work.wait_for(1);
         for (int i = 0; i < 10; ++i) ASSERT_TRUE(pool.submit("a", [kept] { ++*kept; }));

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <filesystem>
+
+#include "base/error.h"
 #include "support/temporary_folder.h"
 
 namespace gptoss::node {
@@ -32,6 +35,14 @@ class ReceiptsTest : public testing::Test {
         choice.id = id;
         choice.prompt.assign(tokens, 1);
         receipts_->add(std::move(choice));
+    }
+
+    bool found(const std::string& id) {
+        try {
+            return receipts_->find(id).has_value();
+        } catch (const Error&) {
+            return false;
+        }
     }
 
     test::TemporaryFolder folder_;
@@ -64,6 +75,32 @@ TEST_F(ReceiptsTest, KeepsWhatFitsWhileTheFileIsHeldAndNoMore) {
     EXPECT_GE(found, 120);
     EXPECT_LT(found, kMoreThanFits);
     EXPECT_FALSE(receipts_->find("reply-" + std::to_string(kMoreThanFits - 1)).has_value());
+}
+
+TEST_F(ReceiptsTest, AreReadWhileAnotherProgramWrites) {
+    add("before", 10);
+    EXPECT_TRUE(receipts_->find("before").has_value());
+    other_says("BEGIN IMMEDIATE");
+    EXPECT_TRUE(receipts_->find("before").has_value());
+    EXPECT_FALSE(receipts_->find("never").has_value());
+    add("held", 10);
+    EXPECT_THROW(receipts_->find("held"), Error);  // not "there is none": it is on its way
+    other_says("COMMIT");
+    for (int i = 0; i < 4 && !found("held"); ++i) continue;
+    EXPECT_TRUE(found("held"));
+}
+
+TEST_F(ReceiptsTest, AreTheirHostsAlone) {
+    add("reply", 10);
+    EXPECT_TRUE(receipts_->find("reply").has_value());
+    int files = 0;
+    for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
+        using std::filesystem::perms;
+        EXPECT_EQ(file.status().permissions() & (perms::group_all | perms::others_all), perms::none)
+            << file.path();
+        ++files;
+    }
+    EXPECT_GE(files, 2);  // the write-ahead log too
 }
 
 }  // namespace

@@ -4,10 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include "base/error.h"
+#include "http/http_client.h"
 #include "node/application/routes.h"
+#include "node/server_setup.h"
+#include "support/files.h"
+#include "support/temporary_folder.h"
 
 namespace gptoss::node {
 namespace {
@@ -121,6 +126,79 @@ TEST_F(SwapTest, SaysThatNothingCanBeLoadedUntilSomethingIs) {
     EXPECT_EQ(status_after(), "done");
     EXPECT_EQ(state.failure(), "");
     EXPECT_EQ(context(), 2048);
+}
+
+// A reload of keys and model together.
+struct ReloadTest : SwapTest {
+    void write_keys(const std::string& key) {
+        const std::string line = "one " + key + "\n";
+        test::write_file(folder.path() / "keys", {line.begin(), line.end()});
+    }
+    int status_with(const std::string& key) {
+        return test::ask(server->port(), "GET", "/v1/models", "", "Authorization: Bearer " + key + "\r\n")
+            .status;
+    }
+    void SetUp() override {
+        write_keys("first-key-0123456789");
+        current.api_keys_file = next.api_keys_file = (folder.path() / "keys").string();
+        http::ServerOptions options = server_options(current);
+        options.port = 0;
+        server = std::make_unique<http::Server>(options, router, api_keys(current), metrics);
+        reload = std::make_unique<Reload>(
+            current, [this] { return next; }, *server, state, swap);
+    }
+    void TearDown() override { swap.stop(); }
+
+    test::TemporaryFolder folder;
+    Metrics metrics;
+    http::Router router = make_routes(state, metrics);
+    std::unique_ptr<http::Server> server;
+    std::unique_ptr<Reload> reload;
+};
+
+TEST_F(ReloadTest, KeysWaitForTheModelTheyCameWith) {
+    auto held = state.service();
+    write_keys("second-key-0123456789");
+    std::promise<void> gate;
+    may_load = [opened = gate.get_future().share()](std::int32_t context_length) {
+        if (context_length == 2048) opened.wait();
+    };
+    reload->apply();
+    EXPECT_EQ(status_with("first-key-0123456789"), 200);
+    EXPECT_EQ(status_with("second-key-0123456789"), 401);
+    write_keys("third-key-0123456789");
+    EXPECT_THROW(reload->apply(), Error);  // one is under way: nothing of this one
+    gate.set_value();
+    held.reset();
+    EXPECT_EQ(status_after(), "done");
+    EXPECT_EQ(status_with("second-key-0123456789"), 200);
+    EXPECT_EQ(status_with("third-key-0123456789"), 401);
+    EXPECT_EQ(reload->current().max_context_length, 2048);
+}
+
+TEST_F(ReloadTest, AModelThatCannotBeLoadedLeavesEverythingAsItWas) {
+    may_load = [](std::int32_t context_length) {
+        if (context_length == 2048) throw Error(ErrorCode::device_failed, "broken");
+    };
+    write_keys("second-key-0123456789");
+    reload->apply();
+    EXPECT_EQ(status_after(), "failed: broken");
+    EXPECT_EQ(status_with("first-key-0123456789"), 200);
+    EXPECT_EQ(status_with("second-key-0123456789"), 401);
+    EXPECT_EQ(reload->current().max_context_length, 1024);
+    may_load = [](std::int32_t) {};
+    reload->apply();  // the same settings again: tried again
+    EXPECT_EQ(status_after(), "done");
+    EXPECT_EQ(status_with("second-key-0123456789"), 200);
+}
+
+TEST_F(ReloadTest, BadKeysChangeNothing) {
+    next = current;
+    next.cors_origin = "*";
+    write_keys("short");
+    EXPECT_THROW(reload->apply(), Error);
+    EXPECT_EQ(status_with("first-key-0123456789"), 200);
+    EXPECT_EQ(reload->current().cors_origin, "");
 }
 
 }  // namespace
