@@ -18,6 +18,7 @@ const examples = {
     GPTOSS_API_KEYS_FILE: '/run/secrets/api_keys',
     TLS_CERTIFICATE_FILE: '/run/secrets/tls_certificate.pem',
     TLS_KEY_FILE: '/run/secrets/tls_key.pem',
+    GPTOSS_ALLOWED_HOSTS: 'node.example.org',
     GPTOSS_CORS_ORIGIN: 'https://chat.example.org',
     GPTOSS_MODEL_NAME: 'gpt-oss-20b',
     CONTRACT_MODEL_REGISTRY: '0x0000000000000000000000000000000000000000',
