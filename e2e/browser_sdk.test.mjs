@@ -9,7 +9,7 @@ import { startBrowser } from './support/browser.mjs';
 import { startNode, waitFor } from './support/node.mjs';
 
 // The SDK's own modules, as npm installed them: a page can import them as they are.
-const package_ = path.dirname(createRequire(import.meta.url).resolve('openai/package.json'));
+const package_ = path.dirname(createRequire(import.meta.url).resolve('openai'));
 const types = { '.mjs': 'text/javascript', '.js': 'text/javascript', '.html': 'text/html' };
 
 function servePages() {

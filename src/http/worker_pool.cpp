@@ -15,7 +15,7 @@ namespace {
 // Below that nobody is told apart: a client that asks often is not behind one that never asked.
 constexpr std::chrono::milliseconds kLittle{100};
 constexpr std::chrono::duration<double> kHalfLife{30};  // of what is remembered
-constexpr std::chrono::seconds kForgetAfter{60};
+constexpr std::chrono::seconds kForgetIdleAfter{60};
 constexpr std::size_t kMostClients = 10'000;
 
 }  // namespace
@@ -84,7 +84,7 @@ void WorkerPool::forget_idle_clients(Clock::time_point now) {
             return client.running == 0 && client.waiting.empty() && now - client.last_seen > least;
         };
     };
-    std::erase_if(clients_, is_idle_for(kForgetAfter));
+    std::erase_if(clients_, is_idle_for(kForgetIdleAfter));
     if (clients_.size() >= kMostClients) std::erase_if(clients_, is_idle_for(Clock::duration{0}));
 }
 
