@@ -20,6 +20,11 @@ void RequestParser::begin_header(std::size_t limit_bytes) {
 void RequestParser::begin_body(std::size_t limit_bytes, BodyBudget::Share share) {
     parser_->get().body() = {{}, limit_bytes, std::move(share)};
     parser_->eager(true);
+    check_chunk_ = [this](std::uint64_t size, boost::beast::string_view, Problem& problem) {
+        const auto& body = parser_->get().body();
+        if (size > body.limit_bytes - body.text.size()) problem = beast_http::error::body_limit;
+    };
+    parser_->on_chunk_header(check_chunk_);
     limit_bytes_ = limits::kChunkLineBytes;
     taken_bytes_ = 0;
     in_body_ = true;

@@ -5,6 +5,8 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -17,6 +19,10 @@ namespace gptoss::http {
 class RequestParser {
   public:
     using Problem = boost::system::error_code;
+
+    RequestParser() = default;
+    RequestParser(const RequestParser&) = delete;
+    RequestParser& operator=(const RequestParser&) = delete;
 
     // A new request.
     void begin_header(std::size_t limit_bytes);
@@ -42,6 +48,9 @@ class RequestParser {
     using Parser = boost::beast::http::request_parser<BoundedBody>;
 
     std::optional<Parser> parser_;
+    // Called with a chunk's size before any of it comes.
+    std::function<void(std::uint64_t size, boost::beast::string_view extensions, Problem& problem)>
+        check_chunk_;
     std::size_t limit_bytes_ = 0;  // of what may stay undecided
     std::size_t taken_bytes_ = 0;  // of the body and what frames it
     bool in_body_ = false;

@@ -49,6 +49,16 @@ TEST(Hostile, AChunkLineThatIsTooLongIsA400) {
     EXPECT_TRUE(client.closed_by_server(5s));
 }
 
+TEST(Hostile, AChunkBeyondTheLimitIsRefusedBeforeItComes) {
+    Node node;
+    for (const char* size : {"ffffffffffffffff", "8000000000000000", "2000001"}) {
+        HttpClient client(node.port());
+        client.send(kChunked + size + "\r\n");
+        EXPECT_EQ(client.read_reply().status, 413) << size;
+        EXPECT_TRUE(client.closed_by_server(5s)) << size;
+    }
+}
+
 TEST(Hostile, TakesManySmallChunks) {
     Node node;
     HttpClient client(node.port());
