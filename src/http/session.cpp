@@ -169,7 +169,10 @@ asio::awaitable<bool> Session::read_body(RequestContext& context, std::optional<
     BodyBudget::Share share(server_.bodies, context.client.name);
     const auto problem = co_await reader_.read_body(body_limit_of(context, *config_), std::move(share));
     connection_.expires_never();
-    if (problem) reply = unreadable_reply(problem, config_->options);
+    if (problem) {
+        reader_.take_body();  // what has come of it is not held while the client reads the refusal
+        reply = unreadable_reply(problem, config_->options);
+    }
     co_return !problem;
 }
 
