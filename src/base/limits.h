@@ -21,6 +21,11 @@ inline constexpr std::size_t kJsonDepth = 128;
 inline constexpr std::size_t kJsonValues = 500'000;  // a prompt of 131,072 token ids three times over
 inline constexpr std::size_t kJsonObjectKeys = 20'000;
 
+// Texts that become tokens (tokenizer). Reading one stops once the context is exceeded.
+inline constexpr std::size_t kTextRunBytes = 2'000'000;  // without a blank or a line's or a word's end
+inline constexpr std::size_t kPromptTokens = 1'000'000;  // of all prompts of one request
+inline constexpr std::size_t kTokenizeTokens = 500'000;  // of POST /tokenize
+
 // Fields of a request.
 inline constexpr std::size_t kMessages = 10'000;
 inline constexpr std::size_t kTools = 1'024;
@@ -31,7 +36,7 @@ inline constexpr std::size_t kStopStringBytes = 1'024;
 
 // All schemas, patterns and grammars of one request together (grammar/budget).
 inline constexpr std::size_t kGrammarStates = 200'000;
-inline constexpr std::size_t kGrammarDfaStates = 40'000;        // of patterns, formats and bounded numbers
+inline constexpr std::size_t kGrammarDfaStates = 100'000;       // of patterns, formats and bounded numbers
 inline constexpr std::size_t kGrammarLiteralBytes = 1'000'000;  // property names and enum values
 inline constexpr std::size_t kGrammarSteps = 20'000'000;        // of compiling: about a second of one core
 
@@ -75,6 +80,9 @@ inline constexpr Limit kAll[] = {
     {"json_depth", kJsonDepth},
     {"json_values", kJsonValues},
     {"json_object_keys", kJsonObjectKeys},
+    {"text_run_bytes", kTextRunBytes},
+    {"prompt_tokens", kPromptTokens},
+    {"tokenize_tokens", kTokenizeTokens},
     {"messages", kMessages},
     {"tools", kTools},
     {"tool_name_bytes", kToolNameBytes},

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "base/types.h"
@@ -31,6 +32,9 @@ class TokenConstraint {
     // present mask (which must be empty or have an id). Should the token change the mask after all (a message
     // ends inside plain text), the engine sees another id after accept(), and samples that step again.
     virtual bool depends_on_last_token() const = 0;
+
+    // A constraint of its own at the same place: what is accepted there changes nothing here.
+    virtual std::unique_ptr<TokenConstraint> fork() const = 0;
 };
 
 }  // namespace gptoss

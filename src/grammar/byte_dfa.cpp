@@ -1,42 +1,31 @@
 #include "grammar/byte_dfa.h"
 
-#include <algorithm>
-#include <string_view>
-
 namespace gptoss::grammar {
 
-std::optional<ByteDfa> ByteDfa::of_literals(const std::vector<std::string>& texts) {
-    // A key is the range of sorted texts that begin with what was read, and how much that was.
-    std::vector<std::string> sorted = texts;
-    std::sort(sorted.begin(), sorted.end());
-    struct Range {
-        std::size_t begin, end, length;
-        auto operator<=>(const Range&) const = default;
-    };
-    const auto byte_at = [&](std::size_t text, std::size_t at) {
-        return at < sorted[text].size() ? static_cast<int>(static_cast<unsigned char>(sorted[text][at])) : -1;
-    };
-    return build(
-        Range{0, sorted.size(), 0},
-        [&](Range range, std::uint8_t byte) -> std::optional<Range> {
-            while (range.begin < range.end && byte_at(range.begin, range.length) < byte) ++range.begin;
-            while (range.begin < range.end && byte_at(range.end - 1, range.length) > byte) --range.end;
-            if (range.begin == range.end) return std::nullopt;
-            ++range.length;
-            return range;
-        },
-        [&](const Range& range) {
-            return range.begin < range.end && sorted[range.begin].size() == range.length;
-        });
+ByteDfa::State ByteDfa::Rows::add(bool accepts) {
+    if (next.size() >= kMostStates)
+        throw BudgetExceeded("it needs more than " + std::to_string(kMostStates) + " states");
+    next.emplace_back().fill(kDead);
+    accepting.push_back(accepts);
+    return static_cast<State>(next.size() - 1);
 }
 
-void ByteDfa::trim() {
-    const std::size_t count = table_.size();
+ByteDfa::ByteDfa(Rows rows) {
+    trim(rows);
+    compress(rows);
+    accepting_ = std::move(rows.accepting);
+}
+
+void ByteDfa::trim(Rows& rows) {
+    const std::size_t count = rows.next.size();
     std::vector<std::vector<State>> before(count);
     for (std::size_t from = 0; from < count; ++from)
-        for (const State to : table_[from])
-            if (to != kDead) before[to].push_back(static_cast<State>(from));
-    std::vector<bool> live = accepting_;
+        for (std::size_t byte = 0; byte < 256; ++byte) {
+            const State to = rows.next[from][byte];
+            if (to != kDead && (byte == 0 || to != rows.next[from][byte - 1]))
+                before[to].push_back(static_cast<State>(from));
+        }
+    std::vector<bool> live = rows.accepting;
     std::vector<State> open;
     for (std::size_t i = 0; i < count; ++i)
         if (live[i]) open.push_back(static_cast<State>(i));
@@ -51,11 +40,34 @@ void ByteDfa::trim() {
     }
     goes_on_.assign(count, false);
     for (std::size_t from = 0; from < count; ++from)
-        for (State& to : table_[from]) {
+        for (State& to : rows.next[from]) {
             if (to != kDead && !live[to]) to = kDead;
             if (to != kDead) goes_on_[from] = true;
         }
-    if (!live[start_]) start_ = kDead;
+    start_ = count > 0 && live[0] ? State{0} : kDead;
+}
+
+void ByteDfa::compress(const Rows& rows) {
+    // Classes are split, state by state, where two bytes of one class lead to different states.
+    classes_ = 1;
+    std::array<std::size_t, 256> byte_of{};  // some byte of each class
+    for (const auto& row : rows.next) {
+        bool splits = false;
+        for (std::size_t byte = 0; byte < 256 && !splits; ++byte)
+            splits = row[byte] != row[byte_of[class_of_[byte]]];
+        if (!splits) continue;
+        std::map<std::pair<std::uint8_t, State>, std::uint8_t> parts;
+        for (std::size_t byte = 0; byte < 256; ++byte) {
+            const auto [part, added] =
+                parts.try_emplace({class_of_[byte], row[byte]}, static_cast<std::uint8_t>(parts.size()));
+            if (added) byte_of[part->second] = byte;
+            class_of_[byte] = part->second;
+        }
+        classes_ = parts.size();
+    }
+    table_.reserve(rows.next.size() * classes_);
+    for (const auto& row : rows.next)
+        for (std::size_t i = 0; i < classes_; ++i) table_.push_back(row[byte_of[i]]);
 }
 
 }  // namespace gptoss::grammar

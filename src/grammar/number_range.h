@@ -1,5 +1,4 @@
-// JSON numbers between two bounds, as an automaton over their digits. Numbers are written plainly there,
-// without an exponent, because digits can then be compared with the bound as they come.
+// JSON numbers between two bounds, as an automaton over their digits.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,11 +15,14 @@ struct NumberRange {
     bool least_exclusive = false, most_exclusive = false;
 };
 
-// `value` as NumberRange takes it.
+// `value` as NumberRange takes it: the shortest decimal that is read as the same double.
 std::string decimal_text(const nlohmann::ordered_json& value);
 
-// Without bounds the automaton takes exponents, too. At most 19 digits before the point and 18 behind it: a
-// model that runs away in digits would otherwise never come to an end. start() is kDead when no number fits.
-ByteDfa number_automaton(const NumberRange& range);
+// Integers are written in digits alone, other numbers with a fraction and an exponent or without. Digits are
+// bounded, because a model that runs away in them would otherwise never come to an end: limits::kNumberDigits
+// before the point and behind it, three in an exponent. Beside bounds other than 0, at most 40 behind the
+// point, and an exponent only behind up to three digits or behind one digit and a fraction. start() is kDead
+// when no number fits. Throws BudgetExceeded.
+ByteDfa number_automaton(const NumberRange& range, Budget& budget);
 
 }  // namespace gptoss::grammar

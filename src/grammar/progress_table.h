@@ -4,11 +4,12 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "grammar/json_grammar.h"
+#include "grammar/progress.h"
 
 namespace gptoss::grammar {
 
@@ -17,30 +18,33 @@ class ProgressTable {
     using Id = std::uint32_t;
     static constexpr Id kDead = 0;
 
-    explicit ProgressTable(const JsonGrammar& grammar);
+    explicit ProgressTable(const Grammar& grammar);
 
-    Id id(const JsonGrammar::Progress& progress);
+    Id id(Progress progress);
     Id step(Id from, std::uint8_t byte) {
-        const Id known = rows_[from][byte];
+        const Id known = rows_[from] ? (*rows_[from])[byte] : kUnknown;
         return known != kUnknown ? known : work_out(from, byte);
     }
 
-    bool goes_on(Id from, std::string_view bytes) {
-        for (const char byte : bytes) from = step(from, static_cast<std::uint8_t>(byte));
-        return from != kDead;
-    }
+    // Places that a step from there looks at.
+    std::size_t width(Id of) const { return progress_[of]->places.size(); }
 
     // Forgets everything when it has grown large. Ids are invalid afterwards.
     void keep_small();
 
   private:
     static constexpr Id kUnknown = 0xFFFFFFFF;
+    using Row = std::array<Id, 256>;
+    struct Hash {
+        std::size_t operator()(const Progress& progress) const { return progress.hash(); }
+    };
     Id work_out(Id from, std::uint8_t byte);
 
-    const JsonGrammar& grammar_;
-    std::map<JsonGrammar::Progress, Id> ids_;
-    std::vector<const JsonGrammar::Progress*> progress_;  // keys of ids_
-    std::vector<std::array<Id, 256>> rows_;
+    const Grammar& grammar_;
+    std::unordered_map<Progress, Id, Hash> ids_;
+    std::vector<const Progress*> progress_;   // keys of ids_
+    std::vector<std::unique_ptr<Row>> rows_;  // of those from which a step was made
+    std::size_t row_count_ = 0;
 };
 
 }  // namespace gptoss::grammar

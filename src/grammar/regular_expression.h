@@ -1,9 +1,10 @@
-// The pattern language of JSON schema (ECMA 262), as far as it is regular and common, to automata. The
-// supported subset is listed in docs/grammar.md.
+// Regular expressions as automata: the pattern language of JSON schema (ECMA 262), as far as it is regular
+// and common, and that of custom tools' grammars. What is supported is listed in docs/grammar.md.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -19,20 +20,26 @@ struct PatternError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// It is a pattern, but not one that can be held.
+struct UnsupportedPattern : PatternError {
+    using PatternError::PatternError;
+};
+
+struct CharacterRange {
+    char32_t first, last;
+};
+using CharacterRanges = std::vector<CharacterRange>;
+
 // A nondeterministic automaton over code points.
 struct CharacterNfa {
-    struct Range {
-        char32_t first, last;
-    };
     struct Edge {
-        std::vector<Range> on;
+        std::shared_ptr<const CharacterRanges> on;
         std::uint32_t to;
     };
     struct State {
         std::vector<Edge> edges;
         std::vector<std::uint32_t> empty;  // states reached without reading
     };
-    static constexpr std::size_t kMostStates = 20000;
 
     std::vector<State> states;
     std::uint32_t start = 0;
@@ -45,19 +52,30 @@ struct LengthRange {
     bool is_limited() const { return least > 0 || most != std::numeric_limits<std::uint32_t>::max(); }
 };
 
-// The texts in which `pattern` is found somewhere (anchors ^ and $ tie it to the ends). Throws PatternError.
-CharacterNfa parse_pattern(std::string_view pattern);
+struct PatternOptions {
+    bool whole = false;  // the pattern describes the text as a whole; otherwise it is found somewhere in it
+                         // (anchors ^ and $ tie it to the ends)
+    bool ignore_case = false;             // of the letters a to z
+    bool dot_is_anything = false;         // "." stands for line ends, too
+    bool dot_is_all_but_newline = false;  // as Rust and Python have it; ECMA 262 leaves out four line ends
+    bool skip_blanks = false;             // blanks and comments (#) in the pattern mean nothing
+};
 
-// The texts that `pattern` describes as a whole.
-CharacterNfa parse_whole_pattern(std::string_view pattern);
+// All throw PatternError, and BudgetExceeded when it takes more than `budget` or a limit of patterns holds.
 
-// Those of its texts that have a length in the range. Throws PatternError when that takes too many states.
-CharacterNfa with_length(const CharacterNfa& nfa, LengthRange length);
+// The texts that `pattern` describes.
+CharacterNfa parse_pattern(std::string_view pattern, const PatternOptions& options, Budget& budget);
+
+// Those of its texts that have a length in the range.
+CharacterNfa with_length(const CharacterNfa& nfa, LengthRange length, Budget& budget);
 
 enum class Spelling {
     plain,        // UTF-8
     json_string,  // with JSON's escapes, up to and including the closing quote
 };
-ByteDfa to_bytes(const CharacterNfa& nfa, Spelling spelling);  // throws PatternError
+ByteDfa to_bytes(const CharacterNfa& nfa, Spelling spelling, Budget& budget);
+
+// A pattern of our own, as a whole: numbers, formats.
+ByteDfa whole_pattern(std::string_view pattern, Spelling spelling, Budget& budget);
 
 }  // namespace gptoss::grammar

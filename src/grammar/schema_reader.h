@@ -1,12 +1,15 @@
-// A JSON schema's keywords, read and checked: what is not supported is refused here, with its name and place.
+// A JSON schema's keywords, read and checked: what is not supported is refused here, with its name and place,
+// or noted where the client does not insist.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "grammar/json_schema.h"
 #include "grammar/number_range.h"
 #include "grammar/regular_expression.h"
+#include "grammar/schema_path.h"
 
 namespace gptoss::grammar {
 
@@ -14,29 +17,39 @@ class SchemaReader {
   public:
     using Json = nlohmann::ordered_json;
 
-    // `where` tells the client which of its schemas is meant.
-    explicit SchemaReader(std::string where) : where_(std::move(where)) {}
+    // Both must outlive the reader.
+    SchemaReader(const SchemaOrigin& origin, Budget& budget) : origin_(origin), budget_(budget) {}
 
-    // Throws Error(request_invalid) with the facts "keyword" and "path". An empty keyword: the schema as a
-    // whole.
-    [[noreturn]] void refuse(const std::string& keyword, const std::string& path,
+    // Throws Error(request_invalid) with the facts "param", "keyword" and "path". An empty keyword: the
+    // schema as a whole.
+    [[noreturn]] void refuse(const std::string& keyword, const SchemaPath& path,
                              const std::string& why) const;
 
-    void refuse_unsupported(const Json& schema, const std::string& path) const;
+    // Refuses, or where the schema is not strict notes that the keyword is not enforced.
+    void give_up(const std::string& keyword, const SchemaPath& path, const std::string& why);
 
-    // Nothing else in `schema` may demand something, except "type" if `beside_type`.
-    void require_alone(const Json& schema, const std::string& path, const std::string& keyword,
-                       bool beside_type = false) const;
+    bool is_strict() const { return origin_.strict; }
+    std::vector<std::string> take_unenforced() { return std::move(unenforced_); }
+
+    // Gives up each keyword that is outside the subset and demands something.
+    void check_supported(const Json& schema, const SchemaPath& path);
+
+    // Gives up what else in `schema` demands something, except "type" if `beside_type`.
+    void require_alone(const Json& schema, const SchemaPath& path, const std::string& keyword,
+                       bool beside_type = false);
+
+    // Some keyword that the subset knows beside `keyword`.
+    bool demands_more_than(const Json& schema, std::string_view keyword) const;
 
     // Named types, or those that the other keywords speak of; none = any value.
-    std::vector<std::string> types_of(const Json& schema, const std::string& path) const;
+    std::vector<std::string> types_of(const Json& schema, const SchemaPath& path) const;
 
     // The values of enum or const that have one of the types, as they are written.
-    std::vector<std::string> texts_of(const Json& schema, const std::string& path,
-                                      const std::vector<std::string>& types) const;
+    std::vector<std::string> texts_of(const Json& schema, const SchemaPath& path,
+                                      const std::vector<std::string>& types);
 
-    LengthRange length_of(const Json& schema, const std::string& path) const;
-    NumberRange range_of(const Json& schema, const std::string& path, bool integers_only) const;
+    LengthRange length_of(const Json& schema, const SchemaPath& path) const;
+    NumberRange range_of(const Json& schema, const SchemaPath& path, bool integers_only);
 
     struct Property {
         std::string name;
@@ -48,7 +61,7 @@ class SchemaReader {
         const Json* additional;            // of properties that are not listed; null = none
     };
 
-    ObjectParts object_of(const Json& schema, const std::string& path) const;
+    ObjectParts object_of(const Json& schema, const SchemaPath& path);
 
     struct ArrayParts {
         std::vector<const Json*> first;  // schemas of the first items
@@ -56,13 +69,16 @@ class SchemaReader {
         std::uint32_t least, most;
     };
 
-    ArrayParts array_of(const Json& schema, const std::string& path) const;
+    ArrayParts array_of(const Json& schema, const SchemaPath& path);
 
   private:
-    std::uint32_t count(const Json& schema, const std::string& path, const char* keyword,
+    std::uint32_t count(const Json& schema, const SchemaPath& path, const char* keyword,
                         std::uint32_t otherwise) const;
+    std::vector<std::string> required_of(const Json& schema, const SchemaPath& path);
 
-    std::string where_;
+    const SchemaOrigin& origin_;
+    Budget& budget_;
+    std::vector<std::string> unenforced_;
 };
 
 }  // namespace gptoss::grammar

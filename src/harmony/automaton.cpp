@@ -90,7 +90,7 @@ const TokenMask* HarmonyAutomaton::current_mask() {
 }
 
 const TokenMask* HarmonyAutomaton::content_mask() {
-    if (!progress_) {
+    if (!matcher_) {
         switch (kind_) {
             case MessageKind::analysis:
                 // <|end|> itself counts, so it comes when one token is left.
@@ -103,8 +103,8 @@ const TokenMask* HarmonyAutomaton::content_mask() {
                 return &rules_->masks->call;
         }
     }
-    const TokenMask& of_rule = progress_->allowed();
-    if (!progress_->may_end()) return &of_rule;
+    const TokenMask& of_rule = matcher_->allowed();
+    if (!matcher_->may_end()) return &of_rule;
     if (!ending_mask_ || ending_of_ != of_rule.id()) {
         ending_of_ = of_rule.id();
         ending_mask_ = with(of_rule, {terminator_of(rules_->tokenizer->special(), kind_)});
@@ -115,7 +115,7 @@ const TokenMask* HarmonyAutomaton::content_mask() {
 bool HarmonyAutomaton::depends_on_last_token() const {
     if (phase_ == Phase::astray) return false;
     if (phase_ != Phase::content) return true;
-    if (progress_) return !progress_->mask_is_stable();
+    if (matcher_) return !matcher_->mask_is_stable();
     return kind_ == MessageKind::analysis && !budget_allows(3);
 }
 
@@ -140,7 +140,7 @@ void HarmonyAutomaton::accept(TokenId token) {
 void HarmonyAutomaton::begin_header() {
     const bool follows_call = phase_ == Phase::call_over;
     phase_ = Phase::header;
-    progress_.reset();
+    matcher_.reset();
     header_tokens_ = 1;  // <|start|>
     graph_ = follows_call && rules_->after_call        ? rules_->after_call.get()
              : budget_allows(kShortestAnalysis_tokens) ? rules_->headers.get()
@@ -159,21 +159,23 @@ void HarmonyAutomaton::accept_in_header(TokenId token) {
     phase_ = Phase::content;
     kind_ = graph_->kind(place_.node);
     if (kind_ == MessageKind::analysis) reasoning_tokens_ += header_tokens_;
-    const ContentRule* rule = nullptr;
-    if (kind_ == MessageKind::final) rule = rules_->final_rule.get();
-    if (kind_ == MessageKind::call)
-        rule = rules_->argument_rules[static_cast<std::size_t>(place_.function)].get();
-    progress_ = rule ? rule->begin() : nullptr;
+    std::shared_ptr<const CompiledGrammar> rule;
+    if (kind_ == MessageKind::final) rule = rules_->final_rule;
+    if (kind_ == MessageKind::call) rule = rules_->argument_rules[static_cast<std::size_t>(place_.function)];
+    if (rule)
+        matcher_.emplace(std::move(rule));
+    else
+        matcher_.reset();
 }
 
 void HarmonyAutomaton::accept_in_content(TokenId token) {
     const SpecialTokens& special = rules_->tokenizer->special();
     if (kind_ == MessageKind::analysis) ++reasoning_tokens_;
     if (!rules_->tokenizer->is_special(token)) {
-        if (progress_) progress_->accept(rules_->tokenizer->bytes(token));
+        if (matcher_) matcher_->accept(rules_->tokenizer->bytes(token));
         return;
     }
-    progress_.reset();
+    matcher_.reset();
     if (token == special.end && kind_ != MessageKind::call)
         phase_ = Phase::message_over;
     else if (token == terminator_of(special, MessageKind::call) && rules_->after_call)
@@ -183,6 +185,10 @@ void HarmonyAutomaton::accept_in_content(TokenId token) {
         phase_ = Phase::turn_over;
     else
         phase_ = Phase::astray;
+}
+
+std::unique_ptr<TokenConstraint> HarmonyAutomaton::fork() const {
+    return std::make_unique<HarmonyAutomaton>(*this);
 }
 
 }  // namespace gptoss::harmony

@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "base/token_constraint.h"
-#include "grammar/content_rule.h"
+#include "grammar/grammar_matcher.h"
 #include "grammar/token_mask.h"
 #include "harmony/header_graph.h"
 
 namespace gptoss::harmony {
 
-using grammar::ContentProgress;
-using grammar::ContentRule;
+using grammar::CompiledGrammar;
+using grammar::GrammarMatcher;
 using grammar::TokenMask;
 
 // The masks that have nothing to do with a request.
@@ -37,9 +37,9 @@ struct HarmonyRules {
     std::shared_ptr<const HeaderGraph> headers;           // at the beginning and in general
     std::shared_ptr<const HeaderGraph> no_more_analysis;  // when the reasoning budget is spent
     std::shared_ptr<const HeaderGraph> after_call;        // null: nothing may follow a call
-    std::shared_ptr<const ContentRule> final_rule;        // null: any text
-    std::vector<std::shared_ptr<const ContentRule>>
-        argument_rules;  // by function, as in HeaderChoice::callable
+    std::shared_ptr<const CompiledGrammar> final_rule;    // null: any text
+    std::vector<std::shared_ptr<const CompiledGrammar>>
+        argument_rules;  // by function, as in HeaderChoice::callable; null: any text
     std::optional<std::int32_t> max_reasoning_tokens;
 };
 
@@ -51,6 +51,7 @@ class HarmonyAutomaton : public TokenConstraint {
     std::uint64_t allowed_id() const override { return allowed_id_; }  // of the last allowed()
     void accept(TokenId token) override;
     bool depends_on_last_token() const override;
+    std::unique_ptr<TokenConstraint> fork() const override;
 
   private:
     enum class Phase {
@@ -76,7 +77,7 @@ class HarmonyAutomaton : public TokenConstraint {
     std::int32_t header_tokens_ = 0;  // of the header in progress
     MessageKind kind_ = MessageKind::analysis;
     std::int32_t reasoning_tokens_ = 0;
-    std::unique_ptr<ContentProgress> progress_;  // null where any text may stand
+    std::optional<GrammarMatcher> matcher_;  // none where any text may stand
 
     std::shared_ptr<const TokenMask> header_mask_;  // keeps allowed() valid
     std::optional<TokenMask> ending_mask_;          // the content rule's mask and the terminator

@@ -35,6 +35,8 @@ struct ConstraintOptions {
         max_reasoning_tokens;  // of all analysis messages, headers and <|end|> included
     FinalFormat final_format = FinalFormat::text;
     nlohmann::ordered_json final_schema;  // json_schema only
+    bool final_strict = true;             // false: what of the schema cannot be enforced is left out
+    std::string final_param = "response_format.json_schema.schema";  // the request's field, for messages
 };
 
 // Makes constraints for one vocabulary and keeps what they share: the vocabulary's trie, masks, compiled
@@ -44,10 +46,13 @@ class ConstraintFactory {
     explicit ConstraintFactory(const Tokenizer& tokenizer);  // which must outlive everything made here
     ~ConstraintFactory();
 
-    // For one generation that begins right after <|start|>assistant. Throws Error(request_invalid) for a
-    // schema outside the supported subset (facts "keyword" and "path") and for a named function that is not
-    // among the tools.
-    std::shared_ptr<TokenConstraint> make(const ConstraintOptions& options);
+    // For one generation that begins right after <|start|>assistant; others that begin alike may fork() it.
+    // Throws Error(request_invalid) for a schema outside the supported subset (facts "param", "keyword" and
+    // "path"), for schemas and grammars that together take more than a grammar::Budget holds, and for a named
+    // function that is not among the tools. `unenforced` is told what of a schema that is not strict is not
+    // enforced: "multipleOf at #/properties/a".
+    std::shared_ptr<TokenConstraint> make(const ConstraintOptions& options,
+                                          std::vector<std::string>* unenforced = nullptr);
 
   private:
     struct State;

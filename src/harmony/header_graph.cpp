@@ -4,7 +4,7 @@
 
 namespace gptoss::harmony {
 namespace {
-constexpr std::size_t kMostHeaderMasks = 512;  // of 25 kB each with the whole vocabulary
+constexpr std::size_t kMostHeaderMasks = 128;  // of 25 kB each with the whole vocabulary
 }
 
 HeaderGraph::HeaderGraph(const Tokenizer& tokenizer, std::shared_ptr<const VocabularyTrie> trie,
@@ -98,6 +98,12 @@ HeaderGraph::Place HeaderGraph::next(Place place, TokenId token) const {
         for (const char byte : tokenizer_.bytes(token)) pass(static_cast<std::uint8_t>(byte));
     }
     return place;
+}
+
+std::size_t HeaderGraph::most_bytes() const {
+    constexpr std::size_t kEdgeBytes = 2 * sizeof(Edge);  // vectors grow by doubling
+    const auto mask_bytes = static_cast<std::size_t>(tokenizer_.vocabulary_size()) / 8;
+    return nodes_.size() * (sizeof(NodeData) + kEdgeBytes) + kMostHeaderMasks * mask_bytes;
 }
 
 std::shared_ptr<const TokenMask> HeaderGraph::mask(Node node) const {

@@ -58,6 +58,9 @@ class HeaderGraph {
     bool is_end(Node node) const { return nodes_[node].is_end; }
     MessageKind kind(Node node) const { return nodes_[node].kind; }
 
+    // What it may come to take, its masks included.
+    std::size_t most_bytes() const;
+
     // The tokens that may follow; made when first asked for, then kept for a while.
     std::shared_ptr<const TokenMask> mask(Node node) const;
 

@@ -72,6 +72,7 @@ class Finished final : public TokenConstraint {
     }
     void accept(TokenId) override { --left_; }
     bool depends_on_last_token() const override { return false; }
+    std::unique_ptr<TokenConstraint> fork() const override { return std::make_unique<Finished>(*this); }
 
   private:
     int left_ = 3;

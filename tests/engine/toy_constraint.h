@@ -35,6 +35,8 @@ class ToyConstraint final : public TokenConstraint {
         make_mask();
     }
 
+    std::unique_ptr<TokenConstraint> fork() const override { return std::make_unique<ToyConstraint>(*this); }
+
   private:
     void make_mask() {
         if (kind_ == Kind::open) return;

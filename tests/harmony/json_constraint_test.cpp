@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "grammar/json_schema.h"
+#include "grammar/progress.h"
 #include "grammar/schema_cases.h"
 #include "grammar/schema_validator.h"
 #include "harmony/constraint.h"
@@ -12,7 +13,6 @@
 namespace gptoss::harmony {
 namespace {
 
-using grammar::JsonGrammar;
 using test::Json;
 using test::small_tokenizer;
 
@@ -77,7 +77,8 @@ TEST(JsonConstraint, MasksAreThoseOfTheReferenceAndTextsAreValid) {
     int valid_texts = 0;
     for (const test::SchemaCase& schema : test::kSchemaCases) {
         const Json parsed = Json::parse(schema.schema);
-        const JsonGrammar rule = grammar::compile_schema(parsed, "the test");
+        grammar::Budget budget;
+        const grammar::Grammar rule = grammar::compile_schema(parsed, {"the test", "", true}, budget).grammar;
         ConstraintOptions options;
         options.final_format = FinalFormat::json_schema;
         options.final_schema = parsed;
@@ -86,22 +87,27 @@ TEST(JsonConstraint, MasksAreThoseOfTheReferenceAndTextsAreValid) {
             ASSERT_EQ(
                 test::refused_rest(*constraint, tokenizer.encode_with_special("<|channel|>final<|message|>")),
                 "");
-            JsonGrammar::Progress progress = rule.begin();
+            grammar::Progress progress = begin(rule);
             std::string text;
             for (int i = 0; i < 60; ++i) {
                 std::vector<TokenId> expected;
                 for (TokenId token = 0; token < tokenizer.vocabulary_size(); ++token)
-                    if (!tokenizer.is_special(token) && !rule.step(progress, tokenizer.bytes(token)).empty())
+                    if (!tokenizer.is_special(token) &&
+                        !step(rule, progress, tokenizer.bytes(token)).is_dead())
                         expected.push_back(token);
-                const bool complete = JsonGrammar::is_complete(progress);
+                const bool complete = progress.complete;
                 if (complete) expected.push_back(end);
                 std::vector<TokenId> allowed = test::allowed_tokens(*constraint);
                 std::sort(expected.begin(), expected.end());
                 ASSERT_EQ(allowed, expected) << schema.schema << "\n" << text;
                 ASSERT_FALSE(allowed.empty()) << schema.schema << "\n" << text;
                 if (complete && (random() % 3 == 0 || allowed.size() == 1)) {
-                    const Json value = Json::parse(text, nullptr, false);
-                    ASSERT_FALSE(value.is_discarded()) << text;
+                    Json value;
+                    try {
+                        value = Json::parse(text);
+                    } catch (const Json::out_of_range&) {  // 9e999 is JSON, though no double holds it
+                        break;
+                    }
                     const bool by_reference =
                         std::string_view(schema.schema).find("format") != std::string_view::npos ||
                         std::string_view(schema.schema).find("nullable") != std::string_view::npos ||
@@ -121,7 +127,7 @@ TEST(JsonConstraint, MasksAreThoseOfTheReferenceAndTextsAreValid) {
                 const TokenId token = from[random() % from.size()];
                 if (token == end) continue;
                 text += tokenizer.bytes(token);
-                progress = rule.step(progress, tokenizer.bytes(token));
+                progress = step(rule, progress, tokenizer.bytes(token));
                 constraint->accept(token);
             }
         }

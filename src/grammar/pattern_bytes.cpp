@@ -1,6 +1,7 @@
-// What is done with automata over characters: limits of length, and automata over bytes.
+// Automata over characters -> automata over bytes.
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 #include "grammar/regular_expression.h"
 
@@ -17,7 +18,8 @@ struct ByteNfaState {
     std::vector<std::uint32_t> empty;
 };
 
-constexpr std::size_t kMostByteStates = 400000;
+constexpr std::size_t kMostByteStates = 5 * limits::kPatternStates;
+constexpr std::size_t kStepsOfEdge = 8;  // an edge is 12 bytes that stay until the automaton is made
 
 int utf8_length(char32_t c) {
     return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
@@ -44,12 +46,13 @@ std::array<std::uint8_t, 4> utf8(char32_t c) {
 
 class ByteNfa {
   public:
-    ByteNfa(const CharacterNfa& source, Spelling spelling) : spelling_(spelling) {
+    ByteNfa(const CharacterNfa& source, Spelling spelling, Budget& budget)
+        : spelling_(spelling), budget_(budget) {
         states.resize(source.states.size());
         for (std::uint32_t i = 0; i < source.states.size(); ++i) {
             states[i].empty = source.states[i].empty;
             for (const auto& edge : source.states[i].edges)
-                for (const auto& range : edge.on) add_range(i, range.first, range.last, edge.to);
+                for (const auto& range : *edge.on) add_range(i, range.first, range.last, edge.to);
         }
         start = source.start;
         end = source.end;
@@ -64,16 +67,22 @@ class ByteNfa {
 
   private:
     std::uint32_t add_state() {
-        if (states.size() >= kMostByteStates) throw PatternError("it needs too many states");
+        if (states.size() >= kMostByteStates)
+            throw BudgetExceeded("it needs more than " + std::to_string(kMostByteStates) + " states");
         states.emplace_back();
         return static_cast<std::uint32_t>(states.size() - 1);
+    }
+
+    void add_edge(std::uint32_t from, ByteEdge edge) {
+        budget_.spend_steps(kStepsOfEdge);
+        states[from].edges.push_back(edge);
     }
 
     void add_text(std::uint32_t from, std::string_view text, std::uint32_t to) {
         for (std::size_t i = 0; i < text.size(); ++i) {
             const std::uint32_t next = i + 1 == text.size() ? to : add_state();
             const auto byte = static_cast<std::uint8_t>(text[i]);
-            states[from].edges.push_back({byte, byte, next});
+            add_edge(from, {byte, byte, next});
             from = next;
         }
     }
@@ -137,77 +146,106 @@ class ByteNfa {
         const auto low = utf8(first), high = utf8(last);
         for (int i = 0; i < length; ++i) {
             const std::uint32_t next = i + 1 == length ? to : add_state();
-            states[from].edges.push_back(
-                {low[static_cast<std::size_t>(i)], high[static_cast<std::size_t>(i)], next});
+            add_edge(from, {low[static_cast<std::size_t>(i)], high[static_cast<std::size_t>(i)], next});
             from = next;
         }
     }
 
     Spelling spelling_;
+    Budget& budget_;
 };
 
-using StateSet = std::vector<std::uint32_t>;  // sorted
+// The subset construction: a state of the result is a set of states, of which only those with edges (and the
+// end) are kept.
+class Determiniser {
+  public:
+    Determiniser(const ByteNfa& nfa, Budget& budget) : nfa_(nfa), budget_(budget), seen_(nfa.states.size()) {}
+
+    ByteDfa run() {
+        number(closed({nfa_.start}));
+        for (std::size_t i = 0; i < sets_.size(); ++i) add_row(i);
+        return ByteDfa(std::move(rows_));
+    }
+
+  private:
+    using StateSet = std::vector<std::uint32_t>;  // sorted
+    struct Hash {
+        std::size_t operator()(const StateSet& states) const {
+            std::uint64_t value = states.size();
+            for (const std::uint32_t state : states) value = (value ^ state) * 0x9E3779B97F4A7C15ULL >> 3;
+            return value;
+        }
+    };
+
+    StateSet closed(StateSet open) {
+        StateSet visited, kept;
+        while (!open.empty()) {
+            const std::uint32_t state = open.back();
+            open.pop_back();
+            if (seen_[state]) continue;
+            seen_[state] = true;
+            visited.push_back(state);
+            budget_.spend_steps(1 + nfa_.states[state].empty.size());
+            if (!nfa_.states[state].edges.empty() || state == nfa_.end) kept.push_back(state);
+            open.insert(open.end(), nfa_.states[state].empty.begin(), nfa_.states[state].empty.end());
+        }
+        for (const std::uint32_t state : visited) seen_[state] = false;
+        std::sort(kept.begin(), kept.end());
+        return kept;
+    }
+
+    ByteDfa::State number(StateSet set) {
+        const bool accepts = std::binary_search(set.begin(), set.end(), nfa_.end);
+        const auto [entry, added] =
+            numbers_.try_emplace(std::move(set), static_cast<ByteDfa::State>(sets_.size()));
+        if (added) {
+            budget_.spend_dfa_states(1);
+            budget_.spend_steps(256 + 4 * entry->first.size());
+            rows_.add(accepts);
+            sets_.push_back(&entry->first);
+        }
+        return entry->second;
+    }
+
+    // The ways on from set `i`: cut into runs of bytes that lead to the same states.
+    void add_row(std::size_t i) {
+        edges_.clear();
+        std::array<bool, 257> begins{};  // a run begins here
+        for (const std::uint32_t state : *sets_[i])
+            for (const ByteEdge& edge : nfa_.states[state].edges) {
+                edges_.push_back(edge);
+                begins[edge.first] = begins[edge.last + std::size_t{1}] = true;
+            }
+        for (std::size_t byte = 0; byte < 256;) {
+            std::size_t end = byte + 1;
+            while (end < 256 && !begins[end]) ++end;
+            budget_.spend_steps(1 + edges_.size());
+            StateSet to;
+            for (const ByteEdge& edge : edges_)
+                if (byte >= edge.first && byte <= edge.last) to.push_back(edge.to);
+            if (!to.empty()) {
+                const ByteDfa::State target = number(closed(std::move(to)));
+                std::fill(rows_.next[i].begin() + static_cast<std::ptrdiff_t>(byte),
+                          rows_.next[i].begin() + static_cast<std::ptrdiff_t>(end), target);
+            }
+            byte = end;
+        }
+    }
+
+    const ByteNfa& nfa_;
+    Budget& budget_;
+    std::vector<bool> seen_;
+    std::unordered_map<StateSet, ByteDfa::State, Hash> numbers_;
+    std::vector<const StateSet*> sets_;  // keys of numbers_
+    std::vector<ByteEdge> edges_;
+    ByteDfa::Rows rows_;
+};
 
 }  // namespace
 
-CharacterNfa with_length(const CharacterNfa& nfa, LengthRange length) {
-    // Every state once for each number of characters read; without an upper limit, `least` stands for more
-    // too.
-    const bool limited = length.most != LengthRange{}.most;
-    const std::uint64_t counts = (limited ? length.most : length.least) + std::uint64_t{1};
-    if (counts * nfa.states.size() > CharacterNfa::kMostStates * 5)
-        throw PatternError("together with its length limits it needs too many states");
-    const auto state_count = static_cast<std::uint32_t>(nfa.states.size());
-    const auto copies = static_cast<std::uint32_t>(counts);
-    CharacterNfa product;
-    product.states.resize(copies * state_count + 1);
-    product.start = nfa.start;
-    product.end = copies * state_count;
-    for (std::uint32_t count = 0; count < copies; ++count) {
-        const bool last = count + 1 == copies;
-        for (std::uint32_t i = 0; i < state_count; ++i) {
-            auto& state = product.states[count * state_count + i];
-            for (const std::uint32_t to : nfa.states[i].empty)
-                state.empty.push_back(count * state_count + to);
-            if (last && limited) continue;
-            for (const auto& edge : nfa.states[i].edges)
-                state.edges.push_back({edge.on, (last ? count : count + 1) * state_count + edge.to});
-        }
-        if (count >= length.least) product.states[count * state_count + nfa.end].empty.push_back(product.end);
-    }
-    return product;
-}
-
-ByteDfa to_bytes(const CharacterNfa& nfa, Spelling spelling) {
-    const ByteNfa bytes(nfa, spelling);
-    std::vector<bool> seen(bytes.states.size());
-    const auto closed = [&](StateSet states) {
-        StateSet all;
-        while (!states.empty()) {
-            const std::uint32_t state = states.back();
-            states.pop_back();
-            if (seen[state]) continue;
-            seen[state] = true;
-            all.push_back(state);
-            states.insert(states.end(), bytes.states[state].empty.begin(), bytes.states[state].empty.end());
-        }
-        for (const std::uint32_t state : all) seen[state] = false;
-        std::sort(all.begin(), all.end());
-        return all;
-    };
-    auto dfa = ByteDfa::build(
-        closed({bytes.start}),
-        [&](const StateSet& from, std::uint8_t byte) -> std::optional<StateSet> {
-            StateSet to;
-            for (const std::uint32_t state : from)
-                for (const ByteEdge& edge : bytes.states[state].edges)
-                    if (byte >= edge.first && byte <= edge.last) to.push_back(edge.to);
-            if (to.empty()) return std::nullopt;
-            return closed(std::move(to));
-        },
-        [&](const StateSet& states) { return std::binary_search(states.begin(), states.end(), bytes.end); });
-    if (!dfa) throw PatternError("it needs too many states");
-    return std::move(*dfa);
+ByteDfa to_bytes(const CharacterNfa& nfa, Spelling spelling, Budget& budget) {
+    const ByteNfa bytes(nfa, spelling, budget);
+    return Determiniser(bytes, budget).run();
 }
 
 }  // namespace gptoss::grammar
