@@ -4,15 +4,14 @@
 #include <limits>
 
 #include "api/chat_messages.h"
+#include "base/limits.h"
 
 namespace gptoss::api {
 
 namespace {
 
-constexpr std::size_t kLongestToolName = 128;
-
 bool is_name(const std::string& name) {
-    return !name.empty() && name.size() <= kLongestToolName &&
+    return !name.empty() && name.size() <= limits::kToolNameBytes &&
            std::all_of(name.begin(), name.end(), [](char c) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       std::string_view("_-.:/").find(c) != std::string_view::npos;
@@ -62,6 +61,8 @@ std::vector<harmony::Tool> read_tools(const Fields& request) {
     std::vector<harmony::Tool> tools;
     const Json* list = request.find_array("tools");
     if (list == nullptr) return tools;
+    if (list->size() > limits::kTools)
+        refuse_field("tools", "may hold at most " + std::to_string(limits::kTools) + " tools.");
     for (std::size_t i = 0; i < list->size(); ++i) {
         const Fields entry((*list)[i], "tools[" + std::to_string(i) + "]");
         const std::string type = entry.text("type");
@@ -150,6 +151,8 @@ bool read_legacy_functions(const Fields& request, ChatRequest& result) {
     }
     if (request.find("tools") != nullptr)
         refuse_field("functions", "is the forerunner of tools: give one of the two.");
+    if (list->size() > limits::kTools)
+        refuse_field("functions", "may hold at most " + std::to_string(limits::kTools) + " functions.");
     std::vector<harmony::Tool>& tools = result.conversation.tools;
     for (std::size_t i = 0; i < list->size(); ++i)
         add_tool(Fields((*list)[i], "functions[" + std::to_string(i) + "]"), false, tools);
@@ -168,14 +171,19 @@ bool read_legacy_functions(const Fields& request, ChatRequest& result) {
     return true;
 }
 
-OutputFormat read_response_format(const Fields& request, harmony::Conversation& conversation) {
+void read_response_format(const Fields& request, GenerationIntent& intent) {
     const auto format = request.find_object("response_format");
-    if (!format) return OutputFormat::text;
+    if (!format) return;
     const std::string type = format->text("type");
-    if (type == "text") return OutputFormat::text;
+    if (type == "text") return;
     if (type == "json_object") {
-        conversation.response_format = harmony::ResponseFormat{"json_object", "", Json{{"type", "object"}}};
-        return OutputFormat::json_object;
+        // Other servers take a schema here.
+        const auto schema = format->find_object("schema");
+        intent.conversation.response_format =
+            harmony::ResponseFormat{"json_object", "", schema ? schema->json() : Json{{"type", "object"}}};
+        intent.output_format = schema ? OutputFormat::json_schema : OutputFormat::json_object;
+        intent.schema_field = format->path("schema");
+        return;
     }
     if (type != "json_schema") {
         refuse_field("response_format.type",
@@ -186,17 +194,12 @@ OutputFormat read_response_format(const Fields& request, harmony::Conversation& 
     harmony::ResponseFormat result;
     result.name = wrapper->find_text("name").value_or("response");
     result.description = wrapper->find_text("description").value_or("");
-    const Json* schema = wrapper->find("schema");
-    // JSON schema allows `true` and `false`; anything else that is no object is a mistake.
-    if (schema == nullptr)
-        refuse_field("response_format.json_schema.schema", "is required and must be an object.");
-    if (!schema->is_object()) {
-        refuse_field("response_format.json_schema.schema",
-                     "must be an object, not " + std::string(type_name(*schema)) + ".");
-    }
-    result.schema = *schema;
-    conversation.response_format = std::move(result);
-    return OutputFormat::json_schema;
+    const auto schema = wrapper->find_object("schema");
+    result.schema = schema ? schema->json() : Json::object();  // any JSON
+    intent.strict_schema = wrapper->find_boolean("strict").value_or(false);
+    intent.schema_field = wrapper->path("schema");
+    intent.output_format = OutputFormat::json_schema;
+    intent.conversation.response_format = std::move(result);
 }
 
 void read_reasoning(const Fields& request, ChatRequest& result) {
@@ -252,6 +255,8 @@ ChatRequest read_chat_request(const Json& json, CallMemory* memory) {
     result.model = request.find_text("model").value_or("");
     const Json& messages = request.array("messages");
     if (messages.empty()) refuse_field("messages", "must hold at least one message.");
+    if (messages.size() > limits::kMessages)
+        refuse_field("messages", "may hold at most " + std::to_string(limits::kMessages) + " messages.");
     read_messages(messages, "messages", memory, result.conversation);
     result.legacy_functions = read_legacy_functions(request, result);
     if (!result.legacy_functions) {
@@ -262,7 +267,7 @@ ChatRequest read_chat_request(const Json& json, CallMemory* memory) {
     // A message has room for one function_call.
     result.parallel_tool_calls =
         request.find_boolean("parallel_tool_calls").value_or(false) && !result.legacy_functions;
-    result.output_format = read_response_format(request, result.conversation);
+    read_response_format(request, result);
     read_reasoning(request, result);
     result.generation = read_generation_options(request);
     if (result.generation.max_tokens == 0) refuse_field("max_tokens", "must be at least 1.");

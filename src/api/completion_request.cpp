@@ -1,5 +1,7 @@
 #include "api/completion_request.h"
 
+#include "base/limits.h"
+
 namespace gptoss::api {
 
 namespace {
@@ -7,12 +9,17 @@ namespace {
 constexpr std::size_t kMostPrompts = 128;
 constexpr std::int32_t kUsualMaxTokens = 16;  // OpenAI's default for this endpoint
 
-void read_prompts(const Json& prompt, const Tokenizer& tokenizer,
+void read_prompts(const Json& prompt, const Tokenizer& tokenizer, std::size_t context_length,
                   std::vector<std::vector<TokenId>>& prompts) {
-    if (prompt.is_string()) {
-        prompts.push_back(tokenizer.encode_with_special(prompt.get_ref<const std::string&>()));
-        return;
-    }
+    std::size_t total = 0;
+    const auto add_text = [&](const Json& text) {
+        prompts.push_back(tokenizer.encode_with_special(text.get_ref<const std::string&>(), context_length));
+        total += prompts.back().size();
+        if (total > limits::kPromptTokens)
+            refuse_field("prompt", "may have at most " + std::to_string(limits::kPromptTokens) +
+                                       " tokens in all its texts.");
+    };
+    if (prompt.is_string()) return add_text(prompt);
     if (!prompt.is_array() || prompt.empty()) {
         refuse_field("prompt", "must be a string, an array of strings, or an array of token ids.");
     }
@@ -27,7 +34,7 @@ void read_prompts(const Json& prompt, const Tokenizer& tokenizer,
         const Json& entry = prompt[i];
         const std::string path = "prompt[" + std::to_string(i) + "]";
         if (entry.is_string()) {
-            prompts.push_back(tokenizer.encode_with_special(entry.get_ref<const std::string&>()));
+            add_text(entry);
         } else if (entry.is_array()) {
             prompts.push_back(read_tokens(entry, path, tokenizer));
         } else {
@@ -55,14 +62,15 @@ std::vector<TokenId> read_tokens(const Json& array, const std::string& path, con
     return tokens;
 }
 
-CompletionRequest read_completion_request(const Json& json, const Tokenizer& tokenizer) {
+CompletionRequest read_completion_request(const Json& json, const Tokenizer& tokenizer,
+                                          std::size_t context_length) {
     const Fields request(json, "");
     CompletionRequest result;
     result.model = request.find_text("model").value_or("");
     const Json* prompt = request.find("prompt");
     if (prompt == nullptr) refuse_field("prompt", "is required.");
     result.prompt_field = "prompt";
-    read_prompts(*prompt, tokenizer, result.raw_prompts);
+    read_prompts(*prompt, tokenizer, context_length, result.raw_prompts);
     for (const auto& tokens : result.raw_prompts) {
         if (tokens.empty()) refuse_field("prompt", "must not be empty.");
     }

@@ -14,8 +14,10 @@ struct CompletionRequest : GenerationIntent {
     bool echo = false;
 };
 
-// Throws Error(request_invalid) naming the field.
-CompletionRequest read_completion_request(const Json& request, const Tokenizer& tokenizer);
+// Throws Error(request_invalid) naming the field. A prompt that is longer than `context_length` is read no
+// further.
+CompletionRequest read_completion_request(const Json& request, const Tokenizer& tokenizer,
+                                          std::size_t context_length = Tokenizer::kNoMost);
 
 // A JSON array of token ids of this vocabulary. Throws Error(request_invalid) naming `path`.
 std::vector<TokenId> read_tokens(const Json& array, const std::string& path, const Tokenizer& tokenizer);

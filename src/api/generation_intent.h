@@ -37,6 +37,10 @@ struct GenerationIntent {
     // Only when the client asks for it: gpt-oss was trained to wait for the result of each call.
     bool parallel_tool_calls = false;
     OutputFormat output_format = OutputFormat::text;
+    // Whether the client insists on the schema of the output. If not, what of it cannot be enforced is told in a
+    // header of the reply.
+    bool strict_schema = false;
+    std::string schema_field = "response_format.json_schema.schema";  // for errors
     std::optional<std::int32_t> max_reasoning_tokens;
     bool constrained = true;  // hold the model to valid harmony, where the node's settings allow it
 

@@ -4,6 +4,8 @@
 #include <limits>
 #include <random>
 
+#include "base/limits.h"
+
 namespace gptoss::api {
 
 namespace {
@@ -11,8 +13,6 @@ namespace {
 constexpr std::int64_t kAnyInteger = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kLargestInteger = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
-constexpr std::size_t kMostStopStrings = 16;  // OpenAI allows 4
-constexpr std::size_t kLongestStop_bytes = 1024;
 
 std::vector<std::string> read_stop(const Fields& request) {
     const Json* stop = request.find("stop");
@@ -32,13 +32,13 @@ std::vector<std::string> read_stop(const Fields& request) {
         refuse_field("stop",
                      "must be a string or an array of strings, not " + std::string(type_name(*stop)) + ".");
     }
-    if (strings.size() > kMostStopStrings) {
-        refuse_field("stop", "may hold at most " + std::to_string(kMostStopStrings) + " strings.");
+    if (strings.size() > limits::kStopStrings) {
+        refuse_field("stop", "may hold at most " + std::to_string(limits::kStopStrings) + " strings.");
     }
     for (const std::string& text : strings) {
-        if (text.size() > kLongestStop_bytes) {
-            refuse_field("stop",
-                         "may hold strings of at most " + std::to_string(kLongestStop_bytes) + " bytes.");
+        if (text.size() > limits::kStopStringBytes) {
+            refuse_field("stop", "may hold strings of at most " + std::to_string(limits::kStopStringBytes) +
+                                     " bytes.");
         }
     }
     std::erase(strings, std::string());  // an empty string would stop everything before it starts
@@ -48,16 +48,22 @@ std::vector<std::string> read_stop(const Fields& request) {
 std::vector<backend::TokenBias> read_biases(const Fields& request) {
     const auto biases = request.find_object("logit_bias");
     if (!biases) return {};
+    if (biases->json().size() > limits::kLogitBiases) {
+        refuse_field("logit_bias", "may hold at most " + std::to_string(limits::kLogitBiases) + " tokens.");
+    }
     std::vector<backend::TokenBias> out;
-    for (const auto& entry : biases->json().items()) {
+    for (auto entry = biases->json().begin(); entry != biases->json().end(); ++entry) {
         const std::string& key = entry.key();
         TokenId token = 0;
         const auto [end, problem] = std::from_chars(key.data(), key.data() + key.size(), token);
         if (problem != std::errc() || end != key.data() + key.size() || token < 0) {
             refuse_field("logit_bias", "has the key \"" + key + "\", which is not a token id.");
         }
-        if (const auto bias = biases->find_number(key, -100, 100))
-            out.push_back({token, static_cast<float>(*bias)});
+        if (entry->is_null()) continue;
+        const double bias = entry->is_number() ? entry->get<double>() : 1000;
+        if (!(bias >= -100 && bias <= 100))
+            refuse_field(biases->path(key), "must be a number between -100 and 100.");
+        out.push_back({token, static_cast<float>(bias)});
     }
     return out;
 }

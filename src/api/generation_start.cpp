@@ -28,9 +28,10 @@ std::vector<harmony::Tool> callable_tools(const GenerationIntent& intent) {
 }
 
 constexpr std::string_view kIgnoredHeader = "X-Ignored-Fields";
+constexpr std::string_view kUnenforcedHeader = "X-Schema-Not-Enforced";
 constexpr std::size_t kLongestHeader_bytes = 1000;
 
-// Names of a client's fields may hold any characters; a header field may not.
+// Names in a client's fields and schemas may hold any characters; a header field may not.
 std::string header_list(const std::vector<std::string>& entries) {
     constexpr std::string_view kDigits = "0123456789ABCDEF";
     std::string text;
@@ -60,6 +61,25 @@ harmony::ToolUse tool_use(ToolChoice::Mode mode) {
     return harmony::ToolUse::automatic;
 }
 
+constexpr std::string_view kUnenforcedHeader = "X-Schema-Not-Enforced";
+constexpr std::size_t kLongestHeader_bytes = 1000;
+
+// Names and paths of a client's schema may hold any characters; a header field may not.
+std::string header_list(const std::vector<std::string>& entries) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string text;
+    for (const std::string& entry : entries) {
+        if (!text.empty()) text += ", ";
+        for (const char c : entry) {
+            const auto byte = static_cast<unsigned char>(c);
+            const bool is_plain = byte >= 0x20 && byte < 0x7F && c != '%' && c != ',';
+            text += is_plain ? std::string(1, c) : std::string{'%', kDigits[byte >> 4], kDigits[byte & 15]};
+        }
+        if (text.size() > kLongestHeader_bytes) return text.substr(0, kLongestHeader_bytes) + "...";
+    }
+    return text;
+}
+
 }  // namespace
 
 std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::string_view id_prefix,
@@ -70,6 +90,8 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     std::vector<std::vector<TokenId>> prompts = intent.raw_prompts;
     if (!intent.is_raw()) prompts.push_back(render(intent.conversation));
     std::vector<std::int32_t> limits;
+    std::vector<std::string> unenforced;
+    const std::shared_ptr<TokenConstraint> constraint = make_constraint(intent, unenforced);
     for (const auto& prompt : prompts)
         limits.push_back(clamp_max_tokens(options, prompt, std::string(intent.prompt_field)));
 
@@ -81,6 +103,7 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     exchange->tell(model_.receipts, reply_id);
     if (!intent.ignored_fields.empty())
         exchange->add_header(kIgnoredHeader, header_list(intent.ignored_fields));
+    if (!unenforced.empty()) exchange->add_header(kUnenforcedHeader, header_list(unenforced));
     for (std::size_t i = 0; i < prompts.size(); ++i) {
         for (std::int32_t choice = 0; choice < options.choices; ++choice) {
             const bool counts_prompt = choice == 0;
@@ -90,7 +113,7 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
             }
             engine::GenerationRequest request = make_request(options, prompts[i], choice, caller);
             request.max_tokens = limits[i];
-            request.constraint = make_constraint(intent);
+            if (constraint) request.constraint = constraint->fork();
             // Calls that may follow each other do not end the reply.
             if (intent.parallel_tool_calls) std::erase(request.stop_tokens, model_.tokenizer->special().call);
             exchange->add_choice(std::move(request), make_reader(intent), counts_prompt, caller, observer_);
@@ -105,7 +128,8 @@ std::unique_ptr<TokenReader> Service::make_reader(const GenerationIntent& intent
     return make_harmony_reader(*model_.tokenizer, callable_tools(intent), options, memory_);
 }
 
-std::shared_ptr<TokenConstraint> Service::make_constraint(const GenerationIntent& intent) {
+std::shared_ptr<TokenConstraint> Service::make_constraint(const GenerationIntent& intent,
+                                                          std::vector<std::string>& unenforced) {
     if (!options_.constrained || !intent.constrained || intent.is_raw()) return nullptr;
     harmony::ConstraintOptions rules;
     rules.tools = callable_tools(intent);
@@ -118,8 +142,10 @@ std::shared_ptr<TokenConstraint> Service::make_constraint(const GenerationIntent
     if (intent.output_format == OutputFormat::json_schema) {
         rules.final_format = harmony::FinalFormat::json_schema;
         rules.final_schema = intent.conversation.response_format->schema;
+        rules.final_strict = intent.strict_schema;
+        rules.final_param = intent.schema_field;
     }
-    return constraints_.make(rules);
+    return constraints_.make(rules, &unenforced);
 }
 
 void Service::check_model_name(const std::string& name) const {
@@ -134,7 +160,9 @@ std::int32_t Service::clamp_max_tokens(const GenerationOptions& options, const s
     const auto prompt_tokens = static_cast<std::int64_t>(prompt.size());
     if (prompt_tokens >= context_length) {
         throw Error(ErrorCode::context_exceeded,
-                    "The prompt has " + std::to_string(prompt_tokens) + " tokens, but the context holds " +
+                    // It is read no further than that.
+                    "The prompt has " + std::string(prompt_tokens > context_length ? "at least " : "") +
+                        std::to_string(prompt_tokens) + " tokens, but the context holds " +
                         std::to_string(context_length) + " including the answer.",
                     "Shorten the prompt, or start the node with a larger MAX_CONTEXT_LENGTH.",
                     {{"param", prompt_field},

@@ -8,30 +8,6 @@ namespace gptoss::api {
 
 namespace {
 
-// The parser itself does not recurse, but copying, writing and the schema readers do.
-constexpr int kDeepestNesting = 128;
-
-void check_depth(std::string_view body) {
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < body.size(); ++i) {
-        const char c = body[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > kDeepestNesting) {
-                throw Error(ErrorCode::request_invalid, "The request's JSON is nested deeper than " +
-                                                            std::to_string(kDeepestNesting) + " levels.");
-            }
-        } else if (c == ']' || c == '}') {
-            --depth;
-        }
-    }
-}
-
 std::string number_text(double value) {
     if (value == std::floor(value) && std::abs(value) < 1e15)
         return std::to_string(static_cast<std::int64_t>(value));
@@ -41,20 +17,6 @@ std::string number_text(double value) {
 }
 
 }  // namespace
-
-Json parse_json(std::string_view body) {
-    check_depth(body);
-    try {
-        return Json::parse(body);
-    } catch (const Json::parse_error& problem) {
-        throw Error(ErrorCode::request_invalid,
-                    "The request's body is not valid JSON (byte " + std::to_string(problem.byte) + ").",
-                    "Send a JSON object with Content-Type: application/json.");
-    } catch (const Json::out_of_range&) {
-        throw Error(ErrorCode::request_invalid,
-                    "The request's body holds a number beyond what a double can hold.");
-    }
-}
 
 std::string to_text(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -16,7 +16,9 @@ namespace gptoss::api {
 // Objects keep the order of their fields: tools are rendered in the order the client wrote them.
 using Json = nlohmann::ordered_json;
 
-// Throws Error(request_invalid) for anything but one well-formed JSON value of at most 128 levels.
+// Throws Error(request_invalid) for anything but one well-formed JSON value within limits::kJsonDepth,
+// kJsonValues and kJsonObjectKeys. Takes time in proportion to the body. A key that is given twice counts as
+// the last one says.
 Json parse_json(std::string_view body);
 
 // Any bytes that are not UTF-8 become U+FFFD, so that writing a reply can never fail.

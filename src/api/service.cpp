@@ -5,6 +5,7 @@
 #include "api/completion_format.h"
 #include "api/error_reply.h"
 #include "api/inference_format.h"
+#include "base/limits.h"
 #include "harmony/render.h"
 
 namespace gptoss::api {
@@ -46,7 +47,8 @@ Answer Service::chat(std::string_view body, const Caller& caller) {
 }
 
 Answer Service::completions(std::string_view body, const Caller& caller) {
-    const CompletionRequest request = read_completion_request(parse_json(body), *model_.tokenizer);
+    const CompletionRequest request = read_completion_request(
+        parse_json(body), *model_.tokenizer, static_cast<std::size_t>(engine_->options().context_length));
     const auto make_format = [&](ReplyFacts facts) {
         CompletionFormatOptions format;
         format.logprobs = request.generation.sampling.top_logprobs >= 0;
@@ -81,7 +83,9 @@ std::vector<TokenId> Service::render(harmony::Conversation conversation) const {
     } else if (options_.date != "none") {
         conversation.current_date = options_.date;
     }
-    return harmony::render(*model_.tokenizer, conversation);
+    harmony::RenderOptions options;
+    options.most_tokens = static_cast<std::size_t>(engine_->options().context_length);
+    return harmony::render(*model_.tokenizer, conversation, options);
 }
 
 Json Service::model_json() const {
@@ -127,8 +131,13 @@ Reply Service::tokenize(std::string_view body) const {
     }
     if (!text) refuse_field("content", "is required and must be a string.");
     const bool special = request.find_boolean("parse_special").value_or(false);
-    const std::vector<TokenId> tokens =
-        special ? model_.tokenizer->encode_with_special(*text) : model_.tokenizer->encode(*text);
+    std::vector<TokenId> tokens;
+    if (special)
+        tokens = model_.tokenizer->encode_with_special(*text, limits::kTokenizeTokens);
+    else
+        model_.tokenizer->encode_append(*text, tokens, limits::kTokenizeTokens);
+    if (tokens.size() > limits::kTokenizeTokens)
+        refuse_field("content", "has more than " + std::to_string(limits::kTokenizeTokens) + " tokens.");
     return json_reply({{"tokens", tokens}, {"count", tokens.size()}});
 }
 

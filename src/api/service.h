@@ -84,7 +84,8 @@ class Service : public std::enable_shared_from_this<Service> {
                                     const MakeFormat& make_format, const Caller& caller);
     std::unique_ptr<TokenReader> make_reader(const GenerationIntent& intent);
     // Null when unconstrained. Throws Error(request_invalid) for a schema outside what can be enforced.
-    std::shared_ptr<TokenConstraint> make_constraint(const GenerationIntent& intent);
+    std::shared_ptr<TokenConstraint> make_constraint(const GenerationIntent& intent,
+                                                     std::vector<std::string>& unenforced);
     void check_model_name(const std::string& name) const;
     std::int32_t clamp_max_tokens(const GenerationOptions& options, const std::vector<TokenId>& prompt,
                                   const std::string& prompt_field) const;

@@ -30,7 +30,7 @@ class Output {
 
 class TokenOutput : public Output {
   public:
-    explicit TokenOutput(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+    TokenOutput(const Tokenizer& tokenizer, std::size_t most) : tokenizer_(tokenizer), most_(most) {}
 
     void marker(TokenId SpecialTokens::*which, std::string_view spelling) override {
         const TokenId token = tokenizer_.special().*which;
@@ -41,7 +41,9 @@ class TokenOutput : public Output {
                         "Serve a gpt-oss model.", {{"token", std::string(spelling)}});
         tokens.push_back(token);
     }
-    void text(std::string_view text) override { tokenizer_.encode_append(text, tokens); }
+    void text(std::string_view text) override {
+        if (tokens.size() <= most_) tokenizer_.encode_append(text, tokens, most_);
+    }
     bool sampled(const std::vector<TokenId>& sampled_tokens) override {
         tokens.insert(tokens.end(), sampled_tokens.begin(), sampled_tokens.end());
         return true;
@@ -51,6 +53,7 @@ class TokenOutput : public Output {
 
   private:
     const Tokenizer& tokenizer_;
+    std::size_t most_;
 };
 
 class TextOutput : public Output {
@@ -218,7 +221,7 @@ void write_conversation(Output& output, const Conversation& conversation, const 
 
 std::vector<TokenId> render(const Tokenizer& tokenizer, const Conversation& conversation,
                             const RenderOptions& options) {
-    TokenOutput output(tokenizer);
+    TokenOutput output(tokenizer, options.most_tokens);
     write_conversation(output, conversation, options);
     return std::move(output.tokens);
 }

@@ -13,6 +13,8 @@ namespace gptoss::harmony {
 struct RenderOptions {
     bool generation_prefix = true;  // end with <|start|>assistant
     bool drop_analysis = true;      // per turn: once a turn has a final, its and earlier analysis is left out
+    // Rendering stops once there are more tokens than these; what is given then is longer, but not whole.
+    std::size_t most_tokens = Tokenizer::kNoMost;
 };
 
 // The tokens to prefill. Message content is encoded as ordinary text: it cannot smuggle in special tokens.

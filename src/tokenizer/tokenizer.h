@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -33,6 +34,8 @@ struct SpecialTokens {
 
 class Tokenizer {
   public:
+    static constexpr std::size_t kNoMost = std::numeric_limits<std::size_t>::max();
+
     // Reads tokenizer.ggml.tokens and token_type (merges are not needed: ids are ranks). Throws
     // Error(key_missing), Error(key_invalid), Error(file_unsupported) for another tokenizer model.
     static Tokenizer from_metadata(const gguf::Metadata& metadata);
@@ -43,11 +46,14 @@ class Tokenizer {
 
     // Ordinary text: special tokens spelled in it become ordinary tokens. Never fails; takes any bytes.
     std::vector<TokenId> encode(std::string_view text) const;
-    void encode_append(std::string_view text, std::vector<TokenId>& out) const;
+
+    // For texts from outside: stops once `out` holds more than `most` tokens. Throws Error(request_invalid) for
+    // a run without a break (pieces are merged as a whole) that is longer than limits::kTextRunBytes.
+    void encode_append(std::string_view text, std::vector<TokenId>& out, std::size_t most = kNoMost) const;
 
     // Special tokens spelled in the text become themselves. For raw prompts and tools, never for message
     // content.
-    std::vector<TokenId> encode_with_special(std::string_view text) const;
+    std::vector<TokenId> encode_with_special(std::string_view text, std::size_t most = kNoMost) const;
 
     // The bytes a token stands for; a special token's own spelling; empty for ids out of range and for
     // padding.

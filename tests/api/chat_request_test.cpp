@@ -99,8 +99,10 @@ TEST(ChatRequest, NamesFieldsInsideListsAndObjects) {
               "stream_options.include_usage");
     EXPECT_EQ(refused_field(with("/response_format", R"({"type": "xml"})")), "response_format.type");
     EXPECT_EQ(
-        refused_field(with("/response_format", R"({"type": "json_schema", "json_schema": {"name": "a"}})")),
+        refused_field(with("/response_format", R"({"type": "json_schema", "json_schema": {"schema": 1}})")),
         "response_format.json_schema.schema");
+    EXPECT_EQ(refused_field(with("/response_format", R"({"type": "json_object", "schema": []})")),
+              "response_format.schema");
     EXPECT_EQ(refused_field(with("/tool_choice", R"({"type": "function", "function": {"name": "absent"}})")),
               "tool_choice.function.name");
     EXPECT_EQ(
