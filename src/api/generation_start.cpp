@@ -61,25 +61,6 @@ harmony::ToolUse tool_use(ToolChoice::Mode mode) {
     return harmony::ToolUse::automatic;
 }
 
-constexpr std::string_view kUnenforcedHeader = "X-Schema-Not-Enforced";
-constexpr std::size_t kLongestHeader_bytes = 1000;
-
-// Names and paths of a client's schema may hold any characters; a header field may not.
-std::string header_list(const std::vector<std::string>& entries) {
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    std::string text;
-    for (const std::string& entry : entries) {
-        if (!text.empty()) text += ", ";
-        for (const char c : entry) {
-            const auto byte = static_cast<unsigned char>(c);
-            const bool is_plain = byte >= 0x20 && byte < 0x7F && c != '%' && c != ',';
-            text += is_plain ? std::string(1, c) : std::string{'%', kDigits[byte >> 4], kDigits[byte & 15]};
-        }
-        if (text.size() > kLongestHeader_bytes) return text.substr(0, kLongestHeader_bytes) + "...";
-    }
-    return text;
-}
-
 }  // namespace
 
 std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::string_view id_prefix,
