@@ -26,7 +26,7 @@ export async function startScript(script, args = []) {
         });
         exited.then(() => reject(new Error(`the scripted node ended: ${log}`)));
     });
-    const post = (where, body) => fetch(`${origin}${where}`, { method: 'POST', body: JSON.stringify(body) });
+    const post = (where, body) => fetch(`${origin}${where}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
     return {
         origin,
         url: `${origin}/v1`,
