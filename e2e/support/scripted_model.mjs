@@ -8,7 +8,7 @@ import { binary, endWithTest } from './node.mjs';
 
 export const scriptedNode = process.env.SCRIPTED_NODE ?? path.join(path.dirname(binary), 'tests/http/scripted_node');
 
-// `script`: [{ user, say }, …], as tests/http/scripted_node.cpp reads it.
+// `script`: [{ user, say }, { contains, say }, …], as tests/http/scripted_node.cpp reads it.
 export async function startScript(script, args = []) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'script-'));
     const file = path.join(folder, 'script.jsonl');
@@ -30,6 +30,7 @@ export async function startScript(script, args = []) {
     return {
         origin,
         url: `${origin}/v1`,
+        folder,
         post,
         chat: async (body) => (await post('/v1/chat/completions', body)).json(),
         stop: async () => {
@@ -39,3 +40,9 @@ export async function startScript(script, args = []) {
         },
     };
 }
+
+// What gpt-oss says, in harmony.
+export const think = (text) => `<|channel|>analysis<|message|>${text}<|end|><|start|>assistant`;
+export const tell = (text) => `<|channel|>commentary<|message|>${text}<|end|><|start|>assistant`;
+export const answer = (text) => `<|channel|>final<|message|>${text}<|return|>`;
+export const call = (name, input) => ` to=functions.${name}<|channel|>commentary <|constrain|>json<|message|>${JSON.stringify(input)}<|call|>`;

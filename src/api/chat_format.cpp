@@ -3,17 +3,11 @@
 #include <unordered_map>
 
 #include "api/error_reply.h"
+#include "api/logprob_json.h"
 
 namespace gptoss::api {
 
 namespace {
-
-Json token_json(const Tokenizer& tokenizer, TokenId token, float logprob) {
-    const std::string_view bytes = tokenizer.bytes(token);
-    Json list = Json::array();
-    for (const char byte : bytes) list.push_back(static_cast<unsigned char>(byte));
-    return {{"token", std::string(bytes)}, {"logprob", logprob}, {"bytes", std::move(list)}};
-}
 
 class ChatFormat final : public ReplyFormat {
   public:
@@ -160,14 +154,8 @@ class ChatFormat final : public ReplyFormat {
     Json logprobs_json(const std::vector<backend::SampledToken>& tokens) const {
         if (!options_.logprobs) return nullptr;
         Json list = Json::array();
-        for (const backend::SampledToken& sampled : tokens) {
-            Json entry = token_json(tokenizer_, sampled.token, sampled.logprob);
-            entry["top_logprobs"] = Json::array();
-            for (const backend::TokenLogprob& other : sampled.top) {
-                entry["top_logprobs"].push_back(token_json(tokenizer_, other.token, other.logprob));
-            }
-            list.push_back(std::move(entry));
-        }
+        for (const backend::SampledToken& sampled : tokens)
+            list.push_back(sampled_logprob_json(tokenizer_, sampled));
         return {{"content", std::move(list)}, {"refusal", nullptr}};
     }
 

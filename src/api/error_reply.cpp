@@ -24,10 +24,6 @@ Json fact_value(const std::string& text) {
     return text;
 }
 
-std::string message_with_hint(const Error& error) {
-    return error.hint().empty() ? std::string(error.what()) : std::string(error.what()) + " " + error.hint();
-}
-
 std::string_view openai_type(int status) {
     if (status == 401) return "authentication_error";
     if (status == 429) return "rate_limit_error";
@@ -69,6 +65,10 @@ std::string_view inference_type(const Error& error, int status) {
 }
 
 }  // namespace
+
+std::string message_with_hint(const Error& error) {
+    return error.hint().empty() ? std::string(error.what()) : std::string(error.what()) + " " + error.hint();
+}
 
 int http_status(ErrorCode code) {
     switch (code) {

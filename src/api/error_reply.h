@@ -12,6 +12,9 @@ namespace gptoss::api {
 
 int http_status(ErrorCode code);
 
+// What a client is told, in one line.
+std::string message_with_hint(const Error& error);
+
 // {"error": {"message", "type", "param", "code", ...facts}} as OpenAI's clients expect it.
 Json openai_error(const Error& error);
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,8 +11,8 @@
 namespace gptoss::api {
 
 struct Event {
-    std::string_view name;  // a literal: "response.created"; empty where the wire format names none
-    std::string data;       // JSON in one line, or a word like "[DONE]"
+    std::string name;  // "response.created"; empty where the wire format names none
+    std::string data;  // JSON in one line, or a word like "[DONE]"
 };
 
 using Events = std::vector<Event>;

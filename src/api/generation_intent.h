@@ -31,6 +31,7 @@ struct GenerationIntent {
     GenerationOptions generation;                   // `choices` of each prompt
     std::string_view prompt_field = "messages";     // what an error about the prompt's length names
     std::vector<std::string> ignored_fields;        // given by the client and not acted on: told in a header
+    std::vector<std::string> left_out_tools;        // types that the node cannot run: told in a header
 
     // The rest is for harmony alone.
     ToolChoice tool_choice;

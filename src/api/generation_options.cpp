@@ -14,37 +14,6 @@ constexpr std::int64_t kAnyInteger = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kLargestInteger = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
-std::vector<std::string> read_stop(const Fields& request) {
-    const Json* stop = request.find("stop");
-    if (stop == nullptr) return {};
-    std::vector<std::string> strings;
-    if (stop->is_string()) {
-        strings.push_back(stop->get<std::string>());
-    } else if (stop->is_array()) {
-        for (const Json& entry : *stop) {
-            if (!entry.is_string()) {
-                refuse_field("stop", "must be a string or an array of strings, but holds " +
-                                         std::string(type_name(entry)) + ".");
-            }
-            strings.push_back(entry.get<std::string>());
-        }
-    } else {
-        refuse_field("stop",
-                     "must be a string or an array of strings, not " + std::string(type_name(*stop)) + ".");
-    }
-    if (strings.size() > limits::kStopStrings) {
-        refuse_field("stop", "may hold at most " + std::to_string(limits::kStopStrings) + " strings.");
-    }
-    for (const std::string& text : strings) {
-        if (text.size() > limits::kStopStringBytes) {
-            refuse_field("stop", "may hold strings of at most " + std::to_string(limits::kStopStringBytes) +
-                                     " bytes.");
-        }
-    }
-    std::erase(strings, std::string());  // an empty string would stop everything before it starts
-    return strings;
-}
-
 std::vector<backend::TokenBias> read_biases(const Fields& request) {
     const auto biases = request.find_object("logit_bias");
     if (!biases) return {};
@@ -91,6 +60,38 @@ std::vector<std::string> ignored_fields(const Fields& request) {
     return names;
 }
 
+std::vector<std::string> read_stop_strings(const Fields& request, std::string_view field) {
+    const std::string name(field);
+    const Json* stop = request.find(field);
+    if (stop == nullptr) return {};
+    std::vector<std::string> strings;
+    if (stop->is_string()) {
+        strings.push_back(stop->get<std::string>());
+    } else if (stop->is_array()) {
+        for (const Json& entry : *stop) {
+            if (!entry.is_string()) {
+                refuse_field(name, "must be a string or an array of strings, but holds " +
+                                       std::string(type_name(entry)) + ".");
+            }
+            strings.push_back(entry.get<std::string>());
+        }
+    } else {
+        refuse_field(name,
+                     "must be a string or an array of strings, not " + std::string(type_name(*stop)) + ".");
+    }
+    if (strings.size() > limits::kStopStrings) {
+        refuse_field(name, "may hold at most " + std::to_string(limits::kStopStrings) + " strings.");
+    }
+    for (const std::string& text : strings) {
+        if (text.size() > limits::kStopStringBytes) {
+            refuse_field(
+                name, "may hold strings of at most " + std::to_string(limits::kStopStringBytes) + " bytes.");
+        }
+    }
+    std::erase(strings, std::string());  // an empty string would stop everything before it starts
+    return strings;
+}
+
 GenerationOptions read_generation_options(const Fields& request) {
     GenerationOptions options;
     backend::SamplingParameters& sampling = options.sampling;
@@ -112,7 +113,7 @@ GenerationOptions read_generation_options(const Fields& request) {
     const auto seed = request.find_integer("seed", kAnyInteger, kLargestInteger);
     sampling.seed = seed ? static_cast<std::uint64_t>(*seed) : random_seed();
     options.biases = read_biases(request);
-    options.stop = read_stop(request);
+    options.stop = read_stop_strings(request, "stop");
     options.choices = static_cast<std::int32_t>(request.find_integer("n", 1, kMostChoices).value_or(1));
     options.stream = request.find_boolean("stream").value_or(false);
     if (const auto stream_options = request.find_object("stream_options")) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/json_reader.h"
@@ -27,6 +28,9 @@ inline constexpr std::int64_t kMostTopLogprobs = 20;
 
 // The fields that the client gave and the node does not act on, once all others were read.
 std::vector<std::string> ignored_fields(const Fields& request);
+
+// The stop strings in `field`: a string or an array of strings. Throws Error(request_invalid).
+std::vector<std::string> read_stop_strings(const Fields& request, std::string_view field);
 
 // Throws Error(request_invalid) naming the field. logprobs are read by the endpoints: their types differ.
 GenerationOptions read_generation_options(const Fields& request);

@@ -1,21 +1,14 @@
 // The one way from an intent to the engine.
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
+#include "api/clock.h"
 #include "api/generation_exchange.h"
-#include "api/random_id.h"
 #include "api/service.h"
 
 namespace gptoss::api {
 
 namespace {
-
-std::int64_t now_s() {
-    return std::chrono::duration_cast<std::chrono::seconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
 
 // Those that may be called.
 std::vector<harmony::Tool> callable_tools(const GenerationIntent& intent) {
@@ -29,6 +22,7 @@ std::vector<harmony::Tool> callable_tools(const GenerationIntent& intent) {
 
 constexpr std::string_view kIgnoredHeader = "X-Ignored-Fields";
 constexpr std::string_view kUnenforcedHeader = "X-Schema-Not-Enforced";
+constexpr std::string_view kLeftOutHeader = "X-Tools-Left-Out";
 constexpr std::size_t kLongestHeader_bytes = 1000;
 
 // Names in a client's fields and schemas may hold any characters; a header field may not.
@@ -63,7 +57,7 @@ harmony::ToolUse tool_use(ToolChoice::Mode mode) {
 
 }  // namespace
 
-std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::string_view id_prefix,
+std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::string id,
                                          const MakeFormat& make_format, const Caller& caller) {
     const GenerationOptions& options = intent.generation;
     check_model_name(intent.model);
@@ -76,7 +70,8 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     for (const auto& prompt : prompts)
         limits.push_back(clamp_max_tokens(options, prompt, std::string(intent.prompt_field)));
 
-    ReplyFacts facts = make_facts(id_prefix);
+    ReplyFacts facts = make_facts(std::move(id));
+    for (const auto& prompt : prompts) facts.prompt_tokens += static_cast<std::int64_t>(prompt.size());
     facts.effective = effective_json(options, *std::ranges::max_element(limits));
     const std::string reply_id = facts.id;
     auto exchange = std::make_unique<GenerationExchange>(shared_from_this(), engine_,
@@ -85,6 +80,8 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     if (!intent.ignored_fields.empty())
         exchange->add_header(kIgnoredHeader, header_list(intent.ignored_fields));
     if (!unenforced.empty()) exchange->add_header(kUnenforcedHeader, header_list(unenforced));
+    if (!intent.left_out_tools.empty())
+        exchange->add_header(kLeftOutHeader, header_list(intent.left_out_tools));
     for (std::size_t i = 0; i < prompts.size(); ++i) {
         for (std::int32_t choice = 0; choice < options.choices; ++choice) {
             const bool counts_prompt = choice == 0;
@@ -177,9 +174,9 @@ engine::GenerationRequest Service::make_request(const GenerationOptions& options
     return request;
 }
 
-ReplyFacts Service::make_facts(std::string_view id_prefix) const {
+ReplyFacts Service::make_facts(std::string id) const {
     ReplyFacts facts;
-    facts.id = random_id(id_prefix);
+    facts.id = std::move(id);
     facts.model = model_.id;
     facts.created_s = now_s();
     facts.context_length = engine_->options().context_length;

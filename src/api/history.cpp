@@ -48,6 +48,21 @@ void HistoryBuilder::add_instructions(std::string_view text) {
     conversation_.instructions += text;
 }
 
+void HistoryBuilder::add_developer(std::string text) {
+    if (conversation_.messages.empty()) return add_instructions(text);
+    if (text.empty()) return;
+    finish();
+    Message message;
+    message.role = Role::developer;
+    message.content = std::move(text);
+    conversation_.messages.push_back(std::move(message));
+}
+
+void HistoryBuilder::add_preamble(const std::optional<std::string>& reasoning, std::string text) {
+    say(Channel::analysis, reasoning.value_or(""));
+    say(Channel::commentary, std::move(text));
+}
+
 void HistoryBuilder::add_user(std::string text) {
     finish();
     Message message;

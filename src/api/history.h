@@ -34,6 +34,10 @@ class HistoryBuilder {
     // harmony calls the developer's instructions. Several become paragraphs.
     void add_instructions(std::string_view text);
 
+    // Instructions that come in the middle of a conversation stay where they came: the prompt before them is
+    // the same as in the turn before.
+    void add_developer(std::string text);
+
     void add_user(std::string text);
 
     // One turn, or a part of it: what was thought, what was told to the user, calls. Without calls `text` is
@@ -41,6 +45,9 @@ class HistoryBuilder {
     // it out, changed it into a part of it, or gives the calls of one reply in several turns.
     void add_assistant(const std::optional<std::string>& reasoning, std::string text,
                        const std::vector<PastCall>& calls);
+
+    // A turn that told the user something and has neither a call nor an answer.
+    void add_preamble(const std::optional<std::string>& reasoning, std::string text);
 
     // Empty `call_id` or `name` = not given. False, and nothing is added, when neither leads to a tool.
     bool add_tool_result(const std::string& call_id, const std::string& name, std::string text);

@@ -30,7 +30,8 @@ struct ReplyFacts {
     std::string model;  // the one that answers, however the client spelled it
     std::int64_t created_s = 0;
     std::int32_t context_length = 0;
-    Json effective;  // the settings this request ran with, after defaults and clamping
+    std::int64_t prompt_tokens = 0;  // of all prompts
+    Json effective;                  // the settings this request ran with, after defaults and clamping
 };
 
 // The system_fingerprint: changes when the node does.

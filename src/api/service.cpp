@@ -2,9 +2,11 @@
 
 #include <ctime>
 
+#include "api/clock.h"
 #include "api/completion_format.h"
 #include "api/error_reply.h"
 #include "api/inference_format.h"
+#include "api/random_id.h"
 #include "base/limits.h"
 #include "harmony/render.h"
 
@@ -43,7 +45,7 @@ Answer Service::chat(std::string_view body, const Caller& caller) {
         format.legacy_functions = request.legacy_functions;
         return make_chat_format(*model_.tokenizer, std::move(facts), format);
     };
-    return start(request, "chatcmpl-", make_format, caller);
+    return start(request, random_id("chatcmpl-"), make_format, caller);
 }
 
 Answer Service::completions(std::string_view body, const Caller& caller) {
@@ -60,7 +62,7 @@ Answer Service::completions(std::string_view body, const Caller& caller) {
         }
         return make_completion_format(*model_.tokenizer, std::move(facts), std::move(format));
     };
-    return start(request, "cmpl-", make_format, caller);
+    return start(request, random_id("cmpl-"), make_format, caller);
 }
 
 Answer Service::inference(std::string_view body, const Caller& caller) {
@@ -71,7 +73,7 @@ Answer Service::inference(std::string_view body, const Caller& caller) {
         const auto make_format = [&](ReplyFacts facts) {
             return make_inference_format(std::move(facts), request);
         };
-        return start(request, "inf-", make_format, caller);
+        return start(request, random_id("inf-"), make_format, caller);
     } catch (const Error& error) {
         return inference_error_reply(error, request_id);
     }
@@ -93,6 +95,10 @@ Json Service::model_json() const {
         {"id", model_.id}, {"object", "model"}, {"created", model_.created_s}, {"owned_by", "gpt-oss-node"}};
     json["context_length"] = engine_->options().context_length;
     json["max_model_len"] = engine_->options().context_length;  // the name that vLLM's clients read
+    // And the names that Anthropic's clients read.
+    json["type"] = "model";
+    json["display_name"] = model_.id;
+    json["created_at"] = iso_time(model_.created_s);
     json.update(model_.card);
     return json;
 }
@@ -101,6 +107,9 @@ Reply Service::models() const {
     Json list;
     list["object"] = "list";
     list["data"] = Json::array({model_json()});
+    list["first_id"] = model_.id;
+    list["last_id"] = model_.id;
+    list["has_more"] = false;
     return json_reply(list);
 }
 

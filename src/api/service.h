@@ -16,9 +16,14 @@
 #include "api/exchange.h"
 #include "api/inference_request.h"
 #include "api/mailbox.h"
+#include "api/messages_request.h"
 #include "api/receipts.h"
 #include "api/reply_format.h"
+#include "api/responses_output.h"
+#include "api/responses_request.h"
+#include "api/stored_responses.h"
 #include "api/token_reader.h"
+#include "api/turn_memory.h"
 #include "engine/engine.h"
 #include "harmony/constraint.h"
 #include "provenance/background_check.h"
@@ -43,6 +48,10 @@ struct ServiceOptions {
     // Valid harmony, offered tools only, JSON where JSON was asked for. Without it the tolerant parser stands
     // alone.
     bool constrained = true;
+    ResponsesReasoning responses_reasoning = ResponsesReasoning::both;
+    UnseenContent unseen = UnseenContent::placeholder;
+    std::shared_ptr<const SealedText> seal = {};   // null: reasoning leaves the node in no sealed form
+    std::shared_ptr<StoredResponses> stored = {};  // null: no response is stored
 };
 
 class Service : public std::enable_shared_from_this<Service> {
@@ -54,6 +63,17 @@ class Service : public std::enable_shared_from_this<Service> {
     Answer chat(std::string_view body, const Caller& caller);         // POST /v1/chat/completions
     Answer completions(std::string_view body, const Caller& caller);  // POST /v1/completions
     Answer inference(std::string_view body, const Caller& caller);    // POST /v1/inference
+    Answer responses(std::string_view body, const Caller& caller);    // POST /v1/responses
+    // One of a connection that remembers its turns; `turns` may be null.
+    Answer create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns);
+    // The events of a background response behind number `after`, and those that come. The caller has checked
+    // that the response is there.
+    Answer follow_response(const Caller& caller, const std::string& id, std::int64_t after);
+    Answer compact_response(std::string_view body, const Caller& caller);      // …/compact
+    Reply count_response_tokens(std::string_view body, const Caller& caller);  // …/input_tokens
+    // Errors of these two come in Anthropic's shape.
+    Answer messages(std::string_view body, const Caller& caller);  // POST /v1/messages
+    Reply count_message_tokens(std::string_view body);             // POST /v1/messages/count_tokens
 
     Reply models() const;                           // GET /v1/models
     Reply model(std::string_view id) const;         // GET /v1/models/{id}
@@ -67,20 +87,28 @@ class Service : public std::enable_shared_from_this<Service> {
 
     // The same engine and model, answering by other options.
     std::shared_ptr<Service> with_options(ServiceOptions options) const {
+        options.seal = options_.seal;  // what is stored and sealed goes on
+        options.stored = options_.stored;
         return std::make_shared<Service>(engine_, model_, std::move(options), observer_);
     }
 
     const ServedModel& served_model() const { return model_; }
+    const ServiceOptions& options() const { return options_; }
     engine::Engine& engine() { return *engine_; }
 
   private:
+    MessagesInputOptions messages_input();
+    ResponsesOutputOptions output_options(const ResponsesRequest& request) const;
+    Json earlier_items(const ResponsesRequest& request, const std::string& owner,
+                       const TurnMemory* turns) const;
+    Json read_history(ResponsesRequest& request, const std::string& owner, const TurnMemory* turns);
+
     // The reply's format, told what every reply carries.
     using MakeFormat = std::function<std::unique_ptr<ReplyFormat>(ReplyFacts facts)>;
 
-    // Renders, checks and submits; every endpoint's way into the engine. The reply's id begins with
-    // `id_prefix`. Throws Error(request_invalid), Error(not_found) for a model that is not served,
+    // Renders, checks and submits; every endpoint's way into the engine, under the reply's `id`. Throws Error(request_invalid), Error(not_found) for a model that is not served,
     // Error(context_exceeded) and what Engine::submit throws.
-    std::unique_ptr<Exchange> start(const GenerationIntent& intent, std::string_view id_prefix,
+    std::unique_ptr<Exchange> start(const GenerationIntent& intent, std::string id,
                                     const MakeFormat& make_format, const Caller& caller);
     std::unique_ptr<TokenReader> make_reader(const GenerationIntent& intent);
     // Null when unconstrained. Throws Error(request_invalid) for a schema outside what can be enforced.
@@ -92,7 +120,7 @@ class Service : public std::enable_shared_from_this<Service> {
     void check_biases(const GenerationOptions& options) const;
     engine::GenerationRequest make_request(const GenerationOptions& options, std::vector<TokenId> prompt,
                                            std::int32_t choice, const Caller& caller) const;
-    ReplyFacts make_facts(std::string_view id_prefix) const;
+    ReplyFacts make_facts(std::string id) const;
     Json model_json() const;
 
     std::shared_ptr<engine::Engine> engine_;

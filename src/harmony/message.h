@@ -19,7 +19,7 @@ inline std::string recipient_of(std::string_view tool_name) {
 }
 
 enum class Effort { low, medium, high };
-enum class Role { user, assistant, tool };
+enum class Role { user, assistant, tool, developer };
 enum class Channel { analysis, commentary, final };
 
 // What the text of a custom tool's call must be (grammar/custom_grammar.h).
@@ -42,6 +42,7 @@ struct Tool {
 
 // One message of the history. Which fields matter follows from the role:
 //   user       content
+//   developer  content: instructions that came after the first message
 //   assistant  content on `channel` (analysis, commentary = preamble, final); or, with `recipient`, a call
 //   whose
 //              arguments are `content` and whose content type is `content_type` ("<|constrain|>json" ->

@@ -184,6 +184,8 @@ void write_message(Output& output, const Message& message) {
         case Role::user:
             return write_plain_message(output, message.name.empty() ? "user" : "user:" + message.name,
                                        message.content);
+        case Role::developer:
+            return write_plain_message(output, "developer", "# Instructions\n\n" + message.content);
         case Role::assistant:
             if (!message.sampled.empty() && output.sampled(message.sampled)) return;
             return write_assistant(output, message);

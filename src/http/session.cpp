@@ -246,6 +246,7 @@ asio::awaitable<bool> Session::converse(api::Exchange& exchange, RequestContext&
     bool intact = true;
     if (exchange.streams()) {
         server_.meter.on_reply(context.label, 200);
+        for (auto& field : exchange.headers()) writer_.manner.fields.push_back(std::move(field));
         intact = co_await writer_.begin_stream();
     }
     ActiveRequest& record = *context.record;

@@ -81,9 +81,13 @@ std::string reachable(const std::string& host) {
     return host == "::" ? "::1" : host;
 }
 
-std::shared_ptr<api::Service> make_service(const Settings& settings, LoadedModel model, Metrics& metrics) {
+std::shared_ptr<api::Service> make_service(const Settings& settings, LoadedModel model,
+                                           const AgentState& agents, Metrics& metrics) {
+    api::ServiceOptions options = service_options(settings);
+    options.seal = agents.seal;
+    options.stored = agents.stored;
     return std::make_shared<api::Service>(std::move(model.engine), std::move(model.served),
-                                          service_options(settings), &metrics);
+                                          std::move(options), &metrics);
 }
 
 // Loading runs beside the signals and the server, which already answers /health and /ready.
@@ -247,8 +251,9 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
             "everyone who can reach this machine can use the node: set GPTOSS_API_KEYS_FILE to change that");
     }
 
-    ModelSwap swap(devices, state, [&metrics](const Settings& with, LoadedModel model) {
-        return make_service(with, std::move(model), metrics);
+    const AgentState agents = open_agent_state(settings);
+    ModelSwap swap(devices, state, [&metrics, &agents](const Settings& with, LoadedModel model) {
+        return make_service(with, std::move(model), agents, metrics);
     });
     Reload reload(settings, read_settings, server, state, swap);
     const http::Router admin_router = make_admin_routes(
@@ -266,7 +271,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
         if (auto model = loader.poll()) {
             spdlog::info("{} on {}", model->served.id, model->engine->backend_info().device);
             monitor = watch_gpu(settings, *model, state);
-            state.set_ready(make_service(settings, *std::move(model), metrics));
+            state.set_ready(make_service(settings, *std::move(model), agents, metrics));
             break;
         }
     }
@@ -290,7 +295,9 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
     }
     admin.reset();
     swap.stop();
-    return shut_down(settings, signals, state, server);
+    const int exit_code = shut_down(settings, signals, state, server);
+    if (agents.stored) agents.stored->runs().stop();
+    return exit_code;
 }
 
 }  // namespace gptoss::node

@@ -10,6 +10,18 @@ api::ReasoningFields reasoning_fields(const std::string& name) {
     return name == "none" ? api::ReasoningFields::none : api::ReasoningFields::both;
 }
 
+api::ResponsesReasoning responses_reasoning(const std::string& name) {
+    if (name == "content") return api::ResponsesReasoning::content;
+    if (name == "summary") return api::ResponsesReasoning::summary;
+    return name == "none" ? api::ResponsesReasoning::none : api::ResponsesReasoning::both;
+}
+
+api::SealedText open_seal(const Settings& settings) {
+    std::string path = settings.seal_keys_file;
+    if (path.empty() && !settings.responses_path.empty()) path = settings.responses_path + ".keys";
+    return path.empty() ? api::SealedText({api::SealedText::random_key()}) : api::open_key_file(path);
+}
+
 }  // namespace
 
 http::ServerOptions server_options(const Settings& settings) {
@@ -50,7 +62,21 @@ api::ServiceOptions service_options(const Settings& settings) {
     options.strict_model_name = settings.strict_model_name;
     options.reasoning = reasoning_fields(settings.reasoning_fields);
     options.date = settings.date;
+    options.responses_reasoning = responses_reasoning(settings.responses_reasoning);
+    options.unseen =
+        settings.unseen_content == "refuse" ? api::UnseenContent::refuse : api::UnseenContent::placeholder;
     return options;
+}
+
+AgentState open_agent_state(const Settings& settings) {
+    AgentState state;
+    state.seal = std::make_shared<const api::SealedText>(open_seal(settings));
+    if (!settings.responses_kept) return state;
+    constexpr std::int64_t kSecondsADay = 24 * 3600;
+    state.stored = std::make_shared<api::StoredResponses>(
+        settings.responses_path,
+        api::StoreLimits{settings.responses_limit_mb << 20, settings.responses_days * kSecondsADay});
+    return state;
 }
 
 }  // namespace gptoss::node

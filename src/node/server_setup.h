@@ -15,6 +15,16 @@ http::ServerOptions admin_options(const Settings& settings);
 // None when no file is named. Throws what ApiKeys::from_file throws.
 http::ApiKeys api_keys(const Settings& settings);
 
+// Without an agent state: that is opened once.
 api::ServiceOptions service_options(const Settings& settings);
+
+// What outlives the models that are exchanged: stored responses, and the keys of what clients keep for us.
+struct AgentState {
+    std::shared_ptr<const api::SealedText> seal;
+    std::shared_ptr<api::StoredResponses> stored;  // null: nothing is stored
+};
+
+// Throws Error(file_unreadable), Error(setting_invalid) for files that cannot be used.
+AgentState open_agent_state(const Settings& settings);
 
 }  // namespace gptoss::node

@@ -167,6 +167,32 @@ std::vector<SettingSpec> make_specs() {
              "midnight.",
              &S::date, {}, SettingKind::date),
 
+        yes_or_no("GPTOSS_RESPONSES_KEPT", "--responses-kept", "Agents",
+                  "Keep what POST /v1/responses makes, unless a request says store: false (docs/agents.md).",
+                  &S::responses_kept),
+        text("GPTOSS_RESPONSES_PATH", "--responses-path", "Agents",
+             "SQLite file that keeps responses and conversations, readable for the node alone. Its folder "
+             "must be there. Not set: they are kept in memory until the node stops.",
+             &S::responses_path),
+        number("GPTOSS_RESPONSES_LIMIT_MB", "--responses-limit-mb", "Agents",
+               "How much is kept; the oldest responses go first.", &S::responses_limit_mb, 1, 1 << 20),
+        number("GPTOSS_RESPONSES_DAYS", "--responses-days", "Agents", "How long responses are kept.",
+               &S::responses_days, 1, 36500),
+        text("GPTOSS_RESPONSES_REASONING", "--responses-reasoning", "Agents",
+             "Where responses tell the reasoning: as content, as a summary (which Codex and the AI SDK "
+             "show), in "
+             "both places, or nowhere.",
+             &S::responses_reasoning, {"both", "content", "summary", "none"}),
+        text("GPTOSS_SEAL_KEYS_FILE", "--seal-keys-file", "Agents",
+             "Keys that seal the reasoning which clients keep for the node: 64 hexadecimal digits a line, "
+             "the newest first. Made where it is missing. Not set: GPTOSS_RESPONSES_PATH with .keys, or a "
+             "random key until the node stops.",
+             &S::seal_keys_file),
+        text("GPTOSS_UNSEEN_CONTENT", "--unseen-content", "Agents",
+             "What becomes of images and files that agents send: placeholder (the model is told that it "
+             "cannot see them) or refuse.",
+             &S::unseen_content, {"placeholder", "refuse"}),
+
         text("REQUIRE_MODEL_VALIDATION", "--require-model-validation", "Chain",
              "Compare the weights' hash with the ModelRegistry at start: off, warn, or require, which serves "
              "nothing "

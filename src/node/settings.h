@@ -52,6 +52,14 @@ struct Settings {
     std::string reasoning_fields = "both";
     std::string date = "today";
 
+    bool responses_kept = true;
+    std::string responses_path;  // empty = in memory, until the node stops
+    std::int64_t responses_limit_mb = 256;
+    std::int64_t responses_days = 30;
+    std::string responses_reasoning = "both";
+    std::string seal_keys_file;  // empty = beside responses_path, or random where nothing lasts anyway
+    std::string unseen_content = "placeholder";
+
     std::string require_model_validation = "off";
     std::string rpc_url;
     std::int64_t chain_id = 84532;

@@ -4,16 +4,22 @@
 //   scripted_node SCRIPT
 //
 // SCRIPT has one JSON object a line: {"user": "What is 2+2?", "say":
-// "<|channel|>final<|message|>4<|return|>"} is what follows that user message, and {"say": …} without "user"
-// what follows everything else, a tool's result for example. Prints "listening on http://…" and serves until
+// "<|channel|>final<|message|>4<|return|>"} is what follows that user message; {"contains": "…", "say": …} what
+// follows when that text came since the model last spoke, a tool's result for example (the first that fits);
+// and {"say": …} alone what follows everything else. Prints "listening on http://…" and serves until
 // SIGTERM or SIGINT.
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "http/server.h"
 #include "node/application/routes.h"
@@ -26,7 +32,7 @@ namespace {
 
 // Room for agents that bring many tools: the vocabulary is cut, and prompts are longer in it.
 constexpr std::int32_t kSequences = 64;
-constexpr std::int32_t kContextBlocks = 256;
+constexpr std::int32_t kContextBlocks = 2048;
 
 std::vector<TokenId> tokens_of(const Tokenizer& tokenizer, const std::string& text) {
     return tokenizer.encode_with_special(text);
@@ -43,22 +49,57 @@ std::vector<TokenId> prompt_ending(const Tokenizer& tokenizer, const std::string
     return ending;
 }
 
-// Reads the script into `book`; gives what is said where no line fits.
-std::vector<TokenId> read_script(const char* path, const Tokenizer& tokenizer, test::ScriptBook& book) {
+// What is said where no user's message fits.
+class Otherwise {
+  public:
+    explicit Otherwise(const Tokenizer& tokenizer)
+        : tokenizer_(tokenizer), rest_(tokens_of(tokenizer, "<|channel|>final<|message|>Done.<|return|>")) {}
+
+    void set_rest(std::vector<TokenId> answer) { rest_ = std::move(answer); }
+    void add(std::string contains, std::vector<TokenId> answer) {
+        answers_.emplace_back(std::move(contains), std::move(answer));
+    }
+
+    const std::vector<TokenId>& answer_to(std::span<const TokenId> prompt) const {
+        if (answers_.empty()) return rest_;
+        // From the model's last message on; the prompt ends with the beginning of its next one.
+        std::size_t begin = prompt.size() - std::min(prompt.size(), assistant_.size());
+        while (begin > 0 && !begins_at(prompt, --begin)) {
+        }
+        const std::string recent = tokenizer_.decode(prompt.subspan(begin));
+        for (const auto& [contains, answer] : answers_) {
+            if (recent.find(contains) != std::string::npos) return answer;
+        }
+        return rest_;
+    }
+
+  private:
+    bool begins_at(std::span<const TokenId> prompt, std::size_t place) const {
+        return std::ranges::equal(prompt.subspan(place, std::min(assistant_.size(), prompt.size() - place)),
+                                  assistant_);
+    }
+
+    const Tokenizer& tokenizer_;
+    std::vector<TokenId> assistant_ = tokens_of(tokenizer_, "<|start|>assistant");
+    std::vector<TokenId> rest_;
+    std::vector<std::pair<std::string, std::vector<TokenId>>> answers_;
+};
+
+void read_script(const char* path, const Tokenizer& tokenizer, test::ScriptBook& book, Otherwise& otherwise) {
     std::ifstream file(path);
     if (!file) throw std::runtime_error(std::string("cannot read ") + path);
-    std::vector<TokenId> otherwise = tokens_of(tokenizer, "<|channel|>final<|message|>Done.<|return|>");
     for (std::string line; std::getline(file, line);) {
         if (line.empty()) continue;
         const api::Json entry = api::Json::parse(line);
         std::vector<TokenId> answer = tokens_of(tokenizer, entry.at("say").get<std::string>());
         if (entry.contains("user")) {
             book.add(prompt_ending(tokenizer, entry["user"].get<std::string>()), std::move(answer));
+        } else if (entry.contains("contains")) {
+            otherwise.add(entry["contains"].get<std::string>(), std::move(answer));
         } else {
-            otherwise = std::move(answer);
+            otherwise.set_rest(std::move(answer));
         }
     }
-    return otherwise;
 }
 
 void serve(const char* script_path) {
@@ -70,17 +111,19 @@ void serve(const char* script_path) {
 
     const auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::from_metadata(test::cut_metadata()));
     const TokenId end = tokenizer->special().return_;
-    std::vector<TokenId> otherwise;
+    Otherwise otherwise(*tokenizer);
     test::ScriptBook book(end, [&otherwise, end](const test::Moment& moment) {
-        return moment.step < otherwise.size() ? otherwise[moment.step] : end;
+        const std::vector<TokenId>& answer = otherwise.answer_to(moment.prompt());
+        return moment.step < answer.size() ? answer[moment.step] : end;
     });
-    otherwise = read_script(script_path, *tokenizer, book);
+    read_script(script_path, *tokenizer, book, otherwise);
 
     test::ScriptedOptions scripted;
     scripted.vocabulary = tokenizer->vocabulary_size();
     scripted.max_sequences = kSequences;
-    scripted.full_blocks = kContextBlocks * 8;
+    scripted.full_blocks = kContextBlocks * 4;
     scripted.sliding_blocks = kSequences * 12;
+    scripted.max_batch_tokens = 8192;  // agents bring long prompts
     scripted.asynchronous = true;
     engine::EngineOptions options;
     options.context_length = kContextBlocks * model::kBlockTokens;
@@ -90,8 +133,13 @@ void serve(const char* script_path) {
     const auto engine =
         std::make_shared<engine::Engine>(std::make_unique<test::ScriptedBackend>(scripted, book.source()),
                                          test::engine_options(scripted, options));
+    api::ServiceOptions service_options;
+    service_options.seal =
+        std::make_shared<const api::SealedText>(std::vector{api::SealedText::random_key()});
+    service_options.stored =
+        std::make_shared<api::StoredResponses>(std::filesystem::path(), api::StoreLimits());
     state.set_ready(std::make_shared<api::Service>(engine, api::ServedModel{"script", 0, tokenizer},
-                                                   api::ServiceOptions{}, &metrics));
+                                                   service_options, &metrics));
     const http::Router router = node::make_routes(state, metrics);
     http::ServerOptions server_options;
     server_options.port = 0;
@@ -99,6 +147,7 @@ void serve(const char* script_path) {
     std::cerr << "listening on http://127.0.0.1:" << server.port() << std::endl;
     int signal = 0;
     sigwait(&stop_signals, &signal);
+    service_options.stored->runs().stop();
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include "api/error_reply.h"
 #include "node/application/console_files.h"
+#include "node/application/discovery_routes.h"
+#include "node/application/response_routes.h"
 
 namespace gptoss::node {
 
@@ -128,6 +130,9 @@ Router make_routes(NodeState& state, Metrics& metrics, bool for_operators) {
     add_generating(router, state, "/v1/chat/completions", &api::Service::chat);
     add_generating(router, state, "/v1/completions", &api::Service::completions);
     add_inference(router, state);
+    add_response_routes(router, state);
+    add_message_routes(router, state);
+    add_discovery_routes(router, state);
     router.add({"GET", "/v1/models", false,
                 [&state](const HttpRequest&, const Caller&) -> Answer { return state.service()->models(); }});
     router.add({"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {

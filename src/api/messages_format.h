@@ -1,0 +1,24 @@
+// The replies of POST /v1/messages, and Anthropic's shape of errors.
+#pragma once
+
+#include <memory>
+
+#include "api/exchange.h"
+#include "api/messages_request.h"
+#include "api/reply_facts.h"
+#include "api/reply_format.h"
+
+namespace gptoss::api {
+
+struct MessagesFormatOptions {
+    ThinkingShown thinking = ThinkingShown::none;
+    std::shared_ptr<const SealedText> seal;  // signs thinking; null = signatures are empty
+};
+
+std::unique_ptr<ReplyFormat> make_messages_format(ReplyFacts facts, MessagesFormatOptions options);
+
+// {"type": "error", "error": {"type", "message"}}
+Json messages_error(const Error& error);
+Reply messages_error_reply(const Error& error);
+
+}  // namespace gptoss::api

@@ -1,0 +1,16 @@
+// The replies of POST /v1/responses: one object, or events in the order that OpenAI's clients rely on.
+#pragma once
+
+#include <memory>
+
+#include "api/reply_facts.h"
+#include "api/reply_format.h"
+#include "api/responses_output.h"
+
+namespace gptoss::api {
+
+// `echoed`: the fields of a response that tell the request again. `tokenizer` must outlive the format.
+std::unique_ptr<ReplyFormat> make_responses_format(const Tokenizer& tokenizer, ReplyFacts facts, Json echoed,
+                                                   ResponsesOutputOptions options);
+
+}  // namespace gptoss::api

@@ -1,0 +1,179 @@
+// POST /v1/responses and what is computed for it: the count of its tokens, a compacted history.
+#include <algorithm>
+#include <utility>
+
+#include "api/compaction_format.h"
+#include "api/random_id.h"
+#include "api/responses_format.h"
+#include "api/responses_request.h"
+#include "api/service.h"
+
+namespace gptoss::api {
+
+namespace {
+
+[[noreturn]] void refuse_previous(const std::string& id, const std::string& why) {
+    throw Error(ErrorCode::request_invalid, "Previous response with id \"" + id + "\" " + why,
+                "Send the whole history as input instead.",
+                {{"param", "previous_response_id"}, {"code", "previous_response_not_found"}});
+}
+
+// For truncation "auto": without the oldest turn, up to the user's next message. False when only one is left.
+bool drop_oldest_turn(harmony::Conversation& conversation) {
+    auto& messages = conversation.messages;
+    const auto is_user = [](const harmony::Message& message) { return message.role == harmony::Role::user; };
+    const auto first = std::ranges::find_if(messages, is_user);
+    if (first == messages.end()) return false;
+    const auto second = std::find_if(first + 1, messages.end(), is_user);
+    if (second == messages.end()) return false;
+    messages.erase(messages.begin(), second);
+    return true;
+}
+
+}  // namespace
+
+ResponsesOutputOptions Service::output_options(const ResponsesRequest& request) const {
+    ResponsesOutputOptions output;
+    output.tools = request.client_tools;
+    const ResponsesReasoning shown = options_.responses_reasoning;
+    output.reasoning_content = shown == ResponsesReasoning::both || shown == ResponsesReasoning::content;
+    output.reasoning_summary = shown == ResponsesReasoning::both || shown == ResponsesReasoning::summary;
+    output.logprobs = request.wants_logprobs;
+    output.warm_up = request.warm_up;
+    if (request.wants_encrypted) output.seal = options_.seal;
+    return output;
+}
+
+// The items of the turns before this request.
+Json Service::earlier_items(const ResponsesRequest& request, const std::string& owner,
+                            const TurnMemory* turns) const {
+    if (const std::string& id = request.previous_response_id; !id.empty()) {
+        if (const Json* items = turns != nullptr ? turns->find(id) : nullptr) return *items;
+        const auto stored =
+            options_.stored ? options_.stored->store().find(owner, id) : std::optional<StoredResponse>();
+        if (!stored) refuse_previous(id, "is not here, or is another client's.");
+        if (stored->response.value("status", "") == "in_progress")
+            refuse_previous(id, "is not complete yet.");
+        const auto items = options_.stored->store().history(owner, id);
+        if (!items) refuse_previous(id, "goes on from a response that is not here any more.");
+        return *items;
+    }
+    if (const std::string& id = request.conversation_id; !id.empty()) {
+        if (options_.stored == nullptr || !options_.stored->store().find_conversation(owner, id)) {
+            throw Error(ErrorCode::not_found, "There is no conversation \"" + id + "\".", {},
+                        {{"param", "conversation"}});
+        }
+        return options_.stored->store().all_items(owner, id);
+    }
+    return Json::array();
+}
+
+// Reads the whole history into the request; gives its items.
+Json Service::read_history(ResponsesRequest& request, const std::string& owner, const TurnMemory* turns) {
+    Json items = earlier_items(request, owner, turns);
+    for (const Json& item : request.input) items.push_back(item);
+    ResponsesInputOptions input;
+    input.memory = &memory_;
+    input.seal = options_.seal.get();
+    input.unseen = options_.unseen;
+    if (options_.stored) {
+        input.find_item = [&](const std::string& id) {
+            return options_.stored->store().find_item(owner, id);
+        };
+    }
+    read_responses_input(items, request.client_tools, input, request.conversation);
+    if (request.truncate) {
+        const auto room = static_cast<std::size_t>(engine_->options().context_length);
+        while (render(request.conversation).size() >= room && drop_oldest_turn(request.conversation)) {
+        }
+    }
+    return items;
+}
+
+Answer Service::responses(std::string_view body, const Caller& caller) {
+    return create_response(read_responses_request(parse_json(body)), caller, nullptr);
+}
+
+Answer Service::create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns) {
+    Json items = read_history(request, caller.name, turns);
+    const bool keep = request.store && options_.stored != nullptr;
+    if (request.background && !keep)
+        refuse_field("background", "needs a store, and this node keeps none: GPTOSS_RESPONSES is off.");
+    request.echoed["store"] = keep;
+    const bool wants_stream = request.generation.stream;
+    if (request.background) request.generation.stream = true;
+    if (request.warm_up) request.generation.max_tokens = 1;
+
+    const std::string id = random_id("resp_");
+    Json begun;
+    std::shared_ptr<ResponseRecord> record;
+    ResponsesOutputOptions output = output_options(request);
+    // The record is made when the generation has been accepted, and told when it ends.
+    const auto holder = std::make_shared<std::shared_ptr<ResponseRecord>>();
+    output.ended = [holder,
+                    turns_of = turns != nullptr ? turns->weak_from_this() : std::weak_ptr<TurnMemory>(),
+                    items = turns != nullptr ? items : Json(), id](const Json& response) {
+        if (*holder) (*holder)->end(response);
+        if (const auto memory = turns_of.lock()) memory->remember(id, items, response);
+    };
+    const auto make_format = [&](ReplyFacts facts) {
+        ResponseState state;
+        state.status = "in_progress";
+        begun = response_json(facts, request.echoed, std::move(state));
+        return make_responses_format(*model_.tokenizer, std::move(facts), request.echoed, output);
+    };
+    const auto begin = [&](std::function<void()> wake) {
+        auto exchange = start(request, id, make_format, {caller.name, std::move(wake)});
+        if (keep) {
+            StoredResponse stored{begun, request.previous_response_id, request.conversation_id,
+                                  std::vector<Json>(request.input.begin(), request.input.end())};
+            *holder = std::make_shared<ResponseRecord>(options_.stored, caller.name, std::move(stored));
+        }
+        return exchange;
+    };
+    if (!request.background) return begin(caller.wake);
+    options_.stored->runs().start(caller.name, id, begin);
+    if (!wants_stream) return json_reply(begun);
+    return follow_response(caller, id, -1);
+}
+
+Answer Service::follow_response(const Caller& caller, const std::string& id, std::int64_t after) {
+    if (auto running = options_.stored->runs().follow(caller.name, id, after, caller.wake)) return running;
+    std::vector<std::string> events = options_.stored->store().events(caller.name, id);
+    // One that was interrupted has only its end.
+    const auto stored = options_.stored->store().find(caller.name, id);
+    if (events.empty() && stored) {
+        const bool failed = stored->response.value("status", "") == "failed";
+        events.push_back(to_text({{"type", failed ? "response.failed" : "response.completed"},
+                                  {"sequence_number", 0},
+                                  {"response", stored->response}}));
+        after = -1;
+    }
+    return replay_events(events, after);
+}
+
+Reply Service::count_response_tokens(std::string_view body, const Caller& caller) {
+    ResponsesRequest request = read_responses_request(parse_json(body));
+    read_history(request, caller.name, nullptr);
+    return json_reply(
+        {{"object", "response.input_tokens"}, {"input_tokens", render(request.conversation).size()}});
+}
+
+Answer Service::compact_response(std::string_view body, const Caller& caller) {
+    if (options_.seal == nullptr) throw Error(ErrorCode::not_found, "This node seals no histories.");
+    ResponsesRequest request = read_responses_request(parse_json(body));
+    request.input.push_back({{"type", "message"}, {"role", "user"}, {"content", kCompactionPrompt}});
+    read_history(request, caller.name, nullptr);
+    request.generation.stream = false;
+    request.conversation.effort = harmony::Effort::low;
+    request.conversation.response_format.reset();
+    request.output_format = OutputFormat::text;
+    request.tool_choice.mode = ToolChoice::Mode::none;
+    request.tool_choice.allowed.emplace();
+    const auto make_format = [&](ReplyFacts facts) {
+        return make_compaction_format(std::move(facts), options_.seal);
+    };
+    return start(request, random_id("resp_"), make_format, caller);
+}
+
+}  // namespace gptoss::api

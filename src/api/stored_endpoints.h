@@ -1,0 +1,42 @@
+// What the Responses API says about what is stored: responses, their items, conversations. A client sees only
+// what it stored itself; everything else is not found.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/exchange.h"
+#include "api/stored_responses.h"
+
+namespace gptoss::api {
+
+// `stored` may be null: then nothing is there. `owner` is who asks. All throw Error(not_found),
+// Error(request_invalid).
+class StoredEndpoints {
+  public:
+    StoredEndpoints(StoredResponses* stored, std::string owner) : stored_(stored), owner_(std::move(owner)) {}
+
+    Reply response(const std::string& id) const;
+    Reply remove_response(const std::string& id) const;
+    Reply cancel_response(const std::string& id) const;
+    Reply input_items(const std::string& id, std::string_view query) const;
+
+    Reply create_conversation(std::string_view body) const;
+    Reply conversation(const std::string& id) const;
+    Reply update_conversation(const std::string& id, std::string_view body) const;
+    Reply remove_conversation(const std::string& id) const;
+    Reply add_items(const std::string& id, std::string_view body) const;
+    Reply conversation_items(const std::string& id, std::string_view query) const;
+    Reply conversation_item(const std::string& id, const std::string& item_id) const;
+    Reply remove_item(const std::string& id, const std::string& item_id) const;
+
+  private:
+    ResponseStore& store() const;
+    StoredResponse find_response(const std::string& id) const;
+    Json find_conversation(const std::string& id) const;
+
+    StoredResponses* stored_;
+    std::string owner_;
+};
+
+}  // namespace gptoss::api

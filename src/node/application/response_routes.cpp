@@ -1,0 +1,165 @@
+#include "node/application/response_routes.h"
+
+#include <charconv>
+#include <utility>
+
+#include "api/error_reply.h"
+#include "api/messages_format.h"
+#include "api/query.h"
+#include "api/stored_endpoints.h"
+
+namespace gptoss::node {
+
+namespace {
+
+using api::Answer;
+using api::Caller;
+using api::Reply;
+using api::StoredEndpoints;
+using http::HttpRequest;
+using http::Router;
+using http::RunsOn;
+
+// "conv_1/items/msg_2" -> its parts.
+std::vector<std::string> parts_of(const std::string& path) {
+    std::vector<std::string> parts;
+    for (std::size_t begin = 0; begin <= path.size();) {
+        const std::size_t end = std::min(path.find('/', begin), path.size());
+        parts.push_back(path.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return parts;
+}
+
+std::string_view query_of(const HttpRequest& request) {
+    return request.query;
+}
+
+[[noreturn]] void no_such_path(const HttpRequest& request) {
+    throw Error(ErrorCode::not_found, "There is no " + request.method + " " + request.path + " here.");
+}
+
+StoredEndpoints stored(NodeState& state, const Caller& caller) {
+    return {state.service()->options().stored.get(), caller.name};
+}
+
+Answer get_response(NodeState& state, const HttpRequest& request, const Caller& caller) {
+    const auto parts = parts_of(request.rest);
+    const std::string_view query = query_of(request);
+    if (parts.size() == 2 && parts[1] == "input_items")
+        return stored(state, caller).input_items(parts[0], query);
+    if (parts.size() != 1) no_such_path(request);
+    Reply whole = stored(state, caller).response(parts[0]);
+    if (api::query_value(query, "stream") != "true") return whole;
+    std::int64_t after = -1;
+    if (const auto given = api::query_value(query, "starting_after")) {
+        const char* const end = given->data() + given->size();
+        if (std::from_chars(given->data(), end, after).ptr != end || after < 0)
+            api::refuse_field("starting_after", "must be the sequence_number of an event.");
+    }
+    return state.service()->follow_response(caller, parts[0], after);
+}
+
+Answer post_to_response(NodeState& state, const HttpRequest& request, const Caller& caller) {
+    const auto parts = parts_of(request.rest);
+    if (parts.size() != 2 || parts[1] != "cancel") no_such_path(request);
+    return stored(state, caller).cancel_response(parts[0]);
+}
+
+void add_conversation_routes(Router& router, NodeState& state) {
+    router.add({"POST", "/v1/conversations", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    return stored(state, caller).create_conversation(request.body);
+                },
+                RunsOn::disk});
+    router.add({"GET", "/v1/conversations/*", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    const auto parts = parts_of(request.rest);
+                    const StoredEndpoints endpoints = stored(state, caller);
+                    if (parts.size() == 1) return endpoints.conversation(parts[0]);
+                    if (parts[1] != "items" || parts.size() > 3) no_such_path(request);
+                    return parts.size() == 2 ? endpoints.conversation_items(parts[0], query_of(request))
+                                             : endpoints.conversation_item(parts[0], parts[2]);
+                },
+                RunsOn::disk});
+    router.add({"POST", "/v1/conversations/*", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    const auto parts = parts_of(request.rest);
+                    const StoredEndpoints endpoints = stored(state, caller);
+                    if (parts.size() == 1) return endpoints.update_conversation(parts[0], request.body);
+                    if (parts.size() != 2 || parts[1] != "items") no_such_path(request);
+                    return endpoints.add_items(parts[0], request.body);
+                },
+                RunsOn::disk});
+    router.add({"DELETE", "/v1/conversations/*", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    const auto parts = parts_of(request.rest);
+                    const StoredEndpoints endpoints = stored(state, caller);
+                    if (parts.size() == 1) return endpoints.remove_conversation(parts[0]);
+                    if (parts.size() != 3 || parts[1] != "items") no_such_path(request);
+                    return endpoints.remove_item(parts[0], parts[2]);
+                },
+                RunsOn::disk});
+}
+
+}  // namespace
+
+void add_response_routes(Router& router, NodeState& state) {
+    router.add({"POST", "/v1/responses", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    state.require_usable_gpu();
+                    return state.service()->responses(request.body, caller);
+                },
+                RunsOn::worker});
+    router.add({"POST", "/v1/responses/input_tokens", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    return state.service()->count_response_tokens(request.body, caller);
+                },
+                RunsOn::worker});
+    router.add({"POST", "/v1/responses/compact", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    state.require_usable_gpu();
+                    return state.service()->compact_response(request.body, caller);
+                },
+                RunsOn::worker});
+    router.add({"GET", "/v1/responses/*", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    return get_response(state, request, caller);
+                },
+                RunsOn::disk});
+    router.add({"POST", "/v1/responses/*", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    return post_to_response(state, request, caller);
+                },
+                RunsOn::disk});
+    router.add({"DELETE", "/v1/responses/*", false,
+                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                    return stored(state, caller).remove_response(request.rest);
+                },
+                RunsOn::disk});
+    add_conversation_routes(router, state);
+}
+
+// Errors in Anthropic's shape, also when there is no model yet.
+void add_message_routes(Router& router, NodeState& state) {
+    router.add(
+        {"POST", "/v1/messages", false, [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+             try {
+                 state.require_usable_gpu();
+                 return state.service()->messages(request.body, caller);
+             } catch (const Error& error) {
+                 return api::messages_error_reply(error);
+             }
+         }});
+    router.add({"POST", "/v1/messages/count_tokens", false,
+                [&state](const HttpRequest& request, const Caller&) -> Answer {
+                    try {
+                        return state.service()->count_message_tokens(request.body);
+                    } catch (const Error& error) {
+                        return api::messages_error_reply(error);
+                    }
+                },
+                RunsOn::worker});
+}
+
+}  // namespace gptoss::node

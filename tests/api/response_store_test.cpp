@@ -1,0 +1,109 @@
+#include "api/response_store.h"
+
+#include <gtest/gtest.h>
+
+#include "api/clock.h"
+#include "support/temporary_folder.h"
+
+namespace gptoss {
+namespace response_store_test {
+
+using api::Json;
+using api::Page;
+using api::ResponseStore;
+using api::StoredResponse;
+
+Json response(const std::string& id, const std::string& status = "in_progress", Json output = Json::array()) {
+    return {{"id", id}, {"created_at", api::now_s()}, {"status", status}, {"output", std::move(output)}};
+}
+
+Json item(const std::string& id) {
+    return {{"id", id}, {"type", "message"}};
+}
+
+void tell_turn(ResponseStore& store, const std::string& owner, const std::string& id,
+               const std::string& previous = {}) {
+    store.begin(owner, {response(id), previous, {}, {item("in_" + id)}});
+    store.update(response(id, "completed", Json::array({item("out_" + id)})));
+}
+
+TEST(ResponseStore, AChainIsRetold) {
+    ResponseStore store({}, {});
+    tell_turn(store, "ann", "r1");
+    tell_turn(store, "ann", "r2", "r1");
+    const auto items = store.history("ann", "r2");
+    ASSERT_TRUE(items);
+    std::string ids;
+    for (const Json& each : *items) ids += each["id"].get<std::string>() + " ";
+    EXPECT_EQ(ids, "in_r1 out_r1 in_r2 out_r2 ");
+    EXPECT_EQ((*store.find_item("ann", "out_r1"))["id"], "out_r1");
+    EXPECT_TRUE(store.remove("ann", "r1"));
+    EXPECT_FALSE(store.history("ann", "r2"));  // a part of it is gone
+    EXPECT_FALSE(store.find_item("ann", "out_r1"));
+}
+
+TEST(ResponseStore, NobodySeesOthers) {
+    ResponseStore store({}, {});
+    tell_turn(store, "ann", "r1");
+    store.create_conversation("ann", {{"id", "c1"}, {"created_at", api::now_s()}});
+    EXPECT_FALSE(store.find("bob", "r1"));
+    EXPECT_FALSE(store.history("bob", "r1"));
+    EXPECT_FALSE(store.find_item("bob", "in_r1"));
+    EXPECT_FALSE(store.remove("bob", "r1"));
+    EXPECT_TRUE(store.input_items("bob", "r1", {}).items.empty());
+    EXPECT_FALSE(store.find_conversation("bob", "c1"));
+    store.append_items("bob", "c1", {item("x")});
+    EXPECT_TRUE(store.all_items("ann", "c1").empty());
+    EXPECT_TRUE(store.find("ann", "r1"));
+}
+
+TEST(ResponseStore, AKilledNodeLeavesFailedResponses) {
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "responses.sqlite";
+    {
+        ResponseStore store(path, {});
+        store.begin("ann", {response("r1"), {}, {}, {item("in")}});
+        tell_turn(store, "ann", "r2");
+        store.keep_events("r2", {R"({"a":1})", R"({"a":2})"});
+    }
+    EXPECT_EQ(std::filesystem::status(path).permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    ResponseStore again(path, {});
+    EXPECT_EQ(again.find("ann", "r1")->response["status"], "failed");
+    EXPECT_EQ(again.find("ann", "r1")->response["error"]["code"], "server_error");
+    EXPECT_EQ(again.find("ann", "r2")->response["status"], "completed");
+    EXPECT_EQ(again.events("ann", "r2").size(), 2U);
+}
+
+TEST(ResponseStore, TheOldestGoFirst) {
+    ResponseStore store({}, {20'000, 1000});
+    for (int i = 0; i < 30; ++i) {
+        store.begin(
+            "ann",
+            {response("r" + std::to_string(i)), {}, {}, {{{"id", "i"}, {"text", std::string(2000, 'x')}}}});
+        store.update(response("r" + std::to_string(i), "completed"));
+        EXPECT_LE(store.size_bytes(), 20'000 + 3'000);
+    }
+    EXPECT_FALSE(store.find("ann", "r0"));
+    EXPECT_TRUE(store.find("ann", "r29"));
+    Json old = response("old", "completed");
+    old["created_at"] = api::now_s() - 2000;
+    store.begin("ann", {old, {}, {}, {}});
+    EXPECT_FALSE(store.find("ann", "old"));
+}
+
+TEST(ResponseStore, PagesOfItems) {
+    ResponseStore store({}, {});
+    store.begin("ann", {response("r"), {}, {}, {item("a"), item("b"), item("c")}});
+    auto page = store.input_items("ann", "r", {"", 2, true});
+    ASSERT_EQ(page.items.size(), 2U);
+    EXPECT_EQ(page.items[0]["id"], "c");
+    EXPECT_TRUE(page.more);
+    page = store.input_items("ann", "r", {"b", 2, true});
+    ASSERT_EQ(page.items.size(), 1U);
+    EXPECT_EQ(page.items[0]["id"], "a");
+    EXPECT_FALSE(page.more);
+}
+
+}  // namespace response_store_test
+}  // namespace gptoss
