@@ -40,17 +40,17 @@ Router make_admin_routes(http::Server& users, NodeState& state, AdminActions act
                         list.push_back(request_json(*request));
                     return api::json_reply({{"requests", std::move(list)}});
                 }});
-    router.add(
-        {"DELETE", "/admin/requests/*", false, [&users](const HttpRequest& request, const Caller&) -> Answer {
-             const int found = users.active_requests().cancel(request.rest);
-             if (found == 0) {
-                 throw Error(ErrorCode::not_found,
-                             "No request with the id \"" + request.rest + "\" is being answered.",
-                             "GET /admin/requests lists them.");
-             }
-             return api::json_reply({{"cancelled", found}});
-         },
-         RunsOn::io_thread, true});
+    router.add({"DELETE", "/admin/requests/*", false,
+                [&users](const HttpRequest& request, const Caller&) -> Answer {
+                    const int found = users.active_requests().cancel(request.rest);
+                    if (found == 0) {
+                        throw Error(ErrorCode::not_found,
+                                    "No request with the id \"" + request.rest + "\" is being answered.",
+                                    "GET /admin/requests lists them.");
+                    }
+                    return api::json_reply({{"cancelled", found}});
+                },
+                RunsOn::io_thread, true});
     router.add({"GET", "/admin/clients", false, [&users](const HttpRequest&, const Caller&) -> Answer {
                     Json list = Json::array();
                     for (const http::ClientUsage& usage : users.clients().usage())
