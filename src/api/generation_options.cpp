@@ -44,11 +44,11 @@ std::uint64_t random_seed() {
 }
 
 // Whether the node does what the field asks for, though nothing reads it.
-bool is_done_anyway(const std::string& name, const Json& value) {
-    if (name == "store") return value == false;
-    if (name == "modalities") return value == Json::array({"text"});
-    if (name == "service_tier") return value == "auto" || value == "default";
-    if (name == "verbosity") return value == "medium";
+bool is_done_anyway(const std::string& name, const Json& request) {
+    if (name == "store") return request[name] == false;
+    if (name == "modalities") return request[name] == Json::array({"text"});
+    if (name == "service_tier") return request[name] == "auto" || request[name] == "default";
+    if (name == "verbosity") return request[name] == "medium";
     return false;
 }
 
@@ -56,7 +56,7 @@ bool is_done_anyway(const std::string& name, const Json& value) {
 
 std::vector<std::string> ignored_fields(const Fields& request) {
     std::vector<std::string> names = request.unread();
-    std::erase_if(names, [&](const std::string& name) { return is_done_anyway(name, request.json()[name]); });
+    std::erase_if(names, [&](const std::string& name) { return is_done_anyway(name, request.json()); });
     return names;
 }
 

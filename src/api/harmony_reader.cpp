@@ -132,6 +132,7 @@ class HarmonyReader final : public TokenReader {
 
     void emit(ItemEvent event, std::vector<ItemEvent>& out) {
         reply_.add(event);
+        reply_.items.back().logprobs.clear();  // the memory of calls needs none
         out.push_back(std::move(event));
     }
 

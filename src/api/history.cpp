@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -36,8 +37,10 @@ bool says_something(std::string_view text) {
 // Clients trim and shorten, or send a dot where something must be said. White space does not count: texts of
 // several messages were joined.
 bool is_part_of(std::string_view text, const RememberedReply& reply, Channel channel) {
-    return !says_something(text) ||
-           without_blanks(said_on(reply, channel)).find(without_blanks(text)) != std::string::npos;
+    if (!says_something(text)) return true;
+    const std::string all = without_blanks(said_on(reply, channel)), part = without_blanks(text);
+    // Unlike std::string::find this takes linear time, whatever the texts are.
+    return memmem(all.data(), all.size(), part.data(), part.size()) != nullptr;
 }
 
 }  // namespace
@@ -80,14 +83,15 @@ void HistoryBuilder::say(Channel channel, std::string text) {
     conversation_.messages.push_back(std::move(message));
 }
 
+std::optional<RecalledCall> HistoryBuilder::recall(const PastCall& call) {
+    if (memory_ == nullptr || call.id.empty() || !recalled_ids_.insert(call.id).second) return std::nullopt;
+    return memory_->recall(call.id, call.name, call.input);
+}
+
 void HistoryBuilder::add_assistant(const std::optional<std::string>& reasoning, std::string text,
                                    const std::vector<PastCall>& calls) {
     std::vector<std::optional<RecalledCall>> recalled;
-    for (const PastCall& call : calls) {
-        recalled.push_back(memory_ != nullptr && !call.id.empty()
-                               ? memory_->recall(call.id, call.name, call.input)
-                               : std::nullopt);
-    }
+    for (const PastCall& call : calls) recalled.push_back(recall(call));
     const auto first = std::ranges::find_if(recalled, [](const auto& call) { return call.has_value(); });
     if (first != recalled.end()) {
         begin_reply(**first, reasoning, std::move(text));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "api/call_matcher.h"
@@ -68,6 +69,8 @@ class HistoryBuilder {
         std::size_t call;   // which call it answers
     };
 
+    // Ids that the node gave come once. So a request cannot have one call compared again and again.
+    std::optional<RecalledCall> recall(const PastCall& call);
     void say(harmony::Channel channel, std::string text);
     void begin_reply(const RecalledCall& first, const std::optional<std::string>& reasoning,
                      std::string text);
@@ -78,6 +81,7 @@ class HistoryBuilder {
     harmony::Conversation& conversation_;
     CallMatcher calls_;
     std::map<std::shared_ptr<const RememberedReply>, Told> told_;
+    std::unordered_set<std::string> recalled_ids_;
     std::map<std::string, std::vector<Result>> results_;  // by function, since the user's last message
 };
 

@@ -127,6 +127,15 @@ TEST_F(History, CallsInAnotherOrderAreThoughtOnceToo) {
                              "analysis: Now g.", R"(g({"x":2}) as sampled)", R"(f({"x":1}) as sampled)"}));
 }
 
+// The ids that the node gives come once; a request that repeats one has nothing to win by it.
+TEST_F(History, AnIdIsRecalledOnce) {
+    history_.add_assistant(std::nullopt, "", {f_, f_, f_});
+    history_.add_assistant("need", "", {f_});
+    EXPECT_EQ(told(), (Lines{"user: go", "analysis: I need both.\n", "preamble: Let me look.",
+                             R"(f({"x":1}) as sampled)", R"(f({"x":1}))", R"(f({"x":1}))", "analysis: need",
+                             R"(f({"x":1}))"}));
+}
+
 TEST_F(History, ACallThatIsNotRememberedMayStandFirst) {
     history_.add_assistant(std::nullopt, "", {{"other", "h", "{}"}, f_});
     EXPECT_EQ(told(), (Lines{"user: go", "analysis: I need both.\n", "preamble: Let me look.", "h({})",
