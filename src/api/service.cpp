@@ -160,6 +160,9 @@ Reply Service::detokenize(std::string_view body) const {
 
 Reply Service::apply_template(std::string_view body) {
     const std::vector<TokenId> tokens = render(conversation_from_chat_request(parse_json(body), &memory_));
+    // One that is longer than the context was not rendered to its end.
+    if (tokens.size() > static_cast<std::size_t>(engine_->options().context_length))
+        clamp_max_tokens({}, tokens, "messages");
     Json reply;
     reply["prompt"] = model_.tokenizer->decode(tokens);
     reply["count"] = tokens.size();

@@ -376,7 +376,12 @@ void SchemaCompiler::emit_array(const SchemaReader::ArrayParts& parts, const Sch
 }  // namespace
 
 SchemaGrammar compile_schema(const Json& schema, const SchemaOrigin& origin, Budget& budget) {
-    return SchemaCompiler(schema, origin, budget).compile();
+    try {
+        return SchemaCompiler(schema, origin, budget).compile();
+    } catch (const BudgetExceeded& error) {  // others of the request have left nothing
+        SchemaReader(origin, budget)
+            .refuse("", SchemaPath("#"), std::string("is too large: ") + error.what());
+    }
 }
 
 Grammar any_json_object() {

@@ -130,6 +130,8 @@ TEST(RequestLimits, ReadingStopsWhereTheContextEnds) {
     EXPECT_EQ(status, 400);
     EXPECT_NE(message.find("at least"), std::string::npos) << message;
     EXPECT_NE(status_and_message(std::string(3000000, 'a')).second.find("2000000"), std::string::npos);
+    EXPECT_THROW(api.service().apply_template(to_text(test::user_says(repeated("the quick ", 200000)))),
+                 Error);
     EXPECT_THROW(api.service().tokenize("{\"content\":\"" + repeated("a b ", 400000) + "\"}"), Error);
     EXPECT_NO_THROW(api.service().tokenize("{\"content\":\"" + repeated("a b ", 4000) + "\"}"));
 }
