@@ -121,7 +121,9 @@ std::vector<std::pair<std::string, std::string>> cors_fields(const OriginRules& 
     if (!any) fields.emplace_back("Vary", "Origin");
     if (any || (!origin.empty() && is_allowed_origin(rules, origin))) {
         fields.emplace_back("Access-Control-Allow-Origin", any ? std::string(kAny) : origin);
-        fields.emplace_back("Access-Control-Expose-Headers", "X-Request-Id, Retry-After");
+        fields.emplace_back("Access-Control-Expose-Headers",
+                            "X-Request-Id, Retry-After, X-Ignored-Fields, X-Schema-Not-Enforced, "
+                            "openai-processing-ms");
     }
     return fields;
 }

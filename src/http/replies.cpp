@@ -63,14 +63,18 @@ std::optional<api::Reply> unreadable_reply(boost::system::error_code problem, co
     return error_reply(Error(ErrorCode::request_invalid, "The request is not valid HTTP/1.1."), 400);
 }
 
-std::string request_id_of(std::string_view given) {
+bool is_request_id(std::string_view given) {
     const auto is_fine = [](char each) {
         return (each >= '0' && each <= '9') || (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z') ||
                each == '-' || each == '_' || each == '.' || each == ':';
     };
-    const bool usable =
-        !given.empty() && given.size() <= kLongestRequestId && std::ranges::all_of(given, is_fine);
-    return usable ? std::string(given) : api::random_id("req-");
+    return !given.empty() && given.size() <= kLongestRequestId && std::ranges::all_of(given, is_fine);
+}
+
+std::string request_id_of(std::string_view given, std::string_view given_as_client) {
+    for (const std::string_view id : {given, given_as_client})
+        if (is_request_id(id)) return std::string(id);
+    return api::random_id("req-");
 }
 
 }  // namespace gptoss::http

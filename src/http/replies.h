@@ -13,6 +13,8 @@
 namespace gptoss::http {
 
 inline constexpr std::string_view kRequestIdField = "X-Request-Id";
+// OpenAI's name for an id that the client gives.
+inline constexpr std::string_view kClientRequestIdField = "X-Client-Request-Id";
 
 // In OpenAI's shape, with the headers that belong to the status.
 api::Reply error_reply(const Error& error, int status);
@@ -26,7 +28,10 @@ api::Reply too_large_reply(const std::string& what, std::size_t limit_bytes, int
 // To a request that could not be read; nothing for a connection that merely ended.
 std::optional<api::Reply> unreadable_reply(boost::system::error_code problem, const ServerOptions& options);
 
-// A client's own X-Request-Id when it is one that can stand in a log and a header, or else a new one.
-std::string request_id_of(std::string_view given);
+// Whether an id that a client gives can stand in a log and a header.
+bool is_request_id(std::string_view given);
+
+// The client's own id, X-Request-Id before X-Client-Request-Id, or else a new one.
+std::string request_id_of(std::string_view given, std::string_view given_as_client);
 
 }  // namespace gptoss::http

@@ -6,6 +6,7 @@
 #include <boost/beast/http/write.hpp>  // the header as text
 #include <cstdio>
 #include <sstream>
+#include <string>
 
 #include "http/replies.h"
 
@@ -22,6 +23,9 @@ Response make_response(const ReplyWriter::Manner& manner, int status) {
     Response response(static_cast<beast_http::status>(status), manner.chunked ? 11 : 10);
     response.set(beast_http::field::server, "gpt-oss-node/" GPTOSS_VERSION);
     response.set(kRequestIdField, manner.request_id);
+    const auto took = std::chrono::steady_clock::now() - manner.began;
+    response.set("openai-processing-ms",
+                 std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
     for (const auto& [name, value] : manner.fields) response.insert(name, value);
     response.keep_alive(manner.keep_alive);
     return response;

@@ -22,6 +22,8 @@ class ReplyWriter {
         bool head_only = false;  // to HEAD
         std::vector<std::pair<std::string, std::string>> fields = {};
         std::chrono::seconds timeout{30};  // for each write
+        // When the request was read: OpenAI's clients look for the time it took.
+        std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
     };
 
     explicit ReplyWriter(Connection& connection) : connection_(connection) {}

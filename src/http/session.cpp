@@ -295,7 +295,8 @@ RequestContext Session::make_context(HttpRequest request) {
         if (context.request.absolute_target) context.request.authority = std::move(target->authority);
     }
     context.record = std::make_shared<ActiveRequest>();
-    context.record->id = request_id_of(context.request.headers.value(kRequestIdField));
+    context.record->id = request_id_of(context.request.headers.value(kRequestIdField),
+                                       context.request.headers.value(kClientRequestIdField));
     context.record->client = context.client.name = connection_.peer_address();
     context.record->method = context.request.method;
     context.record->path = context.label;
@@ -308,7 +309,10 @@ void Session::set_manner(const RequestContext& context) {
     writer_.manner.keep_alive = reader_.parsed().keep_alive() && !server_.draining;
     writer_.manner.chunked = context.request.minor_version >= 1;
     writer_.manner.head_only = context.request.method == "HEAD";
+    writer_.manner.began = context.record->began;
     writer_.manner.fields = cors_fields(config_->origin_rules, context.request);
+    if (const auto given = context.request.headers.value(kClientRequestIdField); is_request_id(given))
+        writer_.manner.fields.emplace_back(kClientRequestIdField, given);
     writer_.manner.timeout = config_->options.write_timeout;
 }
 

@@ -71,7 +71,12 @@ TEST(Operation, GivesEveryReplyAnId) {
     for (const char* unusable : {"", "X-Request-Id: two words\r\n", "X-Request-Id: {\"a\":1}\r\n"}) {
         const HttpReply reply = ask(node.port(), "GET", "/nothing", "", unusable);
         EXPECT_TRUE(reply.headers.at("x-request-id").starts_with("req-")) << unusable;
+        EXPECT_EQ(reply.headers.count("x-client-request-id"), 0U);
+        EXPECT_GE(std::stoi(reply.headers.at("openai-processing-ms")), 0);
     }
+    const HttpReply named = ask(node.port(), "GET", "/nothing", "", "X-Client-Request-Id: theirs-1\r\n");
+    EXPECT_EQ(named.headers.at("x-request-id"), "theirs-1");
+    EXPECT_EQ(named.headers.at("x-client-request-id"), "theirs-1");
 }
 
 TEST(Operation, OperatorsSeeAndEndRequests) {
