@@ -5,7 +5,7 @@ set -euo pipefail
 
 # a|b: the first of these that the distribution has.
 for_run=(
-    build-essential cmake ninja-build pkg-config ca-certificates curl
+    build-essential cmake ninja-build pkg-config ca-certificates curl file
     "libboost1.81-dev|libboost1.83-dev|libboost-dev" nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev
     libssl-dev libcurl4-openssl-dev libsecp256k1-dev libcrypto++-dev
     prometheus-cpp-dev libsqlite3-dev libedit-dev
