@@ -13,6 +13,7 @@
 #include "backend/devices/devices.h"
 #include "backend/sequence_runner.h"
 #include "base/error.h"
+#include "cli/bench_steps.h"
 #include "cli/commands.h"
 #include "cli/gpu_layers.h"
 #include "cli/progress_line.h"
@@ -27,7 +28,7 @@ struct BenchOptions {
     std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 0, context = 0, threads = 0,
                  layers = 0, gpu_layers = model::PlanRequest{}.gpu_layers;
     std::uint32_t parts = 1;
-    bool json = false, exact = false;
+    bool json = false, exact = false, steps = false;
 };
 
 // A model from a file or from thin air. Random weights for a GPU are made there, and there are none here; for
@@ -299,6 +300,29 @@ void print(const std::string& name, const BenchOptions& options, const Result& r
             read / 1e9, 100 * read / result.bandwidth);
 }
 
+int run_steps(const Subject& subject, const BenchOptions& options) {
+    const std::int32_t usual_rows = options.device == "cpu" ? 256 : 2048;
+    const model::PlanRequest request = plan_request_of_steps(
+        options.concurrency, options.batch > 0 ? options.batch : usual_rows);
+    const model::Weights* weights = subject.weights();
+    const backend::DeviceNeeds needs = weights != nullptr
+                                           ? device_needs(options.device, *weights, request)
+                                           : device_needs(options.device, subject.shape, request);
+    backend::BackendOptions backend_options;
+    backend_options.threads = options.threads;
+    backend_options.plan = model::plan(subject.shape, request, needs.weight_bytes, needs.workspace_bytes,
+                                       needs.runtime_bytes, needs.host);
+    model::require_fit(backend_options.plan, subject.shape, needs.free_bytes, needs.device);
+    const std::unique_ptr<backend::Backend> backend =
+        weights != nullptr ? make_backend(options.device, *weights, backend_options)
+                           : make_synthetic_backend(options.device, subject.shape, backend_options);
+    if (!options.json) std::printf("%s on %s\n", subject.name.c_str(), backend->info().device.c_str());
+    const nlohmann::ordered_json steps =
+        measure_step_table(*backend, backend_options.plan, subject.shape, !options.json);
+    if (options.json) std::printf("%s\n", steps.dump(1).c_str());
+    return 0;
+}
+
 int run(const BenchOptions& options) {
     require_gpu_for_layers(options.device, options.gpu_layers);
     if (options.model.empty() == options.synthetic.empty())
@@ -312,6 +336,7 @@ int run(const BenchOptions& options) {
         std::printf("wrote %s, %.2f GB\n", options.write.c_str(), static_cast<double>(written) / 1e9);
         return 0;
     }
+    if (options.steps) return run_steps(subject, options);
     print(subject.name, options, measure(subject, options));
     return 0;
 }
@@ -354,6 +379,8 @@ void add_bench(CLI::App& app, int& exit_code) {
     command->add_option("--parts", options->parts, "With --write: so many parts, named after that file")
         ->capture_default_str()
         ->check(CLI::Range(1, 1000));
+    command->add_flag("--steps", options->steps,
+                      "What steps take by their rows, up to --concurrency that generate and --batch in all");
     command->add_flag("--exact", options->exact, "The float32 reference path (CPU)");
     command->add_flag("--json", options->json, "Machine-readable output");
     command->callback([options, &exit_code] { exit_code = run(*options); });

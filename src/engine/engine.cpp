@@ -45,9 +45,12 @@ struct Engine::State {
         : options(checked(given)), info(backend->info()), loop(std::move(backend), options) {
         published = loop.stats();
         thread = std::thread([this] { run(); });
+        std::unique_lock lock(mutex);
+        idle.wait(lock, [this] { return measured; });
     }
 
     void run();
+    void measure();
     void publish();
 
     const EngineOptions options;
@@ -58,6 +61,7 @@ struct Engine::State {
     std::condition_variable idle;  // the last request is over
     std::vector<std::unique_ptr<Request>> arrivals;
     std::vector<RequestId> cancellations;
+    bool measured = false;  // the engine's thread knows what steps take
     bool cancel_everything = false;
     bool draining = false;
     bool stopping = false;
@@ -77,7 +81,22 @@ struct Engine::State {
     std::thread thread;
 };
 
+// On the engine's thread, as everything the backend is asked.
+void Engine::State::measure() {
+    std::string problem;
+    try {
+        loop.measure_steps();
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    std::lock_guard lock(mutex);
+    failure = problem;
+    measured = true;
+    idle.notify_all();
+}
+
 void Engine::State::run() {
+    measure();
     for (;;) {
         std::vector<std::unique_ptr<Request>> arrived;
         std::vector<RequestId> cancelled;

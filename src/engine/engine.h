@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "backend/backend.h"
 #include "base/token_constraint.h"
 #include "base/types.h"
+#include "engine/step_policy.h"
 
 namespace gptoss::engine {
 
@@ -56,10 +58,10 @@ struct EngineOptions {
     std::int32_t queue_limit = 1024;  // waiting requests; one more is refused
     bool prefix_cache = true;
     std::int32_t vocabulary = 0;  // prompt tokens from here on are refused; 0 = not checked
-    // While others generate, a step takes in no more rows of new prompts than make it this much longer than
-    // one without (or than 20 ms, if that is more). Larger: prompts start sooner, running answers hesitate
-    // more.
-    double prompt_slowdown = 1.5;
+    Scheduling scheduling = Scheduling::balanced;
+    // How long the engine may measure its steps before the first request (step_calibration.h). 0: not at all,
+    // it then learns from the requests.
+    std::int32_t measure_steps_ms = 0;
 };
 
 struct EngineStats {
@@ -70,6 +72,12 @@ struct EngineStats {
     std::int64_t sliding_blocks_used = 0, sliding_blocks_total = 0;
     std::int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;  // since start
     std::int64_t steps = 0, preemptions = 0;
+    std::int64_t prompt_rows = 0;  // rows of prompts computed: prompt_tokens less those from the cache
+    // Steps with rows of prompts since start, by what ended those rows (StepLimit), and how long the latest of
+    // them was allowed to take; 0 = nobody generated.
+    std::array<std::int64_t, kStepLimitNames.size()> steps_by_limit{};
+    double step_bound_ms = 0;
+    double oldest_wait_ms = 0;  // of those that wait to be admitted
     double prompt_tokens_per_second = 0, generated_tokens_per_second = 0;  // over the last seconds
 };
 

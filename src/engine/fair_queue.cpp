@@ -71,6 +71,11 @@ void FairQueue::skip(Sequence& sequence) {
     ++clients_[sequence.client].next;
 }
 
+void FairQueue::visit(const std::function<void(const Sequence&)>& look) const {
+    for (const auto& [name, client] : clients_)
+        for (const Sequence* sequence : client.waiting) look(*sequence);
+}
+
 void FairQueue::drop_if_idle(const std::string& name) {
     const auto client = clients_.find(name);
     if (client->second.waiting.empty() && client->second.running == 0) clients_.erase(client);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -30,6 +31,8 @@ class FairQueue {
     void skip(Sequence& sequence);  // look past it for the rest of the round
 
     std::int32_t size() const { return size_; }
+    // Everyone who waits, in no order that matters.
+    void visit(const std::function<void(const Sequence&)>& look) const;
 
   private:
     struct Client {

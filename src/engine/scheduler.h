@@ -2,33 +2,35 @@
 // backend, no thread and no clock, and everything it decides follows from the calls made to it.
 //
 // Policy of a step, in this order:
-//   1. Every sequence that generates gets its one row. If blocks run out, the worst sequence (lowest
-//   priority,
+//   1. Every sequence that generates gets its one row. If blocks run out, the worst sequence (lowest priority,
 //      then latest arrival) is preempted: its blocks are given up, it waits at the head of its line, and its
-//      tokens are computed again when there is room. Sampling depends on (seed, step) alone, so nobody
-//      notices.
-//   2. What is left of the budget is shared evenly by the prompts in progress, at most kPromptsAtOnce, so
-//   that a
-//      short prompt passes a long one.
+//      tokens are computed again when there is room. Sampling depends on (seed, step) alone, so nobody notices.
+//   2. The prompts in progress share what is left of the budget: half is for the one that came first, so that
+//      everybody gets on, and the rest for the shortest, so that a short prompt passes a long one. What one does
+//      not need the next gets.
 //   3. Waiting sequences are admitted in fair order while a place among those prompts is free and the blocks
-//   for
-//      the whole prompt are. The first that does not fit holds up the rest, so that it is not starved. One
-//      whose beginning is being computed by another right now waits for it and then shares its blocks.
+//      for the whole prompt are. The first that does not fit holds up the rest, so that it is not starved. One
+//      whose beginning is being computed by another right now waits for it and then shares its blocks. Long
+//      prompts get half of the places, so that short ones need not wait for one of them to end.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "engine/block_pool.h"
 #include "engine/engine.h"
 #include "engine/fair_queue.h"
-#include "engine/prefix_cache.h"
 #include "engine/sequence.h"
+#include "engine/sequence_blocks.h"
+#include "engine/step_costs.h"
+#include "engine/step_policy.h"
 
 namespace gptoss::engine {
 
 inline constexpr std::int32_t kPromptsAtOnce = 4;
+inline constexpr std::int32_t kLongPromptsAtOnce = 2;
+// A prompt is long when it takes more whole steps than this.
+inline constexpr std::int32_t kStepsOfALongPrompt = 4;
 
 // Consecutive rows of one sequence in one step.
 struct PlannedRows {
@@ -38,24 +40,11 @@ struct PlannedRows {
     bool samples = false;  // the last row is the sequence's last token: a token is sampled after it
 };
 
-struct BlockCopy {
-    backend::Pool pool = backend::Pool::full;
-    BlockId from = kNoBlock;
-    BlockId to = kNoBlock;
-};
-
 struct StepPlan {
     std::vector<PlannedRows> rows;
     std::vector<BlockCopy> copies;  // to be made in this order, before the step
-    std::int32_t decode_rows = 0;
-    std::int32_t prompt_rows = 0;
+    StepShape shape;
 };
-
-// Blocks of the sliding pool that a sequence can hold between two steps: the window of its next row and of
-// the row before that one (which may be computed again), wherever they lie across block borders.
-constexpr std::int32_t most_window_blocks(std::int32_t window) {
-    return (window - 1) / model::kBlockTokens + 2;
-}
 
 class Scheduler {
   public:
@@ -80,49 +69,49 @@ class Scheduler {
     // flight.
     void rewind(Sequence& sequence);
 
+    // What StepPolicy weighs: who generates, and the prompts in progress, or else the one that is admitted next. The
+    // span is valid until the next call.
+    struct Demand {
+        std::int32_t decode_rows = 0;
+        std::int64_t decode_context = 0;
+        std::span<const PendingPrompt> prompts;
+    };
+    Demand demand();
+
     std::span<Sequence* const> running() const { return running_; }
     std::int32_t waiting() const { return queue_.size(); }
-    std::int32_t decoding() const;  // running sequences that have no prompt left to compute
+    // When the first of them came (Sequence::arrived_ms); `now_ms` when none waits.
+    double oldest_arrival_ms(double now_ms) const;
     std::int64_t preemptions() const { return preemptions_; }
-    std::int32_t full_blocks_in_use() const { return full_.used() - cache_.evictable_full(); }
-    std::int32_t full_blocks_cached() const { return cache_.evictable_full(); }
-    std::int32_t sliding_blocks_in_use() const { return sliding_.used() - cache_.evictable_sliding(); }
+    const SequenceBlocks& blocks() const { return blocks_; }
 
     // Aborts unless every hold on every block belongs to a sequence or the cache.
-    void check_integrity() const;
+    void check_integrity() const { blocks_.check_integrity(running_); }
 
   private:
     enum class Admission { done, later, no_room };
 
     void plan_decode_rows();
     void plan_prompt_rows(std::int32_t budget);
+    void admit_prompts(std::vector<Sequence*>& prompts);
     void plan_rows(Sequence& sequence, std::int32_t row_count);
     Admission admit(Sequence& sequence);
+    std::int32_t share_rows(std::vector<Sequence*>& prompts, std::int32_t budget);
+    bool is_long(const Sequence& sequence) const;
     bool is_being_computed(const Sequence& sequence, std::int32_t block) const;
-    void take_match(Sequence& sequence, const PrefixCache::Match& match);
-    void plan_copy(backend::Pool pool, BlockId from, BlockId to);
+    std::int32_t blocks_promised() const;
     void preempt(Sequence& sequence);
     void stop_running(Sequence& sequence);
 
-    BlockId allocate_full();
-    BlockId allocate_sliding();
-    // Rows, at most `wanted`, whose blocks the sequence holds or could get.
-    std::int32_t cover(Sequence& sequence, std::int32_t wanted);
-    void extend_hashes(Sequence& sequence, std::int32_t blocks);
-    void share_whole_blocks(Sequence& sequence, std::int32_t known_positions);
-    void mark_branch_points(const Sequence& sequence, std::int32_t block);
-    void slide_window(Sequence& sequence);
-    void give_up_sliding(Sequence& sequence, std::int32_t block);
-    void release_blocks(Sequence& sequence);
-
     EngineOptions options_;
-    BlockPool full_, sliding_;
-    PrefixCache cache_;
+    SequenceBlocks blocks_;
     FairQueue queue_;
     std::vector<Sequence*> running_;  // best first: higher priority, then earlier arrival
     std::vector<std::int32_t> free_slots_;
     StepPlan plan_;
+    std::vector<PendingPrompt> pending_;
     std::uint64_t plan_number_ = 0;
+    bool may_admit_ = true;  // in the step being planned
     std::int64_t preemptions_ = 0;
 };
 

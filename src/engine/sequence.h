@@ -20,6 +20,7 @@ struct Sequence {
     std::int32_t token_limit = 0;   // it is over when it has so many tokens
     // Whether its next token may be sampled before the one in flight has been read.
     bool runs_ahead = true;
+    double arrived_ms = 0;  // on a clock that is one for all
 
     // Kept by the scheduler.
     std::vector<std::uint64_t>
@@ -34,6 +35,7 @@ struct Sequence {
     std::int32_t first_sliding = 0;   // sliding blocks before this one have been given up
     std::int32_t learned_branch = 0;  // whole blocks it had in common with another text when it was admitted
     bool shares = true;               // off after a hash collision
+    std::int32_t expected_rows = 0;   // rows of its prompt that the cache did not hold when last looked
     std::int32_t cached_tokens = 0;   // prompt tokens not computed again when it was first admitted
     bool was_admitted = false;        // it is running or has been preempted
     std::uint64_t retry_at = 0;       // admission failed for want of blocks: not tried again before this plan

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "engine/step_calibration.h"
 
 namespace gptoss::engine {
 namespace {
@@ -21,11 +22,21 @@ StepLoop::StepLoop(std::unique_ptr<backend::Backend> backend, const EngineOption
     : backend_(std::move(backend)),
       options_(options),
       scheduler_(options),
-      pacer_(options.prompt_slowdown, options.max_batch_tokens) {}
+      policy_(options.scheduling, options.max_batch_tokens) {}
+
+void StepLoop::measure_steps() {
+    if (options_.measure_steps_ms > 0)
+        engine::measure_steps(*backend_, options_, std::chrono::milliseconds(options_.measure_steps_ms), costs_);
+}
+
+double StepLoop::now_ms() const {
+    return milliseconds(Clock::now() - started_);
+}
 
 void StepLoop::add(std::unique_ptr<Request> request) {
     Request& added = *request;
     requests_.emplace(added.id, std::move(request));
+    added.arrived_ms = milliseconds(added.submitted - started_);
     if (added.has_penalties())
         for (TokenId token : added.tokens) added.counts.add(token, 0);
     scheduler_.enqueue(added);
@@ -44,8 +55,16 @@ void StepLoop::finish_all(FinishReason reason, const std::string& error) {
 
 void StepLoop::step() {
     if (!in_flight_.empty() && scheduler_.must_read_first()) collect();
-    const StepPlan& plan = scheduler_.plan(pacer_.prompt_rows(scheduler_.decoding()));
+    const Scheduler::Demand demand = scheduler_.demand();
+    const PromptGrant grant =
+        policy_.grant(costs_, demand.decode_rows, demand.decode_context, demand.prompts);
+    const StepPlan& plan = scheduler_.plan(grant.rows);
     const bool planned = !plan.rows.empty();
+    if (plan.shape.prompt_rows > 0) {
+        ++totals_.steps_by_limit[static_cast<std::size_t>(grant.limit)];
+        totals_.prompt_rows += plan.shape.prompt_rows;
+        totals_.step_bound_ms = grant.bound_ms;
+    }
     if (planned) submit(plan);
     const std::size_t steps_ahead = planned && backend_->info().asynchronous ? kStepsInFlight : 1;
     if (in_flight_.size() >= steps_ahead) collect();
@@ -54,8 +73,7 @@ void StepLoop::step() {
 void StepLoop::submit(const StepPlan& plan) {
     const Clock::time_point now = Clock::now();
     StepInFlight step;
-    step.decode_rows = plan.decode_rows;
-    step.prompt_rows = plan.prompt_rows;
+    step.shape = plan.shape;
     step.submitted = now;
     for (const BlockCopy& copy : plan.copies) backend_->copy_block(copy.pool, copy.from, copy.to);
     build_batch(plan);
@@ -72,7 +90,7 @@ void StepLoop::submit(const StepPlan& plan) {
     }
     scheduler_.commit();
     ++totals_.steps;
-    prompt_rate_.add(plan.prompt_rows, now);
+    prompt_rate_.add(plan.shape.prompt_rows, now);
     in_flight_.push_back(std::move(step));
 }
 
@@ -125,8 +143,7 @@ void StepLoop::collect() {
     check(tokens.size() == step.rows.size(), "a backend samples one token a row");
     const Clock::time_point now = Clock::now();
     // A step submitted ahead begins when the one before it ends.
-    pacer_.record(step.decode_rows, step.prompt_rows,
-                  milliseconds(now - std::max(step.submitted, last_collected_)));
+    costs_.record(step.shape, milliseconds(now - std::max(step.submitted, last_collected_)));
     last_collected_ = now;
     for (std::size_t row = 0; row < tokens.size(); ++row) {
         const auto found = requests_.find(step.rows[row].request);
@@ -213,12 +230,15 @@ EngineStats StepLoop::stats() const {
     EngineStats stats = totals_;
     stats.running = static_cast<std::int32_t>(scheduler_.running().size());
     stats.waiting = scheduler_.waiting();
-    stats.full_blocks_used = scheduler_.full_blocks_in_use();
-    stats.full_blocks_cached = scheduler_.full_blocks_cached();
+    const SequenceBlocks& blocks = scheduler_.blocks();
+    stats.full_blocks_used = blocks.full_in_use();
+    stats.full_blocks_cached = blocks.full_cached();
     stats.full_blocks_total = options_.full_blocks;
-    stats.sliding_blocks_used = scheduler_.sliding_blocks_in_use();
+    stats.sliding_blocks_used = blocks.sliding_in_use();
     stats.sliding_blocks_total = options_.sliding_blocks;
     stats.preemptions = scheduler_.preemptions();
+    const double now = now_ms();
+    stats.oldest_wait_ms = now - scheduler_.oldest_arrival_ms(now);
     return stats;
 }
 

@@ -17,13 +17,17 @@
 #include "engine/rate_meter.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
-#include "engine/step_pacer.h"
+#include "engine/step_costs.h"
+#include "engine/step_policy.h"
 
 namespace gptoss::engine {
 
 class StepLoop {
   public:
     StepLoop(std::unique_ptr<backend::Backend> backend, const EngineOptions& options);
+
+    // Before the first add(): measures what steps take (step_calibration.h). Throws what the backend throws.
+    void measure_steps();
 
     void add(std::unique_ptr<Request> request);
     void cancel(RequestId id);
@@ -52,10 +56,11 @@ class StepLoop {
     struct StepInFlight {
         backend::Ticket ticket = 0;
         std::vector<SampledRow> rows;
-        std::int32_t decode_rows = 0, prompt_rows = 0;
+        StepShape shape;
         Clock::time_point submitted;
     };
 
+    double now_ms() const;
     void submit(const StepPlan& plan);
     void build_batch(const StepPlan& plan);
     void build_samples(const StepPlan& plan, StepInFlight& step);
@@ -67,10 +72,12 @@ class StepLoop {
     std::unique_ptr<backend::Backend> backend_;
     EngineOptions options_;
     Scheduler scheduler_;
-    StepPacer pacer_;
+    StepCosts costs_;
+    StepPolicy policy_;
     std::unordered_map<RequestId, std::unique_ptr<Request>> requests_;
     std::deque<StepInFlight> in_flight_;  // oldest first, at most two
     Clock::time_point last_collected_;
+    const Clock::time_point started_ = Clock::now();  // when times in milliseconds begin
 
     // The batch being built; kept to keep its memory.
     std::vector<TokenId> batch_tokens_;

@@ -1,0 +1,130 @@
+// The engine's own scheduler on a clock that is only a number, over devices that were measured, beside the
+// rules of vLLM (a budget of rows a step, those that generate first) and SGLang (prompts first, in chunks).
+//
+//   schedule_simulator            all traces on an H200
+//   schedule_simulator h100 64    traces whose name holds "64", on an H100
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simulation/device.h"
+#include "simulation/node.h"
+#include "simulation/planner.h"
+#include "simulation/traces.h"
+
+namespace {
+
+using namespace gptoss;
+using namespace gptoss::simulation;
+
+double quantile(std::vector<double> values, double share) {
+    if (values.empty()) return 0;
+    std::sort(values.begin(), values.end());
+    return values[std::min(values.size() - 1,
+                           static_cast<std::size_t>(share * static_cast<double>(values.size())))];
+}
+
+struct Figures {
+    double tokens_per_second = 0, worst_window = 0;
+    std::vector<double> first_ms, gaps_ms;
+};
+
+Figures figures_of(const Trace& trace, const std::vector<Reply>& replies) {
+    Figures figures;
+    constexpr double kWindow = 10'000;
+    std::vector<double> windows(static_cast<std::size_t>((trace.end_ms - trace.from_ms) / kWindow), 0);
+    double tokens = 0;
+    for (const Reply& reply : replies) {
+        if (reply.ask.counts && reply.ask.at_ms >= trace.from_ms) figures.first_ms.push_back(reply.first_token_ms);
+        for (std::size_t i = 0; i < reply.tokens_ms.size(); ++i) {
+            const double at_ms = reply.tokens_ms[i];
+            if (at_ms < trace.from_ms || at_ms >= trace.end_ms) continue;
+            ++tokens;
+            if (i > 0) figures.gaps_ms.push_back(reply.gaps_ms[i - 1]);
+            const auto window = static_cast<std::size_t>((at_ms - trace.from_ms) / kWindow);
+            if (window < windows.size()) ++windows[window];
+        }
+    }
+    figures.tokens_per_second = tokens / (trace.end_ms - trace.from_ms) * 1000;
+    if (!windows.empty()) figures.worst_window = *std::min_element(windows.begin(), windows.end()) / 10;
+    return figures;
+}
+
+engine::EngineOptions options_for(std::int32_t batch, engine::Scheduling scheduling) {
+    engine::EngineOptions options;
+    options.context_length = 131'072;
+    options.max_sequences = 256;
+    options.max_batch_tokens = batch;
+    options.full_blocks = 2'000'000 / model::kBlockTokens;
+    options.sliding_blocks = 3 * 256 + batch / model::kBlockTokens + 1'500;
+    options.scheduling = scheduling;
+    return options;
+}
+
+// As measure_steps() leaves it.
+engine::StepCosts measured(const Device& device, std::int32_t batch) {
+    engine::StepCosts costs;
+    for (std::int32_t rows = 1; rows <= batch; rows *= 2) {
+        const engine::StepShape prompt{.prompt_rows = rows, .prompt_context = std::int64_t{rows} * rows / 2};
+        const engine::StepShape decode{.decode_rows = rows, .decode_context = std::int64_t{rows} * 960};
+        if (rows >= engine::kFewestRows) costs.record(prompt, device.step_ms(prompt));
+        if (rows <= 256) costs.record(decode, device.step_ms(decode));
+    }
+    return costs;
+}
+
+struct Rule {
+    std::string name;
+    std::function<std::unique_ptr<Planner>(const Device&)> make;
+};
+
+std::vector<Rule> rules() {
+    const auto ours = [](engine::Scheduling scheduling) {
+        return [scheduling](const Device& device) {
+            return std::make_unique<EnginePlanner>(options_for(2048, scheduling), measured(device, 2048));
+        };
+    };
+    const auto theirs = [](std::int32_t rows, bool prompts_first) {
+        return [rows, prompts_first](const Device&) {
+            return std::make_unique<QueuePlanner>(rows, 256, prompts_first);
+        };
+    };
+    return {{"latency", ours(engine::Scheduling::latency)},
+            {"balanced", ours(engine::Scheduling::balanced)},
+            {"throughput", ours(engine::Scheduling::throughput)},
+            {"vLLM, 2,048 rows", theirs(2048, false)},
+            {"vLLM, 8,192 rows", theirs(8192, false)},
+            {"SGLang, chunks of 8,192", theirs(8192, true)}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string device_name = argc > 1 ? argv[1] : "h200", wanted = argc > 2 ? argv[2] : "";
+    const Device device = device_name == "h100" ? h100() : device_name == "cpu" ? two_cores() : h200();
+    const std::vector<Trace> traces = {closed_loop(8),  closed_loop(64),  closed_loop(256), poisson(4),
+                                       poisson(8),      poisson(10),      bursts(),         tide(),
+                                       long_prompt(0),  long_prompt(8),   long_prompt(64),  agents(8),
+                                       agents(24)};
+    std::printf("%s\n\n| trace | rule | tok/s | worst 10 s | first token p50 / p95 / max | between tokens p50 / p99 / max |\n"
+                "|---|---|---|---|---|---|\n",
+                device.name.c_str());
+    for (const Trace& trace : traces) {
+        if (trace.name.find(wanted) == std::string::npos) continue;
+        for (const Rule& rule : rules()) {
+            const std::unique_ptr<Planner> planner = rule.make(device);
+            const Figures figures = figures_of(trace, Node(*planner, device).run(trace));
+            std::printf("| %s | %s | %.0f | %.0f | %.2f / %.2f / %.2f s | %.0f / %.0f / %.0f ms |\n",
+                        trace.name.c_str(), rule.name.c_str(), figures.tokens_per_second, figures.worst_window,
+                        quantile(figures.first_ms, 0.5) / 1000, quantile(figures.first_ms, 0.95) / 1000,
+                        quantile(figures.first_ms, 1) / 1000, quantile(figures.gaps_ms, 0.5),
+                        quantile(figures.gaps_ms, 0.99), quantile(figures.gaps_ms, 1));
+            std::fflush(stdout);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,70 @@
+// What steps take on devices that were measured (docs/performance.md): rows, and the context they look back
+// at. For simulations, which need no device.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/step_costs.h"
+
+namespace gptoss::simulation {
+
+struct Device {
+    std::string name;
+    using Line = std::vector<std::pair<double, double>>;  // rows, milliseconds
+    Line decode;                                          // steps that only generate, 1,024 tokens deep
+    Line mixed;                                           // steps with rows of prompts, by all their rows
+    double decode_token_ms = 0;                           // a token of context of a row that generates
+    double prompt_token_ms = 0;                           // the same of a row of a prompt
+
+    static double at(const Line& line, double rows) {
+        if (rows <= line.front().first) return line.front().second;
+        for (std::size_t i = 1; i < line.size(); ++i) {
+            const auto& [from, from_ms] = line[i - 1];
+            const auto& [to, to_ms] = line[i];
+            if (rows <= to) return from_ms + (to_ms - from_ms) * (rows - from) / (to - from);
+        }
+        return line.back().second * rows / line.back().first;
+    }
+
+    double step_ms(const engine::StepShape& shape) const {
+        constexpr double kDepth = 1024;  // at which decode was measured
+        double ms = shape.decode_rows > 0 ? at(decode, shape.decode_rows) : 0;
+        if (shape.prompt_rows > 0) ms = std::max(ms, at(mixed, shape.decode_rows + shape.prompt_rows));
+        const double decode_more = static_cast<double>(shape.decode_context) - kDepth * shape.decode_rows;
+        return ms + std::max(decode_more, 0.0) * decode_token_ms +
+               static_cast<double>(shape.prompt_context) * prompt_token_ms;
+    }
+};
+
+inline Device h200() {
+    return {.name = "H200, 120b",
+            .decode = {{1, 1.68}, {2, 2.35}, {4, 3.65}, {8, 6.25}, {9, 9.0}, {16, 10.5}, {32, 13.9},
+                       {64, 19.1}, {128, 25.0}, {256, 33.8}, {512, 55.8}},
+            .mixed = {{1, 6.0}, {8, 8.5}, {16, 10.5}, {32, 13.9}, {64, 19.1}, {256, 25.0}, {257, 36.0},
+                      {1024, 55.7}, {2048, 83.0}, {4096, 142.0}, {8192, 263.0}},
+            .decode_token_ms = 8.6e-6,
+            .prompt_token_ms = 0.46e-6};
+}
+
+inline Device h100() {
+    return {.name = "H100, 120b",
+            .decode = {{1, 1.98}, {2, 2.86}, {4, 4.38}, {8, 7.66}, {9, 9.6}, {16, 12.1}, {32, 15.8},
+                       {64, 21.5}, {128, 28.5}, {256, 39.0}},
+            .mixed = {{1, 7.0}, {9, 9.6}, {16, 12.1}, {32, 15.8}, {64, 21.5}, {256, 27.0}, {257, 37.0},
+                      {1024, 56.4}, {2048, 84.0}, {8192, 270.0}},
+            .decode_token_ms = 12e-6,
+            .prompt_token_ms = 0.46e-6};
+}
+
+inline Device two_cores() {
+    return {.name = "2 CPU cores, 20b",
+            .decode = {{1, 75.0}, {2, 115.0}, {4, 180.0}, {8, 290.0}, {16, 480.0}},
+            .mixed = {{1, 75.0}, {4, 180.0}, {16, 480.0}, {64, 1350.0}, {256, 4670.0}, {512, 9300.0}},
+            .decode_token_ms = 1e-3,
+            .prompt_token_ms = 1e-5};
+}
+
+}  // namespace gptoss::simulation

@@ -1,0 +1,102 @@
+#include "engine/step_costs.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace gptoss::engine {
+namespace {
+
+// Rows that look back further than this on average tell what context costs, the others what rows cost.
+constexpr std::int64_t kFarContext = 4096;
+constexpr double kForgettingContext = 0.98;
+
+// 1, 2, 3, 4, 5 to 6, 7 to 8, 9 to 12, ...: each power of two ends a class, because kernels change there.
+std::size_t class_of(std::int32_t rows) {
+    if (rows <= 1) return 0;
+    const auto below = static_cast<std::uint32_t>(rows - 1);
+    const int power = std::bit_width(below) - 1;
+    const bool upper = power > 0 && (below >> (power - 1) & 1) != 0;
+    return static_cast<std::size_t>(1 + 2 * power + (upper ? 1 : 0));
+}
+
+bool looks_far(std::int64_t context, std::int32_t rows) {
+    return context > kFarContext * rows;
+}
+
+}  // namespace
+
+void RowCosts::record(std::int32_t rows, double step_ms) {
+    Class& near = classes_[std::min(class_of(rows), kClasses - 1)];
+    const Point measured{static_cast<double>(rows), step_ms};
+    if (near.latest.size() < kKept)
+        near.latest.push_back(measured);
+    else
+        near.latest[near.seen % kKept] = measured;
+    ++near.seen;
+    draw_line();
+}
+
+void RowCosts::draw_line() {
+    points_.clear();
+    for (const Class& near : classes_) {
+        if (near.latest.empty()) continue;
+        // The median: one step that waited for something else says nothing.
+        std::vector<Point> latest = near.latest;
+        const auto middle = latest.begin() + static_cast<std::ptrdiff_t>((latest.size() - 1) / 2);
+        std::ranges::nth_element(latest, middle, {}, &Point::ms);
+        points_.push_back(*middle);
+    }
+    for (std::size_t i = points_.size(); i-- > 1;)
+        points_[i - 1].ms = std::min(points_[i - 1].ms, points_[i].ms);
+}
+
+double RowCosts::ms(std::int32_t rows) const {
+    if (points_.empty()) return 0;
+    const auto wanted = static_cast<double>(rows);
+    if (wanted <= points_.front().rows) return points_.front().ms;
+    const auto after = std::ranges::find_if(points_, [&](const Point& point) { return point.rows >= wanted; });
+    if (after == points_.end()) {
+        // Beyond what is known rows cost what they cost on average so far, which is more than they will.
+        return points_.back().ms * wanted / points_.back().rows;
+    }
+    const Point& before = *(after - 1);
+    return before.ms + (after->ms - before.ms) * (wanted - before.rows) / (after->rows - before.rows);
+}
+
+void StepCosts::ContextCost::add(double context, double ms) {
+    context_ms = kForgettingContext * context_ms + context * std::max(ms, 0.0);
+    context_context = kForgettingContext * context_context + context * context;
+}
+
+void StepCosts::record(const StepShape& shape, double step_ms) {
+    const bool mixed = shape.prompt_rows > 0;
+    RowCosts& by_rows = mixed ? mixed_ : decode_;
+    const std::int32_t rows = shape.decode_rows + shape.prompt_rows;
+    const auto decode_context = static_cast<double>(shape.decode_context);
+    const auto prompt_context = static_cast<double>(shape.prompt_context);
+    const bool far_decode = looks_far(shape.decode_context, shape.decode_rows);
+    const bool far_prompt = looks_far(shape.prompt_context, shape.prompt_rows);
+    const double decode_ms = decode_context * decode_context_.token_ms();
+    const double prompt_ms = prompt_context * prompt_context_.token_ms();
+    if (!far_decode && !far_prompt) {
+        by_rows.record(rows, step_ms - decode_ms - prompt_ms);
+    } else if (!by_rows.empty()) {
+        // Where both look far, what generates is believed: it is told by steps without prompts.
+        const double rest_ms = step_ms - by_rows.ms(rows);
+        if (far_prompt)
+            prompt_context_.add(prompt_context, rest_ms - decode_ms);
+        else
+            decode_context_.add(decode_context, rest_ms - prompt_ms);
+    }
+}
+
+double StepCosts::ms(const StepShape& shape) const {
+    const std::int32_t rows = shape.decode_rows + shape.prompt_rows;
+    double rows_ms = shape.decode_rows > 0 ? decode_.ms(shape.decode_rows) : 0;
+    if (shape.prompt_rows > 0) rows_ms = std::max(rows_ms, mixed_.ms(rows));
+    return rows_ms + static_cast<double>(shape.decode_context) * decode_context_.token_ms() +
+           static_cast<double>(shape.prompt_context) * prompt_context_.token_ms();
+}
+
+}  // namespace gptoss::engine

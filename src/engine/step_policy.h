@@ -1,0 +1,65 @@
+// How many rows of prompts the next step takes in: pure, from what steps cost and from who generates and whose
+// prompt is next. Nothing else is remembered, so a load is served alike whatever came before it.
+//
+// A step that takes in prompts while others generate lasts as long as its bound allows, since the larger a step,
+// the less a prompt's row costs. The bound is `step_ms`, or `slowdown` times a step without prompts where that is
+// longer: so prompts always get a fair part of the device's time, and the more users generate, the larger the
+// steps. Where one of the prompts is done within kStepsOfAShortPrompt steps the bound is `short_prompt` times that:
+// answers hesitate a few times and not, as beside a long prompt, all the time.
+//
+// With nobody generating a step takes in all the rows it holds. At least kFewestRows are always granted, so that
+// prompts get on even where one row exceeds every bound.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "engine/scheduling.h"
+#include "engine/step_costs.h"
+
+namespace gptoss::engine {
+
+struct StepBounds {
+    double step_ms = 0;
+    double slowdown = 1;
+    double short_prompt = 1;
+};
+StepBounds bounds_of(Scheduling scheduling);
+
+inline constexpr std::int32_t kFewestRows = 16;
+inline constexpr std::int32_t kStepsOfAShortPrompt = 4;
+
+// A prompt that waits or is in progress.
+struct PendingPrompt {
+    std::int32_t rows = 0;     // still to compute
+    std::int32_t whole = 0;    // rows when it was admitted
+    std::int32_t context = 0;  // tokens before the next of them
+};
+
+// What ended a step's rows of prompts: a bound, or the rows that a step holds or prompts have.
+enum class StepLimit { rows, long_prompt, short_prompt };
+inline constexpr std::array<std::string_view, 3> kStepLimitNames{"rows", "long_prompt", "short_prompt"};
+
+struct PromptGrant {
+    std::int32_t rows = 0;
+    double bound_ms = 0;  // the step may take so long; 0 = nobody generates, no bound
+    StepLimit limit = StepLimit::rows;
+};
+
+class StepPolicy {
+  public:
+    StepPolicy(Scheduling scheduling, std::int32_t max_rows)
+        : bounds_(bounds_of(scheduling)), max_rows_(max_rows) {}
+
+    // `prompts`: those among which the rows will be shared.
+    PromptGrant grant(const StepCosts& costs, std::int32_t decode_rows, std::int64_t decode_context,
+                      std::span<const PendingPrompt> prompts) const;
+
+  private:
+    StepBounds bounds_;
+    std::int32_t max_rows_;
+};
+
+}  // namespace gptoss::engine
