@@ -192,7 +192,9 @@ int run(const LoadOptions& options) {
                                                .full_blocks = backend_options.plan.full_blocks,
                                                .sliding_blocks = backend_options.plan.sliding_blocks,
                                                .sliding_window = shape.sliding_window,
-                                               .prefix_cache = false});
+                                               .prefix_cache = false,
+                                               .vocabulary = shape.vocabulary,
+                                               .measure_steps_ms = 3000});
     LoadOptions warm = options;  // kernels and graphs are loaded when they are first used
     std::vector<Stream> streams = start_all(engine, warm, 16, shape.vocabulary, 1);
     finish_all(streams);

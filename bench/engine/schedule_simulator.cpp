@@ -39,7 +39,8 @@ Figures figures_of(const Trace& trace, const std::vector<Reply>& replies) {
     std::vector<double> windows(static_cast<std::size_t>((trace.end_ms - trace.from_ms) / kWindow), 0);
     double tokens = 0;
     for (const Reply& reply : replies) {
-        if (reply.ask.counts && reply.ask.at_ms >= trace.from_ms) figures.first_ms.push_back(reply.first_token_ms);
+        if (reply.ask.counts && reply.ask.at_ms >= trace.from_ms)
+            figures.first_ms.push_back(reply.first_token_ms);
         for (std::size_t i = 0; i < reply.tokens_ms.size(); ++i) {
             const double at_ms = reply.tokens_ms[i];
             if (at_ms < trace.from_ms || at_ms >= trace.end_ms) continue;
@@ -65,18 +66,6 @@ engine::EngineOptions options_for(std::int32_t batch, engine::Scheduling schedul
     return options;
 }
 
-// As measure_steps() leaves it.
-engine::StepCosts measured(const Device& device, std::int32_t batch) {
-    engine::StepCosts costs;
-    for (std::int32_t rows = 1; rows <= batch; rows *= 2) {
-        const engine::StepShape prompt{.prompt_rows = rows, .prompt_context = std::int64_t{rows} * rows / 2};
-        const engine::StepShape decode{.decode_rows = rows, .decode_context = std::int64_t{rows} * 960};
-        if (rows >= engine::kFewestRows) costs.record(prompt, device.step_ms(prompt));
-        if (rows <= 256) costs.record(decode, device.step_ms(decode));
-    }
-    return costs;
-}
-
 struct Rule {
     std::string name;
     std::function<std::unique_ptr<Planner>(const Device&)> make;
@@ -85,7 +74,8 @@ struct Rule {
 std::vector<Rule> rules() {
     const auto ours = [](engine::Scheduling scheduling) {
         return [scheduling](const Device& device) {
-            return std::make_unique<EnginePlanner>(options_for(2048, scheduling), measured(device, 2048));
+            return std::make_unique<EnginePlanner>(options_for(2048, scheduling),
+                                                   measured_costs(device, 2048));
         };
     };
     const auto theirs = [](std::int32_t rows, bool prompts_first) {
@@ -106,23 +96,25 @@ std::vector<Rule> rules() {
 int main(int argc, char** argv) {
     const std::string device_name = argc > 1 ? argv[1] : "h200", wanted = argc > 2 ? argv[2] : "";
     const Device device = device_name == "h100" ? h100() : device_name == "cpu" ? two_cores() : h200();
-    const std::vector<Trace> traces = {closed_loop(8),  closed_loop(64),  closed_loop(256), poisson(4),
-                                       poisson(8),      poisson(10),      bursts(),         tide(),
-                                       long_prompt(0),  long_prompt(8),   long_prompt(64),  agents(8),
-                                       agents(24)};
-    std::printf("%s\n\n| trace | rule | tok/s | worst 10 s | first token p50 / p95 / max | between tokens p50 / p99 / max |\n"
-                "|---|---|---|---|---|---|\n",
-                device.name.c_str());
+    const std::vector<Trace> traces = {
+        closed_loop(8), closed_loop(64), closed_loop(256), poisson(4),      poisson(8), poisson(10), bursts(),
+        tide(),         long_prompt(0),  long_prompt(8),   long_prompt(64), agents(8),  agents(24)};
+    std::printf(
+        "%s\n\n| trace | rule | tok/s | worst 10 s | first token p50 / p95 / max | between tokens p50 / p99 "
+        "/ max |\n"
+        "|---|---|---|---|---|---|\n",
+        device.name.c_str());
     for (const Trace& trace : traces) {
         if (trace.name.find(wanted) == std::string::npos) continue;
         for (const Rule& rule : rules()) {
             const std::unique_ptr<Planner> planner = rule.make(device);
             const Figures figures = figures_of(trace, Node(*planner, device).run(trace));
             std::printf("| %s | %s | %.0f | %.0f | %.2f / %.2f / %.2f s | %.0f / %.0f / %.0f ms |\n",
-                        trace.name.c_str(), rule.name.c_str(), figures.tokens_per_second, figures.worst_window,
-                        quantile(figures.first_ms, 0.5) / 1000, quantile(figures.first_ms, 0.95) / 1000,
-                        quantile(figures.first_ms, 1) / 1000, quantile(figures.gaps_ms, 0.5),
-                        quantile(figures.gaps_ms, 0.99), quantile(figures.gaps_ms, 1));
+                        trace.name.c_str(), rule.name.c_str(), figures.tokens_per_second,
+                        figures.worst_window, quantile(figures.first_ms, 0.5) / 1000,
+                        quantile(figures.first_ms, 0.95) / 1000, quantile(figures.first_ms, 1) / 1000,
+                        quantile(figures.gaps_ms, 0.5), quantile(figures.gaps_ms, 0.99),
+                        quantile(figures.gaps_ms, 1));
             std::fflush(stdout);
         }
     }

@@ -14,6 +14,8 @@ void read_usage(const Json& reply, Answer& answer) {
     if (usage.empty()) return;
     answer.prompt_tokens = static_cast<std::int64_t>(number_at(usage, "prompt_tokens"));
     answer.completion_tokens = static_cast<std::int64_t>(number_at(usage, "completion_tokens"));
+    answer.cached_tokens =
+        static_cast<std::int64_t>(number_at(object_at(usage, "prompt_tokens_details"), "cached_tokens"));
 }
 
 // The pieces of a streamed call carry its place in `index`; name and id come once, the arguments in pieces.

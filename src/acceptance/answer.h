@@ -28,6 +28,7 @@ struct Answer {
     std::string finish_reason;
     std::int64_t prompt_tokens = 0;  // 0 = not reported
     std::int64_t completion_tokens = 0;
+    std::int64_t cached_tokens = 0;  // of the prompt's
 
     // Of a stream, in ms since the request was sent: when each delta with text came, and whether [DONE] did.
     std::vector<double> delta_times_ms;

@@ -302,8 +302,8 @@ void print(const std::string& name, const BenchOptions& options, const Result& r
 
 int run_steps(const Subject& subject, const BenchOptions& options) {
     const std::int32_t usual_rows = options.device == "cpu" ? 256 : 2048;
-    const model::PlanRequest request = plan_request_of_steps(
-        options.concurrency, options.batch > 0 ? options.batch : usual_rows);
+    const model::PlanRequest request =
+        plan_request_of_steps(options.concurrency, options.batch > 0 ? options.batch : usual_rows);
     const model::Weights* weights = subject.weights();
     const backend::DeviceNeeds needs = weights != nullptr
                                            ? device_needs(options.device, *weights, request)
@@ -383,7 +383,12 @@ void add_bench(CLI::App& app, int& exit_code) {
                       "What steps take by their rows, up to --concurrency that generate and --batch in all");
     command->add_flag("--exact", options->exact, "The float32 reference path (CPU)");
     command->add_flag("--json", options->json, "Machine-readable output");
-    command->callback([options, &exit_code] { exit_code = run(*options); });
+    command->callback([options, command, &exit_code] {
+        if (command->get_subcommands().empty()) exit_code = run(*options);
+    });
+#if defined(GPTOSS_HAS_SERVER)
+    add_bench_serve(*command, exit_code);
+#endif
 }
 
 }  // namespace gptoss::cli

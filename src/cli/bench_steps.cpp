@@ -84,13 +84,15 @@ nlohmann::ordered_json measure_step_table(backend::Backend& backend, const model
                          {"prompt_depth", depth},
                          {"step_ms", ms}});
         if (report) {
-            std::printf("  %4d generate, %5d of a prompt at %6d: %8.2f ms\n", decode_rows, prompt_rows, depth, ms);
+            std::printf("  %4d generate, %5d of a prompt at %6d: %8.2f ms\n", decode_rows, prompt_rows, depth,
+                        ms);
             std::fflush(stdout);
         }
     };
     for (const std::int32_t decode_rows : {0, 1, 2, 4, 8, 16, 32, 64, 128, 256}) {
         if (decode_rows >= plan.request.max_sequences) break;
-        for (const std::int32_t prompt_rows : {0, 16, 64, 128, 192, 256, 512, 768, 1024, 1536, 2048, 4096, 8192})
+        for (const std::int32_t prompt_rows :
+             {0, 16, 64, 128, 192, 256, 512, 768, 1024, 1536, 2048, 4096, 8192})
             if (decode_rows + prompt_rows > 0 && decode_rows + prompt_rows <= most_rows)
                 measure(decode_rows, prompt_rows, 0);
     }

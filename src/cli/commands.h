@@ -10,6 +10,7 @@ void add_plan(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_logits(CLI::App& app, int& exit_code);
 #if defined(GPTOSS_HAS_SERVER)
+void add_bench_serve(CLI::App& bench, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_top(CLI::App& app, int& exit_code);

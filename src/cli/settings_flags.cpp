@@ -66,6 +66,16 @@ std::vector<node::Device> devices() {
                              const backend::LoadProgress& progress) {
             return backend::make_backend(name, weights, options, progress);
         };
+        if (name != "cpu") {
+            device.synthetic_needs = [name](const model::Hyperparameters& shape,
+                                            const model::PlanRequest& request) {
+                return device_needs(name, shape, request);
+            };
+            device.make_synthetic = [name](const model::Hyperparameters& shape,
+                                           const backend::BackendOptions& options) {
+                return make_synthetic_backend(name, shape, options);
+            };
+        }
         list.push_back(std::move(device));
     }
     return list;

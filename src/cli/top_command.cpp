@@ -104,6 +104,13 @@ std::string engine_rows(const Json& status, const Load& load) {
     text += row("requests", fmt::format("{:.0f} running (of {:.0f}), {:.0f} waiting (of {:.0f})",
                                         number_at(engine, "running"), number_at(status, "max_sequences"),
                                         number_at(engine, "waiting"), number_at(status, "queue_limit")));
+    if (number_at(engine, "waiting") > 0)
+        text += row("queue",
+                    fmt::format("{:.1f} s the first has waited", number_at(engine, "oldest_wait_ms") / 1e3));
+    const double bound_ms = number_at(engine, "step_bound_ms");
+    text += row("scheduling",
+                text_at(status, "scheduling") +
+                    (bound_ms > 0 ? fmt::format(", a step with prompts may take {:.0f} ms", bound_ms) : ""));
     text += row("tok/s",
                 fmt::format("{:.1f} prompt, {:.1f} generation", number_at(engine, "prompt_tokens_per_second"),
                             number_at(engine, "generated_tokens_per_second")));

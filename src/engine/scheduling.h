@@ -1,6 +1,9 @@
 // What the engine strives for when prompts and answers compete (SCHEDULING); the bounds are in step_policy.h.
 #pragma once
 
+#include <array>
+#include <string_view>
+
 namespace gptoss::engine {
 
 enum class Scheduling {
@@ -8,5 +11,7 @@ enum class Scheduling {
     balanced,    // both bounded
     throughput,  // most tokens a second of all users together
 };
+
+inline constexpr std::array<std::string_view, 3> kSchedulingNames{"latency", "balanced", "throughput"};
 
 }  // namespace gptoss::engine

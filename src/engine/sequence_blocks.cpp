@@ -152,8 +152,7 @@ void SequenceBlocks::release(Sequence& sequence) {
     const std::int32_t whole = known / kBlockTokens, rest = known % kBlockTokens;
     if (prefix_cache_ && sequence.shares && sequence.shared_blocks == whole) {
         // Where a text ended is where the next turn goes on.
-        for (std::int32_t block = std::max(0, whole - blocks_for(window_)); block < whole;
-             ++block)
+        for (std::int32_t block = std::max(0, whole - blocks_for(window_)); block < whole; ++block)
             cache_.mark_branch_point(sequence.full_blocks[block]);
         if (rest > 0) {
             const BlockId parent = whole == 0 ? kNoBlock : sequence.full_blocks[whole - 1];

@@ -20,8 +20,8 @@ class StepProbe {
         std::mt19937 random(1);
         const auto vocabulary = static_cast<unsigned>(std::max(options.vocabulary, 2));
         for (TokenId& token : tokens_) token = static_cast<TokenId>(random() % vocabulary);
-        blocks_ = std::min({options.full_blocks, options.sliding_blocks,
-                            (options.context_length - 1) / kBlockTokens});
+        blocks_ = std::min(
+            {options.full_blocks, options.sliding_blocks, (options.context_length - 1) / kBlockTokens});
     }
 
     std::int32_t most_prompt_rows() const {

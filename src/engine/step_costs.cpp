@@ -55,7 +55,8 @@ double RowCosts::ms(std::int32_t rows) const {
     if (points_.empty()) return 0;
     const auto wanted = static_cast<double>(rows);
     if (wanted <= points_.front().rows) return points_.front().ms;
-    const auto after = std::ranges::find_if(points_, [&](const Point& point) { return point.rows >= wanted; });
+    const auto after =
+        std::ranges::find_if(points_, [&](const Point& point) { return point.rows >= wanted; });
     if (after == points_.end()) {
         // Beyond what is known rows cost what they cost on average so far, which is more than they will.
         return points_.back().ms * wanted / points_.back().rows;

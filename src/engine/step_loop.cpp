@@ -26,7 +26,8 @@ StepLoop::StepLoop(std::unique_ptr<backend::Backend> backend, const EngineOption
 
 void StepLoop::measure_steps() {
     if (options_.measure_steps_ms > 0)
-        engine::measure_steps(*backend_, options_, std::chrono::milliseconds(options_.measure_steps_ms), costs_);
+        engine::measure_steps(*backend_, options_, std::chrono::milliseconds(options_.measure_steps_ms),
+                              costs_);
 }
 
 double StepLoop::now_ms() const {

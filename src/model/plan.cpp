@@ -17,12 +17,20 @@ std::int64_t token_bytes(const Hyperparameters& shape, KvType type) {
     return 2LL * shape.kv_width() * kv_element_bytes(type);
 }
 
-// Blocks of the sliding pool: every running sequence's window (which straddles one block more than it fills),
-// the rows of one step before the old ones are released, and as many windows again for the prefix cache's
-// branch points.
-std::int64_t sliding_blocks_for(const Hyperparameters& shape, const PlanRequest& request) {
-    const std::int64_t window = blocks_for(shape.sliding_window) + 1;
-    return 2 * window * request.max_sequences + blocks_for(request.max_batch_tokens) + request.max_sequences;
+// A window straddles one block more than it fills.
+std::int64_t window_blocks(const Hyperparameters& shape) {
+    return blocks_for(shape.sliding_window) + 1;
+}
+
+// Blocks of the sliding pool for those who run: their windows, a block each that the next rows begin, and the
+// rows of one step before the old ones are released.
+std::int64_t running_sliding_blocks(const Hyperparameters& shape, const PlanRequest& request) {
+    return (window_blocks(shape) + 1) * request.max_sequences + blocks_for(request.max_batch_tokens);
+}
+
+// And for the prefix cache's branch points.
+std::int64_t kept_sliding_blocks(const Hyperparameters& shape, const PlanRequest& request) {
+    return window_blocks(shape) * (request.kept_windows > 0 ? request.kept_windows : request.max_sequences);
 }
 
 }  // namespace
@@ -44,10 +52,12 @@ MemoryPlan plan(const Hyperparameters& shape, const PlanRequest& request, std::i
     const std::int64_t cache_tokens = std::max<std::int64_t>(request.cache_tokens, request.context_length);
     // One block a sequence more: each ends in a block it fills only in part.
     result.full_blocks = static_cast<std::int32_t>(blocks_for(cache_tokens) + request.max_sequences - 1);
-    result.sliding_blocks = static_cast<std::int32_t>(sliding_blocks_for(shape, request));
+    const std::int64_t kept_blocks = kept_sliding_blocks(shape, request);
+    result.sliding_blocks = static_cast<std::int32_t>(running_sliding_blocks(shape, request) + kept_blocks);
     const std::int64_t block_bytes = kBlockTokens * token_bytes(shape, request.kv_type);
     result.full_kv_bytes = result.full_blocks * block_bytes * on_device.full_layers();
     result.sliding_kv_bytes = result.sliding_blocks * block_bytes * on_device.sliding_layers();
+    result.kept_kv_bytes = kept_blocks * block_bytes * on_device.sliding_layers();
     result.host = host;
     result.host.layers = on_host.end;
     result.host.full_kv_bytes = result.full_blocks * block_bytes * on_host.full_layers();
@@ -141,16 +151,22 @@ std::string to_table(const MemoryPlan& plan, std::int64_t free_bytes) {
         return std::to_string(count) + " blocks of " + std::to_string(kBlockTokens) + " tokens";
     };
     const auto place = [&](std::int64_t total_bytes, std::int64_t free) {
-        if (free > 0) line("free", free, total_bytes <= free ? "fits" : "DOES NOT FIT");
+        if (free <= 0) return;
+        line("free", free, total_bytes <= free ? "fits" : "DOES NOT FIT");
+        if (total_bytes <= free) line("left", free - total_bytes, "");
     };
     const std::string rows = std::to_string(plan.request.max_batch_tokens) + " rows a step";
-    const std::string context = std::to_string(plan.request.context_length) + " tokens of context";
+    const std::string context =
+        "up to " + std::to_string(plan.request.context_length) + " tokens in one conversation";
     const HostShare& host = plan.host;
     line("weights", plan.weight_bytes,
          host.layers > 0 ? "the last " + std::to_string(plan.request.gpu_layers) + " layers and the head"
                          : "");
-    line("KV, full layers", plan.full_kv_bytes, blocks(plan.full_blocks));
-    line("KV, sliding layers", plan.sliding_kv_bytes, blocks(plan.sliding_blocks));
+    line("KV, full layers", plan.full_kv_bytes,
+         std::to_string(plan.cache_tokens()) + " tokens over all conversations");
+    line("KV, windows in use", plan.sliding_kv_bytes - plan.kept_kv_bytes,
+         std::to_string(plan.request.max_sequences) + " conversations computed at a time");
+    line("KV, windows kept", plan.kept_kv_bytes, "for conversations that go on later");
     line("workspace", plan.workspace_bytes, rows);
     if (plan.runtime_bytes > 0) line("device runtime", plan.runtime_bytes, "");
     line("total", plan.total_bytes(), context);

@@ -20,6 +20,8 @@ struct PlanRequest {
     std::int32_t context_length = 131072;  // of one sequence
     std::int64_t cache_tokens = 0;   // tokens the full pool holds over all sequences; 0 = one whole context
     std::int32_t max_sequences = 1;  // sequences that may be computed at the same time
+    // Conversations whose sliding window the prefix cache can keep while they do not run; 0 = as many as run.
+    std::int32_t kept_windows = 0;
     std::int32_t max_batch_tokens = 2048;  // rows of one step (LLAMA_BATCH_SIZE)
     KvType kv_type = KvType::bf16;
     // Planned for a GPU: it computes the last N layers and the head, the host the rest. 0 = not split.
@@ -48,13 +50,16 @@ struct MemoryPlan {
         0;  // in the pool of the sliding layers: windows, one batch, and prefix snapshots
     std::int64_t weight_bytes = 0;
     std::int64_t full_kv_bytes = 0;
-    std::int64_t sliding_kv_bytes = 0;
+    std::int64_t sliding_kv_bytes = 0;  // of which kept_kv_bytes for what the prefix cache keeps
+    std::int64_t kept_kv_bytes = 0;
     std::int64_t workspace_bytes = 0;  // activations, logits, staging; set by the backend it is planned for
     std::int64_t runtime_bytes = 0;    // the device runtime's own share (context, modules); 0 on the CPU
     HostShare host;                    // everything above is the device's
     std::int64_t total_bytes() const {
         return weight_bytes + full_kv_bytes + sliding_kv_bytes + workspace_bytes + runtime_bytes;
     }
+    // Tokens over all sequences.
+    std::int64_t cache_tokens() const { return std::int64_t{full_blocks} * kBlockTokens; }
     bool fits(std::int64_t free_bytes) const { return total_bytes() <= free_bytes && fits_host(); }
     bool fits_host() const { return host.free_bytes == 0 || host.total_bytes() <= host.free_bytes; }
 };

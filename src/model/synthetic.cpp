@@ -184,9 +184,7 @@ const float* SyntheticModel::floats(std::int64_t count, float mean, float spread
     return values;
 }
 
-std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& weights,
-                              std::uint32_t parts) {
-    const Hyperparameters& shape = weights.hyperparameters;
+gguf::Metadata synthetic_metadata(const Hyperparameters& shape) {
     gguf::Metadata metadata;
     const auto count = [&](const char* key, std::int32_t value) {
         metadata.set("gpt-oss." + std::string(key), static_cast<std::uint64_t>(value));
@@ -211,7 +209,13 @@ std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& 
     metadata.set("gpt-oss.rope.scaling.factor", shape.rope_scaling_factor);
     metadata.set("gpt-oss.rope.freq_base", shape.rope_base);
     metadata.set("gpt-oss.attention.layer_norm_rms_epsilon", shape.rms_epsilon);
+    return metadata;
+}
 
+std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& weights,
+                              std::uint32_t parts) {
+    const Hyperparameters& shape = weights.hyperparameters;
+    const gguf::Metadata metadata = synthetic_metadata(shape);
     std::vector<gguf::TensorToWrite> tensors;
     const auto add_bytes = [&](std::string name, TensorType type, std::vector<std::uint64_t> dimensions,
                                std::span<const std::byte> bytes) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "gguf/metadata.h"
 #include "model/weights.h"
 
 namespace gptoss::model {
@@ -39,7 +40,11 @@ class SyntheticModel {
     Weights weights_;
 };
 
-// The same as a GGUF file of `parts` parts, with a stand-in vocabulary. Returns the bytes written.
+// What a GGUF file of that shape says of itself, with a stand-in vocabulary: a token for each byte, then names
+// that no text holds, and harmony's special tokens where o200k has them.
+gguf::Metadata synthetic_metadata(const Hyperparameters& shape);
+
+// The same as a GGUF file of `parts` parts. Returns the bytes written.
 // Throws Error(file_unreadable) or Error(disk_full).
 std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& weights,
                               std::uint32_t parts = 1);

@@ -16,6 +16,13 @@ struct Device {
     std::function<std::unique_ptr<backend::Backend>(const model::Weights&, const backend::BackendOptions&,
                                                     const backend::LoadProgress&)>
         make;
+    // The same for random weights that are made where they are computed with. Not set on the CPU, which needs
+    // them in memory.
+    std::function<backend::DeviceNeeds(const model::Hyperparameters&, const model::PlanRequest&)>
+        synthetic_needs;
+    std::function<std::unique_ptr<backend::Backend>(const model::Hyperparameters&,
+                                                    const backend::BackendOptions&)>
+        make_synthetic;
 };
 
 }  // namespace gptoss::node

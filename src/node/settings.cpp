@@ -42,6 +42,11 @@ std::vector<SettingSpec> make_specs() {
              "GGUF file of a gpt-oss, or any part of a split one. Not set: the demo model that comes with "
              "the node.",
              &S::model_path, {}, SettingKind::file),
+        text("GPTOSS_SYNTHETIC", "--synthetic", "Model",
+             "For benchmarks: random weights of this shape instead of a file. The answers mean nothing, and "
+             "say "
+             "so in the model's name.",
+             &S::synthetic, {"gpt-oss-120b", "gpt-oss-20b"}),
         text("GPTOSS_MODEL_NAME", "--model-name", "Model",
              "What the model is called in the API. Not set: the file's name.", &S::model_name),
         text("MODEL_CHAT_TEMPLATE", "--model-chat-template", "Model",
@@ -51,14 +56,18 @@ std::vector<SettingSpec> make_specs() {
                "Tokens of one conversation, prompt and answer. 0: all the model knows (131072), or what "
                "memory holds.",
                &S::max_context_length, 0, 1 << 24),
-        number("GPTOSS_CACHE_TOKENS", "--cache-tokens", "Memory",
-               "Tokens the KV cache holds over all conversations. 0: a whole context for each, fewer when "
-               "memory is short.",
-               &S::cache_tokens, 0, kLargest),
         number(
-            "GPTOSS_MAX_SEQUENCES", "--max-sequences", "Memory",
-            "Conversations computed at the same time; more wait in the queue. 0: 16 on a CPU, 64 on a GPU.",
-            &S::max_sequences, 0, 4096),
+            "GPTOSS_CACHE_TOKENS", "--cache-tokens", "Memory",
+            "Tokens the KV cache holds over all conversations. 0: as many as the card has room for, below "
+            "the "
+            "ceiling and less a reserve of 2 %; on a CPU, or a card that others use, as many as half of what "
+            "is free holds.",
+            &S::cache_tokens, 0, kLargest),
+        number("GPTOSS_MAX_SEQUENCES", "--max-sequences", "Memory",
+               "Conversations computed at the same time; more wait in the queue. 0: 16 on a CPU; on a GPU "
+               "one for "
+               "every 4096 tokens of the KV cache, 16 to 256.",
+               &S::max_sequences, 0, 4096),
         text("KV_CACHE_TYPE", "--kv-cache-type", "Memory",
              "Type of the KV cache. q8_0, which older deployments set, is another name for the 8-bit one.",
              &S::kv_cache_type, {"bf16", "f16", "f8", "q8_0"}),
@@ -79,6 +88,12 @@ std::vector<SettingSpec> make_specs() {
         number("LLAMA_BATCH_SIZE", "--batch,--llama-batch-size", "Computing",
                "Tokens computed in one step. It never limits how long a prompt may be.", &S::batch_tokens, 16,
                65536),
+        text(
+            "SCHEDULING", "--scheduling", "Computing",
+            "What goes first when new prompts and running answers compete. latency: answers flow evenly, "
+            "prompts "
+            "wait. balanced: both bounded. throughput: most tokens a second (docs/engine.md has the bounds).",
+            &S::scheduling, {"latency", "balanced", "throughput"}),
         number("GPTOSS_THREADS", "--threads", "Computing",
                "Threads that compute on the CPU. 0: one for every core.", &S::threads, 0, 1024),
         yes_or_no("GPTOSS_PREFIX_CACHE", "--prefix-cache", "Computing",

@@ -15,11 +15,13 @@ namespace gptoss::node {
 
 struct Settings {
     std::string model_path;  // empty = the demo model
+    std::string synthetic;   // a shape: random weights instead of a file
     std::string model_name;  // empty = from the file's name
     std::string model_chat_template = "harmony";
     std::int64_t max_context_length = 0;  // 0 = as much as the model knows and memory holds
-    std::int64_t cache_tokens = 0;        // 0 = a context for every conversation, fewer when memory is short
-    std::int64_t max_sequences = 0;       // 0 = by the device
+    std::int64_t cache_tokens = 0;        // 0 = what the memory holds
+    std::int64_t max_sequences = 0;       // 0 = by the device and its memory
+    std::string scheduling = "balanced";
     std::string device = "auto";
     std::int64_t gpu_layers = -1;       // -1 = all where there is a GPU, none where there is none
     std::int64_t vram_ceiling_mb = -1;  // -1 = by the card; 0 = none

@@ -103,6 +103,7 @@ void live(unsigned seed) {
     const ScriptedOptions scripted = random_backend(dice);
     EngineOptions options;
     options.prefix_cache = !dice.one_in(5);
+    options.scheduling = static_cast<Scheduling>(seed % 3);
     const test::TokenSource source = test::hashed_source(scripted.vocabulary);
     TestEngine node(scripted, options, source);
     const std::int32_t context = node.engine->options().context_length;

@@ -114,12 +114,73 @@ TEST(Scheduler, ManyShortPromptsShareAStep) {
     for (const auto& [id, count] : rows) EXPECT_EQ(count, 50);
 }
 
-TEST(Scheduler, AtMostFourLongPromptsAreInProgress) {
+// Halved, however short the others are: the one that came first is done after twice its own work at most.
+TEST(Scheduler, HalfOfTheRowsGoToThePromptThatCameFirst) {
     Harness harness(roomy());
-    for (int i = 0; i < 8; ++i) harness.add(3000, 10);
+    Sequence& first = harness.add(6000, 10);
+    int steps = 0;
+    while (first.tokens.size() == 6000U) {
+        if (harness.scheduler.waiting() < 4) harness.add(200, 1);
+        const std::int32_t left = first.rows_to_compute();
+        const auto rows = harness.step();
+        EXPECT_GE(rows.at(first.id), std::min(256, left));
+        ASSERT_LT(++steps, 25);
+    }
+}
+
+TEST(Scheduler, WhatThePromptThatCameFirstDoesNotNeedGoesToTheShortest) {
+    Harness harness(roomy());
+    harness.add(100, 10);
+    harness.add(3000, 10);
+    harness.add(400, 10);
     const auto rows = harness.step();
-    EXPECT_EQ(rows.size(), static_cast<std::size_t>(kPromptsAtOnce));
-    for (const auto& [id, count] : rows) EXPECT_EQ(count, 512 / kPromptsAtOnce);
+    EXPECT_EQ(rows, (std::map<std::uint64_t, std::int32_t>{{1, 100}, {2, 12}, {3, 400}}));
+}
+
+TEST(Scheduler, AtMostFourPromptsAreInProgress) {
+    Harness harness(roomy());
+    for (int i = 0; i < 8; ++i) harness.add(1500, 10);
+    harness.step();
+    EXPECT_EQ(harness.scheduler.running().size(), static_cast<std::size_t>(kPromptsAtOnce));
+}
+
+TEST(Scheduler, LongPromptsLeavePlacesToShortOnes) {
+    Harness harness(roomy());
+    std::vector<Sequence*> long_ones;
+    for (int i = 0; i < 4; ++i) long_ones.push_back(&harness.add(kStepsOfALongPrompt * 512 + 1000, 10));
+    Sequence& brief = harness.add(100, 10);
+    harness.step();
+    EXPECT_EQ(std::ranges::count_if(long_ones, &Sequence::running), kLongPromptsAtOnce);
+    EXPECT_EQ(brief.tokens.size(), 101U) << "though four came before it";
+    while (harness.scheduler.waiting() > 0) harness.step();
+}
+
+TEST(Scheduler, TellsWhoGeneratesAndWhichPromptsWait) {
+    Harness harness(roomy());
+    EXPECT_TRUE(harness.scheduler.demand().prompts.empty());
+    harness.add(600, 10);
+    const Scheduler::Demand before = harness.scheduler.demand();
+    ASSERT_EQ(before.prompts.size(), 1U) << "the one that is admitted next";
+    EXPECT_EQ(before.prompts[0].rows, 600);
+    harness.step();
+    harness.add(10, 10);
+    const Scheduler::Demand during = harness.scheduler.demand();
+    ASSERT_EQ(during.prompts.size(), 1U);
+    EXPECT_EQ(during.prompts[0].rows, 88);
+    EXPECT_EQ(during.prompts[0].whole, 600);
+    EXPECT_EQ(during.prompts[0].context, 512);
+    EXPECT_EQ(during.decode_rows, 0);
+    harness.step();
+    EXPECT_EQ(harness.scheduler.demand().decode_rows, 2);
+    EXPECT_EQ(harness.scheduler.demand().decode_context, 610);
+}
+
+TEST(Scheduler, ExpectsOnlyTheRowsThatTheCacheDoesNotHold) {
+    Harness harness(roomy());
+    harness.add(400, 1, 0);
+    harness.step();
+    harness.add(500, 10, 0);
+    EXPECT_EQ(harness.scheduler.demand().prompts[0].rows, 100);
 }
 
 TEST(Scheduler, ClientsTakeTurns) {
@@ -162,7 +223,7 @@ TEST(Scheduler, HoldsNoMoreOfTheSlidingPoolThanTheWindow) {
                                                     [](BlockId block) { return block != kNoBlock; });
             ASSERT_LE(held, most_window_blocks(window)) << "window " << window;
         }
-        EXPECT_EQ(harness.scheduler.sliding_blocks_in_use(), 0);
+        EXPECT_EQ(harness.scheduler.blocks().sliding_in_use(), 0);
     }
 }
 
@@ -320,8 +381,8 @@ TEST(Scheduler, RandomCallsNeverLoseABlock) {
         }
         for (Sequence* sequence : alive) harness.scheduler.remove(*sequence);
         harness.scheduler.check_integrity();
-        EXPECT_EQ(harness.scheduler.full_blocks_in_use(), 0);
-        EXPECT_EQ(harness.scheduler.sliding_blocks_in_use(), 0);
+        EXPECT_EQ(harness.scheduler.blocks().full_in_use(), 0);
+        EXPECT_EQ(harness.scheduler.blocks().sliding_in_use(), 0);
     }
 }
 

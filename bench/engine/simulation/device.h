@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/step_costs.h"
+#include "engine/step_policy.h"
 
 namespace gptoss::simulation {
 
@@ -41,20 +42,54 @@ struct Device {
 
 inline Device h200() {
     return {.name = "H200, 120b",
-            .decode = {{1, 1.68}, {2, 2.35}, {4, 3.65}, {8, 6.25}, {9, 9.0}, {16, 10.5}, {32, 13.9},
-                       {64, 19.1}, {128, 25.0}, {256, 33.8}, {512, 55.8}},
-            .mixed = {{1, 6.0}, {8, 8.5}, {16, 10.5}, {32, 13.9}, {64, 19.1}, {256, 25.0}, {257, 36.0},
-                      {1024, 55.7}, {2048, 83.0}, {4096, 142.0}, {8192, 263.0}},
+            .decode = {{1, 1.68},
+                       {2, 2.35},
+                       {4, 3.65},
+                       {8, 6.25},
+                       {9, 9.0},
+                       {16, 10.5},
+                       {32, 13.9},
+                       {64, 19.1},
+                       {128, 25.0},
+                       {256, 33.8},
+                       {512, 55.8}},
+            .mixed = {{1, 6.0},
+                      {8, 8.5},
+                      {16, 10.5},
+                      {32, 13.9},
+                      {64, 19.1},
+                      {256, 25.0},
+                      {257, 36.0},
+                      {1024, 55.7},
+                      {2048, 83.0},
+                      {4096, 142.0},
+                      {8192, 263.0}},
             .decode_token_ms = 8.6e-6,
             .prompt_token_ms = 0.46e-6};
 }
 
 inline Device h100() {
     return {.name = "H100, 120b",
-            .decode = {{1, 1.98}, {2, 2.86}, {4, 4.38}, {8, 7.66}, {9, 9.6}, {16, 12.1}, {32, 15.8},
-                       {64, 21.5}, {128, 28.5}, {256, 39.0}},
-            .mixed = {{1, 7.0}, {9, 9.6}, {16, 12.1}, {32, 15.8}, {64, 21.5}, {256, 27.0}, {257, 37.0},
-                      {1024, 56.4}, {2048, 84.0}, {8192, 270.0}},
+            .decode = {{1, 1.98},
+                       {2, 2.86},
+                       {4, 4.38},
+                       {8, 7.66},
+                       {9, 9.6},
+                       {16, 12.1},
+                       {32, 15.8},
+                       {64, 21.5},
+                       {128, 28.5},
+                       {256, 39.0}},
+            .mixed = {{1, 7.0},
+                      {9, 9.6},
+                      {16, 12.1},
+                      {32, 15.8},
+                      {64, 21.5},
+                      {256, 27.0},
+                      {257, 37.0},
+                      {1024, 56.4},
+                      {2048, 84.0},
+                      {8192, 270.0}},
             .decode_token_ms = 12e-6,
             .prompt_token_ms = 0.46e-6};
 }
@@ -65,6 +100,19 @@ inline Device two_cores() {
             .mixed = {{1, 75.0}, {4, 180.0}, {16, 480.0}, {64, 1350.0}, {256, 4670.0}, {512, 9300.0}},
             .decode_token_ms = 1e-3,
             .prompt_token_ms = 1e-5};
+}
+
+// What the engine knows of a device when it has measured it at start.
+inline engine::StepCosts measured_costs(const Device& device, std::int32_t most_rows) {
+    constexpr std::int64_t kDepth = 960;
+    engine::StepCosts costs;
+    for (std::int32_t rows = 1; rows <= most_rows; rows *= 2) {
+        const engine::StepShape prompt{.prompt_rows = rows, .prompt_context = std::int64_t{rows} * rows / 2};
+        const engine::StepShape decode{.decode_rows = rows, .decode_context = kDepth * rows};
+        if (rows >= engine::kFewestRows) costs.record(prompt, device.step_ms(prompt));
+        if (rows <= 512) costs.record(decode, device.step_ms(decode));
+    }
+    return costs;
 }
 
 }  // namespace gptoss::simulation

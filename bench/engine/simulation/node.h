@@ -9,6 +9,7 @@
 #include <queue>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "simulation/device.h"
@@ -28,17 +29,18 @@ struct Ask {
 
 struct Reply {
     Ask ask;
-    double first_token_ms = 0;       // after it was asked
-    std::vector<double> tokens_ms;   // when each came
-    std::vector<double> gaps_ms;     // between them
+    double first_token_ms = 0;      // after it was asked
+    std::vector<double> tokens_ms;  // when each came
+    std::vector<double> gaps_ms;    // between them
 };
 
 // Says what is asked first, and what when a reply is complete.
 struct Trace {
     std::string name;
     std::vector<Ask> first;
-    std::function<std::optional<Ask>(const Reply& reply, double now_ms)> next =
-        [](const Reply&, double) { return std::nullopt; };
+    std::function<std::optional<Ask>(const Reply& reply, double now_ms)> next = [](const Reply&, double) {
+        return std::nullopt;
+    };
     double end_ms = 60'000;   // nothing is asked after this
     double from_ms = 15'000;  // figures count what is asked, and tokens that come, from here on
 };
@@ -66,8 +68,9 @@ class Node {
                 });
             }
         }
-        return std::move(replies_);
+        return std::exchange(replies_, {});
     }
+    double now_ms() const { return now_ms_; }
 
   private:
     struct Life {
@@ -99,8 +102,8 @@ class Node {
         for (const PlannedRows& planned : rows)
             if (planned.samples) step.sampled.emplace_back(planned.sequence->id, planned.sequence->epoch);
         step.submitted_ms = now_ms_;
-        device_free_ms_ = std::max(device_free_ms_, now_ms_) +
-                          device_.step_ms(step.shape) * std::max(noise_(random_), 0.9);
+        device_free_ms_ =
+            std::max(device_free_ms_, now_ms_) + device_.step_ms(step.shape) * std::max(noise_(random_), 0.9);
         step.end_ms = device_free_ms_;
         in_flight_.push_back(std::move(step));
         return true;
@@ -123,7 +126,8 @@ class Node {
             else
                 reply.gaps_ms.push_back(now_ms_ - reply.tokens_ms.back());
             reply.tokens_ms.push_back(now_ms_);
-            if (static_cast<std::int32_t>(life->sequence.tokens.size()) < life->sequence.token_limit) continue;
+            if (static_cast<std::int32_t>(life->sequence.tokens.size()) < life->sequence.token_limit)
+                continue;
             planner_.remove(life->sequence);
             Reply done = std::move(reply);
             lives_.erase(life);

@@ -27,22 +27,23 @@ inline std::vector<TokenId> text(std::uint64_t number, std::int32_t length) {
 }
 
 // Each client asks again when its reply is complete.
-inline Trace closed_loop(std::int32_t clients, double end_ms = 60'000) {
+inline Trace closed_loop(std::int32_t clients, double end_ms = 60'000, double begin_ms = 0) {
     Trace trace{.name = "closed loop, " + std::to_string(clients) + " clients", .end_ms = end_ms};
-    const auto asked = std::make_shared<std::uint64_t>(0);
+    const auto asked = std::make_shared<std::uint64_t>(static_cast<std::uint64_t>(begin_ms) << 20);
     const auto ask = [asked](std::int32_t client, double at_ms) {
         const std::uint64_t number = ++*asked;
         const auto length = static_cast<std::int32_t>(kPrompt - 30 + number % 61);
         return Ask{.at_ms = at_ms, .prompt = text(number, length), .answer = kAnswer, .client = client};
     };
-    for (std::int32_t client = 0; client < clients; ++client) trace.first.push_back(ask(client, 0));
+    for (std::int32_t client = 0; client < clients; ++client) trace.first.push_back(ask(client, begin_ms));
     trace.next = [ask](const Reply& reply, double now_ms) { return ask(reply.ask.client, now_ms); };
     return trace;
 }
 
 // Independent users: prompts and answers of many lengths, the same means.
 inline Trace poisson(double per_second, double end_ms = 60'000) {
-    Trace trace{.name = "Poisson, " + std::to_string(per_second).substr(0, 4) + " a second", .end_ms = end_ms};
+    Trace trace{.name = "Poisson, " + std::to_string(per_second).substr(0, 4) + " a second",
+                .end_ms = end_ms};
     std::mt19937 random(7);
     std::exponential_distribution<double> pause(per_second / 1000), answer(1.0 / kAnswer);
     std::lognormal_distribution<double> prompt(std::log(kPrompt) - 0.5, 1.0);
@@ -50,7 +51,8 @@ inline Trace poisson(double per_second, double end_ms = 60'000) {
     for (std::int32_t i = 0; (at_ms += pause(random)) < end_ms; ++i) {
         const auto length = std::clamp(static_cast<std::int32_t>(prompt(random)), 16, 32'000);
         const auto answers = std::clamp(static_cast<std::int32_t>(answer(random)), 1, 2'000);
-        trace.first.push_back({at_ms, text(static_cast<std::uint64_t>(i) + 1'000'000, length), answers, i % 50});
+        trace.first.push_back(
+            {at_ms, text(static_cast<std::uint64_t>(i) + 1'000'000, length), answers, i % 50});
     }
     return trace;
 }
@@ -95,9 +97,8 @@ inline Trace long_prompt(std::int32_t users, std::int32_t length = 100'000) {
                 .end_ms = 60'000,
                 .from_ms = 15'000};
     for (std::int32_t i = 0; i < users; ++i)
-        trace.first.push_back(
-            {0, text(static_cast<std::uint64_t>(i) + 3'000'000, kPrompt),
-             users > 16 ? 2'600 : 8'000, i, 0, false});
+        trace.first.push_back({0, text(static_cast<std::uint64_t>(i) + 3'000'000, kPrompt),
+                               users > 16 ? 2'600 : 8'000, i, 0, false});
     trace.first.push_back({20'000, text(3'999'999, length), 8, users});
     return trace;
 }
@@ -111,7 +112,8 @@ inline Trace agents(std::int32_t count, std::int32_t context = 64'000) {
         trace.first.push_back(
             {0, text(static_cast<std::uint64_t>(i) + 4'000'000, context), 400, i, 0, false});
     trace.next = [](const Reply& reply, double now_ms) -> std::optional<Ask> {
-        Ask next{.at_ms = now_ms + 300, .prompt = reply.ask.prompt, .answer = 400, .client = reply.ask.client};
+        Ask next{
+            .at_ms = now_ms + 300, .prompt = reply.ask.prompt, .answer = 400, .client = reply.ask.client};
         next.prompt.insert(next.prompt.end(), static_cast<std::size_t>(reply.ask.answer), 7);
         next.cached = static_cast<std::int32_t>(next.prompt.size()) - 4;
         const std::vector<TokenId> more = text(static_cast<std::uint64_t>(now_ms * 1000) + 5'000'000, 1'000);

@@ -66,6 +66,17 @@ struct Metrics::Families {
     prometheus::Counter& steps = counter("gptoss_engine_steps_total", "Batches computed");
     prometheus::Counter& preemptions =
         counter("gptoss_preemptions_total", "Sequences set back when KV ran out");
+    prometheus::Counter& prompt_rows =
+        counter("gptoss_prompt_rows_total", "Rows of prompts computed: prompt tokens less cached ones");
+    prometheus::Family<prometheus::Counter>& prompt_steps =
+        counters("gptoss_prompt_steps_total",
+                 "Batches with rows of prompts, by what ended these rows: all there were or a batch holds, "
+                 "or a bound");
+    prometheus::Gauge& step_bound = gauge(
+        "gptoss_step_bound_seconds",
+        "What the latest batch with rows of prompts was allowed to take; 0: nobody generated beside it");
+    prometheus::Gauge& oldest_wait =
+        gauge("gptoss_queue_oldest_wait_seconds", "How long the first request in the queue has waited");
     std::mutex scrape;
     std::map<const prometheus::Counter*, std::int64_t> last_counts;  // as the engine told them last
     std::map<std::string, prometheus::Gauge*> gpu_gauges;            // made when the card first tells them
@@ -132,6 +143,12 @@ std::string Metrics::to_text(const engine::EngineStats* stats, const GpuStatus* 
         raise_to(all.generated_tokens, stats->generated_tokens);
         raise_to(all.steps, stats->steps);
         raise_to(all.preemptions, stats->preemptions);
+        raise_to(all.prompt_rows, stats->prompt_rows);
+        for (std::size_t i = 0; i < stats->steps_by_limit.size(); ++i)
+            raise_to(all.prompt_steps.Add({{"limit", std::string(engine::kStepLimitNames[i])}}),
+                     stats->steps_by_limit[i]);
+        all.step_bound.Set(stats->step_bound_ms / 1e3);
+        all.oldest_wait.Set(stats->oldest_wait_ms / 1e3);
     }
     if (gpu != nullptr) {
         for (const GpuStatus::Value& each : gpu->values)

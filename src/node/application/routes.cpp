@@ -75,6 +75,7 @@ Json status_json(const NodeState& state) {
     const engine::EngineOptions& options = service->engine().options();
     json["max_sequences"] = options.max_sequences;
     json["queue_limit"] = options.queue_limit;
+    json["scheduling"] = engine::kSchedulingNames[static_cast<std::size_t>(options.scheduling)];
     const engine::EngineStats stats = service->engine().stats();
     json["engine"] = {{"running", stats.running},
                       {"waiting", stats.waiting},
@@ -85,6 +86,9 @@ Json status_json(const NodeState& state) {
                       {"cached_tokens", stats.cached_tokens},
                       {"generated_tokens", stats.generated_tokens},
                       {"preemptions", stats.preemptions},
+                      {"prompt_rows", stats.prompt_rows},
+                      {"step_bound_ms", stats.step_bound_ms},
+                      {"oldest_wait_ms", stats.oldest_wait_ms},
                       {"prompt_tokens_per_second", stats.prompt_tokens_per_second},
                       {"generated_tokens_per_second", stats.generated_tokens_per_second}};
     return json;
