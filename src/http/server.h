@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/limits.h"
 #include "http/active_requests.h"
@@ -30,6 +31,7 @@ struct ServerOptions {
     std::chrono::seconds write_timeout{30};  // until the client has taken one piece: slower ones are cut off
     std::chrono::seconds keep_alive_interval{
         15};  // a comment in silent streams, so that proxies keep them open
+    std::vector<std::pair<std::string, std::string>> headers;  // of every reply
     std::string
         cors_origin;  // origins whose pages may call, comma-separated, or *; empty = no other origin's
     std::string allowed_hosts;  // names it is called by beside its address, comma-separated, or *

@@ -311,6 +311,8 @@ void Session::set_manner(const RequestContext& context) {
     writer_.manner.head_only = context.request.method == "HEAD";
     writer_.manner.began = context.record->began;
     writer_.manner.fields = cors_fields(config_->origin_rules, context.request);
+    const auto& everywhere = config_->options.headers;
+    writer_.manner.fields.insert(writer_.manner.fields.end(), everywhere.begin(), everywhere.end());
     if (const auto given = context.request.headers.value(kClientRequestIdField); is_request_id(given))
         writer_.manner.fields.emplace_back(kClientRequestIdField, given);
     writer_.manner.timeout = config_->options.write_timeout;

@@ -32,6 +32,8 @@ http::ServerOptions server_options(const Settings& settings) {
     options.body_limit_bytes = static_cast<std::size_t>(settings.body_limit_mb) << 20;
     options.body_budget_bytes = static_cast<std::size_t>(settings.body_budget_mb) << 20;
     options.cors_origin = settings.cors_origin;
+    if (!settings.synthetic.empty())
+        options.headers.emplace_back("X-Model-Weights", "random: the answers mean nothing");
     options.allowed_hosts = settings.allowed_hosts;
     options.tls_certificate_file = settings.tls_certificate_file;
     options.tls_key_file = settings.tls_key_file;
