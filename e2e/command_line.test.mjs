@@ -71,10 +71,16 @@ test('plan knows cards by name and by bytes', () => {
         const result = run(['plan', '--json', ...args]);
         return { status: result.status, stderr: result.stderr, ...(result.stdout ? JSON.parse(result.stdout) : {}) };
     };
-    const h100 = plan('--preset', 'gpt-oss-120b', '--context', '131072', '--gpu', 'h100');
+    const h100 = plan('--preset', 'gpt-oss-120b', '--context', '131072', '--sequences', '1', '--gpu', 'h100');
     assert.equal(h100.status, 0);
     assert.match(h100.device, /H100/);
     assert.ok(h100.total_bytes > 68e9 && h100.total_bytes < 71e9, `${h100.total_bytes}`);   // 69.3 GB were measured on an H100
+    // What a node there serves by default: all that the card has room for.
+    for (const [gpu, tokens] of [['h100', 380_000], ['pro6000', 750_000], ['h200', 2_000_000]]) {
+        const whole = plan('--preset', 'gpt-oss-120b', '--gpu', gpu);
+        assert.ok(whole.fits && whole.cache_tokens >= tokens, `${gpu}: ${whole.cache_tokens}`);
+        assert.ok(whole.max_sequences >= 64 && whole.max_sequences <= 256, `${gpu}: ${whole.max_sequences}`);
+    }
     assert.equal(plan('--preset', 'gpt-oss-120b', '--gpu', '4090').status, 2);
     assert.equal(plan('--preset', 'gpt-oss-20b', '--gpu', '4090').status, 0);
     assert.equal(plan('--preset', 'gpt-oss-20b', '--gpu', '24GB').free_bytes, 24e9);

@@ -1,5 +1,7 @@
 // `plan`: what a model and a context will cost, before anything is loaded.
+#include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +14,7 @@
 #include "cli/gpu_layers.h"
 #include "gguf/file.h"
 #include "model/plan.h"
+#include "model/plan_size.h"
 #include "model/weights.h"
 
 namespace gptoss::cli {
@@ -27,38 +30,61 @@ struct PlanOptions {
 struct PlanSubject {
     std::string name;
     model::Hyperparameters shape;
-    std::int64_t weight_bytes = 0;  // as the device lays them out
-    backend::DeviceNeeds needs;
+    std::function<backend::DeviceNeeds(const model::PlanRequest&)>
+        needs;  // weight_bytes: as the device lays them out
 };
 
-PlanSubject plan_subject_of(PlanOptions& options) {
-    const auto cut_context = [&](const model::Hyperparameters& shape) {
-        options.request.context_length = std::min(options.request.context_length, shape.context_length);
-    };
+PlanSubject plan_subject_of(const PlanOptions& options) {
     PlanSubject subject;
+    std::int64_t file_bytes = 0;
+    std::shared_ptr<const gguf::File> file;
     if (options.model.empty()) {
         subject.name = options.preset;
         subject.shape = options.preset == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
-        cut_context(subject.shape);
-        subject.needs = options.gpu.empty()
-                            ? backend::device_needs(options.device, subject.shape, options.request)
-                            : backend::needs_of_card(options.gpu, subject.shape, options.request, 0);
-        subject.weight_bytes = model::published_weight_bytes(subject.shape);
     } else {
-        const gguf::File file = gguf::File::open(options.model);
-        const model::Weights weights = model::find_weights(file);
+        file = std::make_shared<const gguf::File>(gguf::File::open(options.model));
         subject.name = options.model;
-        subject.shape = weights.hyperparameters;
-        cut_context(subject.shape);
-        for (const gguf::Tensor& tensor : file.tensors())
-            subject.weight_bytes += static_cast<std::int64_t>(tensor.data.size());
-        subject.needs = options.gpu.empty() ? backend::device_needs(options.device, weights, options.request)
-                                            : backend::needs_of_card(options.gpu, subject.shape,
-                                                                     options.request, subject.weight_bytes);
+        subject.shape = model::find_weights(*file).hyperparameters;
+        for (const gguf::Tensor& tensor : file->tensors())
+            file_bytes += static_cast<std::int64_t>(tensor.data.size());
     }
-    if (!options.gpu.empty()) subject.needs.host = backend::cpu_share(subject.shape, options.request);
-    if (subject.needs.weight_bytes > 0) subject.weight_bytes = subject.needs.weight_bytes;
+    subject.needs = [options, file, file_bytes, shape = subject.shape](const model::PlanRequest& request) {
+        backend::DeviceNeeds needs;
+        if (!options.gpu.empty()) {
+            needs = backend::needs_of_card(options.gpu, shape, request, file_bytes);
+            needs.host = backend::cpu_share(shape, request);
+        } else {
+            needs = file == nullptr ? backend::device_needs(options.device, shape, request)
+                                    : backend::device_needs(options.device, model::find_weights(*file), request);
+        }
+        if (needs.weight_bytes == 0)
+            needs.weight_bytes = file == nullptr ? model::published_weight_bytes(shape) : file_bytes;
+        return needs;
+    };
     return subject;
+}
+
+model::MemoryPlan plan_of(const PlanSubject& subject, const model::PlanRequest& request,
+                          const backend::DeviceNeeds& needs) {
+    return model::plan(subject.shape, request, needs.weight_bytes, needs.workspace_bytes, needs.runtime_bytes,
+                       needs.host);
+}
+
+// As a node with this card to itself divides it. Where sizes are said, or on a CPU, one context.
+model::PlanRequest request_of(const PlanOptions& options, const PlanSubject& subject) {
+    model::PlanRequest request = options.request;
+    request.context_length = std::min(request.context_length, subject.shape.context_length);
+    const bool on_gpu = !options.gpu.empty() || options.device != "cpu";
+    const bool split = model::device_layers(subject.shape, request).first > 0;
+    const model::OpenSizes open{.sequences = request.max_sequences == 0 && !split,
+                                .cache_tokens = request.cache_tokens == 0};
+    const bool said = !open.sequences || !open.cache_tokens;
+    if (request.max_sequences == 0) request.max_sequences = on_gpu && !said ? model::kFewestSequences : 1;
+    if (!on_gpu || said) return request;
+    const backend::DeviceNeeds first = subject.needs(request);
+    return model::fill_memory(
+        request, open, {.total_bytes = first.total_bytes, .free_bytes = first.free_bytes},
+        [&](const model::PlanRequest& wanted) { return plan_of(subject, wanted, subject.needs(wanted)); });
 }
 
 nlohmann::ordered_json to_json(const PlanSubject& subject, const model::MemoryPlan& plan,
@@ -67,10 +93,12 @@ nlohmann::ordered_json to_json(const PlanSubject& subject, const model::MemoryPl
             {"device", needs.device},
             {"context_length", plan.request.context_length},
             {"max_sequences", plan.request.max_sequences},
+            {"cache_tokens", plan.cache_tokens()},
             {"max_batch_tokens", plan.request.max_batch_tokens},
             {"weight_bytes", plan.weight_bytes},
             {"full_kv_bytes", plan.full_kv_bytes},
             {"sliding_kv_bytes", plan.sliding_kv_bytes},
+            {"kept_kv_bytes", plan.kept_kv_bytes},
             {"workspace_bytes", plan.workspace_bytes},
             {"runtime_bytes", plan.runtime_bytes},
             {"total_bytes", plan.total_bytes()},
@@ -111,12 +139,12 @@ int run(PlanOptions options) {
                                                                                    : model::KvType::bf16;
     if (options.gpu.empty()) require_gpu_for_layers(options.device, options.request.gpu_layers);
     const PlanSubject subject = plan_subject_of(options);
-    const backend::DeviceNeeds& needs = subject.needs;
-    const model::MemoryPlan plan = model::plan(subject.shape, options.request, subject.weight_bytes,
-                                               needs.workspace_bytes, needs.runtime_bytes, needs.host);
-    const std::int32_t largest = model::largest_context_that_fits(
-        subject.shape, options.request, subject.weight_bytes, needs.workspace_bytes, needs.runtime_bytes,
-        needs.free_bytes, needs.host);
+    const model::PlanRequest request = request_of(options, subject);
+    const backend::DeviceNeeds needs = subject.needs(request);
+    const model::MemoryPlan plan = plan_of(subject, request, needs);
+    const std::int32_t largest =
+        model::largest_context_that_fits(subject.shape, request, needs.weight_bytes, needs.workspace_bytes,
+                                         needs.runtime_bytes, needs.free_bytes, needs.host);
     if (options.json) {
         std::printf("%s\n", to_json(subject, plan, needs, largest).dump(2).c_str());
     } else {
@@ -145,9 +173,14 @@ void add_plan(CLI::App& app, int& exit_code) {
     source->require_option(1);
     command->add_option("--context", options->request.context_length, "Tokens of context of one sequence")
         ->check(CLI::Range(1, 1 << 24));
-    command->add_option("--cache-tokens", options->request.cache_tokens,
-                        "Tokens cached over all sequences (default: one context)");
-    command->add_option("--sequences", options->request.max_sequences, "Sequences computed at the same time")
+    command->add_option(
+        "--cache-tokens", options->request.cache_tokens,
+        "Tokens cached over all sequences (default: all a GPU has room for, as the node does; on a "
+        "CPU one context)");
+    options->request.max_sequences = 0;  // open
+    command
+        ->add_option("--sequences", options->request.max_sequences,
+                     "Sequences computed at the same time (default: as the node does on a GPU; on a CPU one)")
         ->check(CLI::Range(1, 4096));
     command->add_option("--batch", options->request.max_batch_tokens, "Rows of one step")
         ->check(CLI::Range(1, 1 << 16));

@@ -57,6 +57,7 @@ void require_gpu_where_asked(const Settings& settings, const std::vector<Device>
 std::vector<Error> problems_before_start(const Settings& settings, const std::vector<Device>& devices) {
     std::vector<Error> problems;
     collect(problems, [&] {
+        if (!settings.synthetic.empty()) return;
         require_model(settings.model_path.empty() ? find_demo_model()
                                                   : std::filesystem::path(settings.model_path));
     });
