@@ -306,16 +306,16 @@ int run_steps(const Subject& subject, const BenchOptions& options) {
         plan_request_of_steps(options.concurrency, options.batch > 0 ? options.batch : usual_rows);
     const model::Weights* weights = subject.weights();
     const backend::DeviceNeeds needs = weights != nullptr
-                                           ? device_needs(options.device, *weights, request)
-                                           : device_needs(options.device, subject.shape, request);
+                                           ? backend::device_needs(options.device, *weights, request)
+                                           : backend::device_needs(options.device, subject.shape, request);
     backend::BackendOptions backend_options;
     backend_options.threads = options.threads;
     backend_options.plan = model::plan(subject.shape, request, needs.weight_bytes, needs.workspace_bytes,
                                        needs.runtime_bytes, needs.host);
     model::require_fit(backend_options.plan, subject.shape, needs.free_bytes, needs.device);
     const std::unique_ptr<backend::Backend> backend =
-        weights != nullptr ? make_backend(options.device, *weights, backend_options)
-                           : make_synthetic_backend(options.device, subject.shape, backend_options);
+        weights != nullptr ? backend::make_backend(options.device, *weights, backend_options)
+                           : backend::make_synthetic_backend(options.device, subject.shape, backend_options);
     if (!options.json) std::printf("%s on %s\n", subject.name.c_str(), backend->info().device.c_str());
     const nlohmann::ordered_json steps =
         measure_step_table(*backend, backend_options.plan, subject.shape, !options.json);

@@ -6,10 +6,10 @@
 #include <memory>
 #include <string>
 
-#include "base/error.h"
 #include "acceptance/load_figures.h"
 #include "acceptance/load_generator.h"
 #include "acceptance/load_trace.h"
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/remote_node.h"
 

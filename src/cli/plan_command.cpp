@@ -54,8 +54,9 @@ PlanSubject plan_subject_of(const PlanOptions& options) {
             needs = backend::needs_of_card(options.gpu, shape, request, file_bytes);
             needs.host = backend::cpu_share(shape, request);
         } else {
-            needs = file == nullptr ? backend::device_needs(options.device, shape, request)
-                                    : backend::device_needs(options.device, model::find_weights(*file), request);
+            needs = file == nullptr
+                        ? backend::device_needs(options.device, shape, request)
+                        : backend::device_needs(options.device, model::find_weights(*file), request);
         }
         if (needs.weight_bytes == 0)
             needs.weight_bytes = file == nullptr ? model::published_weight_bytes(shape) : file_bytes;

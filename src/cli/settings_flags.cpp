@@ -69,11 +69,11 @@ std::vector<node::Device> devices() {
         if (name != "cpu") {
             device.synthetic_needs = [name](const model::Hyperparameters& shape,
                                             const model::PlanRequest& request) {
-                return device_needs(name, shape, request);
+                return backend::device_needs(name, shape, request);
             };
             device.make_synthetic = [name](const model::Hyperparameters& shape,
                                            const backend::BackendOptions& options) {
-                return make_synthetic_backend(name, shape, options);
+                return backend::make_synthetic_backend(name, shape, options);
             };
         }
         list.push_back(std::move(device));

@@ -201,7 +201,8 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     loaded.engine = std::shared_ptr<engine::Engine>(core, core->engine.get());
 
     const Validation validation = validating ? validating->finish(progress) : Validation{};
-    if (source.file() != nullptr) source.file()->require_unchanged();  // what was hashed must be what was loaded
+    if (source.file() != nullptr)
+        source.file()->require_unchanged();  // what was hashed must be what was loaded
     loaded.served.id = id_of(settings, source);
     loaded.served.created_s =
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -223,7 +224,8 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
         {"composite_sha256", validation.composite}, {"model_id", validation.model_id},
         {"hashes_from", validation.hashes_from},    {"registry", validation.registry},
         {"verified", validation.verified},          {"detail", validation.detail}};
-    if (source.file() != nullptr) loaded.served.weight_check = check_in_background(validation, *source.file());
+    if (source.file() != nullptr)
+        loaded.served.weight_check = check_in_background(validation, *source.file());
     loaded.served.receipts = open_receipts(settings, validation, loaded.served.weight_check);
     return loaded;
 }

@@ -5,9 +5,9 @@
 
 #include <fstream>
 
-#include "base/error.h"
 #include "acceptance/load_figures.h"
 #include "acceptance/load_trace.h"
+#include "base/error.h"
 #include "support/temporary_folder.h"
 
 namespace gptoss::acceptance {
