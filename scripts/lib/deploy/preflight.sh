@@ -67,7 +67,9 @@ plan_of() {
     cache="$(setting "$file" GPTOSS_CACHE_TOKENS)"
     layers="$(setting "$file" GPU_LAYERS)"
     [ "${context:-0}" != 0 ] && options+=(--context "$context")
-    [ "${sequences:-0}" != 0 ] && options+=(--sequences "$sequences")
+    # Not said, the node takes what the card has: the least it can do with is what must be free.
+    [ "${sequences:-0}" != 0 ] || sequences=1
+    options+=(--sequences "$sequences")
     [ "${cache:-0}" != 0 ] && options+=(--cache-tokens "$cache")
     [ -n "$batch" ] && options+=(--batch "$batch")
     [ -n "$kv" ] && options+=(--kv-type "$kv")
