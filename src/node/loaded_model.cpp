@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "base/error.h"
+#include "node/model_placement.h"
 #include "node/model_source.h"
-#include "node/placement.h"
 #include "node/receipts.h"
 #include "node/validation.h"
 

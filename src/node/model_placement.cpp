@@ -1,4 +1,4 @@
-#include "node/placement.h"
+#include "node/model_placement.h"
 
 #include <spdlog/spdlog.h>
 
