@@ -22,10 +22,7 @@ class InputReader {
   public:
     InputReader(const ResponsesTools& tools, const ResponsesInputOptions& options,
                 harmony::Conversation& conversation)
-        : tools_(tools),
-          options_(options),
-          conversation_(conversation),
-          history_(options.memory, conversation) {}
+        : tools_(tools), options_(options), history_(options.memory, conversation) {}
 
     void read_all(const Json& items, const std::string& path) {
         for (std::size_t i = 0; i < items.size(); ++i)
@@ -149,7 +146,6 @@ class InputReader {
 
     const ResponsesTools& tools_;
     const ResponsesInputOptions& options_;
-    harmony::Conversation& conversation_;
     HistoryBuilder history_;
     Turn turn_;
 };
