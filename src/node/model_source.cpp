@@ -1,6 +1,7 @@
 #include "node/model_source.h"
 
 #include "base/error.h"
+#include "model/plan.h"
 #include "node/demo_model.h"
 #include "node/validation.h"
 
