@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <secp256k1.h>
+#include <secp256k1_ecdh.h>
 #include <secp256k1_recovery.h>
 
 #include <algorithm>
@@ -39,6 +40,27 @@ Address address_of(const secp256k1_pubkey& key) {
     Address address;
     std::copy(hash.begin() + 12, hash.end(), address.begin());
     return address;
+}
+
+CompressedPoint compressed(const secp256k1_pubkey& key) {
+    CompressedPoint point{};
+    std::size_t size = point.size();
+    secp256k1_ec_pubkey_serialize(context(), point.data(), &size, &key, SECP256K1_EC_COMPRESSED);
+    return point;
+}
+
+std::optional<secp256k1_pubkey> recovered(const Word& digest, const Signature& signature) {
+    if (signature.parity > 3) return std::nullopt;
+    std::uint8_t compact[64];
+    std::copy(signature.r.begin(), signature.r.end(), compact);
+    std::copy(signature.s.begin(), signature.s.end(), compact + 32);
+    secp256k1_ecdsa_recoverable_signature parsed;
+    secp256k1_pubkey key;
+    if (secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &parsed, compact, signature.parity) !=
+            1 ||
+        secp256k1_ecdsa_recover(context(), &key, &parsed, digest.data()) != 1)
+        return std::nullopt;
+    return key;
 }
 
 }  // namespace
@@ -90,18 +112,71 @@ Signature PrivateKey::sign(const Word& digest) const {
     return signature;
 }
 
-std::optional<Address> recover(const Word& digest, const Signature& signature) {
-    if (signature.parity > 3) return std::nullopt;
-    std::uint8_t compact[64];
-    std::copy(signature.r.begin(), signature.r.end(), compact);
-    std::copy(signature.s.begin(), signature.s.end(), compact + 32);
-    secp256k1_ecdsa_recoverable_signature parsed;
+CompressedPoint PrivateKey::public_key() const {
     secp256k1_pubkey key;
-    if (secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &parsed, compact, signature.parity) !=
-            1 ||
-        secp256k1_ecdsa_recover(context(), &key, &parsed, digest.data()) != 1)
+    check(secp256k1_ec_pubkey_create(context(), &key, secret_->bytes.data()) == 1,
+          "a verified key has a public key");
+    return compressed(key);
+}
+
+std::optional<Word> PrivateKey::shared_x(std::span<const std::uint8_t> point) const {
+    secp256k1_pubkey key;
+    if (secp256k1_ec_pubkey_parse(context(), &key, point.data(), point.size()) != 1) return std::nullopt;
+    // The library would hash the point; the protocols here take x itself.
+    const auto take_x = [](unsigned char* out, const unsigned char* x, const unsigned char*, void*) {
+        std::copy(x, x + 32, out);
+        return 1;
+    };
+    Word x{};
+    if (secp256k1_ecdh(context(), x.data(), &key, secret_->bytes.data(), take_x, nullptr) != 1)
         return std::nullopt;
+    return x;
+}
+
+std::optional<Address> recover(const Word& digest, const Signature& signature) {
+    const auto key = recovered(digest, signature);
+    return key ? std::optional(address_of(*key)) : std::nullopt;
+}
+
+std::optional<CompressedPoint> recover_public_key(const Word& digest, const Signature& signature) {
+    const auto key = recovered(digest, signature);
+    return key ? std::optional(compressed(*key)) : std::nullopt;
+}
+
+std::optional<Address> address_of_point(std::span<const std::uint8_t> point) {
+    secp256k1_pubkey key;
+    if (secp256k1_ec_pubkey_parse(context(), &key, point.data(), point.size()) != 1) return std::nullopt;
     return address_of(key);
+}
+
+std::array<std::uint8_t, 65> signature_bytes(const Signature& signature) {
+    std::array<std::uint8_t, 65> bytes{};
+    std::copy(signature.r.begin(), signature.r.end(), bytes.begin());
+    std::copy(signature.s.begin(), signature.s.end(), bytes.begin() + 32);
+    bytes[64] = static_cast<std::uint8_t>(27 + signature.parity);
+    return bytes;
+}
+
+std::optional<Signature> signature_from_bytes(std::span<const std::uint8_t> bytes) {
+    if (bytes.size() != 65) return std::nullopt;
+    const std::uint8_t v = bytes[64];
+    if (v != 0 && v != 1 && v != 27 && v != 28) return std::nullopt;
+    secp256k1_ecdsa_signature parsed;
+    if (secp256k1_ecdsa_signature_parse_compact(context(), &parsed, bytes.data()) != 1 ||
+        secp256k1_ecdsa_signature_normalize(context(), nullptr, &parsed) != 0)  // 1: s was in the upper half
+        return std::nullopt;
+    Signature signature;
+    std::copy(bytes.begin(), bytes.begin() + 32, signature.r.begin());
+    std::copy(bytes.begin() + 32, bytes.begin() + 64, signature.s.begin());
+    signature.parity = static_cast<std::uint8_t>(v % 27);
+    return signature;
+}
+
+Word personal_digest(std::string_view message) {
+    return keccak256(
+        "\x19"
+        "Ethereum Signed Message:\n" +
+        std::to_string(message.size()) + std::string(message));
 }
 
 }  // namespace gptoss::provenance::chain
