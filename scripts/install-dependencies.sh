@@ -8,7 +8,7 @@ for_run=(
     build-essential cmake ninja-build pkg-config ca-certificates curl file
     "libboost1.81-dev|libboost1.83-dev|libboost-dev" nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev
     libssl-dev libcurl4-openssl-dev libsecp256k1-dev libcrypto++-dev
-    prometheus-cpp-dev libsqlite3-dev libedit-dev
+    prometheus-cpp-dev libsqlite3-dev libedit-dev libsodium-dev libcbor-dev libicu-dev
 )
 for_test=(
     git ccache clang-19 libclang-rt-19-dev libgtest-dev libgmock-dev libbenchmark-dev

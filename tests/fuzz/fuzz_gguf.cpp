@@ -1,8 +1,10 @@
-// Any bytes at all as a GGUF part: an error or a header, and from its metadata an error or a model and a tokenizer.
+// Any bytes at all as a GGUF part: an error or a header; the first block of every tensor as numbers; and from the
+// metadata an error or a model and a tokenizer.
 #include <cstddef>
 #include <cstdint>
 
 #include "base/error.h"
+#include "gguf/dequantize.h"
 #include "gguf/part_reader.h"
 #include "model/hyperparameters.h"
 #include "tokenizer/tokenizer.h"
@@ -11,6 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace gptoss;
     try {
         const gguf::PartHeader header = gguf::read_part(std::as_bytes(std::span(data, size)), "part", 0);
+        for (const gguf::Tensor& tensor : header.tensors) {
+            const gguf::TypeTraits& type = gguf::traits(tensor.type);
+            std::vector<float> values(type.block_elements);
+            gguf::dequantize(tensor.type, tensor.data.first(type.block_bytes), values);
+        }
         try {
             model::read_hyperparameters(header.metadata, 1000);
         } catch (const Error&) {
