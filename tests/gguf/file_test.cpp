@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "gguf/split_name.h"
+#include "gguf/writer.h"
 #include "support/files.h"
 #include "support/temporary_folder.h"
 
@@ -130,6 +131,15 @@ TEST(SplitName, ReadsOnlyTheExactForm) {
          {"a.gguf", "a-0002-of-00003.gguf", "a-00000-of-00003.gguf", "a-00004-of-00003.gguf",
           "a-00002-of-00003.bin", "a-0000x-of-00003.gguf", "-00001-of-00003.gguf"})
         EXPECT_FALSE(parse_split_name(other)) << other;
+}
+
+// Some files carry the whole tokenizer.json as a string.
+TEST(GgufFile, AStringOfTensOfMegabytesIsRead) {
+    const test::TemporaryFolder folder;
+    Metadata metadata;
+    metadata.set("tokenizer.huggingface.json", std::string(std::size_t{40} << 20, 'x'));
+    const auto paths = write(folder.path() / "large.gguf", metadata, {});
+    EXPECT_EQ(File::open(paths[0]).metadata().text("tokenizer.huggingface.json").size(), std::size_t{40} << 20);
 }
 
 }  // namespace
