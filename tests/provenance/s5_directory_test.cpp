@@ -37,7 +37,7 @@ FileLink file_link(const nlohmann::ordered_json& v) {
     FileLink file;
     file.hash = bytes32(v["hash"]);
     file.size_bytes = number(v["size"]);
-    file.size_is_integer = v.value("sizeAsBigInt", false);
+    file.size_has_64_bits = v.value("sizeAsBigInt", false);
     if (v.contains("media_type")) file.media_type = v["media_type"];
     file.time_s = optional_number(v, "timestamp");
     file.time_ns = optional_number(v, "timestamp_subsec_nanos");

@@ -52,7 +52,9 @@ TEST(S5Seeds, PhrasesGiveTheirKeys) {
         EXPECT_EQ(hex(identity.seed(SeedPurpose::hidden_database)), stages["hiddenDB_66"]);
         EXPECT_EQ(hex(identity.seed(SeedPurpose::file_system)), stages["fileSystem_67"]);
         EXPECT_EQ(hex(identity.seed(SeedPurpose::extensions)), stages["extensions_127"]);
-        EXPECT_EQ(hex(identity.packed()), v["packedIdentityMsgpack"]);
+        if (v.contains("packedIdentityMsgpack")) {
+            EXPECT_EQ(hex(identity.packed()), v["packedIdentityMsgpack"]);
+        }
         EXPECT_EQ(hex(KeyPair(identity.seed(SeedPurpose::signing)).public_key()),
                   v["signingEd25519PublicKey"]);
 

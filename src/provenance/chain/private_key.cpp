@@ -149,6 +149,12 @@ std::optional<Address> address_of_point(std::span<const std::uint8_t> point) {
     return address_of(key);
 }
 
+std::optional<CompressedPoint> compressed_point(std::span<const std::uint8_t> point) {
+    secp256k1_pubkey key;
+    if (secp256k1_ec_pubkey_parse(context(), &key, point.data(), point.size()) != 1) return std::nullopt;
+    return compressed(key);
+}
+
 std::array<std::uint8_t, 65> signature_bytes(const Signature& signature) {
     std::array<std::uint8_t, 65> bytes{};
     std::copy(signature.r.begin(), signature.r.end(), bytes.begin());

@@ -45,8 +45,9 @@ class PrivateKey {
 std::optional<Address> recover(const Word& digest, const Signature& signature);
 std::optional<CompressedPoint> recover_public_key(const Word& digest, const Signature& signature);
 
-// The address of a public key of 33 or 65 bytes; nothing when it is none.
+// Of a public key of 33 or 65 bytes; nothing when it is none.
 std::optional<Address> address_of_point(std::span<const std::uint8_t> point);
+std::optional<CompressedPoint> compressed_point(std::span<const std::uint8_t> point);
 
 // r ‖ s ‖ v, v = 27 or 28, as Ethereum's tools write signatures.
 std::array<std::uint8_t, 65> signature_bytes(const Signature& signature);

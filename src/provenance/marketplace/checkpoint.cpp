@@ -1,5 +1,7 @@
 #include "provenance/marketplace/checkpoint.h"
 
+#include <algorithm>
+
 #include "provenance/marketplace/key_agreement.h"
 #include "provenance/marketplace/sealed_payload.h"
 #include "provenance/s5/key_pair.h"

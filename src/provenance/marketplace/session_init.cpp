@@ -88,7 +88,10 @@ OrRefusal<SessionInit> open_session_init(const nlohmann::json& message, const ch
     if (const auto* refusal = std::get_if<Refusal>(&read)) return *refusal;
     const auto& sealed = std::get<SealedPayload>(read);
 
-    auto key = session_setup_key(host_key, *fields[0]);
+    // The SDK signs the compressed form, whichever form is sent.
+    const auto ephemeral = chain::compressed_point(*fields[0]);
+    if (!ephemeral) return cannot_decrypt("ephPubHex is no public key.");
+    auto key = session_setup_key(host_key, *ephemeral);
     if (!key) return cannot_decrypt("ephPubHex is no public key.");
     const auto signature = chain::signature_from_bytes(*fields[1]);
     if (!signature) return cannot_decrypt("signatureHex is no signature of 65 bytes in its low form.");
@@ -102,9 +105,8 @@ OrRefusal<SessionInit> open_session_init(const nlohmann::json& message, const ch
     s5::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
     if (!fits) return cannot_decrypt("The session's setup lacks a field, or has one of another type.");
 
-    // The SDK signs the compressed form, whichever form is sent.
     for (const chain::Word& digest :
-         {sdk_digest(payload, *fields[0], host_key, sealed), digest_of(sealed.ciphertext)})
+         {sdk_digest(payload, *ephemeral, host_key, sealed), digest_of(sealed.ciphertext)})
         if (const auto signer = chain::recover(digest, *signature)) init.possible_signers.push_back(*signer);
     if (init.possible_signers.empty()) return cannot_decrypt("The signature is nobody's.");
     return init;

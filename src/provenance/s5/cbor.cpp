@@ -135,6 +135,9 @@ void CborWriter::head(Encode encode) {
 void CborWriter::unsigned_integer(std::uint64_t value) {
     head([&](std::uint8_t* to, std::size_t size) { return cbor_encode_uint(value, to, size); });
 }
+void CborWriter::integer_of_64_bits(std::uint64_t value) {
+    head([&](std::uint8_t* to, std::size_t size) { return cbor_encode_uint64(value, to, size); });
+}
 void CborWriter::real(double value) {
     head([&](std::uint8_t* to, std::size_t size) { return cbor_encode_double(value, to, size); });
 }

@@ -36,7 +36,8 @@ std::optional<CborItem> read_cbor(ByteView bytes);
 // Appends item after item; the caller sees to the counts.
 class CborWriter {
   public:
-    void unsigned_integer(std::uint64_t value);
+    void unsigned_integer(std::uint64_t value);  // in as few bytes as it needs
+    void integer_of_64_bits(std::uint64_t value);
     void real(double value);
     // As JavaScript's numbers are written: a double from 2^32 on.
     void number(std::uint64_t value);

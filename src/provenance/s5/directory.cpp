@@ -59,7 +59,7 @@ void write(CborWriter& out, const FileLink& file) {
                   file.others.size());
     out.unsigned_integer(kHash), out.bytes(file.hash);
     out.unsigned_integer(kSize);
-    file.size_is_integer ? out.unsigned_integer(file.size_bytes) : out.number(file.size_bytes);
+    file.size_has_64_bits ? out.integer_of_64_bits(file.size_bytes) : out.number(file.size_bytes);
     if (file.media_type) out.unsigned_integer(kMediaType), out.text(*file.media_type);
     write_times(out, file.time_s, file.time_ns);
     if (file.locations) {
@@ -130,7 +130,8 @@ std::optional<FileLink> read_file(const CborItem& map, int version) {
         return std::nullopt;
     file.hash = bytes32_of(hash->content);
     file.size_bytes = *size->whole_number();
-    file.size_is_integer = size->is(Kind::unsigned_integer);
+    constexpr std::size_t kEncoded64Bits = 9;
+    file.size_has_64_bits = size->is(Kind::unsigned_integer) && size->encoded.size() == kEncoded64Bits;
     if (const CborItem* type = map.find(kMediaType)) {
         if (!type->is(Kind::text)) return std::nullopt;
         file.media_type = text_of(type->content);

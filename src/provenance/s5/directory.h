@@ -35,7 +35,9 @@ struct BlobLocation {
 struct FileLink {
     Bytes32 hash{};
     std::uint64_t size_bytes = 0;
-    bool size_is_integer = false;  // from 2^32 on: a 64-bit integer, not the double that JavaScript writes
+    // Stored as an integer of 64 bits, as JavaScript's BigInt is; else in as many bits as it needs, and from 2^32
+    // on as a double.
+    bool size_has_64_bits = false;
     std::optional<std::string> media_type;
     std::optional<std::uint64_t> time_s, time_ns;
     std::optional<std::vector<BlobLocation>> locations;

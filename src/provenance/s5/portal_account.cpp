@@ -1,5 +1,6 @@
 #include "provenance/s5/portal_account.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "provenance/s5/blake3.h"
