@@ -139,7 +139,8 @@ TEST(GgufFile, AStringOfTensOfMegabytesIsRead) {
     Metadata metadata;
     metadata.set("tokenizer.huggingface.json", std::string(std::size_t{40} << 20, 'x'));
     const auto paths = write(folder.path() / "large.gguf", metadata, {});
-    EXPECT_EQ(File::open(paths[0]).metadata().text("tokenizer.huggingface.json").size(), std::size_t{40} << 20);
+    EXPECT_EQ(File::open(paths[0]).metadata().text("tokenizer.huggingface.json").size(),
+              std::size_t{40} << 20);
 }
 
 }  // namespace
