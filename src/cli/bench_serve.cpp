@@ -27,13 +27,13 @@ struct BenchServeOptions {
     bool json = false, quiet = false;
 };
 
-struct Load {
+struct Arrivals {
     std::vector<acceptance::LoadRequest> first;
     double end_s = 0;  // nothing is asked after this
 };
 
-Load make_load(const BenchServeOptions& options) {
-    Load load{.end_s = options.duration_s};
+Arrivals make_arrivals(const BenchServeOptions& options) {
+    Arrivals load{.end_s = options.duration_s};
     if (!options.trace.empty()) {
         load.first = acceptance::read_load_trace(options.trace, options.speed, options.most_requests);
         std::erase_if(load.first, [&](const auto& request) { return request.at_s > options.duration_s; });
@@ -59,7 +59,7 @@ int run(BenchServeOptions options) {
             throw Error(ErrorCode::setting_invalid, "--body is no JSON object",
                         R"(For example: --body '{"seed": 1}')");
     }
-    const Load load = make_load(options);
+    const Arrivals load = make_arrivals(options);
     std::uint64_t number = load.first.size();
     const auto next = [&](const acceptance::LoadReply& reply,
                           double now_s) -> std::optional<acceptance::LoadRequest> {
