@@ -37,24 +37,24 @@ TEST(SessionInits, OfTheSdkAreOpened) {
     const json all = vectors("sdk_session_init");
     for (const json& v : all["vectors"]) {
         const chain::PrivateKey host = key_of(v["hostPrivateKey"]);
-        EXPECT_EQ(hex(host.public_key()), v["hostPublicKey"]);
+        EXPECT_EQ(hex(host.public_key()), as_text(v["hostPublicKey"]));
         EXPECT_TRUE(same_address(host.address(), v["hostAddress"]));
         json message = v["message"];
         const Bytes ephemeral = bytes(message["payload"]["ephPubHex"]);
-        EXPECT_EQ(hex(host.shared_x(ephemeral).value()), v["sharedX"]);
-        EXPECT_EQ(hex(session_setup_key(host, ephemeral).value()), v["hkdfKey"]);
+        EXPECT_EQ(hex(host.shared_x(ephemeral).value()), as_text(v["sharedX"]));
+        EXPECT_EQ(hex(session_setup_key(host, ephemeral).value()), as_text(v["hkdfKey"]));
         const json& expected = v["expected"];
         const auto check = [&](const json& sent) {
             const auto opened = open_session_init(sent, host);
             ASSERT_EQ(code_of(opened), "taken") << std::get<Refusal>(opened).message;
             const auto& init = std::get<SessionInit>(opened);
-            EXPECT_EQ(hex(init.session_key), expected["sessionKey"]);
-            EXPECT_EQ(init.job_id, expected["jobId"]);
-            EXPECT_EQ(init.model_name, expected["modelName"]);
+            EXPECT_EQ(hex(init.session_key), as_text(expected["sessionKey"]));
+            EXPECT_EQ(init.job_id, as_text(expected["jobId"]));
+            EXPECT_EQ(init.model_name, as_text(expected["modelName"]));
             EXPECT_EQ(init.price_per_token, expected["pricePerToken"]);
             EXPECT_EQ(init.recovery_public_key.has_value(), !expected["recoveryPublicKey"].is_null());
             if (init.recovery_public_key) {
-                EXPECT_EQ(*init.recovery_public_key, expected["recoveryPublicKey"]);
+                EXPECT_EQ(*init.recovery_public_key, as_text(expected["recoveryPublicKey"]));
             }
             EXPECT_EQ(init.vector_database.value_or(json()), expected["vectorDatabase"]);
         };
@@ -92,7 +92,8 @@ TEST(SessionInits, OthersAreRefusedWithTheirCode) {
     for (const json& v : all["invalid"]) {
         json message{{"type", "encrypted_session_init"}, {"session_id", "1"}};
         if (v.contains("payload")) message["payload"] = v["payload"];
-        EXPECT_EQ(code_of(open_session_init(message, key_of(v["hostPrivateKey"]))), v["expectedCode"])
+        EXPECT_EQ(code_of(open_session_init(message, key_of(v["hostPrivateKey"]))),
+                  as_text(v["expectedCode"]))
             << v["why"];
     }
     const chain::PrivateKey host = key_of(all["vectors"][0]["hostPrivateKey"]);
@@ -108,9 +109,9 @@ TEST(Messages, AreOpenedAndSealed) {
         const auto opened = open_message(v["payload"], key);
         ASSERT_EQ(code_of(opened), "taken") << v["index"];
         const auto& message = std::get<OpenedMessage>(opened);
-        EXPECT_EQ(hex(s5::bytes_of(message.plaintext)), v["plaintextHex"]);
-        EXPECT_EQ(message.associated_data, v["aadText"]);
-        EXPECT_EQ(hex(message.nonce), v["payload"]["nonceHex"]);
+        EXPECT_EQ(hex(s5::bytes_of(message.plaintext)), as_text(v["plaintextHex"]));
+        EXPECT_EQ(message.associated_data, as_text(v["aadText"]));
+        EXPECT_EQ(hex(message.nonce), as_text(v["payload"]["nonceHex"]));
     }
     for (const json& v : all["hostToClient"])
         EXPECT_EQ(json(seal_chunk(key, nonce_of(v["payload"]["nonceHex"]), v["plaintext"].get<std::string>(),
@@ -121,7 +122,7 @@ TEST(Messages, AreOpenedAndSealed) {
                   v["payload"]);
     for (const json& v : all["invalid"])
         EXPECT_EQ(code_of(open_message(v.value("payload", json()), bytes32(v["sessionKey"]))),
-                  v["expectedCode"])
+                  as_text(v["expectedCode"]))
             << v["why"];
 }
 
@@ -146,15 +147,15 @@ TEST(Checkpoints, DeltasAreTheSdks) {
     for (const json& v : all["deltas"]) {
         const CheckpointDelta delta = delta_of(v["input"]);
         const json made = signed_delta(delta, host);
-        EXPECT_EQ(made["messages"].dump(), v["messagesJson"]);
-        EXPECT_EQ(hex(chain::personal_digest(made["messages"].dump())), v["messagesEip191Digest"]);
+        EXPECT_EQ(made["messages"].dump(), as_text(v["messagesJson"]));
+        EXPECT_EQ(hex(chain::personal_digest(made["messages"].dump())), as_text(v["messagesEip191Digest"]));
         EXPECT_EQ(made["hostSignature"], v["hostSignature"]);
-        EXPECT_EQ(made.dump(), v["deltaCompactJson"]);
-        EXPECT_EQ(sha256_of(made.dump(2)), v["deltaFileSha256"]);
+        EXPECT_EQ(made.dump(), as_text(v["deltaCompactJson"]));
+        EXPECT_EQ(sha256_of(made.dump(2)), as_text(v["deltaFileSha256"]));
         if (v.contains("deltaFilePretty")) {
-            EXPECT_EQ(made.dump(2), v["deltaFilePretty"]);
+            EXPECT_EQ(made.dump(2), as_text(v["deltaFilePretty"]));
         }
-        EXPECT_EQ(delta_path(host.address(), delta.session_id, delta.index), v["s5Path"]);
+        EXPECT_EQ(delta_path(host.address(), delta.session_id, delta.index), as_text(v["s5Path"]));
         EXPECT_EQ(personal_signer(made["messages"].dump(), made["hostSignature"].get<std::string>()),
                   host.address());
     }
@@ -167,14 +168,14 @@ TEST(Checkpoints, EncryptedDeltasAreTheSdks) {
         const json& expected = v["encryptedDelta"];
         const chain::PrivateKey ephemeral = key_of(v["ephemeralPrivateKey"]),
                                 user = key_of(v["userPrivateKey"]);
-        EXPECT_EQ(hex(ephemeral.shared_x(user.public_key()).value()), v["sharedX"]);
-        EXPECT_EQ(hex(checkpoint_key(ephemeral, user.public_key()).value()), v["hkdfKey"]);
+        EXPECT_EQ(hex(ephemeral.shared_x(user.public_key()).value()), as_text(v["sharedX"]));
+        EXPECT_EQ(hex(checkpoint_key(ephemeral, user.public_key()).value()), as_text(v["hkdfKey"]));
         const CheckpointDelta delta = delta_of(json::parse(v["plaintextJson"].get<std::string>()));
         const auto made = encrypted_delta(delta, host, expected["userRecoveryPubKey"], ephemeral,
                                           nonce_of(expected["nonce"]));
         ASSERT_TRUE(made);
         EXPECT_EQ(json(*made), expected);
-        EXPECT_EQ(sha256_of(made->dump(2)), v["fileSha256"]);
+        EXPECT_EQ(sha256_of(made->dump(2)), as_text(v["fileSha256"]));
         EXPECT_EQ(decrypt_delta(expected, user), v["plaintextJson"].get<std::string>());
         EXPECT_FALSE(decrypt_delta(expected, host));
         EXPECT_EQ(personal_signer(v["ciphertextKeccak256"].get<std::string>(),
@@ -194,13 +195,13 @@ TEST(Checkpoints, IndexesAreTheSdks) {
                                entry["tokenRange"][1], entry["timestamp"], entry.value("encrypted", false)});
         const auto session = v["index"]["sessionId"].get<std::string>();
         const json made = signed_index(session, entries, host);
-        EXPECT_EQ(made["checkpoints"].dump(), v["checkpointsJson"]);
+        EXPECT_EQ(made["checkpoints"].dump(), as_text(v["checkpointsJson"]));
         EXPECT_EQ(made, v["index"]);
-        EXPECT_EQ(sha256_of(made.dump(2)), v["fileSha256"]);
+        EXPECT_EQ(sha256_of(made.dump(2)), as_text(v["fileSha256"]));
         if (v.contains("filePretty")) {
-            EXPECT_EQ(made.dump(2), v["filePretty"]);
+            EXPECT_EQ(made.dump(2), as_text(v["filePretty"]));
         }
-        EXPECT_EQ(index_path(host.address(), session), v["s5Path"]);
+        EXPECT_EQ(index_path(host.address(), session), as_text(v["s5Path"]));
     }
 }
 
@@ -210,8 +211,8 @@ TEST(PersonalSignatures, AreEthers) {
         const chain::PrivateKey key = key_of(v["privateKey"]);
         const auto message = v["message"].get<std::string>();
         EXPECT_EQ(message.size(), v["messageUtf8Length"]);
-        EXPECT_EQ(hex(chain::personal_digest(message)), v["digest"]);
-        EXPECT_EQ(personal_signature(message, key), v["signature"]);
+        EXPECT_EQ(hex(chain::personal_digest(message)), as_text(v["digest"]));
+        EXPECT_EQ(personal_signature(message, key), as_text(v["signature"]));
         EXPECT_EQ(personal_signer(message, v["signature"].get<std::string>()), key.address());
         EXPECT_TRUE(same_address(key.address(), v["address"]));
     }
@@ -224,7 +225,7 @@ TEST(HostProofs, AnswerChallengesAndRegister) {
         const chain::PrivateKey host = key_of(v["hostPrivateKey"]);
         const auto answer = answer_challenge(v["request"]["body"]["challenge"].get<std::string>(), host);
         ASSERT_TRUE(answer);
-        EXPECT_EQ(answer->signature, v["response"]["signature"]);
+        EXPECT_EQ(answer->signature, as_text(v["response"]["signature"]));
         EXPECT_EQ(answer->recovery_id, v["response"]["recid"]);
         chain::Signature signature;
         const Bytes compact = bytes(answer->signature);
@@ -232,8 +233,9 @@ TEST(HostProofs, AnswerChallengesAndRegister) {
         std::copy(compact.begin() + 32, compact.end(), signature.s.begin());
         signature.parity = static_cast<std::uint8_t>(answer->recovery_id);
         const chain::Word digest = *chain::word_from_hex("0x" + v["challengeSha256"].get<std::string>());
-        EXPECT_EQ(hex(chain::recover_public_key(digest, signature).value()), v["recoveredPublicKey"]);
-        EXPECT_EQ(hex(host.public_key()), v["recoveredPublicKey"]);
+        EXPECT_EQ(hex(chain::recover_public_key(digest, signature).value()),
+                  as_text(v["recoveredPublicKey"]));
+        EXPECT_EQ(hex(host.public_key()), as_text(v["recoveredPublicKey"]));
     }
     const chain::PrivateKey host = key_of(all["hostChallenge"][0]["hostPrivateKey"]);
     for (const char* wrong : {"", "00", "zz", "0x"}) EXPECT_FALSE(answer_challenge(wrong, host));
@@ -247,8 +249,9 @@ TEST(HostProofs, AnswerChallengesAndRegister) {
     }
     for (const json& v : all["registerHost"]) {
         const chain::PrivateKey key = key_of(v["hostPrivateKey"]);
-        EXPECT_EQ(portal_registration_message(key.address()), v["message"]);
-        EXPECT_EQ(personal_signature(portal_registration_message(key.address()), key), v["signature"]);
+        EXPECT_EQ(portal_registration_message(key.address()), as_text(v["message"]));
+        EXPECT_EQ(personal_signature(portal_registration_message(key.address()), key),
+                  as_text(v["signature"]));
     }
 }
 

@@ -34,6 +34,10 @@ s5::Bytes32 bytes32(const Json& hex) {
     if (read.size() != 32) throw std::runtime_error("not 32 bytes");
     return s5::bytes32_of(read);
 }
+template <typename Json>
+std::string as_text(const Json& value) {
+    return value.template get<std::string>();
+}
 // Written as a text where JavaScript's numbers are too small.
 template <typename Json>
 std::uint64_t number(const Json& value) {

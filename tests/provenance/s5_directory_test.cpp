@@ -71,11 +71,11 @@ TEST(S5Directories, AsS5jsWritesThem) {
     for (const auto& v : cases["dirs"]) {
         SCOPED_TRACE(v["name"].get<std::string>());
         const Bytes expected = bytes(v["bytes"]);
-        EXPECT_EQ(hex(blake3(expected)), v["blake3"]);
-        EXPECT_EQ(identify_blob(expected).text(), v["cid"]);
+        EXPECT_EQ(hex(blake3(expected)), as_text(v["blake3"]));
+        EXPECT_EQ(identify_blob(expected).text(), as_text(v["cid"]));
         const auto read = read_directory(expected);
         ASSERT_TRUE(read);
-        EXPECT_EQ(hex(read->serialized()), v["bytes"]);
+        EXPECT_EQ(hex(read->serialized()), as_text(v["bytes"]));
         std::vector<std::string> names;
         for (const auto& [name, file] : read->files.all) names.push_back(name);
         EXPECT_EQ(names, v["outputOrderFiles"].get<std::vector<std::string>>());
@@ -95,7 +95,7 @@ TEST(S5Directories, AsS5jsWritesThem) {
             directory.time_ns = optional_number(link, "ts_nanos");
             made.directories.set(link["name"].get<std::string>(), directory);
         }
-        EXPECT_EQ(hex(made.serialized()), v["bytes"]);
+        EXPECT_EQ(hex(made.serialized()), as_text(v["bytes"]));
     }
 }
 

@@ -33,50 +33,50 @@ TEST(S5Seeds, PhrasesGiveTheirKeys) {
     const json all = vectors("s5_seed_identity");
     for (const json& v : all["valid"]) {
         const Entropy entropy = entropy_of_phrase(v["phrase"].get<std::string>(), "S5_SEED_PHRASE");
-        EXPECT_EQ(hex(entropy), v["entropy"]);
-        EXPECT_EQ(phrase_of_entropy(entropy), v["phrase"]);
+        EXPECT_EQ(hex(entropy), as_text(v["entropy"]));
+        EXPECT_EQ(phrase_of_entropy(entropy), as_text(v["phrase"]));
         for (const json& same : v["equivalentInputs"])
             EXPECT_EQ(entropy_of_phrase(same["phrase"].get<std::string>(), "S5_SEED_PHRASE"), entropy)
                 << same["name"];
         const json& stages = v["stages"];
-        EXPECT_EQ(hex(blake3(entropy)), v["seedBytes"]);
+        EXPECT_EQ(hex(blake3(entropy)), as_text(v["seedBytes"]));
         const Bytes32 main = derive(blake3(entropy), std::uint64_t{0});
-        EXPECT_EQ(hex(main), stages["main_0"]);
-        EXPECT_EQ(hex(derive(main, std::uint64_t{1})), stages["publicIdentity_1"]);
-        EXPECT_EQ(hex(derive(main, std::uint64_t{64})), stages["privateData_64"]);
+        EXPECT_EQ(hex(main), as_text(stages["main_0"]));
+        EXPECT_EQ(hex(derive(main, std::uint64_t{1})), as_text(stages["publicIdentity_1"]));
+        EXPECT_EQ(hex(derive(main, std::uint64_t{64})), as_text(stages["privateData_64"]));
         const Identity identity(entropy);
-        EXPECT_EQ(hex(identity.seed(SeedPurpose::signing)), stages["signing_2"]);
-        EXPECT_EQ(hex(identity.seed(SeedPurpose::encryption)), stages["encryption_3"]);
-        EXPECT_EQ(hex(identity.seed(SeedPurpose::resolver_links)), stages["resolverLinks_4"]);
-        EXPECT_EQ(hex(identity.seed(SeedPurpose::storage_accounts)), stages["storageAccounts_65"]);
-        EXPECT_EQ(hex(identity.seed(SeedPurpose::hidden_database)), stages["hiddenDB_66"]);
-        EXPECT_EQ(hex(identity.seed(SeedPurpose::file_system)), stages["fileSystem_67"]);
-        EXPECT_EQ(hex(identity.seed(SeedPurpose::extensions)), stages["extensions_127"]);
+        EXPECT_EQ(hex(identity.seed(SeedPurpose::signing)), as_text(stages["signing_2"]));
+        EXPECT_EQ(hex(identity.seed(SeedPurpose::encryption)), as_text(stages["encryption_3"]));
+        EXPECT_EQ(hex(identity.seed(SeedPurpose::resolver_links)), as_text(stages["resolverLinks_4"]));
+        EXPECT_EQ(hex(identity.seed(SeedPurpose::storage_accounts)), as_text(stages["storageAccounts_65"]));
+        EXPECT_EQ(hex(identity.seed(SeedPurpose::hidden_database)), as_text(stages["hiddenDB_66"]));
+        EXPECT_EQ(hex(identity.seed(SeedPurpose::file_system)), as_text(stages["fileSystem_67"]));
+        EXPECT_EQ(hex(identity.seed(SeedPurpose::extensions)), as_text(stages["extensions_127"]));
         if (v.contains("packedIdentityMsgpack")) {
-            EXPECT_EQ(hex(identity.packed()), v["packedIdentityMsgpack"]);
+            EXPECT_EQ(hex(identity.packed()), as_text(v["packedIdentityMsgpack"]));
         }
         EXPECT_EQ(hex(KeyPair(identity.seed(SeedPurpose::signing)).public_key()),
-                  v["signingEd25519PublicKey"]);
+                  as_text(v["signingEd25519PublicKey"]));
 
         const json& files = v["fileSystem"];
         const Bytes32 root = root_write_key(identity);
-        EXPECT_EQ(hex(root), files["rootWriteKey"]);
-        EXPECT_EQ(hex(KeyPair(root).public_key()), files["rootPublicKey"]);
-        EXPECT_EQ(hex(root_encryption_key(root)), files["rootEncryptionKey"]);
-        EXPECT_EQ(root_write_uri(root), files["rootWriteURI"]);
+        EXPECT_EQ(hex(root), as_text(files["rootWriteKey"]));
+        EXPECT_EQ(hex(KeyPair(root).public_key()), as_text(files["rootPublicKey"]));
+        EXPECT_EQ(hex(root_encryption_key(root)), as_text(files["rootEncryptionKey"]));
+        EXPECT_EQ(root_write_uri(root), as_text(files["rootWriteURI"]));
         for (const json& place : files["paths"]) {
             Bytes32 key = root;
             std::string path = place["path"].get<std::string>() + "/";
             for (std::size_t at = 0; at < path.size(); at = path.find('/', at) + 1)
                 key = child_write_key(key, std::string_view(path).substr(at, path.find('/', at) - at));
-            EXPECT_EQ(hex(key), place["writeKey"]) << place["path"];
-            EXPECT_EQ(hex(KeyPair(key).public_key()), place["publicKey"]);
+            EXPECT_EQ(hex(key), as_text(place["writeKey"])) << place["path"];
+            EXPECT_EQ(hex(KeyPair(key).public_key()), as_text(place["publicKey"]));
         }
         const HiddenEntryKeys hidden = hidden_entry_keys(identity, "accounts.json");
-        EXPECT_EQ(hex(hidden.path), v["hiddenDB_accounts_json"]["pathKey"]);
-        EXPECT_EQ(hex(hidden.write), v["hiddenDB_accounts_json"]["writeKey"]);
-        EXPECT_EQ(hex(hidden.encryption), v["hiddenDB_accounts_json"]["encryptionKey"]);
-        EXPECT_EQ(hex(KeyPair(hidden.write).public_key()), v["hiddenDB_accounts_json"]["publicKey"]);
+        EXPECT_EQ(hex(hidden.path), as_text(v["hiddenDB_accounts_json"]["pathKey"]));
+        EXPECT_EQ(hex(hidden.write), as_text(v["hiddenDB_accounts_json"]["writeKey"]));
+        EXPECT_EQ(hex(hidden.encryption), as_text(v["hiddenDB_accounts_json"]["encryptionKey"]));
+        EXPECT_EQ(hex(KeyPair(hidden.write).public_key()), as_text(v["hiddenDB_accounts_json"]["publicKey"]));
     }
 }
 
@@ -104,6 +104,15 @@ TEST(S5Seeds, WrongPhrasesAreRefusedWithoutTheirWords) {
     }
 }
 
+// Found by the fuzzer: the first byte of a blank of three, and nothing behind it.
+TEST(S5Seeds, ACutBlankAtTheEndIsNoBlank) {
+    for (const char* phrase : {"queen\xE2", "queen\xE2\x80", "queen\xC2", "\xE3", "\xE2\xE2\xE2"}) {
+        const std::string cut = phrase;
+        const std::vector<char> exact(cut.begin(), cut.end());  // without the NUL behind
+        EXPECT_THROW(entropy_of_phrase({exact.data(), exact.size()}, "S5_SEED_PHRASE"), Error);
+    }
+}
+
 TEST(S5Identifiers, BlobsHaveTheirNames) {
     const json file = vectors("s5_cids");
     const auto part = [&](const char* name) { return file["contentRule"][name].get<std::uint64_t>(); };
@@ -112,18 +121,18 @@ TEST(S5Identifiers, BlobsHaveTheirNames) {
         for (std::uint64_t i = 0; i < content.size(); ++i)
             content[i] = static_cast<std::uint8_t>(part("a") * i + part("b") + part("c") * (i >> 8));
         const BlobIdentifier id = identify_blob(content);
-        EXPECT_EQ(hex(id.hash), v["blake3"]) << content.size();
-        EXPECT_EQ(hex(id.bytes()), v["cidBytes"]);
+        EXPECT_EQ(hex(id.hash), as_text(v["blake3"])) << content.size();
+        EXPECT_EQ(hex(id.bytes()), as_text(v["cidBytes"]));
         for (const auto& [field, base] : {std::pair{"base32", Base::base32},
                                           {"base58btc", Base::base58btc},
                                           {"base64url", Base::base64url},
                                           {"hex", Base::base16}}) {
-            EXPECT_EQ(id.text(base), v[field]);
+            EXPECT_EQ(id.text(base), as_text(v[field]));
             EXPECT_EQ(blob_identifier_from_text(v[field].get<std::string>()), id);
         }
-        EXPECT_EQ(portal_download_name(id.hash), v["portalFallbackCid_base58btc"]);
-        EXPECT_EQ((BlobIdentifier{id.hash, 0}.text(Base::base58btc)), v["cidSize0_base58btc"]);
-        EXPECT_EQ(to_multibase(id.hash, Base::base32), v["rawHashBase32"]);
+        EXPECT_EQ(portal_download_name(id.hash), as_text(v["portalFallbackCid_base58btc"]));
+        EXPECT_EQ((BlobIdentifier{id.hash, 0}.text(Base::base58btc)), as_text(v["cidSize0_base58btc"]));
+        EXPECT_EQ(to_multibase(id.hash, Base::base32), as_text(v["rawHashBase32"]));
         // The same hash piece by piece.
         Blake3 hash;
         for (std::size_t at = 0, step = 1; at < content.size(); at += step, step = step % 1500 + 7)
@@ -132,18 +141,18 @@ TEST(S5Identifiers, BlobsHaveTheirNames) {
     }
     for (const json& v : file["large"]) {
         const BlobIdentifier id{bytes32(v["blake3"]), number(v["size"])};
-        EXPECT_EQ(hex(id.bytes()), v["cidBytes"]) << v["size"];
-        EXPECT_EQ(id.text(), v["base32"]);
-        EXPECT_EQ(id.text(Base::base58btc), v["base58btc"]);
+        EXPECT_EQ(hex(id.bytes()), as_text(v["cidBytes"])) << v["size"];
+        EXPECT_EQ(id.text(), as_text(v["base32"]));
+        EXPECT_EQ(id.text(Base::base58btc), as_text(v["base58btc"]));
         EXPECT_EQ(blob_identifier_from_text(v["base64url"].get<std::string>()), id);
         EXPECT_EQ(blob_identifier_from_text(v["hex"].get<std::string>()), id);
     }
     for (const json& v : file["legacyDecode"]) {
         const auto id = blob_identifier_from_bytes(bytes(v["inputBytes"]));
         ASSERT_TRUE(id);
-        EXPECT_EQ(hex(id->hash), v["decodedHash"]);
+        EXPECT_EQ(hex(id->hash), as_text(v["decodedHash"]));
         EXPECT_EQ(id->size_bytes, number(v["decodedSize"]));
-        EXPECT_EQ(hex(id->bytes()), v["canonicalBytes"]);
+        EXPECT_EQ(hex(id->bytes()), as_text(v["canonicalBytes"]));
         for (const auto& [base, text] : v["inputTexts"].items())
             EXPECT_EQ(blob_identifier_from_text(text.get<std::string>()), id) << base;
     }
@@ -162,10 +171,10 @@ TEST(S5Registry, EntriesAreSignedAndRead) {
     const json file = vectors("s5_registry");
     for (const json& v : file["entries"]) {
         const KeyPair key(bytes32(v["privateSeed"]));
-        EXPECT_EQ(hex(key.typed_public_key()), v["publicKey"]);
+        EXPECT_EQ(hex(key.typed_public_key()), as_text(v["publicKey"]));
         const RegistryEntry entry = sign_entry(key, bytes(v["data"]), number(v["revision"]));
-        EXPECT_EQ(hex(entry.signature), v["signature"]) << v["revision"];
-        EXPECT_EQ(hex(entry.serialized()), v["serialized"]);
+        EXPECT_EQ(hex(entry.signature), as_text(v["signature"])) << v["revision"];
+        EXPECT_EQ(hex(entry.serialized()), as_text(v["serialized"]));
         EXPECT_EQ(read_entry(bytes(v["serialized"])), entry);
         Bytes cut = entry.serialized();
         cut.pop_back();
@@ -184,7 +193,7 @@ TEST(S5Encryption, MutableBlobs) {
         const Bytes plaintext = from_base64(v["plaintextBase64"]);
         const Bytes blob = encrypt_mutable(plaintext, key, nonce);
         EXPECT_EQ(blob.size(), number(v["blobLength"]));
-        EXPECT_EQ(hex(blake3(blob)), v["blobBlake3"]);
+        EXPECT_EQ(hex(blake3(blob)), as_text(v["blobBlake3"]));
         if (v.contains("blobBase64")) {
             EXPECT_EQ(blob, from_base64(v["blobBase64"]));
         }
@@ -214,10 +223,10 @@ TEST(S5Encryption, FilesInChunks) {
         Bytes plaintext(number(v["plaintextRule"]["n"]));
         for (std::uint64_t i = 0; i < plaintext.size(); ++i)
             plaintext[i] = static_cast<std::uint8_t>(a * i + (i >> 8));
-        EXPECT_EQ(hex(blake3(plaintext)), v["plaintextBlake3"]);
+        EXPECT_EQ(hex(blake3(plaintext)), as_text(v["plaintextBlake3"]));
         Bytes blob = encrypt_file(plaintext, key);
         EXPECT_EQ(blob.size(), number(v["ciphertextLength"]));
-        EXPECT_EQ(hex(blake3(blob)), v["ciphertextBlake3"]);
+        EXPECT_EQ(hex(blake3(blob)), as_text(v["ciphertextBlake3"]));
         EXPECT_EQ(decrypt_file(blob, key), plaintext);
         blob.back() ^= 1;
         EXPECT_FALSE(decrypt_file(blob, key));
@@ -228,17 +237,17 @@ TEST(S5Portals, AccountsProveThemselves) {
     const json all = vectors("s5_account");
     for (const json& v : all["vectors"]) {
         const Identity identity(entropy_of_phrase(v["phrase"].get<std::string>(), "S5_SEED_PHRASE"));
-        EXPECT_EQ(hex(identity.seed(SeedPurpose::storage_accounts)), v["storageAccountsSeed"]);
+        EXPECT_EQ(hex(identity.seed(SeedPurpose::storage_accounts)), as_text(v["storageAccountsSeed"]));
         const PortalAccount account(identity, bytes32(v["accountSeed"]));
         const AccountRequest request =
             v["type"] == "register" ? AccountRequest::registration : AccountRequest::login;
         const auto host = v["portalHost"].get<std::string>();
-        EXPECT_EQ(account.public_key_text(), v["pubKeyText"]);
-        EXPECT_EQ(account.identifier_suffix(), v["accountIdSuffix"]);
-        EXPECT_EQ(hex(account.key().typed_public_key()), v["publicKey"]);
+        EXPECT_EQ(account.public_key_text(), as_text(v["pubKeyText"]));
+        EXPECT_EQ(account.identifier_suffix(), as_text(v["accountIdSuffix"]));
+        EXPECT_EQ(hex(account.key().typed_public_key()), as_text(v["publicKey"]));
         const Bytes response = PortalAccount::response(request, bytes32(v["challenge"]), host);
-        EXPECT_EQ(hex(response), v["response"]);
-        EXPECT_EQ(hex(account.key().sign(response)), v["signature"]);
+        EXPECT_EQ(hex(response), as_text(v["response"]));
+        EXPECT_EQ(hex(account.key().sign(response)), as_text(v["signature"]));
         const json& post = v["requests"][1];
         const auto body = account.request_body(request, v["challengeText"].get<std::string>(), host,
                                                post["body"]["label"].get<std::string>());
@@ -255,14 +264,14 @@ TEST(S5Peers, ShakeHandsAndAsk) {
     const json all = vectors("s5_p2p");
     for (const json& v : all["vectors"]) {
         const KeyPair us(bytes32(v["ourPrivateSeed"]));
-        EXPECT_EQ(hex(us.typed_public_key()), v["ourPublicKey"]);
+        EXPECT_EQ(hex(us.typed_public_key()), as_text(v["ourPublicKey"]));
         const PeerChallenge challenge = make_challenge(ByteView(bytes(v["random64"])).first(31), us);
-        EXPECT_EQ(hex(challenge), v["challengeSent"]);
-        EXPECT_EQ(hex(handshake_open(challenge)), v["handshakeOpenSent"]);
+        EXPECT_EQ(hex(challenge), as_text(v["challengeSent"]));
+        EXPECT_EQ(hex(handshake_open(challenge)), as_text(v["handshakeOpenSent"]));
         const auto theirs = read_handshake_open(bytes(v["handshakeOpenReceived"]));
         ASSERT_TRUE(theirs);
-        EXPECT_EQ(hex(*theirs), v["peerChallenge"]);
-        EXPECT_EQ(hex(handshake_done(us, *theirs)), v["handshakeDoneSent"]);
+        EXPECT_EQ(hex(*theirs), as_text(v["peerChallenge"]));
+        EXPECT_EQ(hex(handshake_done(us, *theirs)), as_text(v["handshakeDoneSent"]));
         const Bytes done = bytes(v["handshakeDoneReceived"]);
         const auto peer = read_handshake_done(done, challenge);
         ASSERT_TRUE(peer);
@@ -274,8 +283,10 @@ TEST(S5Peers, ShakeHandsAndAsk) {
             EXPECT_FALSE(read_handshake_done(altered, challenge)) << at;
         }
         std::vector<std::uint8_t> kinds = v["hashQuery"]["types"];
-        EXPECT_EQ(hex(ask_for_locations(bytes(v["hashQuery"]["hash"]), kinds)), v["hashQuery"]["bytes"]);
-        EXPECT_EQ(hex(ask_for_entry(bytes(v["registryQuery"]["publicKey"]))), v["registryQuery"]["bytes"]);
+        EXPECT_EQ(hex(ask_for_locations(bytes(v["hashQuery"]["hash"]), kinds)),
+                  as_text(v["hashQuery"]["bytes"]));
+        EXPECT_EQ(hex(ask_for_entry(bytes(v["registryQuery"]["publicKey"]))),
+                  as_text(v["registryQuery"]["bytes"]));
         const json& record = v["storageLocationReceived"];
         const auto location = read_storage_location(bytes(record["bytes"]));
         ASSERT_TRUE(location);

@@ -13,10 +13,19 @@ using Block = std::array<std::uint32_t, 16>;
 constexpr Words kIv{0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A,
                     0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19};
 constexpr std::array<std::uint8_t, 16> kPermutation{2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8};
+constexpr int kRounds = 7;
+// Which word of the block each round takes when: the permutation once more from round to round.
+constexpr auto kSchedule = [] {
+    std::array<std::array<std::uint8_t, 16>, kRounds> schedule{};
+    for (std::uint8_t i = 0; i < 16; ++i) schedule[0][i] = i;
+    for (std::size_t round = 1; round < kRounds; ++round)
+        for (std::size_t i = 0; i < 16; ++i) schedule[round][i] = schedule[round - 1][kPermutation[i]];
+    return schedule;
+}();
 constexpr std::uint32_t kChunkStart = 1, kChunkEnd = 2, kParent = 4, kRoot = 8;
 
 // Words 0 to 7 of the compression: the chaining value, or the root's hash.
-Words compressed(const Words& chain, Block block, std::uint64_t counter, std::uint32_t length,
+Words compressed(const Words& chain, const Block& block, std::uint64_t counter, std::uint32_t length,
                  std::uint32_t flags) {
     std::array<std::uint32_t, 16> v{};
     std::copy(chain.begin(), chain.end(), v.begin());
@@ -30,15 +39,11 @@ Words compressed(const Words& chain, Block block, std::uint64_t counter, std::ui
         v[a] += v[b] + y, v[d] = std::rotr(v[d] ^ v[a], 8);
         v[c] += v[d], v[b] = std::rotr(v[b] ^ v[c], 7);
     };
-    constexpr int kRounds = 7;
-    for (int round = 0; round < kRounds; ++round) {
-        mix(0, 4, 8, 12, block[0], block[1]), mix(1, 5, 9, 13, block[2], block[3]);
-        mix(2, 6, 10, 14, block[4], block[5]), mix(3, 7, 11, 15, block[6], block[7]);
-        mix(0, 5, 10, 15, block[8], block[9]), mix(1, 6, 11, 12, block[10], block[11]);
-        mix(2, 7, 8, 13, block[12], block[13]), mix(3, 4, 9, 14, block[14], block[15]);
-        Block permuted{};
-        for (std::size_t i = 0; i < permuted.size(); ++i) permuted[i] = block[kPermutation[i]];
-        block = permuted;
+    for (const auto& at : kSchedule) {
+        mix(0, 4, 8, 12, block[at[0]], block[at[1]]), mix(1, 5, 9, 13, block[at[2]], block[at[3]]);
+        mix(2, 6, 10, 14, block[at[4]], block[at[5]]), mix(3, 7, 11, 15, block[at[6]], block[at[7]]);
+        mix(0, 5, 10, 15, block[at[8]], block[at[9]]), mix(1, 6, 11, 12, block[at[10]], block[at[11]]);
+        mix(2, 7, 8, 13, block[at[12]], block[at[13]]), mix(3, 4, 9, 14, block[at[14]], block[at[15]]);
     }
     Words out{};
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = v[i] ^ v[i + 8];

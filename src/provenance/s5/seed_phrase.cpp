@@ -33,8 +33,9 @@ std::size_t blank_bytes(std::string_view text) {
     };
     if (byte(0) == ' ' || (byte(0) >= 9 && byte(0) <= 13)) return 1;
     if (byte(0) == 0xC2 && byte(1) == 0xA0) return 2;  // U+00A0
+    const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0) == 0x80; };
+    if ((byte(0) & 0xF0) != 0xE0 || !continues(1) || !continues(2)) return 0;
     const unsigned point = (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
-    if ((byte(0) & 0xF0) != 0xE0) return 0;
     const bool blank = point == 0x1680 || (point >= 0x2000 && point <= 0x200A) || point == 0x2028 ||
                        point == 0x2029 || point == 0x202F || point == 0x205F || point == 0x3000 ||
                        point == 0xFEFF;
