@@ -64,8 +64,8 @@ const SchemaReferences::Json* SchemaReferences::find(std::string_view reference)
 }
 
 const SchemaReferences::Json* SchemaReferences::member(const Json& object, const std::string& name) {
-    constexpr std::size_t kFew = 16;
-    if (object.size() <= kFew) {
+    constexpr std::size_t kFewMembers = 16;
+    if (object.size() <= kFewMembers) {
         const auto found = object.find(name);
         return found == object.end() ? nullptr : &*found;
     }
