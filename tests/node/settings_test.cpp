@@ -123,13 +123,14 @@ TEST_F(SettingsTest, RefusesValuesItCannotRead) {
         {"KV_CACHE_TYPE", "q9_9"},
         {"CONTRACT_MODEL_REGISTRY", "0x12"},
         {"GPTOSS_DATE", "22.11.2026"},
-        {"MODEL_PATH", "/nowhere/model.gguf"},
         {"GPTOSS_LOG_LEVEL", "loud"},
     };
     for (const auto& [name, value] : wrong) {
         sources_.environment = {{name, value}};
         expect_refusal("setting_invalid", name);
     }
+    sources_.environment = {{"MODEL_PATH", "/nowhere/model.gguf"}};
+    expect_refusal("file_not_found", "/nowhere/model.gguf");
     sources_.environment.clear();
     for (const char* text : {"API_PORT\n", "=5\n", "API_PORT='80\n", "API_PORT=80\nAPI_PORT=81\n"}) {
         env_file(text);
