@@ -117,7 +117,7 @@ class Node {
         last_collected_ms_ = now_ms_;
         for (const auto& [id, epoch] : step.sampled) {
             const auto life = std::find_if(lives_.begin(), lives_.end(),
-                                           [id = id](const Life& l) { return l.sequence.id == id; });
+                                           [wanted = id](const Life& l) { return l.sequence.id == wanted; });
             if (life == lives_.end() || life->sequence.epoch != epoch) continue;
             planner_.token_read(life->sequence);
             Reply& reply = life->reply;
