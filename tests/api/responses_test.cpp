@@ -141,7 +141,7 @@ TEST(Responses, CallsAreItemsOfTheirOwn) {
             EXPECT_EQ(event["name"], "weather");
         }
     }
-    EXPECT_EQ(arguments, output[1]["arguments"]);
+    EXPECT_EQ(arguments, output[1]["arguments"].get<std::string>());
 
     // The items go back with the result; the preamble and the call are told as they were sampled.
     Json items = Json::array({user_item("Rome?")});
