@@ -18,6 +18,12 @@ if(CCACHE_PROGRAM)
     set(CMAKE_CUDA_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
 endif()
 
+# Clang's builds link dozens of test programs of many megabytes: mold does it in a tenth of the time.
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    add_link_options(-fuse-ld=mold)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -39,7 +45,8 @@ target_compile_options(gptoss_options INTERFACE
     $<$<AND:$<BOOL:${GPTOSS_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
 # Release builds use the presets' -O2, which compiles a third faster; targets with OPTIMIZE_HOT get -O3.
 target_compile_options(gptoss_options INTERFACE
-    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>,$<BOOL:$<TARGET_PROPERTY:OPTIMIZE_HOT>>>:-O3>)
+    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>,$<BOOL:$<TARGET_PROPERTY:OPTIMIZE_HOT>>>:-O3>
+    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Debug>,$<BOOL:$<TARGET_PROPERTY:OPTIMIZE_HOT>>>:-O2>)
 if(GPTOSS_SANITIZE)
     target_compile_options(gptoss_options INTERFACE
         $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${GPTOSS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>

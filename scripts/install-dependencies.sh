@@ -11,7 +11,7 @@ for_run=(
     prometheus-cpp-dev libsqlite3-dev libedit-dev libsodium-dev libcbor-dev libicu-dev
 )
 for_test=(
-    git ccache clang-19 libclang-rt-19-dev libgtest-dev libgmock-dev libbenchmark-dev
+    git ccache mold clang-19 libclang-rt-19-dev libgtest-dev libgmock-dev libbenchmark-dev
     libpcre2-dev unicode-data shellcheck jq python3 nodejs npm haproxy socat
 )
 # What some distributions do not have: the tests that need it say that they were not run.
