@@ -59,4 +59,20 @@ class ActiveRequests {
     std::unordered_set<std::shared_ptr<ActiveRequest>> requests_;
 };
 
+// In the list of those that operators see, for as long as it lives.
+class ListedRequest {
+  public:
+    ListedRequest(ActiveRequests& list, std::shared_ptr<ActiveRequest> record)
+        : list_(list), record_(std::move(record)) {
+        list_.add(record_);
+    }
+    ~ListedRequest() { list_.remove(record_); }
+    ListedRequest(const ListedRequest&) = delete;
+    ListedRequest& operator=(const ListedRequest&) = delete;
+
+  private:
+    ActiveRequests& list_;
+    std::shared_ptr<ActiveRequest> record_;
+};
+
 }  // namespace gptoss::http

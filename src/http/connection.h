@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace gptoss::http {
 
@@ -42,6 +43,24 @@ class Connection {
     // At most that many bytes, not committed to the buffer.
     boost::asio::awaitable<Piece> read_some(boost::beast::flat_buffer& buffer, std::size_t most_bytes);
     boost::asio::awaitable<Problem> write(const std::string& bytes);
+
+    // As Asio's streams have them, for what is built upon one.
+    template <class Buffers, class Handler>
+    void async_read_some(const Buffers& room, Handler&& handler) {
+        if (tls_) {
+            tls_->async_read_some(room, std::forward<Handler>(handler));
+        } else {
+            tcp_.async_read_some(room, std::forward<Handler>(handler));
+        }
+    }
+    template <class Buffers, class Handler>
+    void async_write_some(const Buffers& bytes, Handler&& handler) {
+        if (tls_) {
+            tls_->async_write_some(bytes, std::forward<Handler>(handler));
+        } else {
+            tcp_.async_write_some(bytes, std::forward<Handler>(handler));
+        }
+    }
 
     void end_sending();                    // the client sees the end; what it still sends can be read
     boost::asio::awaitable<void> close();  // in good order

@@ -42,22 +42,6 @@ class CountedExchange {
     Server::State& server_;
 };
 
-// In the list of those that operators see, for as long as it lives.
-class ListedRequest {
-  public:
-    ListedRequest(ActiveRequests& list, std::shared_ptr<ActiveRequest> record)
-        : list_(list), record_(std::move(record)) {
-        list_.add(record_);
-    }
-    ~ListedRequest() { list_.remove(record_); }
-    ListedRequest(const ListedRequest&) = delete;
-    ListedRequest& operator=(const ListedRequest&) = delete;
-
-  private:
-    ActiveRequests& list_;
-    std::shared_ptr<ActiveRequest> record_;
-};
-
 std::string sign_of_life(const api::Exchange& exchange) {
     const api::Events events = exchange.keep_alive();
     return events.empty() ? std::string(kKeepAliveComment) : server_sent_events(events);
@@ -92,9 +76,10 @@ asio::awaitable<void> Session::run() {
 void Session::close(bool only_if_idle) {
     asio::post(executor(), [self = shared_from_this(), only_if_idle] {
         self->closing_ = true;
+        self->signalled_ = true;  // a WebSocket's conversation looks whether it should end
+        self->signal_.cancel();
         if (only_if_idle && !self->waits_for_request_) return;
         self->gone_ = true;
-        self->signal_.cancel();
         self->connection_.abort();
     });
 }
@@ -187,18 +172,33 @@ asio::awaitable<void> Session::refuse_and_close(api::Reply reply) {
 }
 
 asio::awaitable<bool> Session::take_over(RequestContext& context) {
-    std::optional<api::Reply> refusal;
+    const api::Caller caller{context.client.name, context.record->wake};
+    std::optional<api::Reply> refusal = refuse_handshake(context.request);
     std::unique_ptr<Upgrade> upgrade;
     try {
-        upgrade = context.route->upgrade(context.request, {context.client.name, context.record->wake});
+        if (!refusal) upgrade = context.route->upgrade(context.request, caller);
     } catch (const Error& error) {
         refusal = error_reply(error);
     }
     finish(context, refusal ? refusal->status : 101);
     if (refusal) co_return co_await writer_.write_reply(*refusal) && writer_.manner.keep_alive;
     const ListedRequest listed(server_.active, context.record);
-    UpgradedConnection upgraded{connection_, reader_.unread(),
-                                [this] { return closing_ || server_.draining; }};
+    writer_.manner.fields.emplace_back(kRequestIdField, context.record->id);
+    const ClientLimit limit = context.client.limit.value_or(config_->options.client_limit);
+    UpgradedConnection upgraded{
+        connection_,
+        reader_.unread(),
+        [this] { return closing_ || server_.draining; },
+        context.request,
+        writer_.manner.fields,
+        config_->options,
+        signal_,
+        signalled_,
+        caller,
+        *context.record,
+        server_.bodies,
+        server_.workers,
+        [this, &caller, &limit] { return server_.clients.admit(caller.name, limit); }};
     co_await upgrade->run(std::move(upgraded));
     co_return false;
 }

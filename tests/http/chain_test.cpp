@@ -180,7 +180,8 @@ TEST_F(HandlersTest, ARouteTakesAConnectionOver) {
     router.add(route);
     serve(test::keys_of("alice 0123456789abcdef\n"));
     const std::string upgrade =
-        "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n";
+        "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     const std::string alice = "Authorization: Bearer 0123456789abcdef\r\n";
     EXPECT_EQ(ask(server->port(), "GET", "/socket", "", upgrade).status, 401);
     EXPECT_EQ(ask(server->port(), "GET", "/socket", "", alice).status, 200);
