@@ -1,4 +1,5 @@
 import { defineConfig, type Plugin } from 'vite';
+import { frames } from './scripts/frames';
 
 // Every browser that runs the console reads woff2; KaTeX's two older forms of each font would triple the size.
 const onlyWoff2: Plugin = {
@@ -11,7 +12,7 @@ const onlyWoff2: Plugin = {
 };
 
 export default defineConfig({
-    plugins: [onlyWoff2],
+    plugins: [onlyWoff2, frames],
     esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
     build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 400 },
     server: { proxy: { '/v1': 'http://127.0.0.1:8080', '/ready': 'http://127.0.0.1:8080', '/tokenize': 'http://127.0.0.1:8080' } },

@@ -5,10 +5,12 @@ import http from 'node:http';
 import path from 'node:path';
 
 const dist = new URL('../../web/dist', import.meta.url).pathname;
-const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
-// As src/http/static_files.cpp sends it.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
+// As src/http/static_files.cpp sends them: the node's own source is read, so that the two cannot differ.
+const source = fs.readFileSync(new URL('../../src/http/static_files.cpp', import.meta.url), 'utf8');
+const policyCalled = (name) => [...source.split(`${name} =`)[1].split(';\n')[0].matchAll(/"([^"]*)"/g)].map(([, text]) => text).join('');
+const policy = policyCalled('kPolicy');
+const framePolicy = policyCalled('kFramePolicy');
 
 const status = {
     status: 'ready', model: 'stand-in', context_length: 131072, device: 'none', version: '0', placement: '', max_sequences: 16,
@@ -34,7 +36,7 @@ export async function startStandIn(answer, answerOther = () => false, port = 0) 
         }
         const file = path.join(dist, pathname === '/' ? 'index.html' : pathname);
         if (!file.startsWith(dist) || !fs.existsSync(file)) { response.statusCode = 404; return response.end(); }
-        response.setHeader('content-type', types[path.extname(file)] ?? 'application/octet-stream').setHeader('content-security-policy', policy);
+        response.setHeader('content-type', types[path.extname(file)] ?? 'application/octet-stream').setHeader('content-security-policy', /^\/assets\/.*\.html$/.test(pathname) ? framePolicy : policy);
         response.end(fs.readFileSync(file));
     });
     await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));

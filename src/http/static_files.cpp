@@ -15,7 +15,14 @@ constexpr std::string_view kIndex = "/index.html";
 // even if the sanitiser missed something.
 constexpr const char* kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+// Pages below /assets/ run code that a model wrote (diagrams, its JavaScript) inside the console's sandboxed frames: an
+// origin of their own, and no network. The console's own frame-src keeps them from being led to another host.
+constexpr const char* kFramePolicy =
+    "default-src 'none'; script-src 'self' 'unsafe-eval' blob:; worker-src blob:; style-src 'unsafe-inline'; "
+    "img-src data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "sandbox allow-scripts";
 
 // FNV-1a: tells versions of a file apart; nobody gains by making two of them collide.
 std::string entity_tag(std::string_view bytes) {
@@ -38,9 +45,11 @@ api::Reply reply_with(const StaticFile& file, const std::string& tag, std::strin
     reply.content_type = std::string(content_type_of(file.path));
     // An asset's name holds a hash of its content; the other files' names do not.
     const bool is_asset = file.path.starts_with("/assets/");
+    const bool is_frame = is_asset && file.path.ends_with(".html");
     reply.headers = {{"Cache-Control", is_asset ? "public, max-age=31536000, immutable" : "no-cache"},
                      {"ETag", tag},
-                     {"Content-Security-Policy", kPolicy},
+                     {"Content-Security-Policy", is_frame ? kFramePolicy : kPolicy},
+                     {"X-DNS-Prefetch-Control", "off"},
                      {"X-Content-Type-Options", "nosniff"},
                      {"Referrer-Policy", "no-referrer"},
                      {"Cross-Origin-Opener-Policy", "same-origin"}};
@@ -51,9 +60,10 @@ api::Reply reply_with(const StaticFile& file, const std::string& tag, std::strin
 }  // namespace
 
 std::string_view content_type_of(std::string_view path) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kTypes{{
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kTypes{{
         {".html", "text/html; charset=utf-8"},
         {".js", "text/javascript; charset=utf-8"},
+        {".mjs", "text/javascript; charset=utf-8"},
         {".css", "text/css; charset=utf-8"},
         {".svg", "image/svg+xml"},
         {".woff2", "font/woff2"},

@@ -6,8 +6,10 @@ namespace gptoss::http {
 namespace {
 
 constexpr std::string_view kPage = "<!doctype html>";
-constexpr StaticFile kFiles[] = {
-    {"/index.html", kPage}, {"/assets/index-B2x9.js", "packed", true}, {"/openapi.json", "{}"}};
+constexpr StaticFile kFiles[] = {{"/index.html", kPage},
+                                 {"/assets/index-B2x9.js", "packed", true},
+                                 {"/openapi.json", "{}"},
+                                 {"/assets/mermaid-frame-c3.html", kPage}};
 
 api::Reply get(const std::string& path, const std::string& tags = {}) {
     Router router;
@@ -46,6 +48,17 @@ TEST(StaticFiles, SendsNothingToWhoHasTheFile) {
         EXPECT_EQ(header(reply, "ETag"), tag);
     }
     EXPECT_EQ(get("/", "\"other\"").status, 200);
+}
+
+TEST(StaticFiles, LetsCodeOfAModelRunInFramesWithoutNetworkOnly) {
+    const std::string page = header(get("/"), "Content-Security-Policy");
+    EXPECT_EQ(page.find("unsafe"), std::string::npos);
+    EXPECT_EQ(page.find("sandbox"), std::string::npos);
+    const std::string frame = header(get("/assets/mermaid-frame-c3.html"), "Content-Security-Policy");
+    EXPECT_TRUE(frame.starts_with("default-src 'none'")) << frame;
+    EXPECT_TRUE(frame.ends_with("sandbox allow-scripts")) << frame;  // no origin, no forms, no windows
+    for (const char* way_out : {"connect-src", "http:", "https:", "frame-src", "img-src 'self'"})
+        EXPECT_EQ(frame.find(way_out), std::string::npos) << way_out;
 }
 
 }  // namespace

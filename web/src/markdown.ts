@@ -3,28 +3,32 @@
 // rendered again.
 import MarkdownIt from 'markdown-it';
 import DOMPurify from 'dompurify';
+import { addFormulas } from './formula_syntax';
 
-const markdown = new MarkdownIt({ html: false, linkify: false, breaks: false }).disable('image');
+const markdown = new MarkdownIt({ html: false, linkify: true, breaks: true }).disable('image').use(addFormulas);
+// Only what begins with http:// or https://: without that README.md would be a link to Moldova.
+markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
 export const longestBlockChars = 50_000;   // more is shown as it is: a table of that size takes a second to lay out
 
-// Display formulas \[…\] and $$…$$, inline \(…\): kept as text here, drawn by KaTeX once they are on the page.
-markdown.inline.ruler.before('escape', 'math', (state, silent) => {
-    for (const [open, close, display] of [['\\[', '\\]', true], ['\\(', '\\)', false], ['$$', '$$', true]] as const) {
-        if (!state.src.startsWith(open, state.pos)) continue;
-        const end = state.src.indexOf(close, state.pos + open.length);
-        if (end < 0) return false;
-        if (!silent) {
-            const token = state.push('math', 'span', 0);
-            token.content = state.src.slice(state.pos + open.length, end);
-            token.info = display ? 'display' : 'inline';
-        }
-        state.pos = end + close.length;
-        return true;
-    }
-    return false;
+// Columns are aligned by class: the page's policy refuses style attributes.
+markdown.renderer.rules.th_open = markdown.renderer.rules.td_open = (tokens, index, options, _, renderer) => {
+    const side = /center|right/.exec(String(tokens[index].attrGet('style') ?? ''))?.[0];
+    tokens[index].attrs = side ? [['class', `align-${side}`]] : null;
+    return renderer.renderToken(tokens, index, options);
+};
+
+// "- [x] done": a box instead of the letters.
+markdown.core.ruler.push('tasks', (state) => {
+    state.tokens.forEach((token, index) => {
+        const item = state.tokens[index - 2];
+        const first = token.children?.[0];
+        if (token.type !== 'inline' || item?.type !== 'list_item_open' || first?.type !== 'text') return;
+        const box = /^\[([ xX])\](?= )/.exec(first.content);
+        if (!box) return;
+        first.content = (box[1] === ' ' ? '☐' : '☑') + first.content.slice(box[0].length);
+        item.attrJoin('class', 'task');
+    });
 });
-markdown.renderer.rules.math = (tokens, index) =>
-    `<span class="math ${tokens[index].info}">${markdown.utils.escapeHtml(tokens[index].content)}</span>`;
 
 DOMPurify.addHook('afterSanitizeAttributes', (node) => {
     if (node.tagName !== 'A') return;
@@ -77,30 +81,4 @@ export function toBlocks(text: string): string[] {
     const cutter = new BlockCutter();
     cutter.push(`${text}\n`);
     return [...cutter.finished, cutter.tail.slice(0, -1)];
-}
-
-// Colours and formulas, loaded when the first is needed. Both draw into elements, not through style text,
-// which the page's policy refuses.
-export async function decorate(root: HTMLElement): Promise<void> {
-    const codes = [...root.querySelectorAll<HTMLElement>('pre > code[class^="language-"]')].filter((code) => code.textContent!.length < 20_000);
-    const formulas = [...root.querySelectorAll<HTMLElement>('.math:not(.drawn)')];
-    if (codes.length) {
-        const { default: highlighter } = await import('highlight.js/lib/common');
-        for (const code of codes) {
-            const language = /language-([\w+#-]+)/.exec(code.className)?.[1] ?? '';
-            if (code.dataset.highlighted || !highlighter.getLanguage(language)) continue;
-            highlighter.highlightElement(code);
-        }
-    }
-    if (formulas.length) {
-        const { katex } = await import('./formulas');
-        for (const formula of formulas) {
-            const tex = formula.textContent ?? '';
-            formula.classList.add('drawn');
-            // What is no formula stays as it was written; KaTeX's own words for it come as style text, which the policy refuses.
-            try {
-                katex.render(tex, formula, { displayMode: formula.classList.contains('display'), throwOnError: true, trust: false, maxExpand: 200, maxSize: 20 });
-            } catch { formula.textContent = tex; }
-        }
-    }
 }

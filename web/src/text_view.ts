@@ -1,6 +1,9 @@
 // Draws text that grows into a page, touching only what is new. Plain DOM: at hundreds of pieces a second a virtual
 // tree over a long answer would cost more than the answer.
-import { BlockCutter, decorate, longestBlockChars, toHtml } from './markdown';
+import { codeBar } from './code_bar';
+import { decorate } from './decorate';
+import { BlockCutter, longestBlockChars, toHtml } from './markdown';
+import './style/rendering.css';
 
 const ripePieceChars = 1_000;    // a piece of plain text ends at the first line that ends after so much,
 const longestPieceChars = 4_000;   // or here
@@ -96,19 +99,28 @@ export class MarkdownView {
     // Code grows line by line without its colours; so does what has become too long to be drawn again and again.
     private drawTail(text: string): void {
         const place = this.place();
-        const fence = /^ {0,3}(?:```|~~~)[^\n]*\n/.exec(text)?.[0];
-        if (fence === undefined && text.length < longestBlockChars / 4) { place.innerHTML = toHtml(text); this.plainTail = null; return; }
-        if (!this.plainTail) {
-            const box = document.createElement('pre');
-            place.replaceChildren(box);
-            this.plainTail = new PlainView(box);
-        }
-        this.plainTail.update(text.slice(fence?.length ?? 0));
+        const code = openFence(text);
+        if (!code && text.length < longestBlockChars / 4) { place.innerHTML = toHtml(text); this.plainTail = null; return; }
+        if (!this.plainTail) this.plainTail = plainBox(place, code?.language, () => openFence(this.cutter.tail)?.text ?? this.cutter.tail);
+        this.plainTail.update(code?.text ?? text);
     }
 }
 
-function drawPlain(place: HTMLElement, text: string): void {
+function openFence(text: string): { language: string; text: string } | null {
+    const [fence, language] = /^ {0,3}(?:`{3,}|~{3,}) *([\w+#.-]{0,40})[^\n]*\n/.exec(text) ?? [];
+    return fence === undefined ? null : { language: language ?? '', text: text.slice(fence.length) };
+}
+
+// With a bar where it is code.
+function plainBox(place: HTMLElement, language: string | undefined, text: () => string): PlainView {
     const box = document.createElement('pre');
     place.replaceChildren(box);
-    new PlainView(box).update(text);
+    if (language !== undefined) codeBar(box, language, text);
+    return new PlainView(box);
+}
+
+function drawPlain(place: HTMLElement, text: string): void {
+    const code = openFence(text);
+    const shown = code ? code.text.replace(/\n {0,3}(`{3,}|~{3,})\s*$/, '') : text;
+    plainBox(place, code?.language, () => shown).update(shown);
 }
