@@ -20,12 +20,16 @@ std::size_t size_of(const RememberedReply& reply, const std::vector<CallMemory::
     return size_bytes;
 }
 
+// A call without arguments is one with an empty object, whichever of the two says so: the node tells a model's
+// blank as {}, and some clients send nothing for {}.
+std::string_view arguments_or_empty_object(std::string_view text) {
+    return is_blank_json(text) ? "{}" : text;
+}
+
 bool is_call_of(const harmony::Message& message, std::string_view name, std::string_view arguments) {
     if (message.recipient != harmony::recipient_of(name)) return false;
     if (message.content_type != harmony::kJsonContentType) return message.content == arguments;
-    // Some clients send nothing where a call had no arguments.
-    constexpr std::string_view kNoArguments = "{}";
-    return equal_json(message.content, arguments.empty() ? kNoArguments : arguments);
+    return equal_json(arguments_or_empty_object(message.content), arguments_or_empty_object(arguments));
 }
 
 }  // namespace

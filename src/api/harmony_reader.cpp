@@ -2,6 +2,7 @@
 #include <set>
 #include <utility>
 
+#include "api/json_equality.h"
 #include "api/random_id.h"
 #include "api/token_reader.h"
 #include "api/visible_text.h"
@@ -80,7 +81,7 @@ class HarmonyReader final : public TokenReader {
                 break;
             case Kind::call_end:
                 // Clients parse the arguments as JSON: a call without any is one with an empty object.
-                if (reply_.items.back().text.empty() && !reply_.items.back().custom)
+                if (is_blank_json(reply_.items.back().text) && !reply_.items.back().custom)
                     emit(make(ItemEvent::Step::delta, "{}"), out);
                 break;
             case Kind::message_end:

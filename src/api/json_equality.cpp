@@ -88,4 +88,8 @@ bool equal_json(std::string_view a, std::string_view b) {
     return first && first == read(b);
 }
 
+bool is_blank_json(std::string_view text) {
+    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
 }  // namespace gptoss::api

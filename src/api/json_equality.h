@@ -9,4 +9,7 @@ namespace gptoss::api {
 // matter; every digit of a number does. False when one of them is no JSON and the bytes differ.
 bool equal_json(std::string_view a, std::string_view b);
 
+// Nothing but JSON's white space.
+bool is_blank_json(std::string_view text);
+
 }  // namespace gptoss::api

@@ -10,10 +10,12 @@ namespace beast_http = boost::beast::http;
 
 void RequestParser::begin_header(std::size_t limit_bytes) {
     parser_.emplace();
-    parser_->header_limit(static_cast<std::uint32_t>(limit_bytes));
+    parser_->header_limit(static_cast<std::uint32_t>(limit_bytes) + 1);  // never reached: held to it here
     parser_->body_limit(boost::none);  // known from the header, and the body holds itself to it
     parser_->eager(false);
     limit_bytes_ = limit_bytes;
+    taken_bytes_ = scanned_bytes_ = line_at_ = 0;
+    has_request_line_ = false;
     in_body_ = false;
 }
 
@@ -31,24 +33,68 @@ void RequestParser::begin_body(std::size_t limit_bytes, BodyBudget::Share share)
 }
 
 RequestParser::Problem RequestParser::advance(boost::beast::flat_buffer& bytes) {
-    while (!(in_body_ ? parser_->is_done() : parser_->is_header_done())) {
-        Problem problem = beast_http::error::need_more;
-        if (bytes.size() > 0) {
-            const std::size_t taken = parser_->put(bytes.data(), problem);
-            bytes.consume(taken);
-            taken_bytes_ += taken;
+    return in_body_ ? advance_body(bytes) : advance_header(bytes);
+}
+
+// Beast notices what is wrong with a header sooner or later, by how its bytes were cut into pieces. So it gets
+// the request line and the fields when they are whole: what is made of a request depends on its bytes alone.
+RequestParser::Problem RequestParser::advance_header(boost::beast::flat_buffer& bytes) {
+    while (!parser_->is_header_done()) {
+        const std::string_view waiting(static_cast<const char*>(bytes.data().data()), bytes.size());
+        // Whoever speaks another protocol (TLS, most likely) hears of it before a line's end.
+        if (!has_request_line_ && !waiting.empty() && (waiting[0] <= ' ' || waiting[0] > '~'))
+            return beast_http::error::bad_method;
+        const std::size_t end = find_end(waiting);
+        if (taken_bytes_ + (end > 0 ? end : waiting.size()) > limit_bytes_)
+            return beast_http::error::header_limit;
+        if (end == 0) return beast_http::error::need_more;
+        const bool is_request_line = !std::exchange(has_request_line_, true);
+        scanned_bytes_ = line_at_ = 0;
+        const Problem problem = put(bytes, end);
+        if (problem && problem != beast_http::error::need_more) return problem;
+        const bool is_taken = is_request_line ? waiting.size() - bytes.size() == end : !problem;
+        if (!is_taken) return beast_http::error::bad_line_ending;  // a line feed alone
+    }
+    return {};
+}
+
+std::size_t RequestParser::find_end(std::string_view bytes) {
+    for (;;) {
+        const std::size_t feed = bytes.find('\n', scanned_bytes_);
+        if (feed == std::string_view::npos) {
+            scanned_bytes_ = bytes.size();
+            return 0;
         }
-        if (in_body_ && taken_bytes_ > parser_->get().body().text.size() + limits::kChunkOverheadBytes)
+        const std::string_view line = bytes.substr(line_at_, feed - line_at_);
+        scanned_bytes_ = line_at_ = feed + 1;
+        if (!has_request_line_ || line.empty() || line == "\r") return feed + 1;
+    }
+}
+
+RequestParser::Problem RequestParser::advance_body(boost::beast::flat_buffer& bytes) {
+    while (!parser_->is_done()) {
+        Problem problem = beast_http::error::need_more;
+        if (bytes.size() > 0) problem = put(bytes, bytes.size());
+        if (taken_bytes_ > parser_->get().body().text.size() + limits::kChunkOverheadBytes)
             return beast_http::error::bad_chunk;
         if (problem == beast_http::error::need_more && bytes.size() > limit_bytes_)
-            return in_body_ ? beast_http::error::bad_chunk : beast_http::error::header_limit;
+            return beast_http::error::bad_chunk;
         if (problem) return problem;
     }
     return {};
 }
 
+RequestParser::Problem RequestParser::put(boost::beast::flat_buffer& bytes, std::size_t most_bytes) {
+    Problem problem;
+    const std::size_t taken = parser_->put(boost::asio::buffer(bytes.data(), most_bytes), problem);
+    bytes.consume(taken);
+    taken_bytes_ += taken;
+    return problem;
+}
+
 RequestParser::Problem RequestParser::end_of_bytes() const {
-    return parser_->got_some() ? beast_http::error::partial_message : beast_http::error::end_of_stream;
+    return parser_->got_some() || scanned_bytes_ > 0 ? beast_http::error::partial_message
+                                                     : beast_http::error::end_of_stream;
 }
 
 HttpRequest RequestParser::request() const {

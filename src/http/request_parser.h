@@ -47,12 +47,22 @@ class RequestParser {
   private:
     using Parser = boost::beast::http::request_parser<BoundedBody>;
 
+    Problem advance_header(boost::beast::flat_buffer& bytes);
+    Problem advance_body(boost::beast::flat_buffer& bytes);
+    // How many of `bytes` are whole: the request line, or then all fields with the empty line behind them.
+    // 0 while they are not.
+    std::size_t find_end(std::string_view bytes);
+    Problem put(boost::beast::flat_buffer& bytes, std::size_t most_bytes);
+
     std::optional<Parser> parser_;
     // Called with a chunk's size before any of it comes.
     std::function<void(std::uint64_t size, boost::beast::string_view extensions, Problem& problem)>
         check_chunk_;
-    std::size_t limit_bytes_ = 0;  // of what may stay undecided
-    std::size_t taken_bytes_ = 0;  // of the body and what frames it
+    std::size_t limit_bytes_ = 0;    // of what may stay undecided
+    std::size_t taken_bytes_ = 0;    // of the header, or of the body and what frames it
+    std::size_t scanned_bytes_ = 0;  // of those that wait: looked through for ends of lines
+    std::size_t line_at_ = 0;        // where the last of their lines begins
+    bool has_request_line_ = false;
     bool in_body_ = false;
 };
 

@@ -223,6 +223,18 @@ TEST(CallMemory, ForgetsTheLeastRecentlyUsedReplyWhole) {
     EXPECT_TRUE(memory.recall("c2", "c", "{}"));
 }
 
+// Found by fuzz_call_memory: a call that was said with nothing was not known again.
+TEST(CallMemory, KnowsACallWithoutArgumentsHoweverItIsSpelled) {
+    for (const char* said_as : {"", " \n", "{}", "{ }"}) {
+        CallMemory memory;
+        memory.remember({said(Channel::commentary, said_as, "f")}, {{"id", 0}});
+        for (const char* sent_as : {"", "\t", "{}", " {\n} "})
+            EXPECT_TRUE(memory.recall("id", "f", sent_as)) << '"' << said_as << "\" \"" << sent_as << '"';
+        for (const char* changed : {"null", "[]", "{\"a\":1}", "\"\""})
+            EXPECT_FALSE(memory.recall("id", "f", changed)) << '"' << said_as << "\" " << changed;
+    }
+}
+
 TEST(CallMemory, ComparesACustomToolsInputByteByByte) {
     CallMemory memory;
     Message call = said(Channel::commentary, "{\"a\": 1}", "patch");
