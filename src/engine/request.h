@@ -47,6 +47,7 @@ struct Request final : Sequence {
     TokenCounts counts;
     std::span<const std::uint32_t> allowed;  // what the constraint allows now
     MaskName mask;
+    TokenId only_token = -1;  // the only one that `allowed` holds; -1 = there are several
 
     Clock::time_point submitted, admitted, first_token, last_token;
 

@@ -29,7 +29,8 @@ bool is_shorter(const Sequence* a, const Sequence* b) {
 }
 
 bool is_prompt(const Sequence* sequence) {
-    return sequence->rows_to_compute() > 1;
+    const std::int32_t rows = sequence->rows_to_compute();
+    return rows > (sequence->computed >= sequence->prompt_count ? 1 + kMostForcedTokens : 1);
 }
 
 }  // namespace
@@ -90,7 +91,7 @@ Scheduler::Demand Scheduler::demand() {
         if (is_prompt(sequence)) {
             prompts.push_back(sequence);
         } else {
-            ++demand.decode_rows;
+            demand.decode_rows += sequence->rows_to_compute();
             demand.decode_context += sequence->computed;
         }
     }
@@ -131,17 +132,22 @@ const StepPlan& Scheduler::plan(std::int32_t prompt_rows) {
 }
 
 void Scheduler::plan_decode_rows() {
+    // One row is everybody's; what remains is for tokens that needed no sampling.
+    std::int32_t spare = options_.max_batch_tokens - static_cast<std::int32_t>(running_.size());
     // By index: preemption takes sequences off the end, behind those already planned.
     for (std::size_t i = 0; i < running_.size(); ++i) {
         Sequence& sequence = *running_[i];
         const bool over = sequence.token_count() >= sequence.token_limit;
         const bool waits = sequence.in_flight > 0 && !sequence.runs_ahead;
-        if (sequence.rows_to_compute() != 1 || over || waits) continue;
-        while (sequence.running() && blocks_.cover(sequence, 1) == 0) preempt(*running_.back());
+        if (is_prompt(&sequence) || sequence.rows_to_compute() < 1 || over || waits) continue;
+        const std::int32_t wanted = std::min(sequence.rows_to_compute(), 1 + spare);
+        std::int32_t rows = 0;
+        while (sequence.running() && (rows = blocks_.cover(sequence, wanted)) == 0) preempt(*running_.back());
         if (!sequence.running()) break;
-        plan_rows(sequence, 1);
-        ++plan_.shape.decode_rows;
-        plan_.shape.decode_context += sequence.computed;
+        plan_rows(sequence, rows);
+        spare -= rows - 1;
+        plan_.shape.decode_rows += rows;
+        plan_.shape.decode_context += std::int64_t{rows} * sequence.computed;
     }
 }
 
@@ -212,6 +218,11 @@ void Scheduler::commit() {
 void Scheduler::token_read(Sequence& sequence, TokenId token) {
     check(sequence.in_flight > 0, "a token is read once");
     --sequence.in_flight;
+    sequence.tokens.push_back(token);
+}
+
+void Scheduler::token_forced(Sequence& sequence, TokenId token) {
+    check(sequence.in_flight == 0, "what is in flight comes before it");
     sequence.tokens.push_back(token);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/step_loop.h"
 
 #include <algorithm>
+#include <bit>
 #include <exception>
 
 #include "base/check.h"
@@ -11,6 +12,18 @@ namespace gptoss::engine {
 namespace {
 
 constexpr std::size_t kStepsInFlight = 2;  // as many tickets as a backend keeps
+
+// The only token of a mask; -1 where there are several, kNoToken where there is none.
+constexpr TokenId kNoToken = -2;
+TokenId only_token(std::span<const std::uint32_t> mask) {
+    TokenId only = kNoToken;
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+        if (mask[i] == 0) continue;
+        if (only != kNoToken || !std::has_single_bit(mask[i])) return -1;
+        only = static_cast<TokenId>(i * 32) + std::countr_zero(mask[i]);
+    }
+    return only;
+}
 
 double milliseconds(Clock::duration duration) {
     return std::chrono::duration<double, std::milli>(duration).count();
@@ -155,6 +168,11 @@ void StepLoop::collect() {
 
 void StepLoop::deliver(Request& request, const backend::SampledToken& token) {
     scheduler_.token_read(request, token.token);
+    if (hand_out(request, token) && prepare_next_token(request)) jump_ahead(request);
+}
+
+// False when the request is over with it.
+bool StepLoop::hand_out(Request& request, const backend::SampledToken& token) {
     request.last_token = Clock::now();
     if (request.generated() == 1) request.first_token = request.last_token;
     ++totals_.generated_tokens;
@@ -165,20 +183,20 @@ void StepLoop::deliver(Request& request, const backend::SampledToken& token) {
         if (request.constraint != nullptr) request.constraint->accept(token.token);
     } catch (const std::exception& error) {
         finish(request, FinishReason::error, error.what());
-        return;
+        return false;
     }
-    if (std::ranges::find(request.stop_tokens, token.token) != request.stop_tokens.end())
-        finish(request, FinishReason::stop);
-    else if (static_cast<std::int32_t>(request.tokens.size()) >= request.token_limit)
-        finish(request, FinishReason::length);
-    else
-        prepare_next_token(request);
+    const bool stops = std::ranges::find(request.stop_tokens, token.token) != request.stop_tokens.end();
+    const bool is_full = static_cast<std::int32_t>(request.tokens.size()) >= request.token_limit;
+    if (stops || is_full) finish(request, stops ? FinishReason::stop : FinishReason::length);
+    return !stops && !is_full;
 }
 
-// Asks the constraint what may follow, and decides whether the token after that may be sampled ahead.
-void StepLoop::prepare_next_token(Request& request) {
+// Asks the constraint what may follow, and decides whether the token after that may be sampled ahead. False
+// when the request is over.
+bool StepLoop::prepare_next_token(Request& request) {
     MaskName mask;
     bool may_run_ahead = true;
+    request.only_token = -1;
     if (request.constraint != nullptr) {
         try {
             request.allowed = request.constraint->allowed();
@@ -186,18 +204,34 @@ void StepLoop::prepare_next_token(Request& request) {
             may_run_ahead = mask.is_known() && !request.constraint->depends_on_last_token();
         } catch (const std::exception& error) {
             finish(request, FinishReason::error, error.what());
-            return;
+            return false;
         }
-        if (!mask.empty &&
-            std::ranges::all_of(request.allowed, [](std::uint32_t word) { return word == 0; })) {
+        if (!mask.empty) request.only_token = only_token(request.allowed);
+        if (request.only_token == kNoToken) {
             finish(request, FinishReason::stop);  // nothing may follow: the text is complete
-            return;
+            return false;
         }
     }
     // A token sampled ahead was sampled under the mask of before.
     if (request.in_flight > 0 && !(mask == request.mask && mask.is_known())) scheduler_.rewind(request);
     request.mask = mask;
     request.runs_ahead = may_run_ahead;
+    return true;
+}
+
+// Takes the tokens that leave no choice. Their rows are computed together with the next one's, in one step.
+// Sampling depends on (seed, number of the token) alone, so the rest comes out as it would have. Who asked for
+// log-probabilities needs the logits of each.
+void StepLoop::jump_ahead(Request& request) {
+    if (!options_.jump_ahead || request.sampling.top_logprobs >= 0) return;
+    for (std::int32_t i = 0; i < kMostForcedTokens && request.only_token >= 0; ++i) {
+        if (request.in_flight > 0) return;  // it is being sampled already
+        const TokenId token = request.only_token;
+        scheduler_.token_forced(request, token);
+        ++totals_.forced_tokens;
+        if (!hand_out(request, {.token = token, .logprob = 0, .top = {}}) || !prepare_next_token(request))
+            return;
+    }
 }
 
 void StepLoop::finish(Request& request, FinishReason reason, const std::string& error) {
