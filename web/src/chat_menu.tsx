@@ -36,7 +36,7 @@ export function ChatMenu({ conversation, name }: { conversation: Conversation; n
     };
     return <>
         <button class="quiet small more" ref={button} aria-label={name} title={name} aria-haspopup="true" aria-expanded={isOpen} onClick={show}><Icon name="more" /></button>
-        <div popover="auto" class="menu" role="group" aria-label={name} ref={menu} onKeyDown={onKey} onToggle={(event) => setOpen((event as ToggleEvent).newState === 'open')}>
+        <div popover="auto" class="menu" role="group" aria-label="What can be done" ref={menu} onKeyDown={onKey} onToggle={(event) => setOpen((event as ToggleEvent).newState === 'open')}>
             {isOpen && <>
                 {item('edit', 'Rename', () => askFor('title'))}
                 {item('pin', conversation.pinned ? 'Unpin' : 'Pin', () => commit({ ...conversation, pinned: !conversation.pinned }))}
