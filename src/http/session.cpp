@@ -24,24 +24,6 @@ constexpr std::chrono::seconds kHandshake{10};
 constexpr std::chrono::seconds kDiskPatience{5};
 constexpr int kClientWentAway = 499;  // as others count them
 
-// A request being answered, for as long as it lives: what draining waits for.
-class CountedExchange {
-  public:
-    explicit CountedExchange(Server::State& server) : server_(server) {
-        const std::lock_guard lock(server_.mutex);
-        ++server_.exchanges;
-    }
-    ~CountedExchange() {
-        const std::lock_guard lock(server_.mutex);
-        if (--server_.exchanges == 0) server_.idle.notify_all();
-    }
-    CountedExchange(const CountedExchange&) = delete;
-    CountedExchange& operator=(const CountedExchange&) = delete;
-
-  private:
-    Server::State& server_;
-};
-
 std::string sign_of_life(const api::Exchange& exchange) {
     const api::Events events = exchange.keep_alive();
     return events.empty() ? std::string(kKeepAliveComment) : server_sent_events(events);
