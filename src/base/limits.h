@@ -71,6 +71,11 @@ inline constexpr std::size_t kNumberDigits = 400;
 // Places of a grammar that are read side by side. What is beyond them is not offered to the model.
 inline constexpr std::size_t kLiveStates = 1'024;
 
+// Calls of MCP servers that the node hands on (node/application/mcp_relay).
+inline constexpr std::size_t kMcpRequestBytes = 1 << 20;
+inline constexpr std::size_t kMcpReplyBytes = 4 << 20;  // 502
+inline constexpr std::size_t kMcpCallsWaiting = 64;     // half of them by one client: 429
+
 struct Limit {
     std::string_view name;
     std::uint64_t value;
@@ -118,6 +123,9 @@ inline constexpr Limit kAll[] = {
     {"lark_depth", kLarkDepth},
     {"number_digits", kNumberDigits},
     {"live_states", kLiveStates},
+    {"mcp_request_bytes", kMcpRequestBytes},
+    {"mcp_reply_bytes", kMcpReplyBytes},
+    {"mcp_calls_waiting", kMcpCallsWaiting},
 };
 
 }  // namespace gptoss::limits
