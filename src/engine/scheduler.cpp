@@ -91,8 +91,9 @@ Scheduler::Demand Scheduler::demand() {
         if (is_prompt(sequence)) {
             prompts.push_back(sequence);
         } else {
-            demand.decode_rows += sequence->rows_to_compute();
-            demand.decode_context += sequence->computed;
+            const std::int32_t rows = std::max(sequence->rows_to_compute(), 1);
+            demand.decode_rows += rows;
+            demand.decode_context += std::int64_t{rows} * sequence->computed;
         }
     }
     queue_.start_round();
@@ -224,6 +225,7 @@ void Scheduler::token_read(Sequence& sequence, TokenId token) {
 void Scheduler::token_forced(Sequence& sequence, TokenId token) {
     check(sequence.in_flight == 0, "what is in flight comes before it");
     sequence.tokens.push_back(token);
+    if (!sequence.running()) ++sequence.expected_rows;
 }
 
 void Scheduler::rewind(Sequence& sequence) {
@@ -260,7 +262,7 @@ Scheduler::Admission Scheduler::admit(Sequence& sequence) {
     free_slots_.pop_back();
     running_.insert(std::ranges::upper_bound(running_, &sequence, runs_before), &sequence);
     sequence.expected_rows = sequence.rows_to_compute();
-    if (!sequence.was_admitted) sequence.cached_tokens = sequence.computed;
+    if (!sequence.was_admitted) sequence.cached_tokens = std::min(sequence.computed, sequence.prompt_count);
     sequence.was_admitted = true;
     return Admission::done;
 }

@@ -22,7 +22,7 @@ Api::Api(ApiOptions options) {
     const TokenId end = cut_tokenizer()->special().return_;
     auto backend = std::make_unique<ScriptedBackend>(scripted, [this, end](const Moment& moment) {
         const std::lock_guard lock(mutex_);
-        if (moment.step == 0) last_prompt_.assign(moment.history.begin(), moment.history.end());
+        last_prompt_.assign(moment.prompt().begin(), moment.prompt().end());
         return moment.step < script_.size() ? script_[moment.step] : end;
     });
     engine::EngineOptions rest;

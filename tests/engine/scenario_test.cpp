@@ -138,7 +138,7 @@ void live(unsigned seed) {
         const bool stopped = !life.request.stop_tokens.empty() && said.back() == life.request.stop_tokens[0];
         ASSERT_EQ(life.sink->reason(), stopped ? FinishReason::stop : FinishReason::length);
         ASSERT_EQ(life.sink->usage().completion_tokens, static_cast<std::int32_t>(said.size()));
-        ASSERT_LT(life.sink->usage().cached_tokens, life.sink->usage().prompt_tokens);
+        ASSERT_LE(life.sink->usage().cached_tokens, life.sink->usage().prompt_tokens);
     }
     ASSERT_TRUE(node.engine->drain(10000));
     ASSERT_EQ(node.engine->failure(), "");
