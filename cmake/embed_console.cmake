@@ -43,7 +43,6 @@ ${table}};
 
 std::span<const gptoss::http::StaticFile> gptoss::node::console_files() { return kFiles; }
 ")
-    # On its own: CMake forgets OBJECT_DEPENDS of a file that it merges with others.
-    set_source_files_properties("${generated}" PROPERTIES OBJECT_DEPENDS "${outputs}" GENERATED TRUE SKIP_UNITY_BUILD_INCLUSION TRUE)
+    set_source_files_properties("${generated}" PROPERTIES OBJECT_DEPENDS "${outputs}" GENERATED TRUE)
     target_sources(${target} PRIVATE "${generated}")
 endfunction()

@@ -16,10 +16,10 @@ export const ownerKey = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784
 export const strangerKey = '0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d';
 
 export function compile(name) {
-    const file = new URL(`../../contracts/${name}.sol`, import.meta.url);
+    const read = (file) => fs.readFileSync(new URL(`../../contracts/${file}`, import.meta.url), 'utf8');
     const output = JSON.parse(solc.compile(JSON.stringify({
-        language: 'Solidity', sources: { [`${name}.sol`]: { content: fs.readFileSync(file, 'utf8') } },
-        settings: { evmVersion: 'paris', outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } } })));
+        language: 'Solidity', sources: { [`${name}.sol`]: { content: read(`${name}.sol`) } },
+        settings: { evmVersion: 'paris', outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } } }), { import: (file) => ({ contents: read(file) }) }));
     const errors = (output.errors ?? []).filter((e) => e.severity === 'error');
     if (errors.length) throw new Error(errors.map((e) => e.formattedMessage).join('\n'));
     const contract = output.contracts[`${name}.sol`][name];

@@ -70,13 +70,17 @@ Answer Service::inference(std::string_view body, const Caller& caller) {
     try {
         const InferenceRequest request = read_inference_request(parse_json(body));
         request_id = request.request_id;
-        const auto make_format = [&](ReplyFacts facts) {
-            return make_inference_format(std::move(facts), request);
-        };
-        return start(request, random_id("inf-"), make_format, caller);
+        return inference(request, caller);
     } catch (const Error& error) {
         return inference_error_reply(error, request_id);
     }
+}
+
+std::unique_ptr<Exchange> Service::inference(const InferenceRequest& request, const Caller& caller) {
+    const auto make_format = [&](ReplyFacts facts) {
+        return make_inference_format(std::move(facts), request);
+    };
+    return start(request, random_id("inf-"), make_format, caller);
 }
 
 std::vector<TokenId> Service::render(harmony::Conversation conversation) const {

@@ -66,10 +66,7 @@ class StepLoop {
     void build_samples(const StepPlan& plan, StepInFlight& step);
     void collect();
     void deliver(Request& request, const backend::SampledToken& token);
-    bool hand_out(Request& request, const backend::SampledToken& token);
-    bool prepare_next_token(Request& request);
-    void tell(Request& request, const backend::SampledToken& last);
-    void jump_ahead(Request& request);
+    void prepare_next_token(Request& request);
     void finish(Request& request, FinishReason reason, const std::string& error = {});
 
     std::unique_ptr<backend::Backend> backend_;

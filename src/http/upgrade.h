@@ -35,13 +35,11 @@ struct UpgradedConnection {
     boost::asio::steady_timer& signal;
     bool& signalled;
     api::Caller caller;
-    ActiveRequest& record;  // of the connection, as operators see it; `cancelled` is theirs
-    ActiveRequests& active;
-    ReplyMeter& meter;
+    ActiveRequest& record;  // what operators see; `cancelled` is theirs
     BodyBudget& bodies;
     WorkerPool& workers;
     // A place among the client's requests, for each thing that is asked on the connection. Throws
-    // Error(queue_full), and Error(unauthorized) when its key is none any more.
+    // Error(queue_full).
     std::function<ClientLimits::Admission()> admit;
 };
 

@@ -13,8 +13,6 @@
 #include <deque>
 #include <memory>
 
-#include "base/limits.h"
-
 namespace gptoss::http {
 
 namespace asio = boost::asio;
@@ -149,7 +147,7 @@ asio::awaitable<void> WebSocket::State::read_messages() {
         if (!message) break;
         messages.push_back(*std::move(message));
         tell();
-        while (is_open && messages.size() >= limits::kSocketMessages) {
+        while (is_open && messages.size() >= kWaitingMessages) {
             room.expires_after(std::chrono::hours(1));
             co_await room.async_wait(kTuple);
         }

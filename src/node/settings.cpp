@@ -208,18 +208,6 @@ std::vector<SettingSpec> make_specs() {
              "cannot see them) or refuse.",
              &S::unseen_content, {"placeholder", "refuse"}),
 
-        text(
-            "GPTOSS_MCP_SERVERS_FILE", "--mcp-servers-file", "Console",
-            "MCP servers whose tools the console may offer (docs/console.md): lines of NAME URL, or NAME URL "
-            "Header: value where the server wants a key. Read at each call.",
-            &S::mcp_servers_file, {}, SettingKind::file),
-        text("GPTOSS_FLEET_FILE", "--fleet-file", "Console",
-             "The other nodes of a fleet, for the console's machine page: lines of NAME URL, or NAME URL "
-             "Authorization: Bearer KEY.",
-             &S::fleet_file, {}, SettingKind::file),
-        text("GPTOSS_DOWNLOAD_FOLDER", "--download-folder", "Console",
-             "Where the operators' console puts a model that it downloads.", &S::download_folder),
-
         text("REQUIRE_MODEL_VALIDATION", "--require-model-validation", "Chain",
              "Compare the weights' hash with the ModelRegistry at start: off, warn, or require, which serves "
              "nothing "
@@ -239,6 +227,63 @@ std::vector<SettingSpec> make_specs() {
         secret("OWNER_PRIVATE_KEY", "Chain", "Key of the registry's owner, for `register` alone.",
                &S::owner_private_key, SettingKind::private_key),
         secret("S5_SEED_PHRASE", "Chain", "Seed phrase of the S5 identity.", &S::s5_seed_phrase),
+        text("GPTOSS_SESSIONS", "--sessions", "Marketplace",
+             "Open the marketplace's sessions on GET /v1/ws (docs/marketplace.md): off or on. They are "
+             "encrypted "
+             "to HOST_PRIVATE_KEY.",
+             &S::sessions, {"off", "on"}),
+        text("REQUIRE_JOB", "--require-job", "Marketplace",
+             "Ask the JobMarketplace whether a session's job pays: off asks nothing and claims nothing, warn "
+             "serves and logs, require refuses.",
+             &S::require_job, {"off", "warn", "require"}),
+        yes_or_no("GPTOSS_PLAINTEXT_SESSIONS", "--plaintext-sessions", "Marketplace",
+                  "Also open sessions that are not encrypted. Nobody pays for them.", &S::plaintext_sessions),
+        text("GPTOSS_LEDGER_PATH", "--ledger-path", "Marketplace",
+             "SQLite file that counts what clients have used and what was claimed. Needed where jobs are "
+             "asked for. Its folder must be there.",
+             &S::ledger_path),
+        text("CONTRACT_JOB_MARKETPLACE", "--contract-job-marketplace", "Marketplace",
+             "Address of the JobMarketplace.", &S::contract_job_marketplace, {}, SettingKind::address),
+        text("CONTRACT_HOST_EARNINGS", "--contract-host-earnings", "Marketplace",
+             "Address of HostEarnings, for `earnings`.", &S::contract_host_earnings, {},
+             SettingKind::address),
+        text("GPTOSS_MARKETPLACE_VERSION", "--marketplace-version", "Marketplace",
+             "Which JobMarketplace it is: january (of 2026; 17 fields, signed proofs) or february (18 "
+             "fields). "
+             "Checked at start.",
+             &S::marketplace_version, {"january", "february"}),
+        text("GPTOSS_BILLED_TOKENS", "--billed-tokens", "Marketplace",
+             "What is claimed: completion, the generated tokens, reasoning included, as the marketplace's "
+             "other "
+             "nodes do; or all, the prompt's too.",
+             &S::billed_tokens, {"completion", "all"}),
+        number(
+            "GPTOSS_PROOF_TOKENS", "--proof-tokens", "Marketplace",
+            "Tokens after which a proof is sent while an answer goes on. At an answer's end 100 are enough.",
+            &S::proof_tokens, 100, 1'000'000'000),
+        number("GPTOSS_CONFIRMATIONS", "--confirmations", "Marketplace",
+               "Blocks until a transaction counts, its own included.", &S::confirmations, 1, 1000),
+        number("GPTOSS_GAS_PRICE_MAX_GWEI", "--gas-price-max-gwei", "Marketplace",
+               "Claims wait while gas costs more. 0: no limit.", &S::gas_price_max_gwei, 0, 1'000'000'000),
+        yes_or_no("GPTOSS_LEGACY_TRANSACTIONS", "--legacy-transactions", "Marketplace",
+                  "Claim with legacy transactions even where EIP-1559 is spoken.", &S::legacy_transactions),
+        number("GPTOSS_CHAIN_POLL_MS", "--chain-poll-ms", "Marketplace",
+               "How often claims look at the chain.", &S::chain_poll_ms, 50, 3'600'000),
+        number("GPTOSS_TRANSACTION_STUCK_S", "--transaction-stuck-s", "Marketplace",
+               "A transaction that is not mined by then is sent again with a higher fee.",
+               &S::transaction_stuck_s, 1, 86'400),
+        number("GPTOSS_SESSION_GRACE_S", "--session-grace-s", "Marketplace",
+               "How long a session waits for its client to connect again; then its job is settled.",
+               &S::session_grace_s, 0, 86'400),
+        number("GPTOSS_SESSION_HOURS", "--session-hours", "Marketplace", "How long a session's key is good.",
+               &S::session_hours, 1, 8760),
+        text("GPTOSS_PRICE_NATIVE", "--price-native", "Marketplace",
+             "The least that a job must pay for 1000 tokens, in the smallest unit of the chain's coin.",
+             &S::price_native),
+        text("GPTOSS_PRICE_STABLE", "--price-stable", "Marketplace",
+             "The same in the smallest unit of USDC_TOKEN.", &S::price_stable),
+        text("USDC_TOKEN", "--usdc-token", "Marketplace", "Address of the stablecoin.", &S::usdc_token, {},
+             SettingKind::address),
         text("GPTOSS_RECEIPTS", "--receipts", "Chain",
              "Sign a receipt for every reply with HOST_PRIVATE_KEY (docs/receipts.md): off, on, or tokens, "
              "which also keeps the tokens of prompt and reply, so that a receipt can be replayed.",

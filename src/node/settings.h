@@ -62,10 +62,6 @@ struct Settings {
     std::string seal_keys_file;  // empty = beside responses_path, or random where nothing lasts anyway
     std::string unseen_content = "placeholder";
 
-    std::string mcp_servers_file;  // empty = none
-    std::string fleet_file;        // empty = no fleet
-    std::string download_folder = "models";
-
     std::string require_model_validation = "off";
     std::string rpc_url;
     std::int64_t chain_id = 84532;
@@ -74,6 +70,20 @@ struct Settings {
     std::string host_private_key;
     std::string owner_private_key;
     std::string s5_seed_phrase;
+
+    std::string sessions = "off";
+    std::string require_job = "off";
+    bool plaintext_sessions = false;
+    std::string ledger_path;
+    std::string contract_job_marketplace, contract_host_earnings;
+    std::string marketplace_version = "february";
+    std::string billed_tokens = "completion";
+    std::int64_t proof_tokens = 1000, confirmations = 1;
+    std::int64_t gas_price_max_gwei = 0;
+    bool legacy_transactions = false;
+    std::int64_t chain_poll_ms = 2000, transaction_stuck_s = 90;
+    std::int64_t session_grace_s = 120, session_hours = 24;
+    std::string price_native, price_stable, usdc_token;
 
     std::string receipts = "off";
     std::string receipts_path;

@@ -1,40 +1,37 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { readFile } from './attached_files';
-import { ask, isBusy, stop } from './asking';
 import { contextUsed, type AttachedFile, type Settings } from './conversation';
-import { changeDraft, drafts } from './drafts';
 import { Icon } from './icons';
-import { commit, current, currentId } from './state';
+import { ask, commit, current, stop, streaming } from './state';
 import { node } from './watch';
 
 const count = (value: number) => value.toLocaleString('en');
 
 export function Composer() {
-    const { text = '', files = [] } = drafts.value.get(currentId.value) ?? {};
-    const change = (typed: string) => changeDraft(currentId.peek(), { text: typed });
-    const setFiles = (attached: AttachedFile[]) => changeDraft(currentId.peek(), { files: attached });
+    const [text, change] = useState('');
+    const [files, setFiles] = useState<AttachedFile[]>([]);
     const [problem, setProblem] = useState('');
     const [dropping, setDropping] = useState(false);
     const field = useRef<HTMLTextAreaElement>(null);
-    const busy = isBusy();
+    const busy = streaming.value !== null;
     const canSend = !busy && (text.trim() !== '' || files.length > 0);
     const send = () => {
         if (!canSend) return;
         ask(text.trim(), files);
-        changeDraft(currentId.peek(), { text: '', files: [] });
+        change('');
+        setFiles([]);
     };
     const attach = async (chosen: Iterable<File>) => {
         setProblem('');
-        const place = currentId.peek();
         for (const file of chosen) {
             try {
                 const read = await readFile(file);
-                changeDraft(place, { files: [...drafts.peek().get(place)?.files ?? [], read] });
+                setFiles((before) => [...before, read]);
             } catch (error) { setProblem((error as Error).message); }
         }
         field.current?.focus();
     };
-    useEffect(() => { field.current?.focus(); }, [currentId.value]);
+    useEffect(() => { field.current?.focus(); }, [current.value.id]);
     useFileDrop(setDropping, (chosen) => void attach(chosen));
     return <form class={`composer ${dropping ? 'dropping' : ''}`} onSubmit={(event) => { event.preventDefault(); send(); }}>
         {files.length > 0 && <ul class="files" aria-label="Attached files">{files.map((file) => <li key={file}>

@@ -1,6 +1,5 @@
 import { render } from 'preact';
 import { App } from './app';
-import { startTending } from './replies';
 import { start } from './state';
 import { watchNode } from './watch';
 import './style/base.css';
@@ -8,5 +7,5 @@ import './style/chat.css';
 import './style/machine.css';
 
 render(<App />, document.getElementById('app')!);
-void start().then(startTending);
+start();
 watchNode();

@@ -37,6 +37,23 @@ void NodeState::set_gpu(GpuStatus status) {
     gpu_ = std::move(status);
 }
 
+void NodeState::set_market(std::shared_ptr<marketplace::Market> market) {
+    const std::lock_guard lock(mutex_);
+    market_ = std::move(market);
+}
+
+bool NodeState::sessions_are_paid() const {
+    const std::lock_guard lock(mutex_);
+    return market_ != nullptr && market_->options().job_rule == marketplace::JobRule::require;
+}
+
+std::shared_ptr<marketplace::Market> NodeState::market() const {
+    const std::lock_guard lock(mutex_);
+    if (market_ != nullptr) return market_;
+    throw Error(ErrorCode::not_found, "This node opens no sessions.",
+                "The operator must set GPTOSS_SESSIONS=on.");
+}
+
 bool NodeState::is_ready() const {
     const std::lock_guard lock(mutex_);
     const bool gpu_is_usable = !gpu_ || (gpu_->failure.empty() && gpu_->obstacle.empty());

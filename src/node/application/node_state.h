@@ -11,6 +11,7 @@
 
 #include "api/json_reader.h"
 #include "api/service.h"
+#include "marketplace/market.h"
 #include "node/application/gpu_status.h"
 
 namespace gptoss::node {
@@ -52,6 +53,12 @@ class NodeState {
     // Null before the model is loaded.
     std::shared_ptr<api::Service> find_service() const;
 
+    // Once, before anything is served. Without it every session is refused.
+    void set_market(std::shared_ptr<marketplace::Market> market);
+    // Throws Error(not_found) where there is none.
+    std::shared_ptr<marketplace::Market> market() const;
+    bool sessions_are_paid() const;  // every one of them
+
     // {"status": "loading" | "ready" | "refusing" | "stuck" | "draining" | "failed" | "distrusted", "progress"
     // or model and context}
     api::Json to_json() const;
@@ -70,6 +77,7 @@ class NodeState {
     std::optional<GpuStatus> gpu_;
     bool draining_ = false;
     std::shared_ptr<api::Service> service_;
+    std::shared_ptr<marketplace::Market> market_;
 };
 
 }  // namespace gptoss::node

@@ -3,6 +3,7 @@
 #include "api/error_reply.h"
 #include "node/application/console_files.h"
 #include "node/application/discovery_routes.h"
+#include "node/application/market_routes.h"
 #include "node/application/response_routes.h"
 
 namespace gptoss::node {
@@ -72,7 +73,6 @@ Json status_json(const NodeState& state) {
     json["placement"] = info.placement;
     json["claimed_bytes"] = info.claimed_bytes;
     json["card"] = service->served_model().card;
-    if (const auto& check = service->served_model().weight_check) json["weight_check"] = check->outcome();
     const engine::EngineOptions& options = service->engine().options();
     json["max_sequences"] = options.max_sequences;
     json["queue_limit"] = options.queue_limit;
@@ -138,6 +138,7 @@ Router make_routes(NodeState& state, Metrics& metrics, bool for_operators) {
     add_response_routes(router, state);
     add_message_routes(router, state);
     add_discovery_routes(router, state);
+    add_market_routes(router, state);
     router.add({"GET", "/v1/models", false,
                 [&state](const HttpRequest&, const Caller&) -> Answer { return state.service()->models(); }});
     router.add({"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {

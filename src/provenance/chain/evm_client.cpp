@@ -176,11 +176,33 @@ std::optional<Receipt> EvmClient::receipt(const Word& hash) {
                    amount("gasUsed")};
 }
 
+void EvmClient::submit(const SignedTransaction& transaction) {
+    const RpcReply sent = rpc_.call("eth_sendRawTransaction", {to_hex_prefixed(transaction.raw)});
+    if (sent.refused && !already_known(sent.refusal)) refused("eth_sendRawTransaction", sent.refusal);
+}
+
+std::uint64_t EvmClient::block_number() {
+    return static_cast<std::uint64_t>(quantity("eth_blockNumber", nlohmann::json::array()));
+}
+
+std::uint64_t EvmClient::block_time_s() {
+    const auto block = ask("eth_getBlockByNumber", {"latest", false});
+    const auto time = block.is_object() && block.contains("timestamp") && block["timestamp"].is_string()
+                          ? amount_from_quantity(block["timestamp"].get<std::string>())
+                          : std::nullopt;
+    if (!time) wrong_answer("eth_getBlockByNumber");
+    return static_cast<std::uint64_t>(*time);
+}
+
+std::uint64_t EvmClient::nonce_of(const Address& account) {
+    return static_cast<std::uint64_t>(
+        quantity("eth_getTransactionCount", {to_hex_prefixed(account), "latest"}));
+}
+
 Receipt EvmClient::send(const SignedTransaction& transaction, const SendOptions& options,
                         const std::function<void(const std::string&)>& tell) {
     const std::string hash = to_hex_prefixed(transaction.hash);
-    const RpcReply sent = rpc_.call("eth_sendRawTransaction", {to_hex_prefixed(transaction.raw)});
-    if (sent.refused && !already_known(sent.refusal)) refused("eth_sendRawTransaction", sent.refusal);
+    submit(transaction);
     if (tell) tell("sent " + hash);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(options.timeout_ms);
     while (std::chrono::steady_clock::now() < deadline) {
@@ -190,8 +212,7 @@ Receipt EvmClient::send(const SignedTransaction& transaction, const SendOptions&
                 throw Error(ErrorCode::chain_failed,
                             "transaction " + hash + " failed in block " + std::to_string(found->block),
                             "Gas was spent; nothing was changed.", {{"transaction", hash}});
-            if (found && quantity("eth_blockNumber", nlohmann::json::array()) + 1 >=
-                             Amount{found->block} + static_cast<unsigned>(options.confirmations))
+            if (found && block_number() + 1 >= found->block + static_cast<unsigned>(options.confirmations))
                 return *found;
         } catch (const Error& error) {
             if (error.code() != ErrorCode::network_failed)

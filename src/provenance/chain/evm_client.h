@@ -59,10 +59,17 @@ class EvmClient {
     Receipt send(const SignedTransaction& transaction, const SendOptions& options,
                  const std::function<void(const std::string&)>& tell = {});
 
+    // The parts of send(), for those who wait by themselves. Submitting what the chain has already is no error.
+    void submit(const SignedTransaction& transaction);
+    std::optional<Receipt> receipt(const Word& hash);  // nothing while it is not mined
+    std::uint64_t block_number();
+    std::uint64_t block_time_s();                    // of the latest block
+    std::uint64_t nonce_of(const Address& account);  // of its next transaction, by the latest block
+    std::uint64_t chain_id() const { return chain_id_; }
+
   private:
     nlohmann::json ask(const std::string& method, const nlohmann::json& parameters);
     Amount quantity(const std::string& method, const nlohmann::json& parameters);
-    std::optional<Receipt> receipt(const Word& hash);
 
     JsonRpc rpc_;
     std::uint64_t chain_id_;

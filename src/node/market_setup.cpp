@@ -1,0 +1,106 @@
+#include "node/market_setup.h"
+
+#include <spdlog/spdlog.h>
+
+#include "base/error.h"
+#include "node/chain_settings.h"
+
+namespace gptoss::node {
+namespace {
+
+namespace chain = provenance::chain;
+using marketplace::BilledTokens;
+using marketplace::JobRule;
+
+[[noreturn]] void missing(const std::string& setting, const std::string& why) {
+    throw Error(ErrorCode::setting_invalid, why, "Set " + setting + ", or GPTOSS_SESSIONS=off.",
+                {{"setting", setting}});
+}
+
+JobRule job_rule(const std::string& name) {
+    if (name == "require") return JobRule::require;
+    return name == "warn" ? JobRule::warn : JobRule::off;
+}
+
+chain::Amount price(const std::string& text, const std::string& setting) {
+    const auto amount = marketplace::job_number(text);
+    if (amount) return *amount;
+    throw Error(ErrorCode::setting_invalid, setting + " is no whole number: " + text,
+                "It counts the token's smallest unit.", {{"setting", setting}});
+}
+
+std::map<chain::Address, chain::Amount> least_prices(const Settings& settings) {
+    std::map<chain::Address, chain::Amount> prices;
+    if (!settings.price_native.empty())
+        prices[chain::Address{}] = price(settings.price_native, "GPTOSS_PRICE_NATIVE");
+    if (!settings.price_stable.empty())
+        prices[contract_address(settings.usdc_token, "USDC_TOKEN")] =
+            price(settings.price_stable, "GPTOSS_PRICE_STABLE");
+    return prices;
+}
+
+marketplace::ChainPlace chain_place(const Settings& settings) {
+    marketplace::ChainPlace place;
+    place.connect = [settings] { return chain_client(settings); };
+    place.contract = contract_address(settings.contract_job_marketplace, "CONTRACT_JOB_MARKETPLACE");
+    place.version = *chain::marketplace_version(settings.marketplace_version);
+    return place;
+}
+
+// Another contract is an error at start; a chain that is away is not.
+void look_at_contract(const marketplace::ChainPlace& place) {
+    try {
+        chain::EvmClient client = place.connect();
+        const chain::JobMarketplace contract(client, place.contract, place.version);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::network_failed) throw;
+        spdlog::warn("the JobMarketplace could not be asked: {}", error.what());
+    }
+}
+
+}  // namespace
+
+std::shared_ptr<marketplace::Market> open_market(const Settings& settings) {
+    if (settings.sessions == "off") return nullptr;
+    marketplace::MarketOptions options;
+    options.job_rule = job_rule(settings.require_job);
+    options.plaintext_sessions = settings.plaintext_sessions;
+    options.chain_id = static_cast<std::uint64_t>(settings.chain_id);
+    options.billed = settings.billed_tokens == "all" ? BilledTokens::all : BilledTokens::completion;
+    options.book.grace = std::chrono::seconds(settings.session_grace_s);
+    options.book.lifetime = std::chrono::hours(settings.session_hours);
+    std::optional<chain::PrivateKey> key;
+    if (!settings.host_private_key.empty()) key.emplace(settings.host_private_key, "HOST_PRIVATE_KEY");
+    if (!key && !settings.plaintext_sessions)
+        missing("HOST_PRIVATE_KEY_FILE", "encrypted sessions need a host key");
+    const auto ledger = std::make_shared<marketplace::Ledger>(settings.ledger_path, options.billed);
+    if (options.job_rule == JobRule::off)
+        return std::make_shared<marketplace::Market>(options, std::move(key), ledger, nullptr, nullptr);
+
+    if (!key) missing("HOST_PRIVATE_KEY_FILE", "jobs are paid to a host key");
+    if (options.plaintext_sessions && options.job_rule == JobRule::require)
+        throw Error(ErrorCode::setting_invalid, "REQUIRE_JOB=require and plain sessions exclude each other",
+                    "A job's number is public: set GPTOSS_PLAINTEXT_SESSIONS=false.",
+                    {{"setting", "GPTOSS_PLAINTEXT_SESSIONS"}});
+    if (settings.ledger_path.empty()) missing("GPTOSS_LEDGER_PATH", "jobs that pay need a ledger that lasts");
+    const marketplace::ChainPlace place = chain_place(settings);
+    look_at_contract(place);
+    auto jobs = std::make_unique<marketplace::JobCheck>(place, key->address(), least_prices(settings));
+    marketplace::ClaimOptions claiming;
+    claiming.place = place;
+    claiming.proof_tokens = settings.proof_tokens;
+    claiming.confirmations = static_cast<int>(settings.confirmations);
+    claiming.legacy = settings.legacy_transactions;
+    claiming.gas_price_max = static_cast<chain::Amount>(settings.gas_price_max_gwei) * 1'000'000'000;
+    claiming.poll_ms = settings.chain_poll_ms;
+    claiming.stuck_s = settings.transaction_stuck_s;
+    claiming.billed = options.billed;
+    auto claims = std::make_unique<marketplace::ClaimSender>(
+        claiming, chain::PrivateKey(settings.host_private_key, "HOST_PRIVATE_KEY"), ledger);
+    claims->start();
+    spdlog::info("sessions: jobs are paid to {}", chain::to_checksum_text(key->address()));
+    return std::make_shared<marketplace::Market>(options, std::move(key), ledger, std::move(jobs),
+                                                 std::move(claims));
+}
+
+}  // namespace gptoss::node
