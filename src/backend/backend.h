@@ -81,6 +81,13 @@ struct BackendInfo {
     bool asynchronous = false;
 };
 
+// What one operation of forward() took, over all layers together.
+struct OperationTime {
+    std::string name;  // "gate, up"
+    std::int32_t calls = 0;
+    double seconds = 0;
+};
+
 enum class Pool { full, sliding };
 
 using Ticket = std::uint64_t;
@@ -104,6 +111,11 @@ class Backend {
 
     // Copies one logits row of the last forward() to the host: [vocabulary]. For `logits`, tests and echo.
     virtual void read_logits(std::int32_t logits_index, std::span<float> out) = 0;
+
+    // From now on forward() has a clock between its operations and adds what each took to `times`, in the order
+    // in which they first run; null = no longer. Operations then wait for each other, so together they take
+    // longer than without. A backend without such a clock adds nothing.
+    virtual void time_operations(std::vector<OperationTime>* times) { static_cast<void>(times); }
 
     // Copies a KV block within its pool: before a shared, partly filled block is written by one of its
     // owners.

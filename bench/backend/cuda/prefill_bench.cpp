@@ -7,6 +7,7 @@
 //   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
 //   long     one prompt of 131,072 tokens
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
+//   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
 //   profile  four layers: one pass each of 64 and 512 sequences and of prompts of 2,048 and 8,192 tokens, for
 //   a profiler
 #include <cuda_runtime.h>
@@ -167,10 +168,10 @@ class Bench {
         grouped.groups = groups;
         grouped.row_count = static_cast<std::int32_t>(pairs);
         grouped.source_divisor = kExpertsUsed;
-        for (const MatrixKernel kernel :
-             {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed, MatrixKernel::streamed_small}) {
+        for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::wgmma_wide,
+                                          MatrixKernel::streamed, MatrixKernel::streamed_small}) {
             if (is_streamed(kernel) && rows > 512) continue;
-            routing.tile_tokens = plan_with(kernel, rows, 192, 2, device_).tile_tokens;
+            routing.tile_tokens = plan_with(kernel, rows, 192, shape_.experts, device_).tile_tokens;
             launch_routing(routing, stream_.get());
             GroupList list;
             cuda_check(cudaStreamSynchronize(stream_.get()));
@@ -197,10 +198,12 @@ class Bench {
                  GemmProblem problem, double product_rows, double read) {
         const double ms = time_ms(5, [&](int i) {
             problem.weights = layer(i).*matrix;
+            const std::int32_t rows =
+                problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsUsed;
             const MatrixPlan plan =
                 kernel == MatrixKernel::wgmma && problem.groups == nullptr
-                    ? plan_dense(problem.row_count, problem.weights.rows, device_)
-                    : plan_with(kernel, problem.row_count, problem.weights.rows, problem.experts, device_);
+                    ? plan_dense(rows, problem.weights.rows, device_)
+                    : plan_with(kernel, rows, problem.weights.rows, problem.experts, device_);
             launch_gemm(problem, plan, device_.sm_count, stream_.get());
         });
         const DeviceMatrix& w = problem.weights;
@@ -275,6 +278,41 @@ class Bench {
         std::fflush(stdout);
     }
 
+    // What each operation takes, by a clock between them.
+    void operations(const std::string& what, const std::vector<RowInput>& rows) {
+        std::vector<OperationTime> times;
+        constexpr int kRounds = 5;
+        for (int round = 0; round < kRounds + 1; ++round) {
+            if (round == 1) times.clear();
+            OperationClock clock(stream_.get());
+            forward_->set_clock(&clock);
+            forward_->run(rows, stream_.get());
+            forward_->set_clock(nullptr);
+            clock.add_to(times);
+        }
+        double total = 0;
+        for (const OperationTime& time : times) {
+            std::printf("%-22s %-20s %9.1f us a call, %8.3f ms in all\n", what.c_str(), time.name.c_str(),
+                        time.seconds / time.calls * 1e6, time.seconds / kRounds * 1e3);
+            total += time.seconds / kRounds;
+        }
+        std::printf("%-22s %-20s %30.3f ms\n", what.c_str(), "together", total * 1e3);
+        std::fflush(stdout);
+    }
+    void operations() {
+        for (const std::int32_t count : {16, 64, 256, 512}) {
+            std::vector<RowInput> rows(static_cast<std::size_t>(count));
+            for (std::int32_t i = 0; i < count; ++i) rows[i] = RowInput{i * 7919 % 200000, 1024, i, 1024, i};
+            operations(std::to_string(count) + " rows", rows);
+        }
+        for (const std::int32_t count : {1024, 2048, 8192}) {
+            std::vector<RowInput> rows(static_cast<std::size_t>(count));
+            for (std::int32_t i = 0; i < count; ++i)
+                rows[i] = RowInput{i * 7919 % 200000, i, 0, 0, i + 1 == count ? 0 : -1};
+            operations("prompt of " + std::to_string(count), rows);
+        }
+    }
+
   private:
     KvPool make_pool(std::int32_t layers, std::int32_t blocks) {
         KvPool pool{nullptr, model::KvType::bf16, layers, blocks, shape_.kv_heads, shape_.head_size};
@@ -319,12 +357,13 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     const auto asked = [&](const char* word) { return std::ranges::find(words, word) != words.end(); };
     model::Hyperparameters shape = asked("gpt-oss-20b") ? model::gpt_oss_20b() : model::gpt_oss_120b();
-    if (!asked("model") && !asked("long") && !asked("batch"))
+    if (!asked("model") && !asked("long") && !asked("batch") && !asked("operations"))
         shape.layers = 4;  // kernels need only a few to rotate among
     try {
         backend::cuda::Bench bench(shape, backend::cuda::kMostPositions);
         if (asked("kernels")) {
-            for (const std::int32_t rows : {16, 64, 256, 512, 2048, 8192}) bench.products(rows);
+            for (const std::int32_t rows : {16, 64, 128, 192, 256, 512, 1024, 1536, 2048, 8192})
+                bench.products(rows);
             for (const bool slides : {false, true})
                 for (const std::int32_t depth : {0, 8192, 120000}) bench.attention(2048, depth, slides);
         }
@@ -334,6 +373,7 @@ int main(int argc, char** argv) {
         }
         if (asked("batch"))
             for (const std::int32_t count : {2, 4, 8, 9, 16, 32, 64, 128, 256, 512}) bench.batch(count, 1024);
+        if (asked("operations")) bench.operations();
         if (asked("profile")) {
             for (const std::int32_t count : {64, 512}) bench.batch(count, 1024, 1);
             for (const std::int32_t length : {2048, 8192}) bench.prompt(length, length, 1);

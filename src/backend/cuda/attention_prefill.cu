@@ -8,6 +8,7 @@
 #include "backend/cuda/attention_prefill_tile.cuh"
 #include "backend/cuda/attention_prefill_warpgroup.cuh"
 #include "backend/cuda/device_traits.h"
+#include "backend/cuda/launch.cuh"
 #include "base/check.h"
 
 namespace gptoss::backend::cuda {
@@ -35,6 +36,8 @@ __device__ __forceinline__ void multiply(float (&sum)[4], const std::uint32_t (&
 template <KvType type>
 __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const PrefillAttention a) {
     extern __shared__ __align__(128) std::byte shared_memory[];
+    let_next_stage_start();
+    wait_for_previous_stage();
     const std::uint32_t shared = shared_address(shared_memory);
     const int group = a.query_heads / a.pool.kv_heads;  // a power of two
     const int tokens = kRows / group;
@@ -209,8 +212,8 @@ void launch(Kernel kernel, int rows, int threads, int shared_bytes, const Prefil
     const int tokens = rows / (a.query_heads / a.pool.kv_heads);
     // Enough for any division of the rows into segments; blocks past the last tile leave at once.
     const int tiles = a.row_count / tokens + a.segment_count;
-    kernel<<<tiles * a.pool.kv_heads, threads, shared_bytes, stream>>>(a);
-    cuda_check(cudaGetLastError());
+    launch_dependent(kernel, dim3(static_cast<unsigned>(tiles * a.pool.kv_heads)), threads, shared_bytes,
+                     stream, a);
 }
 
 }  // namespace
@@ -218,6 +221,7 @@ void launch(Kernel kernel, int rows, int threads, int shared_bytes, const Prefil
 void prepare_prefill_attention() {
     const auto allow = [](auto kernel, int shared_bytes) {
         cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes));
+        prefer_shared_memory(kernel);
     };
     if (current_device_traits().has_wgmma()) {
         allow(warpgroup_attention_kernel<KvType::bf16>, WarpgroupAttention::kSharedBytes);
@@ -226,6 +230,7 @@ void prepare_prefill_attention() {
     allow(prefill_attention_kernel<KvType::bf16>, kSharedBytes);
     allow(prefill_attention_kernel<KvType::f16>, kSharedBytes);
     allow(prefill_attention_kernel<KvType::f8>, kSharedBytes);
+    prepare_single_row_attention();
 }
 
 void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma, cudaStream_t stream) {

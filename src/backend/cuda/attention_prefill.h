@@ -65,5 +65,6 @@ void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma,
 // Allows the kernels their shared memory on the current device; once for each device. Throws
 // Error(device_failed).
 void prepare_prefill_attention();
+void prepare_single_row_attention();  // its part for lone rows
 
 }  // namespace gptoss::backend::cuda

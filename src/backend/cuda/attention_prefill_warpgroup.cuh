@@ -208,6 +208,8 @@ __global__ void __launch_bounds__(WarpgroupAttention::kThreads, 1)
     warpgroup_attention_kernel(const __grid_constant__ PrefillAttention a) {
     if constexpr (kHasWarpgroupMatrix && type != model::KvType::f8) {
         using Kernel = WarpgroupAttention;
+        let_next_stage_start();
+        wait_for_previous_stage();
         extern __shared__ __align__(128) std::byte shared_memory[];
         Kernel::Shared shared;
         shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;

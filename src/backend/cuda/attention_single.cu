@@ -5,6 +5,7 @@
 #include "backend/cuda/attention_prefill.h"
 #include "backend/cuda/attention_prefill_tile.cuh"
 #include "backend/cuda/attention_row.cuh"
+#include "backend/cuda/launch.cuh"
 #include "base/check.h"
 
 namespace gptoss::backend::cuda {
@@ -68,19 +69,24 @@ void launch_single_row_attention(const PrefillAttention& attention, const Single
                     static_cast<unsigned>(single.count));
     switch (attention.pool.type) {
         case model::KvType::bf16:
-            single_row_attention_kernel<model::KvType::bf16>
-                <<<grid, kRowThreads, 0, stream>>>(attention, single);
+            launch_dependent(single_row_attention_kernel<model::KvType::bf16>, grid, kRowThreads, 0, stream,
+                             attention, single);
             break;
         case model::KvType::f16:
-            single_row_attention_kernel<model::KvType::f16>
-                <<<grid, kRowThreads, 0, stream>>>(attention, single);
+            launch_dependent(single_row_attention_kernel<model::KvType::f16>, grid, kRowThreads, 0, stream,
+                             attention, single);
             break;
         case model::KvType::f8:
-            single_row_attention_kernel<model::KvType::f8>
-                <<<grid, kRowThreads, 0, stream>>>(attention, single);
+            launch_dependent(single_row_attention_kernel<model::KvType::f8>, grid, kRowThreads, 0, stream,
+                             attention, single);
             break;
     }
-    cuda_check(cudaGetLastError());
+}
+
+void prepare_single_row_attention() {
+    prefer_shared_memory(single_row_attention_kernel<model::KvType::bf16>);
+    prefer_shared_memory(single_row_attention_kernel<model::KvType::f16>);
+    prefer_shared_memory(single_row_attention_kernel<model::KvType::f8>);
 }
 
 }  // namespace gptoss::backend::cuda

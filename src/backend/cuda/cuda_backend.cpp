@@ -155,20 +155,15 @@ class CudaBackend final : public Backend {
         }
         logits_rows_ = static_cast<std::int32_t>(batch.logits_rows.size());
         const std::vector<RowInput> inputs = inputs_of(batch);
-        const ExecutionPlan plan =
-            make_plan({static_cast<std::int32_t>(inputs.size())}, device_, plan_options_);
-        if (plan.pass == Pass::batched) {
-            prefill_->run(inputs, batch.residual, stream_.get());
-            return;
-        }
-        const std::size_t width = batch.residual.size() / inputs.size();
-        const auto step_rows = static_cast<std::size_t>(plan.tokens_per_step);
-        for (std::size_t first = 0; first < inputs.size(); first += step_rows) {
-            const std::size_t rows = std::min(step_rows, inputs.size() - first);
-            decode_->run(std::span(inputs).subspan(first, rows),
-                         batch.residual.subspan(first * width, rows * width), stream_.get());
-        }
+        if (times_ == nullptr) return enqueue(inputs, batch.residual);
+        OperationClock clock(stream_.get());
+        set_clock(&clock);
+        enqueue(inputs, batch.residual);
+        set_clock(nullptr);
+        clock.add_to(*times_);
     }
+
+    void time_operations(std::vector<OperationTime>* times) override { times_ = times; }
 
     Ticket sample(std::span<const SampleRow> rows) override {
         for (const SampleRow& row : rows) {
@@ -202,6 +197,27 @@ class CudaBackend final : public Backend {
     }
 
   private:
+    void enqueue(const std::vector<RowInput>& inputs, std::span<const float> residual) {
+        const ExecutionPlan plan =
+            make_plan({static_cast<std::int32_t>(inputs.size())}, device_, plan_options_);
+        if (plan.pass == Pass::batched) {
+            prefill_->run(inputs, residual, stream_.get());
+            return;
+        }
+        const std::size_t width = residual.size() / inputs.size();
+        const auto step_rows = static_cast<std::size_t>(plan.tokens_per_step);
+        for (std::size_t first = 0; first < inputs.size(); first += step_rows) {
+            const std::size_t rows = std::min(step_rows, inputs.size() - first);
+            decode_->run(std::span(inputs).subspan(first, rows),
+                         residual.subspan(first * width, rows * width), stream_.get());
+        }
+    }
+
+    void set_clock(OperationClock* clock) {
+        decode_->set_clock(clock);
+        if (prefill_) prefill_->set_clock(clock);
+    }
+
     static std::vector<RowInput> inputs_of(const Batch& batch) {
         std::vector<RowInput> inputs;
         inputs.reserve(batch.tokens.size());
@@ -235,6 +251,7 @@ class CudaBackend final : public Backend {
     PlanOptions plan_options_;
     std::unique_ptr<DecodeStep> decode_;
     std::unique_ptr<PrefillForward> prefill_;  // more; null when the shape does not fit it
+    std::vector<OperationTime>* times_ = nullptr;
     BackendInfo info_;
 };
 

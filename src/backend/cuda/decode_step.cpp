@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 
@@ -133,6 +134,26 @@ void DecodeStep::enqueue(const Variant& variant, cudaStream_t stream) {
     if (variant.head) run_head(variant.rows, stream);
 }
 
+void DecodeStep::enqueue_by_stage(const Variant& variant, cudaStream_t stream) {
+    const model::LayerRange& range = model_.weights.range;
+    launch_embedding(context_for(variant.rows), model_.weights.embedding, range.first, last_tokens_,
+                     model_.frequencies, tokens_, positions_, slots_, rotation_, stream);
+    clock_->mark("embedding");
+    for (std::int32_t layer = range.first; layer < range.end; ++layer) {
+        const std::array<const char*, 5> names = {
+            "query, key, value",
+            model_.weights.shape.slides(layer) ? "attention, sliding" : "attention, full",
+            "attention output, router", "gate, up", "down"};
+        for (std::int32_t stage = 0; stage < 5; ++stage) {
+            run_stages(variant.rows, variant.splits, layer, stage, stage, stream);
+            clock_->mark(names[static_cast<std::size_t>(stage)]);
+        }
+    }
+    if (!variant.head) return;
+    run_head(variant.rows, stream);
+    clock_->mark("head");
+}
+
 const GraphExec& DecodeStep::graph_of(const Variant& variant) {
     GraphExec& executable = graphs_[variant];
     if (executable) return executable;
@@ -165,7 +186,10 @@ void DecodeStep::run(std::span<const RowInput> rows, std::span<const float> resi
         cuda_check(cudaMemcpyAsync(buffers_.residual, residual.data(), residual.size_bytes(),
                                    cudaMemcpyHostToDevice, stream));
     cuda_check(cudaMemcpyAsync(inputs_, rows.data(), rows.size_bytes(), cudaMemcpyHostToDevice, stream));
-    cuda_check(cudaGraphLaunch(graph_of(variant).get(), stream));
+    if (clock_ != nullptr)
+        enqueue_by_stage(variant, stream);
+    else
+        cuda_check(cudaGraphLaunch(graph_of(variant).get(), stream));
 }
 
 }  // namespace gptoss::backend::cuda

@@ -9,6 +9,7 @@
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_traits.h"
 #include "backend/cuda/memory.h"
+#include "backend/cuda/operation_clock.h"
 
 namespace gptoss::backend::cuda {
 
@@ -28,6 +29,9 @@ class DecodeStep {
     void run(std::span<const RowInput> rows, std::span<const float> residual, cudaStream_t stream);
     void run(std::span<const RowInput> rows, cudaStream_t stream) { run(rows, {}, stream); }
 
+    // Marked after each stage of the runs from now on, which then are no graph; null: no longer.
+    void set_clock(OperationClock* clock) { clock_ = clock; }
+
     // The stages one by one, for measurements: `first_stage` .. `last_stage` of one layer (0 = query, key,
     // value .. 4 = down), without the embedding.
     void run_stages(std::int32_t rows, std::int32_t splits, std::int32_t layer, std::int32_t first_stage,
@@ -44,6 +48,7 @@ class DecodeStep {
         auto operator<=>(const Variant&) const = default;
     };
     void enqueue(const Variant& variant, cudaStream_t stream);
+    void enqueue_by_stage(const Variant& variant, cudaStream_t stream);
     DecodeContext context_for(std::int32_t rows) const;
     LayerStage layer_stage(std::int32_t layer) const;
     const GraphExec& graph_of(const Variant& variant);
@@ -61,6 +66,7 @@ class DecodeStep {
     float* rotation_ = nullptr;
     Stream capture_stream_;
     std::map<Variant, GraphExec> graphs_;
+    OperationClock* clock_ = nullptr;
 };
 
 }  // namespace gptoss::backend::cuda

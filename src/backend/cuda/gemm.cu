@@ -32,6 +32,7 @@ void prepare_gemm() {
     const DeviceTraits device = current_device_traits();
     const auto allow = [](auto kernel, int bytes) {
         cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+        prefer_shared_memory(kernel);
     };
     for_each_plane_type([&](auto type) { prepare_tiled_gemm<decltype(type)::value>(device.has_wgmma()); });
     allow(gemm_stream_kernel<16, 3>, device.shared_bytes_per_block);
@@ -51,13 +52,13 @@ void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_
                   rows_of_expert % LargeStream::kRows == 0,
               "mxfp4 experts of whole tiles");
         const int bytes = stream_bytes(plan.kernel, w.columns, plan.tile_tokens);
+        const dim3 blocks(static_cast<unsigned>(sm_count));
         if (plan.kernel == MatrixKernel::streamed)
-            gemm_stream_kernel<16, 3>
-                <<<sm_count, LargeStream::kThreads, bytes, stream>>>(problem, plan.tile_tokens);
+            launch_dependent(gemm_stream_kernel<16, 3>, blocks, LargeStream::kThreads, bytes, stream, problem,
+                             plan.tile_tokens);
         else
-            gemm_stream_kernel<8, 2>
-                <<<sm_count, SmallStream::kThreads, bytes, stream>>>(problem, plan.tile_tokens);
-        cuda_check(cudaGetLastError());
+            launch_dependent(gemm_stream_kernel<8, 2>, blocks, SmallStream::kThreads, bytes, stream, problem,
+                             plan.tile_tokens);
         return;
     }
 

@@ -116,6 +116,9 @@ struct GemmProblem {
     std::int32_t source_divisor = 1;            // source row = source_rows[sorted row] / source_divisor
     const GroupList* groups = nullptr;          // device memory; null: one group of `row_count` rows
     std::int32_t row_count = 0;                 // dense: exact; grouped: an upper bound
+    // `groups` was written before the kernel before this one began its work: what weights are wanted is known,
+    // and they are asked for, before that kernel is over.
+    bool groups_are_settled = false;
     EpilogueTargets epilogue;
 };
 

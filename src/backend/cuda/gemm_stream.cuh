@@ -208,6 +208,9 @@ __global__ void __launch_bounds__(warps * 32, 1)
         shared_address(shared) + warps * Gemm::kRingBytes + warp * turn_bytes(tile_tokens);
     std::byte* activations = shared + warps * (Gemm::kRingBytes + turn_bytes(tile_tokens));
     auto& groups = *reinterpret_cast<GroupList*>(activations + tile_tokens * stride);
+    if (!problem.groups_are_settled) wait_for_previous_stage();
+    // Only now: the next stage may be one that takes the groups for settled.
+    let_next_stage_start();
     constexpr int kWords = sizeof(GroupList) / 4;
     for (int i = threadIdx.x; i < kWords; i += Gemm::kThreads)
         reinterpret_cast<int*>(&groups)[i] = reinterpret_cast<const int*>(problem.groups)[i];
@@ -222,6 +225,7 @@ __global__ void __launch_bounds__(warps * 32, 1)
     const std::uint32_t ring = shared_address(shared) + warp * Gemm::kRingBytes;
     typename Gemm::Loader loader(work, ring, first + warp, last);
     for (int slot = 0; slot < depth; ++slot) loader.load(slot);
+    if (problem.groups_are_settled) wait_for_previous_stage();
 
     int slot = 0, activations_end = first;  // the first tile that wants other activations than those loaded
     const auto exchange_activations = [&] {

@@ -7,7 +7,8 @@
 #include "backend/cuda/gemm.h"
 #include "backend/cuda/gemm_warp.cuh"
 #include "backend/cuda/gemm_warpgroup.cuh"
-#include "backend/cuda/memory.h"
+#include "backend/cuda/launch.cuh"
+#include "base/check.h"
 
 namespace gptoss::backend::cuda {
 
@@ -30,26 +31,39 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
     }
     const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(tiles, sm_count));
     const auto run = [&]<typename Gemm>(auto kernel) {
-        kernel<<<blocks, Gemm::kThreads, Gemm::kSharedBytes, stream>>>(problem, dense);
+        launch_dependent(kernel, dim3(blocks), Gemm::kThreads, Gemm::kSharedBytes, stream, problem, dense);
     };
-    if (plan.kernel == MatrixKernel::wgmma_split_k)
-        run.template operator()<WarpgroupGemm<type, true>>(gemm_warpgroup_kernel<type, true>);
-    else if (plan.kernel == MatrixKernel::wgmma)
-        run.template operator()<WarpgroupGemm<type, false>>(gemm_warpgroup_kernel<type, false>);
-    else
-        run.template operator()<WarpGemm<type>>(gemm_warp_kernel<type>);
-    cuda_check(cudaGetLastError());
+    const auto run_wgmma = [&]<WarpgroupForm form>() {
+        run.template operator()<WarpgroupGemm<type, form>>(gemm_warpgroup_kernel<type, form>);
+    };
+    switch (plan.kernel) {
+        case MatrixKernel::wgmma_split_k:
+            return run_wgmma.template operator()<WarpgroupForm::split_k>();
+        case MatrixKernel::wgmma_wide:
+            check(type == PlaneType::mxfp4, "a kernel for mxfp4 experts");
+            if constexpr (type == PlaneType::mxfp4) run_wgmma.template operator()<WarpgroupForm::wide>();
+            return;
+        case MatrixKernel::wgmma:
+            return run_wgmma.template operator()<WarpgroupForm::tall>();
+        default:
+            run.template operator()<WarpGemm<type>>(gemm_warp_kernel<type>);
+    }
 }
 
 template <PlaneType type>
 void prepare_tiled_gemm(bool has_wgmma) {
     const auto allow = [](auto kernel, int bytes) {
         cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
+        prefer_shared_memory(kernel);
     };
     allow(gemm_warp_kernel<type>, WarpGemm<type>::kSharedBytes);
     if (!has_wgmma) return;
-    allow(gemm_warpgroup_kernel<type, false>, WarpgroupGemm<type, false>::kSharedBytes);
-    allow(gemm_warpgroup_kernel<type, true>, WarpgroupGemm<type, true>::kSharedBytes);
+    const auto allow_wgmma = [&]<WarpgroupForm form>() {
+        allow(gemm_warpgroup_kernel<type, form>, WarpgroupGemm<type, form>::kSharedBytes);
+    };
+    allow_wgmma.template operator()<WarpgroupForm::tall>();
+    allow_wgmma.template operator()<WarpgroupForm::split_k>();
+    if constexpr (type == PlaneType::mxfp4) allow_wgmma.template operator()<WarpgroupForm::wide>();
 }
 
 }  // namespace gptoss::backend::cuda

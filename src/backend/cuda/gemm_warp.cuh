@@ -148,6 +148,8 @@ template <PlaneType type>
 __global__ void __launch_bounds__(WarpGemm<type>::kThreads, 1)
     gemm_warp_kernel(const GemmProblem problem, const TokenGroup dense) {
     extern __shared__ std::byte shared_memory[];
+    wait_for_previous_stage();
+    let_next_stage_start();
     // 1024-byte alignment keeps the exchange of 16-byte pieces a function of the row.
     const std::uint32_t shared = (shared_address(shared_memory) + 1023) / 1024 * 1024;
     int* sources = reinterpret_cast<int*>(shared_memory + (shared - shared_address(shared_memory)) +

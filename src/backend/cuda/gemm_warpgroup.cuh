@@ -15,21 +15,31 @@
 
 namespace gptoss::backend::cuda {
 
-template <PlaneType type, bool shared_columns>
+// How a block of threads is divided.
+//   tall     three warpgroups of 64 weight rows, up to 128 tokens
+//   split_k  three warpgroups share the columns of 64 weight rows: dense products of few tokens
+//   wide     five warpgroups of 64 weight rows, up to 32 tokens: where unpacking binds, more warps do it
+enum class WarpgroupForm : std::uint8_t { tall, split_k, wide };
+
+template <PlaneType type, WarpgroupForm form>
 struct WarpgroupGemm {
-    static constexpr int kConsumers = 3;
+    static constexpr bool shared_columns = form == WarpgroupForm::split_k;
+    static constexpr int kConsumers = form == WarpgroupForm::wide ? 5 : 3;
     static constexpr int kThreads = (kConsumers + 1) * 128;
-    static constexpr int kRows = shared_columns ? 64 : kGemmTileRows;
+    static constexpr int kRows = shared_columns ? 64 : kConsumers * 64;
+    static constexpr int kMostTokens = form == WarpgroupForm::wide ? kWideTileTokens : kMaxTileTokens;
     // 64 or 128 bytes of a weight row a stage.
     static constexpr int kColumns = type == PlaneType::mxfp4 ? 128 : 64;
     static constexpr int kSlabs = kColumns / kSlabColumns;
+    static constexpr int kTokenSlabBytes = kMostTokens * kSlabColumns * 2;
     using Weights = WeightStage<type, kColumns>;
     using Scales = ScaleStage<type, kColumns>;
     static constexpr int kBlocks = Weights::kBlocks;
     static constexpr int kWeightBytes = kRows * Weights::kRowBytes;
-    static constexpr int kStageBytes = kSlabs * kSlabBytes + kWeightBytes + Scales::kBytes;
+    static constexpr int kScaleBytes = Scales::kPresent ? (kRows * 4 + 1023) / 1024 * 1024 : 0;
+    static constexpr int kStageBytes = kSlabs * kTokenSlabBytes + kWeightBytes + kScaleBytes;
     // Sums of the warpgroups but the first: a thread's, for 16 tokens eight of them.
-    static constexpr int kPartialBytes = shared_columns ? (kConsumers - 1) * kMaxTileTokens / 2 * 128 * 4 : 0;
+    static constexpr int kPartialBytes = shared_columns ? (kConsumers - 1) * kMostTokens / 2 * 128 * 4 : 0;
     static constexpr int kTurnBytes = (shared_columns ? 4 : kConsumers * 4) * turn_bytes(kTurnedTokens);
     static constexpr int kStages = (227 * 1024 - 1024 - 256 - kPartialBytes - kTurnBytes) / kStageBytes;
     static constexpr int kSharedBytes =
@@ -38,8 +48,8 @@ struct WarpgroupGemm {
     // A warpgroup waits by the phase's parity: the stage's use before must be over when it comes, and it is
     // if the warpgroup's own last stage, three back, was a later one.
     static_assert(!shared_columns || kStages > kConsumers, "parities tell only two uses apart");
-    // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy. Four or five warpgroups
-    // that multiply would have 104 or 88, of what 640 or 768 threads start with: too few for their loops.
+    // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy. `wide`: 80 for all.
+    static constexpr bool kMovesRegisters = form != WarpgroupForm::wide;
     static constexpr int kConsumerRegisters = 152, kProducerRegisters = 56;
 
     // Position in the ring of stages; the phase flips when it wraps.
@@ -62,7 +72,7 @@ struct WarpgroupGemm {
         float* partials;      // [consumer - 1][sum][thread]
         std::uint32_t turns;  // a warp's turn_bytes() after another's
         __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
-        __device__ std::uint32_t weights(int i) const { return stage(i) + kSlabs * kSlabBytes; }
+        __device__ std::uint32_t weights(int i) const { return stage(i) + kSlabs * kTokenSlabBytes; }
         __device__ std::uint32_t scales(int i) const { return weights(i) + kWeightBytes; }
         __device__ std::uint32_t full(int i) const { return barriers + i * 8; }
         __device__ std::uint32_t empty(int i) const { return barriers + (kStages + i) * 8; }
@@ -85,9 +95,9 @@ struct WarpgroupGemm {
         const int token = thread / 8, token_piece = thread % 8;
         const __half* activations = problem.activations + token_piece * 8;
         const int passes = tile_rows_for(tile.row_count) / 16;
-        std::uint32_t sources[kMaxTileTokens / 16];  // where the tokens' rows start, in 16 bytes
+        std::uint32_t sources[kMostTokens / 16];  // where the tokens' rows start, in 16 bytes
 #pragma unroll
-        for (int i = 0; i < kMaxTileTokens / 16; ++i)
+        for (int i = 0; i < kMostTokens / 16; ++i)
             sources[i] = static_cast<std::uint32_t>(
                 std::int64_t{source_row(problem, tile.first_row + min(token + i * 16, tile.row_count - 1))} *
                 (w.columns / 8));
@@ -114,12 +124,12 @@ struct WarpgroupGemm {
             }
             const std::uint32_t to = stage + token * 128 + ((token_piece ^ (token & 7)) << 4);
 #pragma unroll
-            for (int i = 0; i < kMaxTileTokens / 16; ++i) {
+            for (int i = 0; i < kMostTokens / 16; ++i) {
                 if (i < passes) {
                     const __half* row = activations + std::uint64_t{sources[i]} * 8;
                     copy_16_bytes_async_line(to + i * 16 * 128, row);
                     if (kSlabs == 2 && whole)
-                        copy_16_bytes_async_line(to + i * 16 * 128 + kSlabBytes, row + kSlabColumns);
+                        copy_16_bytes_async_line(to + i * 16 * 128 + kTokenSlabBytes, row + kSlabColumns);
                 }
             }
             barrier_arrive_after_copies(shared.full(ring.stage));
@@ -139,19 +149,21 @@ struct WarpgroupGemm {
         const std::uint32_t start = shared.stage(stage);
         const std::uint32_t scales[2] = {Scales::load(shared.scales(stage), rows[0], number),
                                          Scales::load(shared.scales(stage), rows[1], number)};
+        // These words are fragments as they are, and the product before may still read those of its stage.
+        if constexpr (type == PlaneType::f16) warpgroup_wait<0>();
         // All loads before the first use.
         std::uint32_t words[blocks][2][Weights::kLaneWords];
 #pragma unroll
         for (int block = 0; block < blocks; ++block)
 #pragma unroll
             for (int slot = 0; slot < 2; ++slot)
-                Weights::load(words[block][slot], start + kSlabs * kSlabBytes + lanes[slot], block);
+                Weights::load(words[block][slot], start + kSlabs * kTokenSlabBytes + lanes[slot], block);
         const std::uint64_t activations = matrix_descriptor(start);
 #pragma unroll
         for (int block = 0; block < blocks; ++block) {
             std::uint32_t(&own)[2][4] = fragments[block % 2];
             make_fragments<type, kColumns>(own, words[block], block, scales);
-            const std::uint64_t b = activations + ((block / 2 * kSlabBytes + block % 2 * 64) >> 4);
+            const std::uint64_t b = activations + ((block / 2 * kTokenSlabBytes + block % 2 * 64) >> 4);
             warpgroup_fence();
             warpgroup_multiply<tokens>(sums, own[0], b);
             warpgroup_multiply<tokens>(sums, own[1], b + 2);  // 16 columns are 32 bytes
@@ -218,7 +230,7 @@ struct WarpgroupGemm {
     __device__ __forceinline__ static void exchange(float (&sums)[groups][4], const Shared& shared) {
         const int consumer = threadIdx.x / 128;
         float* own = shared.partials + threadIdx.x % 128;
-        constexpr int kConsumerFloats = kMaxTileTokens / 2 * 128;
+        constexpr int kConsumerFloats = kMostTokens / 2 * 128;
         if (consumer > 0)
 #pragma unroll
             for (int i = 0; i < groups * 4; ++i)
@@ -251,30 +263,29 @@ struct WarpgroupGemm {
             store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp * 16,
                        Weights::swaps(g) != 0, 0, sums, shared.turns + warp * turn_bytes(kTurnedTokens));
         };
-        // Six counts and not eight: with more loops in one kernel the compiler runs out of registers and waits after
-        // every product (its warning C7512). Columns past the tile's tokens are computed and not stored.
         const int tokens = tile.row_count;
-        if (tokens <= 32)
-            run.template operator()<32>();
-        else if (tokens <= 48)
-            run.template operator()<48>();
-        else if (tokens <= 64)
-            run.template operator()<64>();
-        else if (tokens <= 80)
-            run.template operator()<80>();
-        else if (tokens <= 96)
-            run.template operator()<96>();
-        else
+        if constexpr (form == WarpgroupForm::wide) {
+            if (tokens <= 16) return run.template operator()<16>();
+            return run.template operator()<32>();
+        } else {
+            // Six counts and not eight: with more loops in one kernel the compiler runs out of registers and waits
+            // after every product (its warning C7512). Columns past the tile's tokens are computed and not stored.
+            if (tokens <= 32) return run.template operator()<32>();
+            if (tokens <= 48) return run.template operator()<48>();
+            if (tokens <= 64) return run.template operator()<64>();
+            if (tokens <= 80) return run.template operator()<80>();
+            if (tokens <= 96) return run.template operator()<96>();
             run.template operator()<128>();
+        }
     }
 };
 
-template <PlaneType type, bool shared_columns>
-__global__ void __launch_bounds__(WarpgroupGemm<type, shared_columns>::kThreads, 1)
+template <PlaneType type, WarpgroupForm form>
+__global__ void __launch_bounds__(WarpgroupGemm<type, form>::kThreads, 1)
     gemm_warpgroup_kernel(const __grid_constant__ GemmProblem problem,
                           const __grid_constant__ TokenGroup dense) {
     if constexpr (kHasWarpgroupMatrix) {
-        using Gemm = WarpgroupGemm<type, shared_columns>;
+        using Gemm = WarpgroupGemm<type, form>;
         extern __shared__ std::byte shared_memory[];
         typename Gemm::Shared shared;
         shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;
@@ -286,20 +297,25 @@ __global__ void __launch_bounds__(WarpgroupGemm<type, shared_columns>::kThreads,
         if (threadIdx.x == 0) {
             for (int i = 0; i < Gemm::kStages; ++i) {
                 barrier_init(shared.full(i), 128);
-                barrier_init(shared.empty(i), shared_columns ? 128 : Gemm::kConsumers * 128);
+                barrier_init(shared.empty(i), Gemm::shared_columns ? 128 : Gemm::kConsumers * 128);
             }
         }
         __syncthreads();
         const int row_tiles = (problem.weights.rows / problem.experts + Gemm::kRows - 1) / Gemm::kRows;
         typename Gemm::Ring ring;
         Tile tile;
+        wait_for_previous_stage();
+        // Only now: the next stage may be one that takes the groups for settled.
+        let_next_stage_start();
         if (threadIdx.x >= Gemm::kConsumers * 128) {
-            asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
+            if constexpr (Gemm::kMovesRegisters)
+                asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
             for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::produce(problem, tile, shared, ring);
         } else {
-            asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
+            if constexpr (Gemm::kMovesRegisters)
+                asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
             for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::consume(problem, tile, shared, ring);

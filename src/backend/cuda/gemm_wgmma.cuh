@@ -70,10 +70,19 @@ __device__ __forceinline__ void warpgroup_multiply_64(float (&sums)[8][4], const
 template <int tokens, int groups>
 __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], const std::uint32_t (&a)[4],
                                                    std::uint64_t b) {
-    static_assert(tokens == 32 || tokens == 48 || tokens == 64 || tokens == 80 || tokens == 96 ||
-                  tokens == 128);
+    static_assert(tokens == 16 || tokens == 32 || tokens == 48 || tokens == 64 || tokens == 80 ||
+                  tokens == 96 || tokens == 128);
     static_assert(tokens / 8 <= groups);
-    if constexpr (tokens == 32) {
+    if constexpr (tokens == 16) {
+        asm volatile(
+            "{ .reg .pred accumulate; setp.ne.b32 accumulate, 1, 0; "
+            "wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16 {"
+            "%0, %1, %2, %3, %4, %5, %6, %7"
+            "}, {%8, %9, %10, %11}, %12, accumulate, 1, 1, 0; }"
+            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
+              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+    } else if constexpr (tokens == 32) {
         asm volatile(
             "{ .reg .pred accumulate; setp.ne.b32 accumulate, 1, 0; "
             "wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {"

@@ -79,6 +79,7 @@ PrefillForward::PrefillForward(const DeviceModel& model, const std::int32_t* las
     prepare_gemm();
     prepare_prefill_attention();
     prepare_routing();
+    prepare_prefill_rows();
     check(model.weights.shape.experts_used == kExpertsUsed, "four experts a token");
     lay_out(model.weights.shape, max_rows, arena_.take(workspace_bytes(model.weights.shape, max_rows)),
             &buffers_);
@@ -105,6 +106,7 @@ void PrefillForward::run(std::span<const RowInput> rows, std::span<const float> 
     launch_prefill_embedding(buffers_.inputs, run.rows, model_.weights.embedding, last_tokens_,
                              model_.frequencies, model_.full, model_.sliding, model_.tables, buffers_.rows,
                              buffers_.residual, stream);
+    mark("embedding");
     for (std::int32_t layer = range.first; layer < range.end; ++layer) {
         project_query_key_value(run, layer, stream);
         // The last layer's keys and values are all that later rows need of it.
@@ -179,6 +181,7 @@ void PrefillForward::project_query_key_value(const Run& run, std::int32_t layer,
     norm.hidden = shape.hidden;
     norm.epsilon = static_cast<float>(shape.rms_epsilon);
     launch_row_norm(norm, stream);
+    mark("attention norm");
 
     const KvPool& pool = model_.pool(layer);
     GemmProblem problem;
@@ -197,6 +200,7 @@ void PrefillForward::project_query_key_value(const Run& run, std::int32_t layer,
         pool.data + model_.pool_layer(layer) * pool.layer_elements() * model::kv_element_bytes(pool.type);
     problem.epilogue.cache_type = pool.type;
     launch_gemm(problem, run.plan.qkv, device_.sm_count, stream);
+    mark("query, key, value");
 }
 
 void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t stream) {
@@ -222,6 +226,7 @@ void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t str
                                 {buffers_.inputs, buffers_.single_rows, run.single_rows,
                                  buffers_.single_partials, buffers_.single_tickets},
                                 shape.slides(layer) ? 1 : run.plan.lone_row_kv_splits, stream);
+    mark(shape.slides(layer) ? "attention, sliding" : "attention, full");
 }
 
 // residual += output * attention + bias
@@ -236,6 +241,7 @@ void PrefillForward::project_output(const Run& run, std::int32_t layer, cudaStre
     problem.epilogue.output = buffers_.residual;
     problem.epilogue.output_stride = model_.weights.shape.hidden;
     launch_gemm(problem, run.plan.output, device_.sm_count, stream);
+    mark("attention output");
 }
 
 // Norm, router, top four, and the rows sorted by expert.
@@ -261,6 +267,7 @@ void PrefillForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
     routing.tile_tokens = run.plan.experts.tile_tokens;
     routing.sorted_pairs = buffers_.sorted_pairs;
     launch_routing(routing, stream);
+    mark("routing");
 }
 
 // SwiGLU of gate and up, then down times the routing weight, one output row a (row, expert) pair. They are
@@ -281,7 +288,9 @@ void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.activations = buffers_.expert_hidden;
     problem.epilogue.order = activation_order(weights.down.type);
     launch_gemm(problem, run.plan.experts, device_.sm_count, stream);
+    mark("gate, up");
 
+    problem.groups_are_settled = true;
     problem.weights = weights.down;
     problem.activations = buffers_.expert_hidden;
     problem.source_rows = nullptr;
@@ -292,6 +301,7 @@ void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.pairs = buffers_.sorted_pairs;
     problem.epilogue.pair_weights = buffers_.pair_weights;
     launch_gemm(problem, run.plan.experts, device_.sm_count, stream);
+    mark("down");
 }
 
 void PrefillForward::compute_logits(const Run& run, cudaStream_t stream) {
@@ -317,6 +327,7 @@ void PrefillForward::compute_logits(const Run& run, cudaStream_t stream) {
     problem.epilogue.output_stride = logits_stride_;
     problem.epilogue.output_columns = shape.vocabulary;
     launch_gemm(problem, run.plan.lm_head, device_.sm_count, stream);
+    mark("head");
 }
 
 }  // namespace gptoss::backend::cuda

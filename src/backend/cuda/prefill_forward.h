@@ -11,6 +11,7 @@
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_traits.h"
 #include "backend/cuda/memory.h"
+#include "backend/cuda/operation_clock.h"
 #include "backend/cuda/prefill_routing.h"
 #include "backend/cuda/prefill_rows.h"
 
@@ -33,6 +34,9 @@ class PrefillForward {
     // first layers are not here; read during the call.
     void run(std::span<const RowInput> rows, std::span<const float> residual, cudaStream_t stream);
     void run(std::span<const RowInput> rows, cudaStream_t stream) { run(rows, {}, stream); }
+
+    // Marked after each operation of the runs from now on; null: no longer.
+    void set_clock(OperationClock* clock) { clock_ = clock; }
 
   private:
     struct HostInputs {
@@ -75,6 +79,9 @@ class PrefillForward {
     void choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream);
     void compute_experts(const Run& run, std::int32_t layer, cudaStream_t stream);
     void compute_logits(const Run& run, cudaStream_t stream);
+    void mark(const char* operation) {
+        if (clock_ != nullptr) clock_->mark(operation);
+    }
 
     const DeviceModel& model_;
     DeviceTraits device_;
@@ -87,6 +94,7 @@ class PrefillForward {
     Buffers buffers_;
     std::array<HostInputs, 2> host_inputs_;
     std::uint64_t runs_ = 0;
+    OperationClock* clock_ = nullptr;
 };
 
 }  // namespace gptoss::backend::cuda

@@ -1,5 +1,6 @@
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/gemm_ptx.cuh"
+#include "backend/cuda/launch.cuh"
 #include "backend/cuda/prefill_routing.h"
 #include "backend/cuda/prefill_routing_parts.cuh"
 #include "base/check.h"
@@ -43,6 +44,8 @@ template <int slabs>
 __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
     extern __shared__ float partial_logits[];  // [warp][row][expert]
     __shared__ float inverse_rms[kRows];
+    let_next_stage_start();
+    wait_for_previous_stage();
     const int first_row = blockIdx.x * kRows;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, c = lane % 4;
     const auto row_of = [&](int i) {
@@ -147,6 +150,8 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
     __shared__ int counts[kSortWarps][kMaxExperts];  // then: where a warp's next pair of that expert goes
     __shared__ int totals[kMaxExperts], starts[kMaxExperts];
     __shared__ int by_rank[kMaxExperts];
+    let_next_stage_start();
+    wait_for_previous_stage();
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const int pairs = r.row_count * kExpertsUsed;
     const int run = (pairs + kSortWarps * 32 - 1) / (kSortWarps * 32) * 32;
@@ -235,8 +240,8 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
 
 void route_rows(const Routing& routing, cudaStream_t stream) {
     const auto router = routing.experts <= 32 ? router_kernel<2> : router_kernel<kMaxExperts / 16>;
-    router<<<(routing.row_count + kRows - 1) / kRows, kThreads, kSharedBytes, stream>>>(routing);
-    cuda_check(cudaGetLastError());
+    launch_dependent(router, dim3(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows)), kThreads,
+                     kSharedBytes, stream, routing);
 }
 
 }  // namespace
@@ -246,6 +251,10 @@ void prepare_routing() {
         cudaFuncSetAttribute(router_kernel<2>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
     cuda_check(cudaFuncSetAttribute(router_kernel<kMaxExperts / 16>,
                                     cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
+    prefer_shared_memory(router_kernel<2>);
+    prefer_shared_memory(router_kernel<kMaxExperts / 16>);
+    prefer_shared_memory(sort_kernel);
+    prepare_few_rows_routing();
 }
 
 void launch_routing(const Routing& routing, cudaStream_t stream) {
@@ -256,8 +265,7 @@ void launch_routing(const Routing& routing, cudaStream_t stream) {
                                 routing.hidden % kRouterChunk == 0),
           "room for the parts of few rows");
     routing.splits_k ? route_few_rows(routing, stream) : route_rows(routing, stream);
-    sort_kernel<<<1, kSortWarps * 32, 0, stream>>>(routing);
-    cuda_check(cudaGetLastError());
+    launch_dependent(sort_kernel, dim3(1), kSortWarps * 32, 0, stream, routing);
 }
 
 }  // namespace gptoss::backend::cuda

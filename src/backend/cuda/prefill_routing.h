@@ -34,7 +34,7 @@ struct Routing {
 
 // The most rows for which the columns may be shared: one CTA per 16 tokens would stream the whole router alone,
 // and take as long as a full wave of them.
-inline constexpr std::int32_t kFewRoutedRows = 256;
+inline constexpr std::int32_t kFewRoutedRows = 768;
 inline constexpr std::int32_t kRouterChunk = 64;  // columns
 constexpr std::int64_t partial_logits_count(std::int32_t hidden) {
     return std::int64_t{hidden / kRouterChunk} * kFewRoutedRows * (kMaxExperts + 1);
@@ -49,5 +49,6 @@ void prepare_routing();
 
 // Its part for few rows: everything but `groups` and `sorted_pairs`.
 void route_few_rows(const Routing& routing, cudaStream_t stream);
+void prepare_few_rows_routing();
 
 }  // namespace gptoss::backend::cuda

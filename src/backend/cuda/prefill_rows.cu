@@ -1,4 +1,5 @@
 #include "backend/cuda/gemm_ptx.cuh"
+#include "backend/cuda/launch.cuh"
 #include "backend/cuda/plane_elements.cuh"
 #include "backend/cuda/prefill_routing_parts.cuh"
 #include "backend/cuda/prefill_rows.h"
@@ -39,6 +40,8 @@ __global__ void embedding_kernel(const RowInput* inputs, DeviceMatrix embedding,
 constexpr int kQuads = 4;  // of a thread: 4096 columns in all
 
 __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
+    let_next_stage_start();
+    wait_for_previous_stage();
     const std::int64_t row = blockIdx.x;
     const std::int64_t source = n.sources == nullptr ? row : n.sources[row];
     float* residual = n.residual + source * n.hidden;
@@ -86,6 +89,10 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
 
 }  // namespace
 
+void prepare_prefill_rows() {
+    prefer_shared_memory(norm_kernel);
+}
+
 void launch_prefill_embedding(const RowInput* inputs, std::int32_t row_count, const DeviceMatrix& embedding,
                               const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
                               const KvPool& full, const KvPool& sliding, const BlockTables& tables,
@@ -100,8 +107,7 @@ void launch_row_norm(const RowNorm& norm, cudaStream_t stream) {
     check(norm.hidden % 64 == 0 && norm.hidden <= kQuads * 4 * kThreads,
           "hidden is a multiple of 64, at most 4096");
     if (norm.row_count == 0) return;
-    norm_kernel<<<norm.row_count, kThreads, 0, stream>>>(norm);
-    cuda_check(cudaGetLastError());
+    launch_dependent(norm_kernel, dim3(static_cast<unsigned>(norm.row_count)), kThreads, 0, stream, norm);
 }
 
 }  // namespace gptoss::backend::cuda

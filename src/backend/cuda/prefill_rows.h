@@ -42,4 +42,7 @@ struct RowNorm {
 };
 void launch_row_norm(const RowNorm& norm, cudaStream_t stream);
 
+// Has the norm divide SMs as the products do (launch.cuh); once for each device.
+void prepare_prefill_rows();
+
 }  // namespace gptoss::backend::cuda

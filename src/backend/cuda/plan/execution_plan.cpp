@@ -25,7 +25,7 @@ constexpr std::int32_t kDecodeAnyway = 2;
 // Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and
 // tiles would read an expert once more for every 16 of them (docs/performance.md).
 constexpr std::int32_t kStreamedTokensPerExpert = 14;
-constexpr std::int32_t kSplitRouterTokens = 256;
+constexpr std::int32_t kSplitRouterTokens = 768;
 
 DeviceTraits seen_through(const PlanOptions& options, DeviceTraits device) {
     if (options.without_wgmma && device.has_wgmma()) device.compute_major = 8;
@@ -63,8 +63,8 @@ std::string text_of(const MatrixPlan& plan) {
 }  // namespace
 
 const char* name_of(MatrixKernel kernel) {
-    constexpr std::array<const char*, 5> kNames = {"mma", "wgmma", "wgmma_split_k", "streamed",
-                                                   "streamed_small"};
+    constexpr std::array<const char*, 6> kNames = {"mma",        "wgmma",    "wgmma_split_k",
+                                                   "wgmma_wide", "streamed", "streamed_small"};
     return kNames[static_cast<std::size_t>(kernel)];
 }
 
@@ -84,7 +84,9 @@ bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits
 
 MatrixPlan plan_dense(std::int32_t tokens, std::int32_t weight_rows, const DeviceTraits& device) {
     // Few tokens make few tiles: lower ones, so that more SMs have one.
-    const bool split_k = device.has_wgmma() && tokens <= kMaxTileTokens;
+    // (The head has tiles for every SM as it is.)
+    const bool few_tiles = weight_rows / 192 < 2 * device.sm_count;
+    const bool split_k = device.has_wgmma() && tokens <= kMaxTileTokens && few_tiles;
     return plan_with(split_k              ? MatrixKernel::wgmma_split_k
                      : device.has_wgmma() ? MatrixKernel::wgmma
                                           : MatrixKernel::mma,
@@ -97,12 +99,14 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
     plan.kernel = kernel;
     plan.tile_weight_rows = is_streamed(kernel)                     ? kStreamedWeightRows
                             : kernel == MatrixKernel::wgmma_split_k ? 64
+                            : kernel == MatrixKernel::wgmma_wide    ? 320
                                                                     : 192;
     const std::int32_t row_tiles =
         (weight_rows / experts + plan.tile_weight_rows - 1) / plan.tile_weight_rows;
-    plan.tile_tokens = is_streamed(kernel) ? streamed_tile_tokens(kernel, device)
-                       : experts > 1       ? kMaxTileTokens
-                                           : dense_tile_tokens(tokens, row_tiles, device);
+    plan.tile_tokens = is_streamed(kernel)                  ? streamed_tile_tokens(kernel, device)
+                       : kernel == MatrixKernel::wgmma_wide ? kWideTileTokens
+                       : experts > 1                        ? kMaxTileTokens
+                                                            : dense_tile_tokens(tokens, row_tiles, device);
     return plan;
 }
 

@@ -27,9 +27,10 @@ struct DeviceTraits {
 //   mma             tiles of 192 weight rows by up to 128 tokens, mma.sync (ops of every card since sm_80)
 //   wgmma           the same tiles with wgmma, warp-specialised (sm_90a)
 //   wgmma_split_k   tiles of 64 weight rows, K shared by three warpgroups: dense products of few tokens
+//   wgmma_wide      experts only, mxfp4: tiles of 320 weight rows by up to 32 tokens, five warpgroups unpack
 //   streamed        experts only, mxfp4: every warp streams 16 weight rows past 8 or 16 tokens
 //   streamed_small  the same in 99 KB of shared memory
-enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_split_k, streamed, streamed_small };
+enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_split_k, wgmma_wide, streamed, streamed_small };
 constexpr bool is_streamed(MatrixKernel kernel) {
     return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small;
 }
@@ -39,6 +40,7 @@ constexpr bool is_wgmma(MatrixKernel kernel) {
 const char* name_of(MatrixKernel kernel);
 
 inline constexpr std::int32_t kMaxTileTokens = 128;   // of a tile of mma or wgmma
+inline constexpr std::int32_t kWideTileTokens = 32;   // of a tile of wgmma_wide
 inline constexpr std::int32_t kMaxDecodeTokens = 8;   // of one decode step
 inline constexpr std::int32_t kMaxKvSplits = 32;      // of one sequence's keys
 inline constexpr std::int32_t kLoneRowBlocks = 2048;  // that may share the keys of lone rows
