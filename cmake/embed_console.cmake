@@ -43,6 +43,7 @@ ${table}};
 
 std::span<const gptoss::http::StaticFile> gptoss::node::console_files() { return kFiles; }
 ")
-    set_source_files_properties("${generated}" PROPERTIES OBJECT_DEPENDS "${outputs}" GENERATED TRUE)
+    # On its own: CMake forgets OBJECT_DEPENDS of a file that it merges with others.
+    set_source_files_properties("${generated}" PROPERTIES OBJECT_DEPENDS "${outputs}" GENERATED TRUE SKIP_UNITY_BUILD_INCLUSION TRUE)
     target_sources(${target} PRIVATE "${generated}")
 endfunction()

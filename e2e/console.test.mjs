@@ -64,18 +64,92 @@ describe('with the demo model', { concurrency: false }, () => {
         await checkAccessibility(page);
     });
 
-    test('an edited question branches: both conversations stay, and can be searched', async () => {
+    test('an edited question and an answer said again stand beside what was there, also after a reload', async () => {
+        await page.getByText('Regenerate').click();
+        await page.waitForSelector('.assistant .versions >> text=2/2');
+        await answered(page);
         await page.hover('.turn.user');
-        await page.getByText('Edit and branch').click();
+        await page.getByText('Edit', { exact: true }).click();
         await page.fill('textarea[aria-label="Edited question"]', 'What is 4 + 4?');
         await page.keyboard.press('Enter');
         await page.waitForFunction(() => /4 \+ 4/.test(document.querySelector('.said')?.textContent ?? ''));
         await answered(page);
-        assert.equal(await page.locator('.entry').count(), 2);
-        await page.keyboard.press('Control+k');
-        await page.keyboard.type('2 + 3');
         assert.equal(await page.locator('.entry').count(), 1);
+        assert.equal(await page.locator('.user .versions').innerText(), '2/2');
+        await page.locator('.user .versions').getByLabel('The version before').click();
+        await page.waitForFunction(() => /2 \+ 3/.test(document.querySelector('.said')?.textContent ?? ''));
+        await page.locator('.assistant .versions').getByLabel('The version before').click();
+        await page.waitForSelector('.assistant .versions >> text=1/2');
+        await page.reload();
+        await page.waitForSelector('.assistant .versions >> text=1/2');
+        assert.match(await page.locator('.said').innerText(), /2 \+ 3/);
+    });
+
+    test('chats are renamed, pinned, put into folders and found again', async () => {
+        await page.keyboard.press('Control+Shift+O');
+        await ask(page, 'What is 7 + 1?');
+        await answered(page);
+        const act = async (what) => {
+            await page.getByLabel('Actions for this chat').click();
+            await page.getByRole('button', { name: what, exact: true }).click();
+        };
+        await act('Rename');
+        await page.getByLabel('Its name').fill('Sums');
+        await checkAccessibility(page);
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('h1 >> text=Sums');
+        await act('Move to a folder');
+        await page.getByLabel("The folder's name").fill('Arithmetic');
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('.entries h2 >> text=Arithmetic');
+        await page.locator('.entries').getByText('What is 2 + 3?').click();
+        await act('Pin');
+        await page.waitForSelector('.entries h2 >> text=Pinned');
+        await page.reload();
+        await page.waitForSelector('.entries h2 >> text=Pinned');
+        assert.deepEqual(await page.locator('.entries h2').allInnerTexts(), ['Pinned', 'Arithmetic']);
+        await page.keyboard.press('Control+k');
+        await page.keyboard.type('arith');
+        await page.waitForFunction(() => document.querySelectorAll('.entry').length === 1);
         await page.fill('#search', '');
+        await act('Unpin');
+    });
+
+    test('a draft stays with its chat, over reloads and in another tab', async () => {
+        await page.keyboard.press('Control+Shift+O');
+        await page.fill('#message', 'Not yet sent');
+        await page.locator('.entries').getByText('Sums').click();
+        assert.equal(await page.inputValue('#message'), '');
+        await page.fill('#message', 'For the sums');
+        await page.waitForTimeout(500);
+        await page.reload();
+        await page.waitForSelector('h1 >> text=Sums');
+        await page.waitForFunction(() => document.querySelector('#message').value === 'For the sums');
+        const other = await context.newPage();
+        await other.goto(page.url());
+        await other.waitForFunction(() => document.querySelector('#message').value === 'For the sums');
+        await other.fill('#message', '');
+        await page.waitForFunction(() => document.querySelector('#message').value === '');
+        await other.close();
+        await page.locator('.entries').getByText('Not yet sent').click();
+        assert.equal(await page.inputValue('#message'), 'Not yet sent');
+        await page.fill('#message', '');
+    });
+
+    test('the colours can be chosen, and the keys are listed', async () => {
+        const scheme = () => page.evaluate(() => getComputedStyle(document.documentElement).colorScheme);
+        await page.getByLabel('Colours: system').click();
+        await page.getByLabel('Colours: light').click();
+        assert.equal(await scheme(), 'dark');
+        await page.reload();
+        await page.getByLabel('Colours: dark').click();
+        assert.equal(await scheme(), 'light dark');
+        await page.locator('h1').click();
+        await page.keyboard.press('?');
+        await page.waitForSelector('dialog >> text=begins a new chat');
+        await checkAccessibility(page);
+        await page.keyboard.press('Escape');
+        await page.waitForSelector('dialog', { state: 'detached' });
     });
 
     test('a tool of the page is called, and the model goes on with its result', async () => {
@@ -126,7 +200,7 @@ describe('with the demo model', { concurrency: false }, () => {
     test('stopping an answer frees its place at the node at once', async () => {
         await page.keyboard.press('Control+Shift+O');
         // Without the tokens that end a message (<|return|> and <|end|>) an answer ends only when it is stopped.
-        await page.route('**/v1/chat/completions', (route) => route.continue({
+        await page.route('**/v1/responses', (route) => route.continue({
             postData: JSON.stringify({ ...route.request().postDataJSON(), logit_bias: { 4088: -100, 4092: -100 } }) }));
         const running = () => node.metric('gptoss_sequences_running');
         await ask(page, 'Write a short poem about computers.');
@@ -137,7 +211,7 @@ describe('with the demo model', { concurrency: false }, () => {
         await waitFor(async () => await running() === 0);
         assert.ok(performance.now() - begun < 2000);
         await page.waitForSelector('.figures:has-text("stopped")');
-        await page.unroute('**/v1/chat/completions');
+        await page.unroute('**/v1/responses');
     });
 
     test('conversations go out, and come back in another browser', async () => {
@@ -149,20 +223,46 @@ describe('with the demo model', { concurrency: false }, () => {
         await other.page.setInputFiles('.foot input[type=file]', file);
         await other.page.waitForFunction((count) => document.querySelectorAll('.entry').length === count, titles.length);
         assert.deepEqual((await other.page.locator('.entry').allInnerTexts()).sort(), [...titles].sort());
+        // Once more: nothing is there twice.
+        await other.page.setInputFiles('.foot input[type=file]', file);
+        await other.page.waitForTimeout(300);
+        assert.equal(await other.page.locator('.entry').count(), titles.length);
         await other.page.setInputFiles('.foot input[type=file]', { name: 'x.json', mimeType: 'application/json', buffer: Buffer.from('{}') });
         await other.page.waitForSelector('text=x.json cannot be imported');
         assert.deepEqual(other.complaints, []);
         await other.context.close();
     });
 
-    test('what was deleted can be brought back', async () => {
+    test('what was thrown away can be brought back, at once or out of the trash', async () => {
         const count = await page.locator('.entry').count();
-        const row = page.locator('.entries li').first();
-        await row.hover();
-        await row.getByTitle('Delete').click();
-        assert.equal(await page.locator('.entry').count(), count - 1);
+        const entries = (expected) => page.waitForFunction((wanted) => document.querySelectorAll('.entry').length === wanted, expected);
+        const discard = async () => {
+            await page.locator('.entries li').first().hover();
+            await page.locator('.entries .more').first().click();
+            await page.getByText('Move to the trash').click();
+            await entries(count - 1);
+        };
+        await discard();
+        // The notice covers nothing that can be pressed.
+        assert.ok(await page.evaluate(() => document.querySelector('.composer').getBoundingClientRect().bottom <= document.querySelector('.notice').getBoundingClientRect().top));
         await page.getByText('Undo').click();
-        assert.equal(await page.locator('.entry').count(), count);
+        await entries(count);
+        await discard();
+        await page.reload();
+        await entries(count - 1);
+        await page.getByLabel('Trash, 1 chats').click();
+        await checkAccessibility(page);
+        await page.getByText('Bring back').click();
+        await entries(count);
+        await page.keyboard.press('Escape');
+        await discard();
+        await page.getByLabel('Trash, 1 chats').click();
+        await page.getByText('Delete for good').click();
+        await page.waitForSelector('text=The trash is empty');
+        await page.keyboard.press('Escape');
+        await page.reload();
+        await entries(count - 1);
+        await page.waitForSelector('[aria-label="Trash, 0 chats"]');
     });
 
     test('the machine page shows the model, its memory and how busy it is', async () => {
@@ -171,14 +271,14 @@ describe('with the demo model', { concurrency: false }, () => {
         await page.waitForFunction(() => /95 % within/.test(document.querySelector('.machine').textContent));
         assert.match(await page.locator('.machine').innerText(), /gpt-oss-demo[\s\S]*Generation[\s\S]*Memory[\s\S]*weights[\s\S]*The last hour/);
         await checkAccessibility(page);
-        await page.click('a[href="#chat"]');
+        await page.click('a[href^="#chat"]');
     });
 
     test('everything can be reached with the keyboard', async () => {
         await page.keyboard.press('Control+Shift+O');
         await page.locator('.top a').first().focus();
         const reached = new Set();
-        for (let i = 0; i < 60; i++) {
+        for (let i = 0; i < 90; i++) {
             reached.add(await page.evaluate(() => {
                 const element = document.activeElement;
                 return element.ariaLabel ?? (element.closest('label') ?? element).innerText?.trim().split('\n')[0] ?? element.tagName;
@@ -245,7 +345,7 @@ test('hostile output is harmless', async (t) => {
     const server = await startStandIn(async (question, response) => {
         const text = hostile[question];
         for (let at = 0; at < text.length; at += 1 << 16) response.write(piece({ reasoning: text.slice(at, at + 64), content: text.slice(at, at + (1 << 16)) }));
-        response.end(end);
+        response.end(end());
     });
     t.after(server.close);
     const { page, context, complaints } = await openPage(browser, server.origin);
@@ -268,7 +368,7 @@ test('hostile output is harmless', async (t) => {
 });
 
 test('the console works at a plain address of the own network', async (t) => {
-    const server = await startStandIn((_, response) => response.end(piece({ content: 'Here.' }) + end));
+    const server = await startStandIn((_, response) => response.end(piece({ content: 'Here.' }) + end()));
     t.after(server.close);
     const { page, context, complaints } = await openPage(browser, server.origin.replace('127.0.0.1', 'node.test'));
     assert.equal(await page.evaluate(() => isSecureContext), false);

@@ -18,7 +18,7 @@ async function stream(response, seconds) {
         if (pieces) response.write(pieces);
         await new Promise((resolve) => setTimeout(resolve, 2));
     }
-    response.end(end);
+    response.end(end());
 }
 
 const share = (sorted, part) => sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)];

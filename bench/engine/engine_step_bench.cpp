@@ -50,7 +50,8 @@ engine::EngineOptions options_for(std::int32_t sequences) {
             .sliding_blocks = 8 * sequences + 64};
 }
 
-void add_request(engine::StepLoop& loop, engine::RequestId id, std::int32_t prompt_count) {
+void add_request(engine::StepLoop& loop, engine::RequestId id, std::int32_t prompt_count,
+                 std::shared_ptr<TokenConstraint> constraint = {}) {
     auto request = std::make_unique<engine::Request>();
     std::mt19937 random(static_cast<unsigned>(id));
     for (std::int32_t i = 0; i < prompt_count; ++i)
@@ -61,6 +62,7 @@ void add_request(engine::StepLoop& loop, engine::RequestId id, std::int32_t prom
     request->client = "client " + std::to_string(id % 7);
     request->sink = std::make_shared<SilentSink>();
     request->submitted = engine::Clock::now();
+    request->constraint = std::move(constraint);
     loop.add(std::move(request));
 }
 
@@ -79,6 +81,42 @@ BENCHMARK(decode_step)
     ->ArgsProduct({{1, 64, 256}, {0, 1}})
     ->Iterations(2000)  // more, and the blocks run out
     ->Unit(benchmark::kMicrosecond);
+
+// Four of five tokens are the only ones allowed, as in the header of a call: what taking them without a step
+// saves.
+class NarrowConstraint final : public TokenConstraint {
+  public:
+    std::span<const std::uint32_t> allowed() override { return accepted_ % 5 == 0 ? two_ : one_; }
+    void accept(TokenId) override { ++accepted_; }
+    bool depends_on_last_token() const override { return true; }
+    std::unique_ptr<TokenConstraint> fork() const override {
+        return std::make_unique<NarrowConstraint>(*this);
+    }
+
+  private:
+    static std::vector<std::uint32_t> mask(std::uint32_t word) {
+        std::vector<std::uint32_t> words(201088 / 32);
+        words[0] = word;
+        return words;
+    }
+    std::vector<std::uint32_t> one_ = mask(2), two_ = mask(6);
+    std::int64_t accepted_ = 0;
+};
+
+void forced_tokens(benchmark::State& state) {
+    engine::EngineOptions options = options_for(64);
+    options.jump_ahead = state.range(0) != 0;
+    const auto loop = std::make_unique<engine::StepLoop>(std::make_unique<IdleBackend>(true), options);
+    for (std::int32_t i = 0; i < 64; ++i)
+        add_request(*loop, i + 1, 1000, std::make_shared<NarrowConstraint>());
+    for (int i = 0; i < 1000; ++i) loop->step();
+    const engine::EngineStats before = loop->stats();
+    for (auto _ : state) loop->step();
+    const engine::EngineStats after = loop->stats();
+    state.counters["tokens_a_step"] = static_cast<double>(after.generated_tokens - before.generated_tokens) /
+                                      static_cast<double>(after.steps - before.steps) / 64;
+}
+BENCHMARK(forced_tokens)->ArgName("jumps")->Arg(0)->Arg(1)->Iterations(2000)->Unit(benchmark::kMicrosecond);
 
 // A prompt of 100,000 tokens that was computed before: found, taken and given back.
 void admit_cached_prompt(benchmark::State& state) {

@@ -96,9 +96,14 @@ std::vector<Rule> rules() {
 int main(int argc, char** argv) {
     const std::string device_name = argc > 1 ? argv[1] : "h200", wanted = argc > 2 ? argv[2] : "";
     const Device device = device_name == "h100" ? h100() : device_name == "cpu" ? two_cores() : h200();
-    const std::vector<Trace> traces = {
-        closed_loop(8), closed_loop(64), closed_loop(256), poisson(4),      poisson(8), poisson(10), bursts(),
-        tide(),         long_prompt(0),  long_prompt(8),   long_prompt(64), agents(8),  agents(24)};
+    const std::vector<Trace> traces = {closed_loop(8),  closed_loop(16),
+                                       closed_loop(64), closed_loop(256),
+                                       poisson(4),      poisson(8),
+                                       poisson(10),     bursts(),
+                                       tide(),          long_prompt(0),
+                                       long_prompt(8),  long_prompt(64),
+                                       agents(8),       agents(8, 43'000, 750, 64),
+                                       agents(24)};
     std::printf(
         "%s\n\n| trace | rule | tok/s | worst 10 s | first token p50 / p95 / max | between tokens p50 / p99 "
         "/ max |\n"

@@ -18,27 +18,40 @@ const status = {
         generated_tokens: 0, preemptions: 0, prompt_tokens_per_second: 0, generated_tokens_per_second: 0 },
 };
 
-export const piece = (delta, rest = {}) => `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: null }], ...rest })}\n\n`;
-export const end = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`;
+// What a test tells in `delta` ({ content, reasoning }), as events of a response.
+let number = 0;
+const event = (type, rest) => `event: response.${type}\ndata: ${JSON.stringify({ type: `response.${type}`, sequence_number: number += 1, ...rest })}\n\n`;
+export const piece = ({ content, reasoning }) =>
+    (reasoning ? event('reasoning_text.delta', { delta: reasoning }) : '') + (content ? event('output_text.delta', { delta: content }) : '');
+export const end = () => event('completed', { response: { status: 'completed', output: [], error: null, incomplete_details: null, usage: null } });
 
 // `answer(question, response)` writes the event stream's body. `answerOther(request, response)` may answer anything first, and says so with true.
 export async function startStandIn(answer, answerOther = () => false, port = 0) {
+    const asked = new Map();   // by the response's id: its question
     const server = http.createServer(async (request, response) => {
         if (await answerOther(request, response)) return;
         const { pathname } = new URL(request.url, 'http://stand-in');
         if (pathname === '/v1/status') return response.setHeader('content-type', 'application/json').end(JSON.stringify(status));
         if (pathname === '/metrics') return response.end('');
-        if (pathname === '/v1/chat/completions') {
-            let body = '';
-            for await (const chunk of request) body += chunk;
-            response.setHeader('content-type', 'text/event-stream');
-            return answer(JSON.parse(body).messages.at(-1).content, response);
-        }
+        if (pathname.startsWith('/v1/responses')) return answerResponse(request, response, pathname.split('/')[3]);
         const file = path.join(dist, pathname === '/' ? 'index.html' : pathname);
         if (!file.startsWith(dist) || !fs.existsSync(file)) { response.statusCode = 404; return response.end(); }
         response.setHeader('content-type', types[path.extname(file)] ?? 'application/octet-stream').setHeader('content-security-policy', /^\/assets\/.*\.html$/.test(pathname) ? framePolicy : policy);
         response.end(fs.readFileSync(file));
     });
+    async function answerResponse(request, response, id) {
+        if (request.method === 'GET') {
+            response.setHeader('content-type', 'text/event-stream');
+            return answer(asked.get(id), response);
+        }
+        response.setHeader('content-type', 'application/json');
+        if (request.method === 'DELETE') return response.end('{}');
+        let body = '';
+        for await (const chunk of request) body += chunk;
+        const made = `resp_${asked.size}`;
+        asked.set(made, JSON.parse(body).input.at(-1).content);
+        return response.end(JSON.stringify({ id: made, status: 'in_progress' }));
+    }
     await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
     return { origin: `http://127.0.0.1:${server.address().port}`, close: () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); }) };
 }

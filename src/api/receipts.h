@@ -33,6 +33,9 @@ class Receipts {
 
     // Nothing when there is none, or none any more. Throws Error(file_unreadable) when they cannot be read.
     virtual std::optional<Json> find(std::string_view id) = 0;
+
+    // The last ones written, newest first, at most so many. Throws as find() does.
+    virtual std::vector<Json> latest(int count) = 0;
 };
 
 }  // namespace gptoss::api

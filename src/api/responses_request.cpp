@@ -179,7 +179,9 @@ ResponsesRequest read_responses_request(const Json& json) {
     result.conversation_id = read_conversation_id(request);
     if (!result.previous_response_id.empty() && !result.conversation_id.empty())
         refuse_field("conversation", "cannot be given together with previous_response_id.");
-    if (result.input.empty() && result.previous_response_id.empty() && result.conversation_id.empty())
+    result.warm_up = !request.find_boolean("generate").value_or(true);
+    if (result.input.empty() && !result.warm_up && result.previous_response_id.empty() &&
+        result.conversation_id.empty())
         refuse_field("input", "is required: a string or an array with at least one item.");
     result.store = request.find_boolean("store").value_or(true);
     result.background = request.find_boolean("background").value_or(false);

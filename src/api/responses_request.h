@@ -19,7 +19,7 @@ struct ResponsesRequest : GenerationIntent {
     Json echoed;                 // the fields of the response that tell the request again
     bool store = true;
     bool background = false;
-    bool warm_up = false;          // read the prompt into the cache and say nothing: `generate` false
+    bool warm_up = false;          // read the prompt into the cache and say nothing (`generate` false)
     bool truncate = false;         // truncation "auto": the oldest turns go where there is no room
     bool wants_summary = false;    // reasoning.summary
     bool wants_encrypted = false;  // include: reasoning.encrypted_content

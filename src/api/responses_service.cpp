@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/compaction_format.h"
+#include "api/error_reply.h"
 #include "api/random_id.h"
 #include "api/responses_format.h"
 #include "api/responses_request.h"
@@ -94,6 +95,25 @@ Answer Service::responses(std::string_view body, const Caller& caller) {
     return create_response(read_responses_request(parse_json(body)), caller, nullptr);
 }
 
+Answer Service::socket_response(std::string_view text, const Caller& caller, TurnMemory& turns) {
+    Json event = parse_json(text);
+    const Fields fields(event, "");
+    if (const std::string type = fields.text("type"); type != "response.create")
+        refuse_field("type", "must be response.create, not \"" + type + "\".");
+    if (fields.find_boolean("background").value_or(false))
+        refuse_field("background", "is not for a WebSocket: POST /v1/responses.");
+    const std::string previous = fields.find_text("previous_response_id").value_or("");
+    event.erase("type");
+    event["stream"] = true;
+    try {
+        return create_response(read_responses_request(event), caller, &turns);
+    } catch (const Error& error) {
+        // Trying again later is no failure.
+        if (!retry_after_s(error)) turns.forget(previous);
+        throw;
+    }
+}
+
 Answer Service::create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns) {
     Json items = read_history(request, caller.name, turns);
     const bool keep = request.store && options_.stored != nullptr;
@@ -112,9 +132,13 @@ Answer Service::create_response(ResponsesRequest request, const Caller& caller, 
     const auto holder = std::make_shared<std::shared_ptr<ResponseRecord>>();
     output.ended = [holder,
                     turns_of = turns != nullptr ? turns->weak_from_this() : std::weak_ptr<TurnMemory>(),
-                    items = turns != nullptr ? items : Json(), id](const Json& response) {
+                    items = turns != nullptr ? items : Json(), id,
+                    previous = request.previous_response_id](const Json& response) {
         if (*holder) (*holder)->end(response);
-        if (const auto memory = turns_of.lock()) memory->remember(id, items, response);
+        const auto memory = turns_of.lock();
+        if (!memory) return;
+        if (response.value("status", "") == "failed") return memory->forget(previous);
+        memory->remember(id, items, response);
     };
     const auto make_format = [&](ReplyFacts facts) {
         ResponseState state;

@@ -66,8 +66,8 @@ class Service : public std::enable_shared_from_this<Service> {
     // The same for a request that was read already. Throws.
     std::unique_ptr<Exchange> inference(const InferenceRequest& request, const Caller& caller);
     Answer responses(std::string_view body, const Caller& caller);  // POST /v1/responses
-    // One of a connection that remembers its turns; `turns` may be null.
-    Answer create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns);
+    // An event of a connection that remembers its turns, response.create: a request that always streams.
+    Answer socket_response(std::string_view event, const Caller& caller, TurnMemory& turns);
     // The events of a background response behind number `after`, and those that come. The caller has checked
     // that the response is there.
     Answer follow_response(const Caller& caller, const std::string& id, std::int64_t after);
@@ -103,6 +103,8 @@ class Service : public std::enable_shared_from_this<Service> {
     ResponsesOutputOptions output_options(const ResponsesRequest& request) const;
     Json earlier_items(const ResponsesRequest& request, const std::string& owner,
                        const TurnMemory* turns) const;
+    // `turns`: of the connection; null for none.
+    Answer create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns);
     Json read_history(ResponsesRequest& request, const std::string& owner, const TurnMemory* turns);
 
     // The reply's format, told what every reply carries.

@@ -16,6 +16,12 @@ inline constexpr std::size_t kChunkOverheadBytes = 1 << 20;  // what frames all 
 inline constexpr std::size_t kUnreadBodyBytes = 16'384;      // a body where no handler reads one
 inline constexpr std::size_t kWaitingRequests = 1'024;  // whose bodies wait to be parsed; half by one client
 
+// A WebSocket (http/websocket).
+inline constexpr std::size_t kSocketMessages = 16;       // that wait; then no more are read
+inline constexpr std::int64_t kSocketIdle_s = 3'600;     // without a message, then it is closed
+inline constexpr std::size_t kTurnBytes = 8 << 20;       // of a connection's turns that are kept for its next
+inline constexpr std::size_t kAllTurnBytes = 256 << 20;  // of all connections
+
 // A request's JSON (api/json_reader).
 inline constexpr std::size_t kJsonDepth = 128;
 inline constexpr std::size_t kJsonValues = 500'000;  // a prompt of 131,072 token ids three times over
@@ -65,6 +71,11 @@ inline constexpr std::size_t kNumberDigits = 400;
 // Places of a grammar that are read side by side. What is beyond them is not offered to the model.
 inline constexpr std::size_t kLiveStates = 1'024;
 
+// Calls of MCP servers that the node hands on (node/application/mcp_relay).
+inline constexpr std::size_t kMcpRequestBytes = 1 << 20;
+inline constexpr std::size_t kMcpReplyBytes = 4 << 20;  // 502
+inline constexpr std::size_t kMcpCallsWaiting = 64;     // half of them by one client: 429
+
 struct Limit {
     std::string_view name;
     std::uint64_t value;
@@ -77,6 +88,10 @@ inline constexpr Limit kAll[] = {
     {"chunk_overhead_bytes", kChunkOverheadBytes},
     {"unread_body_bytes", kUnreadBodyBytes},
     {"waiting_requests", kWaitingRequests},
+    {"socket_messages", kSocketMessages},
+    {"socket_idle_s", kSocketIdle_s},
+    {"turn_bytes", kTurnBytes},
+    {"all_turn_bytes", kAllTurnBytes},
     {"json_depth", kJsonDepth},
     {"json_values", kJsonValues},
     {"json_object_keys", kJsonObjectKeys},
@@ -108,6 +123,9 @@ inline constexpr Limit kAll[] = {
     {"lark_depth", kLarkDepth},
     {"number_digits", kNumberDigits},
     {"live_states", kLiveStates},
+    {"mcp_request_bytes", kMcpRequestBytes},
+    {"mcp_reply_bytes", kMcpReplyBytes},
+    {"mcp_calls_waiting", kMcpCallsWaiting},
 };
 
 }  // namespace gptoss::limits

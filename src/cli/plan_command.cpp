@@ -16,6 +16,7 @@
 #include "model/plan.h"
 #include "model/plan_size.h"
 #include "model/weights.h"
+#include "node/memory_ceiling.h"
 
 namespace gptoss::cli {
 namespace {
@@ -60,6 +61,9 @@ PlanSubject plan_subject_of(const PlanOptions& options) {
         }
         if (needs.weight_bytes == 0)
             needs.weight_bytes = file == nullptr ? model::published_weight_bytes(shape) : file_bytes;
+        // As a node of default settings does: it uses a card of 96 GB up to a ceiling.
+        const std::int64_t ceiling_bytes = node::memory_ceiling_bytes({}, needs.total_bytes);
+        needs.free_bytes = node::below_ceiling(ceiling_bytes, needs);
         return needs;
     };
     return subject;
@@ -151,6 +155,11 @@ int run(PlanOptions options) {
     } else {
         std::printf("%s on %s\n%s", subject.name.c_str(), needs.device.c_str(),
                     model::to_table(plan, needs.free_bytes).c_str());
+        if (const std::int64_t ceiling_bytes = node::memory_ceiling_bytes({}, needs.total_bytes);
+            ceiling_bytes > 0)
+            std::printf("  Free below the ceiling of %.1f MB (VRAM_CEILING_MB); the card has %.1f MB.\n",
+                        static_cast<double>(ceiling_bytes) / 1e6,
+                        static_cast<double>(needs.total_bytes) / 1e6);
         if (!plan.fits(needs.free_bytes))
             std::printf(
                 largest > 0

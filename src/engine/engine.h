@@ -57,6 +57,8 @@ struct EngineOptions {
     std::int32_t sliding_window = 128;
     std::int32_t queue_limit = 1024;  // waiting requests; one more is refused
     bool prefix_cache = true;
+    // Takes the only token that a constraint allows without sampling it. What is said is the same without.
+    bool jump_ahead = true;
     std::int32_t vocabulary = 0;  // prompt tokens from here on are refused; 0 = not checked
     Scheduling scheduling = Scheduling::balanced;
     // How long the engine may measure its steps before the first request (step_calibration.h). 0: not at all,
@@ -71,6 +73,7 @@ struct EngineStats {
     std::int64_t full_blocks_cached = 0;                       // held by the prefix cache alone
     std::int64_t sliding_blocks_used = 0, sliding_blocks_total = 0;
     std::int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;  // since start
+    std::int64_t forced_tokens = 0;  // of the generated ones: those that took no step of their own
     std::int64_t steps = 0, preemptions = 0;
     std::int64_t prompt_rows = 0;  // rows of prompts computed: prompt_tokens less those from the cache
     // Steps with rows of prompts since start, by what ended those rows (StepLimit), and how long the latest of

@@ -2,6 +2,7 @@
 // not need to know.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -47,6 +48,9 @@ struct Request final : Sequence {
     TokenCounts counts;
     std::span<const std::uint32_t> allowed;  // what the constraint allows now
     MaskName mask;
+    TokenId only_token = -1;   // the only one that `allowed` holds; -1 = there are several
+    std::int32_t untold = 0;   // the last of `tokens`, of which the sink has not heard
+    bool has_sampled = false;  // since then it hears of each at once
 
     Clock::time_point submitted, admitted, first_token, last_token;
 
@@ -54,7 +58,15 @@ struct Request final : Sequence {
         return sampling.repetition_penalty != 1 || sampling.frequency_penalty != 0 ||
                sampling.presence_penalty != 0;
     }
-    std::int32_t generated() const { return static_cast<std::int32_t>(tokens.size()) - prompt_count; }
+    bool stops_at(TokenId token) const { return std::ranges::find(stop_tokens, token) != stop_tokens.end(); }
+    // With `more` tokens it would be as long as it may become.
+    bool is_full(std::int32_t more) const {
+        return static_cast<std::int32_t>(tokens.size()) + more >= token_limit;
+    }
+    // Tokens of the answer that the sink has heard of.
+    std::int32_t generated() const {
+        return static_cast<std::int32_t>(tokens.size()) - prompt_count - untold;
+    }
 };
 
 }  // namespace gptoss::engine

@@ -29,7 +29,8 @@ bool is_shorter(const Sequence* a, const Sequence* b) {
 }
 
 bool is_prompt(const Sequence* sequence) {
-    return sequence->rows_to_compute() > 1;
+    const std::int32_t rows = sequence->rows_to_compute();
+    return rows > (sequence->computed >= sequence->prompt_count ? 1 + kMostForcedTokens : 1);
 }
 
 }  // namespace
@@ -90,8 +91,9 @@ Scheduler::Demand Scheduler::demand() {
         if (is_prompt(sequence)) {
             prompts.push_back(sequence);
         } else {
-            ++demand.decode_rows;
-            demand.decode_context += sequence->computed;
+            const std::int32_t rows = std::max(sequence->rows_to_compute(), 1);
+            demand.decode_rows += rows;
+            demand.decode_context += std::int64_t{rows} * sequence->computed;
         }
     }
     queue_.start_round();
@@ -131,17 +133,22 @@ const StepPlan& Scheduler::plan(std::int32_t prompt_rows) {
 }
 
 void Scheduler::plan_decode_rows() {
+    // One row is everybody's; what remains is for tokens that needed no sampling.
+    std::int32_t spare = options_.max_batch_tokens - static_cast<std::int32_t>(running_.size());
     // By index: preemption takes sequences off the end, behind those already planned.
     for (std::size_t i = 0; i < running_.size(); ++i) {
         Sequence& sequence = *running_[i];
         const bool over = sequence.token_count() >= sequence.token_limit;
         const bool waits = sequence.in_flight > 0 && !sequence.runs_ahead;
-        if (sequence.rows_to_compute() != 1 || over || waits) continue;
-        while (sequence.running() && blocks_.cover(sequence, 1) == 0) preempt(*running_.back());
+        if (is_prompt(&sequence) || sequence.rows_to_compute() < 1 || over || waits) continue;
+        const std::int32_t wanted = std::min(sequence.rows_to_compute(), 1 + spare);
+        std::int32_t rows = 0;
+        while (sequence.running() && (rows = blocks_.cover(sequence, wanted)) == 0) preempt(*running_.back());
         if (!sequence.running()) break;
-        plan_rows(sequence, 1);
-        ++plan_.shape.decode_rows;
-        plan_.shape.decode_context += sequence.computed;
+        plan_rows(sequence, rows);
+        spare -= rows - 1;
+        plan_.shape.decode_rows += rows;
+        plan_.shape.decode_context += std::int64_t{rows} * sequence.computed;
     }
 }
 
@@ -215,6 +222,12 @@ void Scheduler::token_read(Sequence& sequence, TokenId token) {
     sequence.tokens.push_back(token);
 }
 
+void Scheduler::token_forced(Sequence& sequence, TokenId token) {
+    check(sequence.in_flight == 0, "what is in flight comes before it");
+    sequence.tokens.push_back(token);
+    if (!sequence.running()) ++sequence.expected_rows;
+}
+
 void Scheduler::rewind(Sequence& sequence) {
     check(sequence.in_flight <= 1, "at most one token was sampled too early");
     ++sequence.epoch;
@@ -249,7 +262,7 @@ Scheduler::Admission Scheduler::admit(Sequence& sequence) {
     free_slots_.pop_back();
     running_.insert(std::ranges::upper_bound(running_, &sequence, runs_before), &sequence);
     sequence.expected_rows = sequence.rows_to_compute();
-    if (!sequence.was_admitted) sequence.cached_tokens = sequence.computed;
+    if (!sequence.was_admitted) sequence.cached_tokens = std::min(sequence.computed, sequence.prompt_count);
     sequence.was_admitted = true;
     return Admission::done;
 }

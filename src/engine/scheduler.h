@@ -2,7 +2,8 @@
 // backend, no thread and no clock, and everything it decides follows from the calls made to it.
 //
 // Policy of a step, in this order:
-//   1. Every sequence that generates gets its one row. If blocks run out, the worst sequence (lowest priority,
+//   1. Every sequence that generates gets its one row, and rows for tokens that it had no choice in
+//      (token_forced()) as far as the batch has room. If blocks run out, the worst sequence (lowest priority,
 //      then latest arrival) is preempted: its blocks are given up, it waits at the head of its line, and its
 //      tokens are computed again when there is room. Sampling depends on (seed, step) alone, so nobody notices.
 //   2. The prompts in progress share what is left of the budget: half is for the one that came first, so that
@@ -31,6 +32,9 @@ inline constexpr std::int32_t kPromptsAtOnce = 4;
 inline constexpr std::int32_t kLongPromptsAtOnce = 2;
 // A prompt is long when it takes more whole steps than this.
 inline constexpr std::int32_t kStepsOfALongPrompt = 4;
+
+// Tokens without a choice that a generating sequence may take at a time: it still counts as one that generates.
+inline constexpr std::int32_t kMostForcedTokens = 32;
 
 // Consecutive rows of one sequence in one step.
 struct PlannedRows {
@@ -65,6 +69,8 @@ class Scheduler {
 
     // The oldest token in flight is known.
     void token_read(Sequence& sequence, TokenId token);
+    // A token that needs no sampling, since no other may follow. Only while none is in flight.
+    void token_forced(Sequence& sequence, TokenId token);
     // The tokens still in flight are void: the last one known is computed again. At most one may be in
     // flight.
     void rewind(Sequence& sequence);

@@ -1,6 +1,7 @@
 #include "engine/step_loop.h"
 
 #include <algorithm>
+#include <bit>
 #include <exception>
 
 #include "base/check.h"
@@ -11,6 +12,18 @@ namespace gptoss::engine {
 namespace {
 
 constexpr std::size_t kStepsInFlight = 2;  // as many tickets as a backend keeps
+
+// The only token of a mask; -1 where there are several, kNoToken where there is none.
+constexpr TokenId kNoToken = -2;
+TokenId only_token(std::span<const std::uint32_t> mask) {
+    TokenId only = kNoToken;
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+        if (mask[i] == 0) continue;
+        if (only != kNoToken || !std::has_single_bit(mask[i])) return -1;
+        only = static_cast<TokenId>(i * 32) + std::countr_zero(mask[i]);
+    }
+    return only;
+}
 
 double milliseconds(Clock::duration duration) {
     return std::chrono::duration<double, std::milli>(duration).count();
@@ -41,7 +54,7 @@ void StepLoop::add(std::unique_ptr<Request> request) {
     if (added.has_penalties())
         for (TokenId token : added.tokens) added.counts.add(token, 0);
     scheduler_.enqueue(added);
-    prepare_next_token(added);
+    if (prepare_next_token(added)) jump_ahead(added);
 }
 
 void StepLoop::cancel(RequestId id) {
@@ -155,49 +168,87 @@ void StepLoop::collect() {
 
 void StepLoop::deliver(Request& request, const backend::SampledToken& token) {
     scheduler_.token_read(request, token.token);
-    request.last_token = Clock::now();
-    if (request.generated() == 1) request.first_token = request.last_token;
-    ++totals_.generated_tokens;
-    generated_rate_.add(1, request.last_token);
+    request.has_sampled = true;
+    if (hand_out(request, token) && prepare_next_token(request)) jump_ahead(request);
+}
+
+// False when the request is over with it.
+bool StepLoop::hand_out(Request& request, const backend::SampledToken& token) {
+    ++request.untold;
     if (request.has_penalties()) request.counts.add(token.token, 1);
     try {
-        request.sink->on_token(token);
+        // What follows a prompt without a choice is said with the first token that is sampled.
+        if (request.has_sampled) tell(request, token);
         if (request.constraint != nullptr) request.constraint->accept(token.token);
     } catch (const std::exception& error) {
         finish(request, FinishReason::error, error.what());
-        return;
+        return false;
     }
-    if (std::ranges::find(request.stop_tokens, token.token) != request.stop_tokens.end())
-        finish(request, FinishReason::stop);
-    else if (static_cast<std::int32_t>(request.tokens.size()) >= request.token_limit)
-        finish(request, FinishReason::length);
-    else
-        prepare_next_token(request);
+    const bool stops = request.stops_at(token.token);
+    const bool is_full = request.is_full(0);
+    if (stops || is_full) finish(request, stops ? FinishReason::stop : FinishReason::length);
+    return !stops && !is_full;
 }
 
-// Asks the constraint what may follow, and decides whether the token after that may be sampled ahead.
-void StepLoop::prepare_next_token(Request& request) {
+// The sink hears what it has not heard; `last` is the last of it.
+void StepLoop::tell(Request& request, const backend::SampledToken& last) {
+    request.last_token = Clock::now();
+    if (request.generated() == 0) request.first_token = request.last_token;
+    totals_.generated_tokens += request.untold;
+    generated_rate_.add(request.untold, request.last_token);
+    while (request.untold > 1) {
+        const auto place = request.tokens.size() - static_cast<std::size_t>(request.untold--);
+        request.sink->on_token({.token = request.tokens[place], .logprob = 0, .top = {}});
+    }
+    request.untold = 0;
+    request.sink->on_token(last);
+}
+
+// Asks the constraint what may follow, and decides whether the token after that may be sampled ahead. False
+// when the request is over.
+bool StepLoop::prepare_next_token(Request& request) {
     MaskName mask;
     bool may_run_ahead = true;
+    request.only_token = -1;
     if (request.constraint != nullptr) {
         try {
             request.allowed = request.constraint->allowed();
             mask = {request.allowed.empty(), request.allowed.empty() ? 0 : request.constraint->allowed_id()};
             may_run_ahead = mask.is_known() && !request.constraint->depends_on_last_token();
+            if (!mask.empty) request.only_token = only_token(request.allowed);
+            if (request.only_token == kNoToken && request.untold > 0)
+                tell(request, {.token = request.tokens.back(), .logprob = 0, .top = {}});
         } catch (const std::exception& error) {
             finish(request, FinishReason::error, error.what());
-            return;
+            return false;
         }
-        if (!mask.empty &&
-            std::ranges::all_of(request.allowed, [](std::uint32_t word) { return word == 0; })) {
+        if (request.only_token == kNoToken) {
             finish(request, FinishReason::stop);  // nothing may follow: the text is complete
-            return;
+            return false;
         }
     }
     // A token sampled ahead was sampled under the mask of before.
     if (request.in_flight > 0 && !(mask == request.mask && mask.is_known())) scheduler_.rewind(request);
     request.mask = mask;
     request.runs_ahead = may_run_ahead;
+    return true;
+}
+
+// Takes the tokens that leave no choice. Their rows are computed together with the next one's, in one step.
+// Sampling depends on (seed, number of the token) alone, so the rest comes out as it would have. Who asked for
+// log-probabilities needs the logits of each.
+void StepLoop::jump_ahead(Request& request) {
+    if (!options_.jump_ahead || request.sampling.top_logprobs >= 0) return;
+    for (std::int32_t i = 0; i < kMostForcedTokens && request.only_token >= 0; ++i) {
+        if (request.in_flight > 0) return;  // it is being sampled already
+        const TokenId token = request.only_token;
+        // A prompt is computed, and something sampled, before a request is over.
+        if (!request.has_sampled && (request.stops_at(token) || request.is_full(1))) return;
+        scheduler_.token_forced(request, token);
+        ++totals_.forced_tokens;
+        if (!hand_out(request, {.token = token, .logprob = 0, .top = {}}) || !prepare_next_token(request))
+            return;
+    }
 }
 
 void StepLoop::finish(Request& request, FinishReason reason, const std::string& error) {
@@ -209,7 +260,7 @@ void StepLoop::finish(Request& request, FinishReason reason, const std::string& 
     usage.cached_tokens = request.cached_tokens;
     usage.completion_tokens = request.generated();
     usage.queue_ms = milliseconds((was_admitted ? request.admitted : now) - request.submitted);
-    if (usage.completion_tokens > 0) {
+    if (usage.completion_tokens > 0 && was_admitted) {
         usage.prompt_ms = milliseconds(request.first_token - request.admitted);
         usage.generation_ms = milliseconds(request.last_token - request.first_token);
     } else if (was_admitted) {

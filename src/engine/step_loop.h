@@ -66,7 +66,10 @@ class StepLoop {
     void build_samples(const StepPlan& plan, StepInFlight& step);
     void collect();
     void deliver(Request& request, const backend::SampledToken& token);
-    void prepare_next_token(Request& request);
+    bool hand_out(Request& request, const backend::SampledToken& token);
+    bool prepare_next_token(Request& request);
+    void tell(Request& request, const backend::SampledToken& last);
+    void jump_ahead(Request& request);
     void finish(Request& request, FinishReason reason, const std::string& error = {});
 
     std::unique_ptr<backend::Backend> backend_;

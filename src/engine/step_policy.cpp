@@ -44,7 +44,7 @@ StepBounds bounds_of(Scheduling scheduling) {
         case Scheduling::latency:
             return {.step_ms = 32, .slowdown = 1.75, .short_prompt = 1.25};
         case Scheduling::balanced:
-            return {.step_ms = 48, .slowdown = 2.4, .short_prompt = 1.3};
+            return {.step_ms = 52, .slowdown = 2.4, .short_prompt = 1.1};
         case Scheduling::throughput:
             return {.step_ms = 400, .slowdown = 10, .short_prompt = 1};
     }

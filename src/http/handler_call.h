@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 
 #include "api/exchange.h"
 #include "http/body_budget.h"
@@ -16,7 +17,8 @@ api::Answer call_handler(const Handler& handler, const HttpRequest& request, con
 // Everything the handler needs is the job's own, so that its client may go away. The worker writes `answer`,
 // then sets `is_done` and wakes; who waits reads it then.
 struct HandlerJob {
-    const Handler* handler = nullptr;  // the router outlives the workers
+    const Handler* handler = nullptr;     // the router outlives the workers
+    std::shared_ptr<const Handler> keep;  // of one that nobody else keeps
     HttpRequest request;
     BodyBudget::Share body_share;
     api::Caller caller;

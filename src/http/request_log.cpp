@@ -67,7 +67,7 @@ void log_fields(const std::string& message, const api::Json& fields) {
 
 void log_request(const ActiveRequest& request, int status) {
     // Probes and scrapes come every few seconds and say nothing.
-    if (request.method != "POST" && status < 400) return;
+    if (request.method != "POST" && request.method != "WEBSOCKET" && status < 400) return;
     log_fields("request", {{"id", request.id},
                            {"client", request.client},
                            {"method", request.method},

@@ -101,6 +101,24 @@ struct Server::State {
     WorkerPool disk_workers;
 };
 
+// A request being answered, for as long as it lives: what draining waits for.
+class CountedExchange {
+  public:
+    explicit CountedExchange(Server::State& server) : server_(server) {
+        const std::lock_guard lock(server_.mutex);
+        ++server_.exchanges;
+    }
+    ~CountedExchange() {
+        const std::lock_guard lock(server_.mutex);
+        if (--server_.exchanges == 0) server_.idle.notify_all();
+    }
+    CountedExchange(const CountedExchange&) = delete;
+    CountedExchange& operator=(const CountedExchange&) = delete;
+
+  private:
+    Server::State& server_;
+};
+
 // Serves one connection until it ends.
 void start_session(Server::State& server, boost::asio::ip::tcp::socket socket);
 

@@ -24,24 +24,6 @@ constexpr std::chrono::seconds kHandshake{10};
 constexpr std::chrono::seconds kDiskPatience{5};
 constexpr int kClientWentAway = 499;  // as others count them
 
-// A request being answered, for as long as it lives: what draining waits for.
-class CountedExchange {
-  public:
-    explicit CountedExchange(Server::State& server) : server_(server) {
-        const std::lock_guard lock(server_.mutex);
-        ++server_.exchanges;
-    }
-    ~CountedExchange() {
-        const std::lock_guard lock(server_.mutex);
-        if (--server_.exchanges == 0) server_.idle.notify_all();
-    }
-    CountedExchange(const CountedExchange&) = delete;
-    CountedExchange& operator=(const CountedExchange&) = delete;
-
-  private:
-    Server::State& server_;
-};
-
 std::string sign_of_life(const api::Exchange& exchange) {
     const api::Events events = exchange.keep_alive();
     return events.empty() ? std::string(kKeepAliveComment) : server_sent_events(events);
@@ -184,21 +166,29 @@ asio::awaitable<bool> Session::take_over(RequestContext& context) {
     if (refusal) co_return co_await writer_.write_reply(*refusal) && writer_.manner.keep_alive;
     const ListedRequest listed(server_.active, context.record);
     writer_.manner.fields.emplace_back(kRequestIdField, context.record->id);
-    const ClientLimit limit = context.client.limit.value_or(config_->options.client_limit);
-    UpgradedConnection upgraded{
-        connection_,
-        reader_.unread(),
-        [this] { return closing_ || server_.draining; },
-        context.request,
-        writer_.manner.fields,
-        config_->options,
-        signal_,
-        signalled_,
-        caller,
-        *context.record,
-        server_.bodies,
-        server_.workers,
-        [this, &caller, &limit] { return server_.clients.admit(caller.name, limit); }};
+    const auto admit = [&] {
+        const auto config = server_.current_config();  // a connection may last for days
+        const auto client = context.route->open
+                                ? context.client
+                                : authenticate(config->keys, context.request, connection_.peer_address());
+        if (!client) throw Error(ErrorCode::unauthorized, "The API key is not one of the server's any more.");
+        return server_.clients.admit(client->name, client->limit.value_or(config->options.client_limit));
+    };
+    UpgradedConnection upgraded{connection_,
+                                reader_.unread(),
+                                [this] { return closing_ || server_.draining; },
+                                context.request,
+                                writer_.manner.fields,
+                                config_->options,
+                                signal_,
+                                signalled_,
+                                caller,
+                                *context.record,
+                                server_.active,
+                                server_.meter,
+                                server_.bodies,
+                                server_.workers,
+                                admit};
     co_await upgrade->run(std::move(upgraded));
     co_return false;
 }

@@ -35,11 +35,13 @@ struct UpgradedConnection {
     boost::asio::steady_timer& signal;
     bool& signalled;
     api::Caller caller;
-    ActiveRequest& record;  // what operators see; `cancelled` is theirs
+    ActiveRequest& record;  // of the connection, as operators see it; `cancelled` is theirs
+    ActiveRequests& active;
+    ReplyMeter& meter;
     BodyBudget& bodies;
     WorkerPool& workers;
     // A place among the client's requests, for each thing that is asked on the connection. Throws
-    // Error(queue_full).
+    // Error(queue_full), and Error(unauthorized) when its key is none any more.
     std::function<ClientLimits::Admission()> admit;
 };
 

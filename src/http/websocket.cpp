@@ -13,6 +13,8 @@
 #include <deque>
 #include <memory>
 
+#include "base/limits.h"
+
 namespace gptoss::http {
 
 namespace asio = boost::asio;
@@ -147,7 +149,7 @@ asio::awaitable<void> WebSocket::State::read_messages() {
         if (!message) break;
         messages.push_back(*std::move(message));
         tell();
-        while (is_open && messages.size() >= kWaitingMessages) {
+        while (is_open && messages.size() >= limits::kSocketMessages) {
             room.expires_after(std::chrono::hours(1));
             co_await room.async_wait(kTuple);
         }

@@ -16,13 +16,11 @@
 namespace gptoss::http {
 
 // Bounds: a message has at most ServerOptions::body_limit_bytes (close code 1009) and counts against the
-// budget of bodies (1013) while it is held; kWaitingMessages may wait, then reading stops; a client that does
+// budget of bodies (1013) while it is held; limits::kSocketMessages may wait, then reading stops; a client that does
 // not take a message within write_timeout, or answers no ping for idle_timeout, is cut off. Messages that are
 // no text end the connection (1003, 1007).
 class WebSocket {
   public:
-    static constexpr std::size_t kWaitingMessages = 16;
-
     enum CloseCode : std::uint16_t {
         normal = 1000,
         going_away = 1001,

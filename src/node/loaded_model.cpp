@@ -223,7 +223,9 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     loaded.served.card["provenance"] = {
         {"composite_sha256", validation.composite}, {"model_id", validation.model_id},
         {"hashes_from", validation.hashes_from},    {"registry", validation.registry},
-        {"verified", validation.verified},          {"detail", validation.detail}};
+        {"verified", validation.verified},          {"detail", validation.detail},
+        {"checked_at", validation.checked_at}};
+    if (validation.believed) loaded.served.card["provenance"]["obtained"] = validation.believed->obtained;
     if (source.file() != nullptr)
         loaded.served.weight_check = check_in_background(validation, *source.file());
     loaded.served.receipts = open_receipts(settings, validation, loaded.served.weight_check);

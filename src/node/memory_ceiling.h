@@ -1,8 +1,10 @@
 // VRAM_CEILING_MB as bytes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
+#include "backend/needs.h"
 #include "node/settings.h"
 
 namespace gptoss::node {
@@ -15,6 +17,13 @@ inline std::int64_t memory_ceiling_bytes(const Settings& settings, std::int64_t 
     if (settings.vram_ceiling_mb >= 0) return settings.vram_ceiling_mb * kMiB;
     const bool is_96_gb_card = card_bytes >= 95'500 * kMiB && card_bytes <= 98'500 * kMiB;
     return is_96_gb_card ? 95'000 * kMiB : 0;
+}
+
+// What is free of the card below its ceiling, which leaves room for what else lives there.
+inline std::int64_t below_ceiling(std::int64_t ceiling_bytes, const backend::DeviceNeeds& needs) {
+    if (ceiling_bytes == 0) return needs.free_bytes;
+    const std::int64_t used_bytes = needs.total_bytes - needs.free_bytes;
+    return std::max<std::int64_t>(0, std::min(needs.free_bytes, ceiling_bytes - used_bytes));
 }
 
 }  // namespace gptoss::node

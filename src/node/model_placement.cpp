@@ -54,13 +54,6 @@ const Device& choose_device(const Settings& settings, const std::vector<Device>&
                 "Set GPU_LAYERS=0 to compute on the CPU, or build with the CMake preset cuda.");
 }
 
-// A ceiling leaves room for what else lives on the card.
-std::int64_t below_ceiling(std::int64_t ceiling_bytes, const backend::DeviceNeeds& needs) {
-    if (ceiling_bytes == 0) return needs.free_bytes;
-    const std::int64_t used_bytes = needs.total_bytes - needs.free_bytes;
-    return std::max<std::int64_t>(0, std::min(needs.free_bytes, ceiling_bytes - used_bytes));
-}
-
 // More than a driver takes is in use already: another program lives on the card, or another model of ours.
 bool is_shared(const backend::DeviceNeeds& needs) {
     return needs.total_bytes > 0 && needs.total_bytes - needs.free_bytes > needs.total_bytes / 20;

@@ -68,7 +68,11 @@ bool ModelSwap::load_beside(const Settings& next) {
         serve(make_service_(next, load(next)));
     } catch (const Error& error) {
         if (error.code() != ErrorCode::does_not_fit) throw;
-        spdlog::warn("no room for a second model beside the first, which finishes first: {}", error.what());
+        spdlog::warn(
+            "no room for a second model beside the first, which finishes first; to load one beside the "
+            "other, let "
+            "both leave room with GPTOSS_CACHE_TOKENS (0 takes what the card has): {}",
+            error.what());
         return false;
     }
     retire(std::move(old));

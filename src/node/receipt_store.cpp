@@ -115,4 +115,18 @@ std::optional<std::string> ReceiptStore::find(std::string_view id) {
                        static_cast<std::size_t>(sqlite3_column_bytes(select.get(), 0)));
 }
 
+std::vector<std::string> ReceiptStore::latest(int count) {
+    Database& reader = state_->reader;
+    const std::lock_guard lock(reader.mutex);
+    const Statement select = reader.prepare("SELECT json FROM receipts ORDER BY number DESC LIMIT ?");
+    if (sqlite3_bind_int(select.get(), 1, count) != SQLITE_OK) reader.fail();
+    std::vector<std::string> found;
+    int result = sqlite3_step(select.get());
+    for (; result == SQLITE_ROW; result = sqlite3_step(select.get()))
+        found.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(select.get(), 0)),
+                           static_cast<std::size_t>(sqlite3_column_bytes(select.get(), 0)));
+    if (result != SQLITE_DONE) reader.fail();
+    return found;
+}
+
 }  // namespace gptoss::node

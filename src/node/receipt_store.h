@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gptoss::node {
 
@@ -20,6 +21,7 @@ class ReceiptStore {
     void put(const std::string& id, const std::string& json);  // and drops the oldest beyond `kept`
     // Does not wait for put(), nor for another program that writes.
     std::optional<std::string> find(std::string_view id);
+    std::vector<std::string> latest(int count);  // newest first
 
   private:
     struct State;

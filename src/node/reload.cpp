@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 9> kNeedRestart{
     "GPTOSS_BODY_BUDGET_MB"};
 
 std::vector<std::string>& place_of(const SettingSpec& spec, SettingsChange& change) {
-    if (std::ranges::find(kNeedRestart, spec.name) != kNeedRestart.end() || spec.group == "Chain")
+    if (std::ranges::find(kNeedRestart, spec.name) != kNeedRestart.end() || spec.group == "Chain" ||
+        spec.group == "Console")
         return change.after_restart;
     const bool shapes_engine = spec.group == "Model" || spec.group == "Memory" || spec.group == "Computing";
     return shapes_engine ? change.with_the_model : change.at_once;
@@ -61,6 +62,18 @@ api::Json Reload::apply() {
     }
     http::log_fields("settings read again", report);
     return report;
+}
+
+api::Json Reload::serve_model(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    Settings next = current_;
+    next.model_path = path;
+    next.synthetic = next.model_name = "";  // of the model before
+    swap_.start(current_, next, true, [this, next] {
+        const std::lock_guard swap_lock(mutex_);
+        current_ = next;
+    });
+    return {{"model", path}};
 }
 
 void Reload::put_in_place(const Settings& next, std::shared_ptr<const http::ServerConfig> config) {

@@ -36,6 +36,9 @@ class Reload {
     // wrong, and while a model is being loaded; then nothing changes. Any thread.
     api::Json apply();
 
+    // Another model with the settings of now, until the next start or reload. Throws as apply() does.
+    api::Json serve_model(const std::string& path);
+
     Settings current() const;
     api::Json status() const;
 

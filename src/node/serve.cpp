@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <future>
 #include <optional>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "http/request_log.h"
 #include "http/server.h"
 #include "node/application/admin_routes.h"
+#include "node/application/console_parts.h"
 #include "node/application/routes.h"
 #include "node/gpu_monitor.h"
 #include "node/load_report.h"
@@ -231,6 +233,17 @@ void reload_and_tell(Reload& reload) {
     }
 }
 
+// Null where no port for operators is wanted.
+std::unique_ptr<http::Server> open_admin_port(const Settings& settings, const http::Router& router,
+                                              http::ReplyMeter& meter) {
+    if (settings.admin_port < 0) return nullptr;
+    const http::ApiKeys keys =
+        settings.admin_key.empty() ? http::ApiKeys() : http::ApiKeys::single("admin", settings.admin_key);
+    auto admin = std::make_unique<http::Server>(admin_options(settings), router, keys, meter);
+    spdlog::info("operators: http://127.0.0.1:{}/admin/status", admin->port());
+    return admin;
+}
+
 }  // namespace
 
 int serve(const Settings& settings, const std::vector<Device>& devices,
@@ -244,9 +257,13 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
     state.set_step_limit(std::chrono::seconds(settings.step_limit_s));
     const std::shared_ptr<marketplace::Market> market = open_market(settings);
     state.set_market(market);
-    const http::Router router = make_routes(state, metrics);
+    std::function<api::Json(const std::string&)> serve_model;  // once there is something to do it with
+    ConsoleParts parts(metrics, console_options(settings, [&serve_model](const std::string& path) {
+                           return serve_model(path);
+                       }));
+    const http::Router router = parts.with_routes(make_routes(state, metrics));
     const http::ApiKeys keys = api_keys(settings);
-    http::Server server(server_options(settings), router, keys, metrics);
+    http::Server server(server_options(settings), router, keys, parts.history);
     const std::string origin = origin_of(settings, settings.host, server.port());
     spdlog::info("listening on {}", origin);
     if (!is_loopback(settings.host) && !keys.required()) {
@@ -259,9 +276,11 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
         return make_service(with, std::move(model), agents, metrics);
     });
     Reload reload(settings, read_settings, server, state, swap);
-    const http::Router admin_router = make_admin_routes(
+    serve_model = [&reload](const std::string& path) { return reload.serve_model(path); };
+    http::Router admin_router = make_admin_routes(
         server, state, {[&reload] { return reload.apply(); }, [&reload] { return reload.status(); }},
-        make_routes(state, metrics, true));
+        parts.with_routes(make_routes(state, metrics, true)));
+    parts.download.add_routes(admin_router);
     std::unique_ptr<http::Server> admin;
 
     Loader loader(settings, devices, state);
@@ -278,12 +297,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
             break;
         }
     }
-    if (settings.admin_port >= 0) {
-        const http::ApiKeys admin_keys =
-            settings.admin_key.empty() ? http::ApiKeys() : http::ApiKeys::single("admin", settings.admin_key);
-        admin = std::make_unique<http::Server>(admin_options(settings), admin_router, admin_keys, metrics);
-        spdlog::info("operators: http://127.0.0.1:{}/admin/status", admin->port());
-    }
+    admin = open_admin_port(settings, admin_router, parts.history);
     spdlog::info("ready: POST {}/v1/chat/completions", origin);
     spdlog::info("console: {}/", origin_of(settings, reachable(settings.host), server.port()));
     StepWatch step_watch;
@@ -294,6 +308,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
             recovery.try_at_once();
         }
         step_watch.look(state);
+        parts.history.look(state, std::time(nullptr));
         if (market) market->tick(std::chrono::steady_clock::now());
         recovery.look(state, reload, swap);
     }

@@ -1,5 +1,7 @@
 #include "node/server_setup.h"
 
+#include <cstdlib>
+
 namespace gptoss::node {
 
 namespace {
@@ -67,6 +69,20 @@ api::ServiceOptions service_options(const Settings& settings) {
     options.responses_reasoning = responses_reasoning(settings.responses_reasoning);
     options.unseen =
         settings.unseen_content == "refuse" ? api::UnseenContent::refuse : api::UnseenContent::placeholder;
+    return options;
+}
+
+ConsoleOptions console_options(const Settings& settings,
+                               std::function<api::Json(const std::string& path)> serve) {
+    ConsoleOptions options;
+    options.mcp.servers_file = settings.mcp_servers_file;
+    options.fleet_file = settings.fleet_file;
+    options.download.folder = settings.download_folder;
+    if (const char* endpoint = std::getenv("HF_ENDPOINT"); endpoint != nullptr && *endpoint != '\0')
+        options.download.host.endpoint = endpoint;
+    while (options.download.host.endpoint.ends_with('/')) options.download.host.endpoint.pop_back();
+    if (const char* token = std::getenv("HF_TOKEN"); token != nullptr) options.download.host.token = token;
+    options.download.serve = std::move(serve);
     return options;
 }
 

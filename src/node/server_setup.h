@@ -3,6 +3,7 @@
 
 #include "api/service.h"
 #include "http/server.h"
+#include "node/application/console_parts.h"
 #include "node/settings.h"
 
 namespace gptoss::node {
@@ -17,6 +18,10 @@ http::ApiKeys api_keys(const Settings& settings);
 
 // Without an agent state: that is opened once.
 api::ServiceOptions service_options(const Settings& settings);
+
+// HF_ENDPOINT and HF_TOKEN of the environment count, as for `download`. `serve`: puts a downloaded model in place.
+ConsoleOptions console_options(const Settings& settings,
+                               std::function<api::Json(const std::string& path)> serve);
 
 // What outlives the models that are exchanged: stored responses, and the keys of what clients keep for us.
 struct AgentState {

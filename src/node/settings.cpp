@@ -208,6 +208,18 @@ std::vector<SettingSpec> make_specs() {
              "cannot see them) or refuse.",
              &S::unseen_content, {"placeholder", "refuse"}),
 
+        text(
+            "GPTOSS_MCP_SERVERS_FILE", "--mcp-servers-file", "Console",
+            "MCP servers whose tools the console may offer (docs/console.md): lines of NAME URL, or NAME URL "
+            "Header: value where the server wants a key. Read at each call.",
+            &S::mcp_servers_file, {}, SettingKind::file),
+        text("GPTOSS_FLEET_FILE", "--fleet-file", "Console",
+             "The other nodes of a fleet, for the console's machine page: lines of NAME URL, or NAME URL "
+             "Authorization: Bearer KEY.",
+             &S::fleet_file, {}, SettingKind::file),
+        text("GPTOSS_DOWNLOAD_FOLDER", "--download-folder", "Console",
+             "Where the operators' console puts a model that it downloads.", &S::download_folder),
+
         text("REQUIRE_MODEL_VALIDATION", "--require-model-validation", "Chain",
              "Compare the weights' hash with the ModelRegistry at start: off, warn, or require, which serves "
              "nothing "

@@ -62,6 +62,10 @@ struct Settings {
     std::string seal_keys_file;  // empty = beside responses_path, or random where nothing lasts anyway
     std::string unseen_content = "placeholder";
 
+    std::string mcp_servers_file;  // empty = none
+    std::string fleet_file;        // empty = no fleet
+    std::string download_folder = "models";
+
     std::string require_model_validation = "off";
     std::string rpc_url;
     std::int64_t chain_id = 84532;

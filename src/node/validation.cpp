@@ -136,6 +136,7 @@ Validation validate_model(const Settings& settings, std::span<const std::filesys
     result.composite = identity.composite;
     result.hashes_from = identity.hashes_from;
     result.believed = identity.believed;
+    result.checked_at = provenance::utc_now();
     if (!identity.repository.empty())
         result.model_id =
             chain::to_hex_prefixed(chain::model_id(identity.repository, parts[0].filename().string()));

@@ -31,6 +31,7 @@ struct Validation {
     std::string registry;     // "identical", "absent", "different", "inactive", "unreachable", "unusable",
                               // "not asked"
     std::string detail;       // one line for people
+    std::string checked_at;   // when all this was found out: "2026-11-22T10:00:00Z"
     bool verified = false;    // the registry holds this very composite hash, approved
     std::optional<provenance::Manifest> believed;  // what the hashes were taken from, if from a manifest
 };

@@ -62,7 +62,16 @@ void BackgroundCheck::finish(bool trusted, const std::string& line) {
         std::error_code ignored;  // a read-only folder: then the next start checks again
         std::filesystem::remove(manifest_path(parts_[0]), ignored);
     }
+    {
+        const std::lock_guard lock(mutex_);
+        outcome_ = line;
+    }
     if (report_) report_(trusted, line);
+}
+
+std::string BackgroundCheck::outcome() const {
+    const std::lock_guard lock(mutex_);
+    return outcome_;
 }
 
 bool needs_background_check(const Manifest& believed) {

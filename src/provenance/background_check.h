@@ -29,6 +29,8 @@ class BackgroundCheck {
 
     // Which part has other bytes than its recorded hash; empty while none is known to. Any thread.
     std::string mismatch() const;
+    // What it came to, in a line for people; empty while it goes on. Any thread.
+    std::string outcome() const;
 
   private:
     void run();
@@ -38,7 +40,7 @@ class BackgroundCheck {
     Manifest believed_;
     Report report_;
     mutable std::mutex mutex_;
-    std::string mismatch_;
+    std::string mismatch_, outcome_;
     std::atomic<bool> stop_ = false;
     std::jthread thread_;  // last: it uses the others
 };

@@ -64,6 +64,10 @@ std::size_t take_body(char* text, std::size_t size, std::size_t count, void* use
     return bytes;
 }
 
+int ask_whether_to_go_on(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<const HttpRequest*>(user)->goes_on() ? 0 : 1;
+}
+
 }  // namespace
 
 struct HttpClient::State {
@@ -100,7 +104,7 @@ HttpReply HttpClient::perform(const HttpRequest& request, const HeadSink& on_hea
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "gpt-oss-node/" GPTOSS_VERSION);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, message);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // threads
-    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request.follows_redirects ? 1L : 0L);
     curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 5L);
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
@@ -115,6 +119,11 @@ HttpReply HttpClient::perform(const HttpRequest& request, const HeadSink& on_hea
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, &exchange);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &exchange);
+    if (request.goes_on) {
+        curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, ask_whether_to_go_on);
+        curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &request);
+    }
     if (!request.body.empty()) {
         curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data());
         curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));

@@ -20,6 +20,8 @@ struct HttpRequest {
     std::int64_t stall_timeout_ms = 30'000;   // gives up when fewer than 1 KB/s arrive for so long
     std::int64_t bytes_per_second_max = 0;    // 0 = unlimited
     std::uint64_t body_bytes_max = 64 << 20;  // of a reply kept in memory; more is an error
+    bool follows_redirects = true;
+    std::function<bool()> goes_on = {};  // asked about once a second; false gives the exchange up
 };
 
 struct HttpReply {

@@ -22,16 +22,18 @@ Api::Api(ApiOptions options) {
     const TokenId end = cut_tokenizer()->special().return_;
     auto backend = std::make_unique<ScriptedBackend>(scripted, [this, end](const Moment& moment) {
         const std::lock_guard lock(mutex_);
-        if (moment.step == 0) last_prompt_.assign(moment.history.begin(), moment.history.end());
+        last_prompt_.assign(moment.prompt().begin(), moment.prompt().end());
         return moment.step < script_.size() ? script_[moment.step] : end;
     });
     engine::EngineOptions rest;
     rest.queue_limit = options.queue_limit;
+    rest.jump_ahead = options.jump_ahead;
     engine_ = std::make_shared<engine::Engine>(std::move(backend), engine_options(scripted, rest));
     options.service.constrained = options.constrained;
     options.service.date = "2026-11-22";
-    service_ = std::make_shared<api::Service>(engine_, api::ServedModel{"script", 0, cut_tokenizer()},
-                                              options.service, options.observer);
+    api::ServedModel model{"script", 0, cut_tokenizer()};
+    model.receipts = std::move(options.receipts);
+    service_ = std::make_shared<api::Service>(engine_, std::move(model), options.service, options.observer);
 }
 
 void Api::say(const std::string& text) {

@@ -19,6 +19,8 @@ std::shared_ptr<const Tokenizer> cut_tokenizer();
 struct ApiOptions {
     bool constrained = true;
     int queue_limit = 1024;
+    bool jump_ahead = true;
+    std::shared_ptr<api::Receipts> receipts;
     api::GenerationObserver* observer = nullptr;
     ScriptedOptions backend;
     api::ServiceOptions service;

@@ -86,7 +86,7 @@ Life random_life(Dice& dice, const std::vector<Life>& earlier, TokenId vocabular
     const std::int32_t room = context - static_cast<std::int32_t>(life.request.prompt.size());
     const std::size_t most = std::min(life.request.max_tokens, room);
     if (dice.one_in(3)) {
-        const auto kind = static_cast<ToyConstraint::Kind>(dice.between(0, 3));
+        const auto kind = static_cast<ToyConstraint::Kind>(dice.between(0, 5));
         const auto seed = static_cast<std::uint64_t>(dice.between(0, 9));
         life.request.constraint = std::make_shared<ToyConstraint>(vocabulary, kind, seed);
         ToyConstraint alone(vocabulary, kind, seed);
@@ -103,6 +103,7 @@ void live(unsigned seed) {
     const ScriptedOptions scripted = random_backend(dice);
     EngineOptions options;
     options.prefix_cache = !dice.one_in(5);
+    options.jump_ahead = !dice.one_in(4);
     options.scheduling = static_cast<Scheduling>(seed % 3);
     const test::TokenSource source = test::hashed_source(scripted.vocabulary);
     TestEngine node(scripted, options, source);
@@ -137,7 +138,7 @@ void live(unsigned seed) {
         const bool stopped = !life.request.stop_tokens.empty() && said.back() == life.request.stop_tokens[0];
         ASSERT_EQ(life.sink->reason(), stopped ? FinishReason::stop : FinishReason::length);
         ASSERT_EQ(life.sink->usage().completion_tokens, static_cast<std::int32_t>(said.size()));
-        ASSERT_LT(life.sink->usage().cached_tokens, life.sink->usage().prompt_tokens);
+        ASSERT_LE(life.sink->usage().cached_tokens, life.sink->usage().prompt_tokens);
     }
     ASSERT_TRUE(node.engine->drain(10000));
     ASSERT_EQ(node.engine->failure(), "");

@@ -16,6 +16,8 @@ class ToyConstraint final : public TokenConstraint {
         sections,  // one named mask until a token divisible by 5 comes; it says that steps may be computed
                    // ahead
         unnamed,   // the same, but its masks have no name
+        forced,    // another mask after each token; most of them hold one token
+        lonely,    // one named mask of one token, for ever; steps may be computed ahead
     };
 
     ToyConstraint(TokenId vocabulary, Kind kind, std::uint64_t seed)
@@ -25,12 +27,13 @@ class ToyConstraint final : public TokenConstraint {
 
     std::span<const std::uint32_t> allowed() override { return mask_; }
     std::uint64_t allowed_id() const override {
+        if (kind_ == Kind::lonely) return 8;
         return kind_ == Kind::sections || kind_ == Kind::each ? state_ % 7 + 1 : 0;
     }
-    bool depends_on_last_token() const override { return kind_ == Kind::each; }
+    bool depends_on_last_token() const override { return kind_ == Kind::each || kind_ == Kind::forced; }
 
     void accept(TokenId token) override {
-        if (kind_ != Kind::each && token % 5 != 0) return;
+        if (!depends_on_last_token() && (kind_ == Kind::lonely || token % 5 != 0)) return;
         state_ = state_ * 31 + static_cast<std::uint64_t>(token);
         make_mask();
     }
@@ -41,6 +44,11 @@ class ToyConstraint final : public TokenConstraint {
     void make_mask() {
         if (kind_ == Kind::open) return;
         mask_.assign((static_cast<std::size_t>(vocabulary_) + 31) / 32, 0);
+        if (kind_ == Kind::lonely || (kind_ == Kind::forced && state_ % 5 != 0)) {
+            const auto token = static_cast<TokenId>(state_ % static_cast<std::uint64_t>(vocabulary_));
+            mask_[token / 32] |= 1U << (token % 32);
+            return;
+        }
         for (TokenId token = 0; token < vocabulary_; ++token)
             if (static_cast<std::uint64_t>(token) % 7 != state_ % 7) mask_[token / 32] |= 1U << (token % 32);
     }

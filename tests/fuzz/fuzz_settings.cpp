@@ -1,4 +1,4 @@
-// Any bytes as a file of settings, as a file of API keys and as a receipt's sampling settings: read or refused with an
+// Any bytes as a file of settings, of API keys and of addresses, and as a receipt's sampling settings: read or refused with an
 // Error.
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "http/api_keys.h"
 #include "memory_file.h"
+#include "node/application/named_addresses.h"
 #include "node/sampling_text.h"
 #include "node/settings_loader.h"
 
@@ -32,6 +33,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     try {
         http::ApiKeys::from_file(file.path()).find("key");
+    } catch (const Error&) {
+    }
+    try {
+        node::read_named_addresses(file.path());
     } catch (const Error&) {
     }
     try {

@@ -8,6 +8,7 @@
 #include "http/node_fixture.h"
 #include "node/application/admin_routes.h"
 #include "node/application/console_files.h"
+#include "node/application/console_parts.h"
 
 namespace gptoss::http {
 namespace {
@@ -34,8 +35,10 @@ using Endpoints = std::map<std::string, bool>;
 
 Endpoints served() {
     test::Node node;
-    const Router router =
-        make_admin_routes(*node.server, node.state, {}, make_routes(node.state, node.metrics, true));
+    node::ConsoleParts parts(node.metrics, {});
+    Router router = make_admin_routes(*node.server, node.state, {},
+                                      parts.with_routes(make_routes(node.state, node.metrics, true)));
+    parts.download.add_routes(router);
     Endpoints endpoints;
     for (const Route& route : router.routes())
         endpoints[route.method + " " + pattern(route.path)] = route.open;

@@ -1,7 +1,10 @@
 // A node whose model is a script: the real server, API, renderer, engine and parser, with answers told
 // beforehand. For clients' test suites, which need a model that does the right thing and no weights.
 //
-//   scripted_node SCRIPT
+//   scripted_node SCRIPT [--step-ms N] [--port N] [--responses-path FILE]
+//
+// A step, which gives each running answer one token, takes N milliseconds (0). Without a file, responses are
+// kept until the node stops.
 //
 // SCRIPT has one JSON object a line: {"user": "What is 2+2?", "say":
 // "<|channel|>final<|message|>4<|return|>"} is what follows that user message; {"contains": "…", "say": …} what
@@ -85,9 +88,10 @@ class Otherwise {
     std::vector<std::pair<std::string, std::vector<TokenId>>> answers_;
 };
 
-void read_script(const char* path, const Tokenizer& tokenizer, test::ScriptBook& book, Otherwise& otherwise) {
+void read_script(const std::string& path, const Tokenizer& tokenizer, test::ScriptBook& book,
+                 Otherwise& otherwise) {
     std::ifstream file(path);
-    if (!file) throw std::runtime_error(std::string("cannot read ") + path);
+    if (!file) throw std::runtime_error("cannot read " + path);
     for (std::string line; std::getline(file, line);) {
         if (line.empty()) continue;
         const api::Json entry = api::Json::parse(line);
@@ -102,7 +106,34 @@ void read_script(const char* path, const Tokenizer& tokenizer, test::ScriptBook&
     }
 }
 
-void serve(const char* script_path) {
+struct Options {
+    std::string script_path;
+    double step_ms = 0;
+    std::uint16_t port = 0;
+    std::string responses_path;
+};
+
+Options read_options(std::span<char*> arguments) {
+    Options options;
+    if (arguments.size() % 2 != 0) throw std::runtime_error("usage: scripted_node SCRIPT [--NAME VALUE]...");
+    options.script_path = arguments[1];
+    for (std::size_t i = 2; i < arguments.size(); i += 2) {
+        const std::string name = arguments[i];
+        const std::string value = arguments[i + 1];
+        if (name == "--step-ms") {
+            options.step_ms = std::stod(value);
+        } else if (name == "--port") {
+            options.port = static_cast<std::uint16_t>(std::stoi(value));
+        } else if (name == "--responses-path") {
+            options.responses_path = value;
+        } else {
+            throw std::runtime_error("there is no option " + name);
+        }
+    }
+    return options;
+}
+
+void serve(const Options& chosen) {
     sigset_t stop_signals;
     sigemptyset(&stop_signals);
     sigaddset(&stop_signals, SIGTERM);
@@ -116,7 +147,7 @@ void serve(const char* script_path) {
         const std::vector<TokenId>& answer = otherwise.answer_to(moment.prompt());
         return moment.step < answer.size() ? answer[moment.step] : end;
     });
-    read_script(script_path, *tokenizer, book, otherwise);
+    read_script(chosen.script_path, *tokenizer, book, otherwise);
 
     test::ScriptedOptions scripted;
     scripted.vocabulary = tokenizer->vocabulary_size();
@@ -125,6 +156,7 @@ void serve(const char* script_path) {
     scripted.sliding_blocks = kSequences * 12;
     scripted.max_batch_tokens = 8192;  // agents bring long prompts
     scripted.asynchronous = true;
+    scripted.step_ms = chosen.step_ms;
     engine::EngineOptions options;
     options.context_length = kContextBlocks * model::kBlockTokens;
 
@@ -137,12 +169,12 @@ void serve(const char* script_path) {
     service_options.seal =
         std::make_shared<const api::SealedText>(std::vector{api::SealedText::random_key()});
     service_options.stored =
-        std::make_shared<api::StoredResponses>(std::filesystem::path(), api::StoreLimits());
+        std::make_shared<api::StoredResponses>(chosen.responses_path, api::StoreLimits());
     state.set_ready(std::make_shared<api::Service>(engine, api::ServedModel{"script", 0, tokenizer},
                                                    service_options, &metrics));
     const http::Router router = node::make_routes(state, metrics);
     http::ServerOptions server_options;
-    server_options.port = 0;
+    server_options.port = chosen.port;
     http::Server server(server_options, router, {}, metrics);
     std::cerr << "listening on http://127.0.0.1:" << server.port() << std::endl;
     int signal = 0;
@@ -154,12 +186,8 @@ void serve(const char* script_path) {
 }  // namespace gptoss
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        std::cerr << "usage: scripted_node SCRIPT\n";
-        return 2;
-    }
     try {
-        gptoss::serve(argv[1]);
+        gptoss::serve(gptoss::read_options({argv, static_cast<std::size_t>(argc)}));
         return 0;
     } catch (const std::exception& problem) {
         std::cerr << "scripted_node: " << problem.what() << "\n";

@@ -3,16 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/buffers_to_string.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/websocket/stream.hpp>
 #include <thread>
 
 #include "http/http_client.h"
 #include "http/keys_of.h"
 #include "http/node_fixture.h"
+#include "http/socket_client.h"
 
 namespace gptoss {
 namespace {
@@ -22,33 +18,11 @@ namespace asio = boost::asio;
 namespace websocket = boost::beast::websocket;
 using test::ask;
 using test::HttpClient;
+using test::SocketClient;
 
 const std::string kHandshake =
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-// A blocking client.
-struct SocketClient {
-    explicit SocketClient(std::uint16_t port, int receive_buffer_bytes = 0) : stream(context) {
-        auto& socket = stream.next_layer();
-        socket.open(asio::ip::tcp::v4());
-        if (receive_buffer_bytes > 0)
-            socket.set_option(asio::socket_base::receive_buffer_size(receive_buffer_bytes));
-        socket.connect({asio::ip::make_address("127.0.0.1"), port});
-        stream.handshake(reply, "localhost", "/socket");
-    }
-    void send(const std::string& text) { stream.write(asio::buffer(text)); }
-    std::string read() {
-        boost::beast::flat_buffer buffer;
-        stream.read(buffer, problem);
-        return problem ? "closed " + std::to_string(stream.reason().code)
-                       : boost::beast::buffers_to_string(buffer.data());
-    }
-    asio::io_context context;
-    websocket::stream<asio::ip::tcp::socket> stream;
-    websocket::response_type reply;
-    boost::system::error_code problem;
-};
 
 // Says every message again. "flood" is answered by more than any system buffers, "throw" by a failure.
 asio::awaitable<void> echo(http::UpgradedConnection& upgraded, http::WebSocket& socket) {

@@ -12,10 +12,10 @@ export function setKey(key: string): void {
 }
 
 export class ApiError extends Error {
-    constructor(message: string, readonly status: number) { super(message); }
+    constructor(message: string, readonly status: number, readonly param?: string | null) { super(message); }
 }
 
-async function request(path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     const key = sessionStorage.getItem(keyName);
     if (key) headers.set('Authorization', `Bearer ${key}`);
@@ -26,15 +26,14 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
         needsKey.value = true;
         keyRefused.value = key !== null;
     }
-    const body = await response.json().catch(() => null) as { error?: { message?: string } } | null;
-    throw new ApiError(body?.error?.message ?? `The node answered ${response.status}.`, response.status);
+    const body = await response.json().catch(() => null) as { error?: { message?: string; param?: string | null } } | null;
+    throw new ApiError(body?.error?.message ?? `The node answered ${response.status}.`, response.status, body?.error?.param);
 }
 
 // As docs/openapi.json promises them (src/openapi.ts is made from it by `npm run check`).
-type Schemas = components['schemas'];
+export type Schemas = components['schemas'];
 export type NodeStatus = Schemas['Status'];
 export type Gpu = Schemas['Gpu'];
-export type Chunk = Schemas['ChatChunk'] & { error?: Schemas['Error']['error'] };
 type Card = NonNullable<NodeStatus['card']>;
 export type MemoryPlan = Required<Omit<NonNullable<Card['memory']>, 'host_bytes'>>;
 export type EngineFigures = NonNullable<NodeStatus['engine']>;
@@ -47,31 +46,3 @@ export const countTokens = async (text: string): Promise<number> =>
 export interface RunningRequest { id: string; client: string; route: string; age_ms: number; prompt_tokens: number; completion_tokens: number }
 export const fetchRequests = async (): Promise<RunningRequest[]> => (await (await request('/admin/requests')).json()).requests;
 export const cancelRequest = async (id: string): Promise<void> => { await request(`/admin/requests/${encodeURIComponent(id)}`, { method: 'DELETE' }); };
-
-export async function* streamChat(body: unknown, abort: AbortSignal): AsyncGenerator<Chunk> {
-    const response = await request('/v1/chat/completions', { method: 'POST', body: JSON.stringify(body), signal: abort });
-    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    const lines = new EventLines();
-    let ended = false;
-    for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        for (const data of lines.push(value)) {
-            if (data === '[DONE]') ended = true;
-            else yield JSON.parse(data) as Chunk;
-        }
-    }
-    if (!ended) throw new ApiError('The connection ended before the answer did.', 0);
-}
-
-// Server-sent events' data lines, whatever pieces they come in.
-export class EventLines {
-    private rest: string[] = [];   // pieces of a line without its end: joined once, as a line may be a megabyte
-    push(piece: string): string[] {
-        const end = piece.lastIndexOf('\n');
-        if (end < 0) { this.rest.push(piece); return []; }
-        const lines = (this.rest.join('') + piece.slice(0, end)).split('\n');
-        this.rest = [piece.slice(end + 1)];
-        return lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6).replace(/\r$/, ''));
-    }
-}

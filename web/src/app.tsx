@@ -1,7 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import { keyRefused, needsKey, setKey } from './api';
 import { ChatPage } from './chat_page';
-import { bringBack, discarded, page, storageProblem } from './state';
+import { Icon } from './icons';
+import { addressOf, bringBack, byId, currentId, discarded, page, storageProblem } from './state';
+import { ThemeSwitch } from './theme';
 import { awaySince, node } from './watch';
 
 export function App() {
@@ -9,18 +11,27 @@ export function App() {
         <header class="top">
             <strong class="brand">gpt-oss-node</strong>
             <nav aria-label="Pages">
-                <a href="#chat" aria-current={page.value === 'chat' ? 'page' : undefined}>Chat</a>
+                <a href={addressOf(currentId.value)} aria-current={page.value === 'chat' ? 'page' : undefined}>Chat</a>
                 <a href="#machine" aria-current={page.value === 'machine' ? 'page' : undefined}>Machine</a>
             </nav>
             <span class="node" role="status"><NodeWords /></span>
             <Speed />
+            <ThemeSwitch />
         </header>
         {awaySince.value !== null && <p class="banner" role="alert">The node does not answer. Trying again every second; nothing here is lost.</p>}
         {storageProblem.value && <p class="banner" role="alert">{storageProblem.value}</p>}
         {needsKey.value && <Login />}
         {page.value === 'chat' ? <ChatPage /> : <Machine />}
-        <p class="toast" role="status">{discarded.value && <>Deleted “{discarded.value.title}”. <button onClick={bringBack}>Undo</button></>}</p>
+        <p class="notice" role="status"><Discarded /></p>
     </>;
+}
+
+// Below the page, where it covers nothing.
+function Discarded() {
+    const id = discarded.value;
+    if (!id) return null;
+    return <>“{byId.value.get(id)?.title}” is in the trash. <button class="small" onClick={() => bringBack(id)}>Undo</button>
+        <button class="quiet small" aria-label="Close this notice" onClick={() => { discarded.value = null; }}><Icon name="close" /></button></>;
 }
 
 // The chart's code is loaded when it is looked at.

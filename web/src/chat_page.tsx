@@ -1,104 +1,75 @@
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { copyText } from './clipboard';
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { stop } from './asking';
+import { ChatMenu } from './chat_menu';
 import { Composer } from './composer';
-import { ConversationList } from './conversation_list';
-import { toMarkdown } from './conversation';
+import { ConversationList, listed } from './conversation_list';
+import { isOverlaid, LineDialog } from './dialog';
 import { focusMessage } from './focus_message';
 import { Icon } from './icons';
+import { KeyboardList, keyboardListOpen } from './keyboard_list';
+import { keepsAnswers } from './replies';
 import { SettingsPanel } from './settings_panel';
-import { ask, commit, create, current, stop, streaming } from './state';
-import { builtinTools } from './builtin_tools';
-import { TurnView } from './turn_view';
-import { node } from './watch';
+import { commit, create, current, open } from './state';
+import { Turns } from './turns_view';
 
 export function ChatPage() {
     const [listOpen, showList] = useState(false);
     const [settingsOpen, showSettings] = useState(false);
-    const [copied, setCopied] = useState(false);
+    const [renaming, rename] = useState(false);
     const conversation = current.value;
     const closeList = useCallback(() => showList(false), []);
-    useEffect(() => {
-        const onKey = (event: KeyboardEvent) => {
-            if (event.key === 'Escape') { stop(); showList(false); }
-            if (!(event.ctrlKey || event.metaKey)) return;
-            if (event.key === 'k') { event.preventDefault(); showList(true); setTimeout(() => document.getElementById('search')?.focus()); }
-            if (event.shiftKey && event.key.toLowerCase() === 'o') { event.preventDefault(); create(); focusMessage(); }
-        };
-        addEventListener('keydown', onKey);
-        return () => removeEventListener('keydown', onKey);
-    }, []);
-    const copy = async () => {
-        await copyText(toMarkdown(conversation));
-        setCopied(true);
-        setTimeout(() => setCopied(false), 2000);
-    };
+    useKeys(showList, () => { if (current.peek().turns.length) rename(true); });
     return <div class={`chat ${settingsOpen ? 'with-settings' : ''}`}>
         <aside class={listOpen ? 'list open' : 'list'} aria-label="Conversations"><ConversationList close={closeList} /></aside>
         <main>
             <div class="bar">
                 <button class="quiet list-button" aria-expanded={listOpen} onClick={() => showList(true)}><Icon name="list" /><span class="hidden">Chats</span></button>
                 <h1>{conversation.title}</h1>
-                <button class="quiet" disabled={!conversation.turns.length} onClick={() => void copy()}><Icon name="copy" /><span class="label" role="status">{copied ? 'Copied' : 'Copy as Markdown'}</span></button>
+                {conversation.turns.length > 0 && <ChatMenu conversation={conversation} name="Actions for this chat" />}
                 <button class="quiet" aria-expanded={settingsOpen} onClick={() => showSettings(!settingsOpen)}><Icon name="settings" /><span class="label">Settings</span></button>
             </div>
             <Turns />
+            {!keepsAnswers.value && <p class="hint short">This node keeps no answers: one that is under way ends when this page is closed.</p>}
             <Composer />
         </main>
         {settingsOpen && <SettingsPanel close={() => showSettings(false)} />}
+        {renaming && <LineDialog title="Rename the chat" label="Its name" value={conversation.title} close={() => rename(false)} save={(title) => { if (title) commit({ ...current.peek(), title }); }} />}
+        <KeyboardList />
     </div>;
 }
 
+const isTyping = ({ target }: KeyboardEvent): boolean => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
-function Turns() {
-    const box = useRef<HTMLDivElement>(null);
-    const follows = useRef(true);
-    const lastTop = useRef(0);
-    const [behind, setBehind] = useState(false);
-    const { turns, id } = current.value;
-    useLayoutEffect(() => { follows.current = true; setBehind(false); }, [id]);
-    useLayoutEffect(() => { if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight; });
-    // Scrolling up lets go of the end, reaching the end takes hold of it again.
-    const onScroll = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: { currentTarget: HTMLElement }) => {
-        const atEnd = scrollHeight - scrollTop - clientHeight < 8;
-        if (atEnd) follows.current = true;
-        else if (scrollTop < lastTop.current) follows.current = false;
-        lastTop.current = scrollTop;
-        setBehind(!follows.current);
-    };
-    const catchUp = () => { follows.current = true; setBehind(false); box.current!.scrollTop = box.current!.scrollHeight; };
-    return <div class="turns-frame">
-        <div class="turns" ref={box} tabIndex={0} role="log" aria-label="Messages" onScroll={onScroll}>
-            {!turns.length && <Welcome />}
-            {turns.map((turn, index) => <TurnView key={turn.id} turn={turn} isLast={index === turns.length - 1} />)}
-        </div>
-        {behind && <button class="catch-up" onClick={catchUp}><Icon name="down" />{streaming.value ? 'Follow the answer' : 'To the end'}</button>}
-    </div>;
+function step(by: number): void {
+    const list = listed();
+    const at = list.findIndex(({ id }) => id === current.peek().id);
+    const next = list[at < 0 ? 0 : at + by];
+    if (next) open(next.id);
 }
 
-const suggestions = ['What is the capital of France?', 'Write a short poem about computers.', 'Count backwards from 10'];
-const toolSuggestion = 'What is 6 times 7? Use the calculator.';
-
-function Welcome() {
-    const status = node.value;
-    if (status?.status === 'loading') {
-        const { stage, fraction } = status.progress ?? {};
-        return <section class="welcome">
-            <h2>The model is being loaded</h2>
-            <p class="hint">{stage || 'Starting'}{fraction !== undefined && ` · ${(100 * fraction).toFixed(0)} %`}</p>
-            <progress aria-label="Loading" value={fraction} />
-        </section>;
-    }
-    const ready = status?.status === 'ready';
-    const askWithTools = () => {
-        commit({ ...current.value, settings: { ...current.value.settings, tools: JSON.stringify(builtinTools, null, 1) } });
-        ask(toolSuggestion);
-    };
-    return <section class="welcome">
-        <h2>Talk to {status?.model ?? 'the model'}</h2>
-        <p class="hint">Its reasoning, the tools it calls and its answer appear as they come. Everything stays between this browser and your node.</p>
-        <div class="suggestions">
-            {suggestions.map((text) => <button key={text} disabled={!ready} onClick={() => ask(text)}>{text}</button>)}
-            <button disabled={!ready} onClick={askWithTools}><Icon name="tool" />{toolSuggestion}</button>
-        </div>
-    </section>;
+function useKeys(showList: (open: boolean) => void, rename: () => void): void {
+    useEffect(() => {
+        const onKey = (event: KeyboardEvent) => {
+            if (isOverlaid()) return;
+            const act = actOf(event);
+            if (!act) return;
+            event.preventDefault();
+            act();
+        };
+        const actOf = (event: KeyboardEvent): (() => void) | undefined => {
+            const { key } = event;
+            if (event.ctrlKey || event.metaKey) {
+                if (key === 'k') return () => { showList(true); setTimeout(() => document.getElementById('search')?.focus()); };
+                return event.shiftKey && key.toLowerCase() === 'o' ? () => { create(); focusMessage(); } : undefined;
+            }
+            if (event.altKey) return key === 'ArrowUp' ? () => step(-1) : key === 'ArrowDown' ? () => step(1) : undefined;
+            if (key === 'Escape') return () => { stop(); showList(false); };
+            if (key === 'F2') return rename;
+            if (isTyping(event)) return undefined;
+            if (key === '?') return () => { keyboardListOpen.value = true; };
+            return key === '/' ? focusMessage : undefined;
+        };
+        addEventListener('keydown', onKey);
+        return () => removeEventListener('keydown', onKey);
+    }, []);
 }

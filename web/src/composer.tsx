@@ -1,37 +1,40 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { readFile } from './attached_files';
+import { ask, isBusy, stop } from './asking';
 import { contextUsed, type AttachedFile, type Settings } from './conversation';
+import { changeDraft, drafts } from './drafts';
 import { Icon } from './icons';
-import { ask, commit, current, stop, streaming } from './state';
+import { commit, current, currentId } from './state';
 import { node } from './watch';
 
 const count = (value: number) => value.toLocaleString('en');
 
 export function Composer() {
-    const [text, change] = useState('');
-    const [files, setFiles] = useState<AttachedFile[]>([]);
+    const { text = '', files = [] } = drafts.value.get(currentId.value) ?? {};
+    const change = (typed: string) => changeDraft(currentId.peek(), { text: typed });
+    const setFiles = (attached: AttachedFile[]) => changeDraft(currentId.peek(), { files: attached });
     const [problem, setProblem] = useState('');
     const [dropping, setDropping] = useState(false);
     const field = useRef<HTMLTextAreaElement>(null);
-    const busy = streaming.value !== null;
+    const busy = isBusy();
     const canSend = !busy && (text.trim() !== '' || files.length > 0);
     const send = () => {
         if (!canSend) return;
         ask(text.trim(), files);
-        change('');
-        setFiles([]);
+        changeDraft(currentId.peek(), { text: '', files: [] });
     };
     const attach = async (chosen: Iterable<File>) => {
         setProblem('');
+        const place = currentId.peek();
         for (const file of chosen) {
             try {
                 const read = await readFile(file);
-                setFiles((before) => [...before, read]);
+                changeDraft(place, { files: [...drafts.peek().get(place)?.files ?? [], read] });
             } catch (error) { setProblem((error as Error).message); }
         }
         field.current?.focus();
     };
-    useEffect(() => { field.current?.focus(); }, [current.value.id]);
+    useEffect(() => { field.current?.focus(); }, [currentId.value]);
     useFileDrop(setDropping, (chosen) => void attach(chosen));
     return <form class={`composer ${dropping ? 'dropping' : ''}`} onSubmit={(event) => { event.preventDefault(); send(); }}>
         {files.length > 0 && <ul class="files" aria-label="Attached files">{files.map((file) => <li key={file}>

@@ -1,4 +1,5 @@
-// What a conversation is, and how it becomes a request.
+// What a conversation is: a tree of turns. Asking again and editing a question add a sibling beside the turn they
+// replace, so that nothing that was said is ever lost; `chosen` says which of them is shown.
 import { randomId } from './random_id';
 
 export interface ToolCall { id: string; name: string; arguments: string; result?: string }
@@ -10,16 +11,27 @@ export interface Figures {
     promptTokens?: number; cachedTokens?: number; completionTokens?: number; reasoningTokens?: number;
 }
 
+// The node's work on an answer, as any tab can take it up again.
+export interface Run {
+    id: string;        // of the stored response; empty until the node told it, and where the node stores none
+    seen: number;      // sequence_number of the last event that the turn holds; -1 = none
+    begunMs: number;   // Date.now() when it was asked for
+    keptMs: number;    // Date.now() when a tab last kept what it said
+}
+
 export interface Turn {
     id: string;
+    parent: string;    // the turn before it; empty for the first question and its versions
+    createdMs: number;
     role: 'user' | 'assistant';
     text: string;
     files?: AttachedFile[];   // of a question: context the model reads before it
     reasoning?: string;
     calls?: ToolCall[];
-    finish?: string;   // the API's finish_reason, or "stopped"
+    finish?: string;   // of an answer, once it is over: stop, tool_calls, length, stopped (by the user) or error
     error?: string;
     figures?: Figures;
+    run?: Run;
 }
 
 export interface Settings {
@@ -37,14 +49,73 @@ export interface Settings {
 // gpt-oss's own recommendation: sample from the whole distribution.
 export const defaultSettings: Settings = { effort: 'medium', instructions: '', temperature: 1, top_p: 1, top_k: 0, min_p: 0, max_tokens: 0, seed: '', tools: '' };
 
-export interface Conversation { id: string; title: string; changed: number; turns: Turn[]; settings: Settings }
+export interface Conversation {
+    id: string;
+    changed: number;   // Date.now()
+    title: string;
+    pinned: boolean;
+    folder: string;    // empty = none
+    trashed: number;   // Date.now() when it was thrown away; 0 = it was not
+    gone: boolean;     // thrown away for good: only this mark is kept, so that no tab brings it back
+    settings: Settings;
+    chosen: Record<string, string>;   // by a turn's id: which of the turns after it is shown
+    stamps: Record<string, number>;   // by a field's name: Date.now() when it was last changed
+    turns: Turn[];     // in the order of their making
+}
 
-export const newConversation = (settings: Settings = defaultSettings): Conversation =>
-    ({ id: randomId(), title: 'New chat', changed: Date.now(), turns: [], settings: { ...settings } });
+export const newConversation = (settings: Settings = defaultSettings, id = randomId()): Conversation => ({
+    id, changed: Date.now(), title: 'New chat', pinned: false, folder: '', trashed: 0, gone: false, settings: { ...settings }, chosen: {}, stamps: {}, turns: [] });
 
-export const newTurn = (role: Turn['role'], text = ''): Turn => ({ id: randomId(), role, text });
+export const newTurn = (role: Turn['role'], text = '', parent = '', id = randomId()): Turn => ({ id, parent, createdMs: Date.now(), role, text });
+
+export const newAnswer = (parent: string, id?: string): Turn =>
+    ({ ...newTurn('assistant', '', parent, id), figures: {}, run: { id: '', seen: -1, begunMs: Date.now(), keptMs: Date.now() } });
+
+export const isRunning = (turn: Turn | undefined): boolean => turn?.role === 'assistant' && turn.finish === undefined;
 
 export const titleOf = (turn: Turn): string => (turn.text || turn.files?.[0]?.name || 'New chat').split('\n')[0].slice(0, 60);
+
+// The turns that follow a turn: its versions. Oldest first.
+const childrenOf = (turns: Turn[]): Map<string, Turn[]> => {
+    const children = new Map<string, Turn[]>();
+    for (const turn of turns) {
+        const list = children.get(turn.parent);
+        if (list) list.push(turn); else children.set(turn.parent, [turn]);
+    }
+    return children;
+};
+
+export interface Shown { turn: Turn; place: number; versions: Turn[] }   // versions[place] is the turn itself
+
+// The branch that is shown: from the first question on, at each fork what was chosen, or else the newest.
+export function shownTurns({ turns, chosen }: Pick<Conversation, 'turns' | 'chosen'>): Shown[] {
+    const children = childrenOf(turns);
+    const path: Shown[] = [];
+    for (let versions = children.get(''); versions; versions = children.get(path.at(-1)!.turn.id)) {
+        const wanted = chosen[versions[0].parent];
+        const found = versions.findIndex((turn) => turn.id === wanted);
+        const place = found < 0 ? versions.length - 1 : found;
+        path.push({ turn: versions[place], place, versions });
+    }
+    return path;
+}
+
+export const pathOf = (conversation: Pick<Conversation, 'turns' | 'chosen'>): Turn[] => shownTurns(conversation).map(({ turn }) => turn);
+
+// From the first question to this turn, whether or not it is shown.
+export function pathTo(turns: Turn[], id: string): Turn[] {
+    const byId = new Map(turns.map((turn) => [turn.id, turn]));
+    const path: Turn[] = [];
+    for (let turn = byId.get(id); turn && path.length < turns.length; turn = byId.get(turn.parent)) path.push(turn);
+    return path.reverse();
+}
+
+// With one more turn, which is shown.
+export const withTurn = (conversation: Conversation, turn: Turn): Conversation =>
+    ({ ...conversation, turns: [...conversation.turns, turn], chosen: { ...conversation.chosen, [turn.parent]: turn.id } });
+
+export const withTurnChanged = (conversation: Conversation, turn: Turn): Conversation =>
+    ({ ...conversation, turns: conversation.turns.map((other) => (other.id === turn.id ? turn : other)) });
 
 // Throws SyntaxError or TypeError with words for people when the tools are not what OpenAI's API takes.
 export function parseTools(text: string): unknown[] {
@@ -54,80 +125,8 @@ export function parseTools(text: string): unknown[] {
     return tools;
 }
 
-// Files first, then the question: the shared beginning of follow-up prompts stays cached.
-export function withFiles({ text, files }: Turn): string {
-    const parts = (files ?? []).map((file) => {
-        const longest = Math.max(2, ...[...file.text.matchAll(/`{3,}/g)].map(([mark]) => mark.length));
-        const fence = '`'.repeat(longest + 1);   // longer than any in the file
-        return `File ${file.name}:\n${fence}\n${file.text}\n${fence}`;
-    });
-    return [...parts, text].join('\n\n');
-}
-
-// Tokens the conversation holds after its last answer, as the node counted them. Undefined before the first.
+// Tokens the shown branch holds after its last answer, as the node counted them. Undefined before the first.
 export function contextUsed(conversation: Conversation): number | undefined {
-    const figures = conversation.turns.findLast((turn) => turn.figures?.promptTokens !== undefined)?.figures;
+    const figures = pathOf(conversation).findLast((turn) => turn.figures?.promptTokens !== undefined)?.figures;
     return figures && figures.promptTokens! + (figures.completionTokens ?? 0);
-}
-
-export function toRequest(conversation: Conversation): Record<string, unknown> {
-    const { settings } = conversation;
-    const messages: Record<string, unknown>[] = [];
-    if (settings.instructions.trim()) messages.push({ role: 'developer', content: settings.instructions });
-    for (const turn of conversation.turns) {
-        if (turn.role === 'user') { messages.push({ role: 'user', content: withFiles(turn) }); continue; }
-        const done = (turn.calls ?? []).filter((call) => call.result !== undefined);
-        if (!turn.text && !done.length) continue;   // stopped before it said anything
-        messages.push({ role: 'assistant', content: turn.text,
-            ...(done.length ? { reasoning: turn.reasoning ?? '', tool_calls: done.map(({ id, name, arguments: text }) =>
-                ({ id, type: 'function', function: { name, arguments: text } })) } : {}) });
-        for (const call of done) messages.push({ role: 'tool', tool_call_id: call.id, content: call.result });
-    }
-    const tools = parseTools(settings.tools);
-    return {
-        messages, stream: true, stream_options: { include_usage: true }, reasoning_effort: settings.effort,
-        temperature: settings.temperature, top_p: settings.top_p, top_k: settings.top_k, min_p: settings.min_p,
-        ...(settings.max_tokens > 0 ? { max_tokens: settings.max_tokens } : {}),
-        ...(settings.seed.trim() ? { seed: Number(settings.seed) } : {}),
-        ...(tools.length ? { tools } : {}),
-    };
-}
-
-export function toMarkdown(conversation: Conversation): string {
-    const turns = conversation.turns.map((turn) => {
-        const calls = (turn.calls ?? []).map((call) => `\`${call.name}(${call.arguments})\`${call.result === undefined ? '' : ` → ${call.result}`}`);
-        return [`**${turn.role === 'user' ? 'User' : 'Assistant'}**`, withFiles(turn), ...calls].filter(Boolean).join('\n\n');
-    });
-    return `# ${conversation.title}\n\n${turns.join('\n\n')}\n`;
-}
-
-// Reads what `export` wrote. Every field is checked: a file is outside data.
-export function fromExport(text: string): Conversation[] {
-    const data = JSON.parse(text) as { format?: string; conversations?: unknown };
-    if (data.format !== 'gpt-oss-node-conversations' || !Array.isArray(data.conversations)) throw new TypeError('This is not an export of this console.');
-    return data.conversations.map((entry: Partial<Conversation>) => ({
-        id: randomId(), title: String(entry.title ?? 'Imported'), changed: Number(entry.changed) || Date.now(),
-        settings: readSettings(entry.settings), turns: (Array.isArray(entry.turns) ? entry.turns : []).map(readTurn),
-    }));
-}
-
-export const toExport = (conversations: Conversation[]): string => JSON.stringify({ format: 'gpt-oss-node-conversations', version: 1, conversations }, null, 1);
-
-function readSettings(given: unknown): Settings {
-    const settings = { ...defaultSettings } as Record<string, unknown>;
-    for (const [name, value] of Object.entries(given ?? {})) if (typeof value === typeof settings[name]) settings[name] = value;
-    if (!['low', 'medium', 'high'].includes(String(settings.effort))) settings.effort = 'medium';
-    return settings as unknown as Settings;
-}
-
-function readTurn(given: Partial<Turn>): Turn {
-    const turn = newTurn(given.role === 'assistant' ? 'assistant' : 'user', String(given.text ?? ''));
-    if (Array.isArray(given.files)) turn.files = given.files.map(({ name, text }) => ({ name: String(name), text: String(text) }));
-    if (given.reasoning) turn.reasoning = String(given.reasoning);
-    if (given.finish) turn.finish = String(given.finish);
-    if (Array.isArray(given.calls)) turn.calls = given.calls.map((call) => ({ id: String(call.id), name: String(call.name), arguments: String(call.arguments),
-        ...(call.result === undefined ? {} : { result: String(call.result) }) }));
-    const figures = Object.entries(given.figures ?? {}).filter(([, value]) => typeof value === 'number');
-    if (figures.length) turn.figures = Object.fromEntries(figures) as Figures;
-    return turn;
 }

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { App } from './app';
+import { startTending } from './replies';
 import { start } from './state';
 import { watchNode } from './watch';
 import './style/base.css';
@@ -7,5 +8,5 @@ import './style/chat.css';
 import './style/machine.css';
 
 render(<App />, document.getElementById('app')!);
-start();
+void start().then(startTending);
 watchNode();

@@ -45,10 +45,5 @@ export function SettingsPanel({ close }: { close: () => void }) {
             <button onClick={() => { set({ ...defaultSettings }); setProblem(''); }}>gpt-oss's defaults</button>
         </div>
         <p class="hint">The calculator and the clock run in this page. Results of other tools are typed in.</p>
-        <h2>Keyboard</h2>
-        <dl class="keys">
-            <dt><kbd>Enter</kbd></dt><dd>sends</dd><dt><kbd>Shift</kbd> <kbd>Enter</kbd></dt><dd>starts a line</dd><dt><kbd>Esc</kbd></dt><dd>stops the answer</dd>
-            <dt><kbd>Ctrl</kbd> <kbd>K</kbd></dt><dd>searches</dd><dt><kbd>Ctrl</kbd> <kbd>Shift</kbd> <kbd>O</kbd></dt><dd>begins a new chat</dd>
-        </dl>
     </aside>;
 }

@@ -1,119 +1,194 @@
-// What is on the page: conversations, the one shown, the answer being streamed.
-import { computed, signal } from '@preact/signals';
-import { newConversation, newTurn, titleOf, type AttachedFile, type Conversation, type ToolCall, type Turn } from './conversation';
+// What is on the page: the conversations, which of them is shown, and the answers that grow. The truth is in storage, which all tabs
+// share; what is here is merged with it, both ways.
+import { computed, signal, type Signal } from '@preact/signals';
+import { isRunning, newConversation, shownTurns, withTurnChanged, type Conversation, type Turn } from './conversation';
+import { choiceStamp, mergeConversations, mergeTurns, stampedFields } from './merge';
 import { randomId } from './random_id';
-import { streamAnswer } from './answer';
 import * as storage from './storage';
+import { hear, tell } from './tabs';
+import { takeDraft } from './drafts';
 
-export const page = signal<'chat' | 'machine'>(location.hash === '#machine' ? 'machine' : 'chat');
-export const conversations = signal<Conversation[]>([]);
-export const current = signal<Conversation>(newConversation());
-export const currentId = computed(() => current.value.id);
-export const streaming = signal<string | null>(null);   // the id of the turn being written
-export const discarded = signal<Conversation | null>(null);   // the last one, until it cannot be brought back any more
+// "#chat/ID" or "#machine": a reload shows what was shown, and the browser's back button goes back.
+const readAddress = () => {
+    const [name = '', id = ''] = location.hash.slice(1).split('/');
+    return { page: name || 'chat', id: decodeURIComponent(id) };
+};
+export const page = signal(readAddress().page);
+export const currentId = signal(readAddress().id || randomId());
+addEventListener('hashchange', () => {
+    const { page: name, id } = readAddress();
+    page.value = name;
+    if (id) currentId.value = id;
+});
+
+export const byId = signal<ReadonlyMap<string, Conversation>>(new Map());
+const fresh = signal<Conversation>(newConversation());   // what is shown while there is nothing to keep
+export const current = computed(() => {
+    const found = byId.value.get(currentId.value);
+    return found && !found.gone ? found : { ...fresh.value, id: currentId.value };
+});
+export const shown = computed(() => shownTurns(current.value));
+
+const here = computed(() => [...byId.value.values()].filter(({ gone, turns }) => !gone && turns.length > 0).sort((a, b) => b.changed - a.changed));
+export const conversations = computed(() => here.value.filter(({ trashed }) => !trashed));
+export const trash = computed(() => here.value.filter(({ trashed }) => trashed).sort((a, b) => b.trashed - a.trashed));
+export const discarded = signal<string | null>(null);   // the one thrown away last, while it is offered to bring it back
+export const unread = signal<ReadonlySet<string>>(new Set());   // ids of those whose answer ended out of sight
 export const storageProblem = signal('');
-const undoMs = 10_000;
+export const loaded = signal(false);
 
-addEventListener('hashchange', () => { page.value = location.hash === '#machine' ? 'machine' : 'chat'; });
-
-const kept = (work: Promise<void>): void => {
-    work.catch((error: Error) => { storageProblem.value = `This browser does not keep conversations: ${error.message}`; });
+export const find = (id: string): Conversation | undefined => {
+    const found = id === currentId.peek() ? current.peek() : byId.peek().get(id);
+    return found?.gone ? undefined : found;
 };
 
-export function start(): void {
-    kept(storage.loadAll().then((stored) => {
-        conversations.value = stored;
-        if (stored.length && !current.value.turns.length) current.value = stored[0];
-    }));
+// An answer as it grows, apart from its conversation: only its own view is drawn again.
+const grown = new Map<string, Signal<Turn | undefined>>();
+export function growing(id: string): Signal<Turn | undefined> {
+    let found = grown.get(id);
+    if (!found) grown.set(id, found = signal(undefined));
+    return found;
+}
+export const latest = (turn: Turn): Turn => grown.get(turn.id)?.peek() ?? turn;
+
+// Is this the answer at the end of what is shown?
+export const inSight = Object.assign(
+    (conversation: Conversation, turn: Turn): boolean => page.peek() === 'chat' && conversation.id === currentId.peek() && shown.peek().at(-1)?.turn.id === turn.id,
+    { changes: computed(() => `${page.value} ${currentId.value} ${shown.value.at(-1)?.turn.id ?? ''}`) });
+
+const put = (conversation: Conversation): void => { byId.value = new Map(byId.peek()).set(conversation.id, conversation); };
+
+// Without storage everything works until the page is closed, and the page says so.
+async function kept<T>(work: Promise<T>): Promise<T | undefined> {
+    try {
+        return await work;
+    } catch (error) {
+        storageProblem.value = `This browser does not keep conversations: ${(error as Error).message}`;
+        return undefined;
+    }
 }
 
-// Shows a change, and keeps it once there is something to keep.
-export function commit(conversation: Conversation): void {
-    conversation = { ...conversation, changed: Date.now() };
-    if (current.value.id === conversation.id) current.value = conversation;
-    if (!conversation.turns.length) return;
-    conversations.value = [conversation, ...conversations.value.filter((other) => other.id !== conversation.id)];
-    kept(storage.save(conversation));
+export async function start(): Promise<void> {
+    storage.listeners.problem = (words) => { storageProblem.value = words; };
+    hear((word) => { if (word.kind === 'kept') void takeStored(word.conversation, word.turns); });
+    // A page that was frozen has heard nothing of what the others kept.
+    addEventListener('pageshow', ({ persisted }) => { if (persisted) void takeAll(); });
+    document.addEventListener('resume', () => void takeAll());
+    await takeAll();
+    if (page.value === 'chat' && !readAddress().id) {
+        if (conversations.value[0]) currentId.value = conversations.value[0].id;
+        history.replaceState(null, '', addressOf(currentId.value));
+    }
+    loaded.value = true;
 }
 
-export function open(conversation: Conversation): void {
-    if (conversation.id === current.value.id) return;
-    stop();
-    current.value = conversation;
+async function takeAll(): Promise<void> {
+    const stored = await kept(storage.loadAll());
+    stored?.conversations.forEach(take);
+    stored?.drafts.forEach(takeDraft);
 }
-export function create(): void { open(newConversation(current.value.settings)); }
+export async function takeStored(place: string, turns: string[]): Promise<void> {
+    const stored = await kept(storage.load(place, turns));
+    if (stored) take(stored);
+}
+
+// What storage holds, from another tab.
+function take(stored: Conversation): void {
+    const mine = byId.peek().get(stored.id);
+    // An answer under way is drawn where it grows; in its conversation it stays as it began until the end.
+    const grows = stored.turns.filter((turn) => isRunning(turn) && mine?.turns.some(({ id }) => id === turn.id));
+    for (const turn of grows) {
+        const signal = growing(turn.id);
+        signal.value = mergeTurns(signal.peek() ?? turn, turn);
+    }
+    const rest = { ...stored, turns: stored.turns.filter((turn) => !grows.includes(turn)) };
+    put(mine ? mergeConversations(mine, rest) : rest);
+    for (const turn of rest.turns) noteEnd(stored.id, mine?.turns.find(({ id }) => id === turn.id), turn);
+}
+
+function noteEnd(place: string, before: Turn | undefined, turn: Turn): void {
+    if (isRunning(turn) || !before || !isRunning(before)) return;
+    grown.delete(turn.id);
+    if (place !== currentId.peek() || page.peek() !== 'chat') unread.value = new Set([...unread.peek(), place]);
+}
+
+// An answer that ended, or took a step that its conversation should show.
+export function takeTurn(place: string, turn: Turn): void {
+    const conversation = byId.peek().get(place);
+    const before = conversation?.turns.find(({ id }) => id === turn.id);
+    if (!conversation || !before) return;
+    const merged = mergeTurns(before, turn);
+    noteEnd(place, before, merged);
+    put({ ...withTurnChanged(conversation, merged), changed: Date.now() });
+}
+
+// Keeps one turn; gives it as it is stored now.
+export async function keepTurn(place: string, turn: Turn): Promise<Turn | undefined> {
+    const conversation = byId.peek().get(place);
+    if (!conversation) return undefined;
+    const stored = await kept(storage.keep(conversation, [turn]));
+    if (stored) { tell({ kind: 'kept', conversation: place, turns: [turn.id] }); take(stored); }
+    return stored?.turns[0];
+}
+
+// Shows a change, and keeps it once there is something to keep. What differs from before is stamped: it wins over what other tabs had.
+export function commit(next: Conversation): void {
+    const before = byId.peek().get(next.id);
+    if (!next.turns.length && !before) { fresh.value = next; return; }
+    const now = Date.now();
+    const stamps = { ...next.stamps };
+    for (const field of stampedFields) if (next[field] !== before?.[field]) stamps[field] = now;
+    for (const [parent, turn] of Object.entries(next.chosen)) if (before?.chosen[parent] !== turn) stamps[choiceStamp(parent)] = now;
+    const known = new Set(before?.turns);
+    const turns = next.turns.filter((turn) => !known.has(turn));
+    const conversation = { ...next, stamps, changed: turns.length ? now : next.changed };
+    put(conversation);
+    void kept(storage.keep(conversation, turns)).then((stored) => {
+        if (!stored) return;
+        tell({ kind: 'kept', conversation: next.id, turns: turns.map(({ id }) => id) });
+        take(stored);
+    });
+}
+
+export const addressOf = (id: string): string => `#chat/${encodeURIComponent(id)}`;
+export function open(id: string): void {
+    location.hash = addressOf(id);
+    currentId.value = id;
+    page.value = 'chat';
+    if (unread.peek().has(id)) unread.value = new Set([...unread.peek()].filter((other) => other !== id));
+}
+
+// With the settings of the one that is shown.
+export function create(): void {
+    fresh.value = newConversation(current.value.settings);
+    open(randomId());
+}
 
 export function discard(conversation: Conversation): void {
-    if (current.value.id === conversation.id) stop();
-    conversations.value = conversations.value.filter((other) => other.id !== conversation.id);
-    kept(storage.remove(conversation.id));
-    if (current.value.id === conversation.id) current.value = conversations.value[0] ?? newConversation(conversation.settings);
-    discarded.value = conversation;
-    setTimeout(() => { if (discarded.value === conversation) discarded.value = null; }, undoMs);
-}
-export function bringBack(): void {
-    if (!discarded.value) return;
-    const conversation = discarded.value;
-    discarded.value = null;
-    commit(conversation);
-    open(conversation);
+    commit({ ...conversation, trashed: Date.now() });
+    discarded.value = conversation.id;
+    if (currentId.value === conversation.id) { if (conversations.value[0]) open(conversations.value[0].id); else create(); }
 }
 
-let abort: AbortController | null = null;
-export function stop(): void { abort?.abort(); }
-
-export function ask(text: string, files: AttachedFile[] = []): void {
-    const conversation = current.value;
-    const turn = { ...newTurn('user', text), ...(files.length ? { files } : {}) };
-    commit({ ...conversation, title: conversation.turns.length ? conversation.title : titleOf(turn), turns: [...conversation.turns, turn] });
-    void answer();
+export function bringBack(id: string): void {
+    const conversation = byId.peek().get(id);
+    if (discarded.value === id) discarded.value = null;
+    if (!conversation || conversation.gone) return;
+    commit({ ...conversation, trashed: 0 });
+    open(id);
 }
 
-// Says the last answer again.
-export function regenerate(): void {
-    const turns = [...current.value.turns];
-    while (turns.at(-1)?.role === 'assistant') turns.pop();
-    commit({ ...current.value, turns });
-    void answer();
+export function discardForGood(conversation: Conversation): void {
+    if (discarded.value === conversation.id) discarded.value = null;
+    commit({ ...conversation, trashed: conversation.trashed || Date.now(), gone: true, turns: [] });
 }
 
-// An edited question goes on from there in a conversation of its own.
-export function branch(turn: Turn, text: string): void {
-    const source = current.value;
-    const at = source.turns.findIndex((other) => other.id === turn.id);
-    const title = at === 0 ? 'New chat' : `${source.title.replace(/ \(branch\)$/, '')} (branch)`;
-    current.value = { ...source, id: randomId(), title, turns: source.turns.slice(0, at) };
-    ask(text, turn.files);
-}
-
-export function setResult(turn: Turn, call: ToolCall, result: string): void {
-    const calls = turn.calls!.map((other) => (other === call ? { ...other, result } : other));
-    const conversation = current.value;
-    commit({ ...conversation, turns: conversation.turns.map((other) => (other.id === turn.id ? { ...turn, calls } : other)) });
-    if (calls.every((other) => other.result !== undefined)) void answer();
-}
-
-// As it stands now: settings may change, and it may be thrown away, while an answer streams.
-const find = (id: string): Conversation | undefined =>
-    (current.value.id === id ? current.value : conversations.value.find((other) => other.id === id));
-
-async function answer(): Promise<void> {
-    if (streaming.value) return;
-    const conversation = current.value;
-    const own = abort = new AbortController();
-    let goesOn = false;
-    await streamAnswer(conversation, own.signal, {
-        show(turn) {
-            streaming.value = turn.id;
-            if (current.value.id === conversation.id) current.value = { ...current.value, turns: [...conversation.turns, turn] };
-        },
-        finish(turn, hasResults) {
-            streaming.value = null;
-            const latest = find(conversation.id);
-            if (!latest) return;
-            commit({ ...latest, turns: [...conversation.turns, turn] });
-            goesOn = hasResults && current.value.id === conversation.id;
-        },
-    });
-    if (goesOn) void answer();
+// What a file brought: merged with what is here, out of the trash if it was there.
+export function bringIn(brought: Conversation[]): void {
+    for (const conversation of brought) {
+        const mine = byId.peek().get(conversation.id);
+        if (mine?.gone) { commit({ ...conversation, id: randomId() }); continue; }
+        const merged = mine ? mergeConversations(mine, conversation) : conversation;
+        commit({ ...merged, trashed: 0, changed: merged.changed });
+    }
 }

@@ -1,14 +1,19 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { copyText } from './clipboard';
-import type { ToolCall, Turn } from './conversation';
+import { branch, isBusy, regenerate, setResult, showVersion } from './asking';
+import { isRunning, type ToolCall, type Turn } from './conversation';
 import { Icon } from './icons';
 import { memo } from './memo';
-import { branch, current, regenerate, setResult, streaming } from './state';
+import { growing } from './state';
 import { MarkdownView, PlainView } from './text_view';
 
-export const TurnView = memo(({ turn, isLast }: { turn: Turn; isLast: boolean }) => {
-    if (turn.role === 'user') return <UserTurn turn={turn} />;
-    const isStreaming = isLast && streaming.value === turn.id;
+interface TurnProperties { turn: Turn; isLast: boolean; place: number; versions: number }   // place: which of its versions, from 0
+
+export const TurnView = memo((properties: TurnProperties) => (properties.turn.role === 'user' ? <UserTurn {...properties} /> : <AnswerTurn {...properties} />));
+
+function AnswerTurn({ turn: kept, isLast, place, versions }: TurnProperties) {
+    const isStreaming = isRunning(kept);
+    const turn = isStreaming ? growing(kept.id).value ?? kept : kept;
     return <article class="turn assistant" aria-label="Answer" aria-busy={isStreaming}>
         {turn.reasoning && <Reasoning turn={turn} isStreaming={isStreaming && !turn.text && !turn.calls} />}
         {turn.text && turn.calls && <h2 class="kind">Preamble</h2>}
@@ -16,24 +21,37 @@ export const TurnView = memo(({ turn, isLast }: { turn: Turn; isLast: boolean })
         {turn.calls?.map((call, index) => <CallView key={index} turn={turn} call={call} isStreaming={isStreaming} />)}
         {isStreaming && !turn.reasoning && !turn.text && !turn.calls && <p class="hint waiting">Waiting for the first token…</p>}
         {turn.error && <p role="alert" class="problem">{turn.error}</p>}
-        <Footer turn={turn} isLast={isLast} isStreaming={isStreaming} />
+        <Footer turn={turn} isLast={isLast} isStreaming={isStreaming} place={place} versions={versions} />
     </article>;
-});
+}
 
-function UserTurn({ turn }: { turn: Turn }) {
+// ‹ 2/3 ›
+function Versions({ turn, place, versions }: { turn: Turn; place: number; versions: number }) {
+    if (versions < 2) return null;
+    return <span class="versions" role="group" aria-label="Versions">
+        <button class="quiet small" aria-label="The version before" disabled={place === 0} onClick={() => showVersion(turn, place - 1)}><Icon name="left" /></button>
+        <span aria-label={`Version ${place + 1} of ${versions}`}>{place + 1}/{versions}</span>
+        <button class="quiet small" aria-label="The next version" disabled={place === versions - 1} onClick={() => showVersion(turn, place + 1)}><Icon name="right" /></button>
+    </span>;
+}
+
+function UserTurn({ turn, place, versions }: TurnProperties) {
     const [draft, edit] = useState<string | null>(null);
     const files = turn.files?.length ? <ul class="files">{turn.files.map((file) => <li key={file}><Icon name="file" /><span>{file.name}</span>
         {file.tokens !== undefined && <span class="soft">{file.tokens.toLocaleString('en')} tokens</span>}</li>)}</ul> : null;
     if (draft === null) {
         return <article class="turn user" aria-label="Question"><div class="bubble">{files}<p dir="auto" class="said">{turn.text}</p></div>
-            <footer><button class="quiet small" disabled={streaming.value !== null} onClick={() => edit(turn.text)}><Icon name="edit" />Edit and branch</button></footer></article>;
+            <footer><Versions turn={turn} place={place} versions={versions} /><button class="quiet small" onClick={() => edit(turn.text)}><Icon name="edit" />Edit</button></footer></article>;
     }
     const send = () => { edit(null); branch(turn, draft); };
+    const onKey = (event: KeyboardEvent) => {
+        if (event.key === 'Escape') { event.stopPropagation(); edit(null); }
+        if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && draft.trim()) { event.preventDefault(); send(); }
+    };
     return <form class="turn user editing" onSubmit={(event) => { event.preventDefault(); send(); }}>
         {files}
-        <textarea aria-label="Edited question" dir="auto" rows={2} autofocus value={draft} onInput={(event) => edit(event.currentTarget.value)}
-            onKeyDown={(event) => { if (event.key === 'Escape') edit(null); if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && draft.trim()) { event.preventDefault(); send(); } }} />
-        <div class="row"><button class="strong" disabled={!draft.trim()}>Ask in a branch</button><button type="button" onClick={() => edit(null)}>Cancel</button></div>
+        <textarea aria-label="Edited question" dir="auto" rows={2} autofocus value={draft} onInput={(event) => edit(event.currentTarget.value)} onKeyDown={onKey} />
+        <div class="row"><button class="strong" disabled={!draft.trim()}>Ask this instead</button><button type="button" onClick={() => edit(null)}>Cancel</button><span class="hint">What is here stays, as another version.</span></div>
     </form>;
 }
 
@@ -76,7 +94,7 @@ function CallView({ turn, call, isStreaming }: { turn: Turn; call: ToolCall; isS
     </section>;
 }
 
-function Footer({ turn, isLast, isStreaming }: { turn: Turn; isLast: boolean; isStreaming: boolean }) {
+function Footer({ turn, isLast, isStreaming, place, versions }: TurnProperties & { isStreaming: boolean }) {
     const [copied, setCopied] = useState(false);
     const { firstTokenMs, tokensPerSecond, promptTokens, cachedTokens, completionTokens } = turn.figures ?? {};
     const copy = async () => {
@@ -92,8 +110,9 @@ function Footer({ turn, isLast, isStreaming }: { turn: Turn; isLast: boolean; is
         turn.finish === 'stopped' && 'stopped', turn.finish === 'length' && 'cut off at the token limit',
     ].filter(Boolean);
     return <footer>
+        <Versions turn={turn} place={place} versions={versions} />
         {!isStreaming && turn.text && <button class="quiet small" onClick={() => void copy()}><Icon name="copy" /><span role="status">{copied ? 'Copied' : 'Copy'}</span></button>}
-        {!isStreaming && isLast && <button class="quiet small" disabled={!current.value.turns.some(({ role }) => role === 'user')} onClick={regenerate}><Icon name="again" />Regenerate</button>}
+        {!isStreaming && isLast && <button class="quiet small" disabled={isBusy()} onClick={regenerate}><Icon name="again" />Regenerate</button>}
         <span class="figures">{words.join(' · ')}</span>
     </footer>;
 }

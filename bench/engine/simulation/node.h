@@ -24,13 +24,16 @@ struct Ask {
     std::int32_t answer = 256;
     std::int32_t client = 0;
     std::int32_t cached = 0;  // tokens of the prompt that were said before, for planners without a cache
-    bool counts = true;       // in the figures
+    // Tokens that are sampled before the first one of text: the channel in a message's header, the rest of which is
+    // certain. What may follow depends on them, so no step is computed ahead of them.
+    std::int32_t header = 1;
+    bool counts = true;  // in the figures
 };
 
 struct Reply {
     Ask ask;
-    double first_token_ms = 0;      // after it was asked
-    std::vector<double> tokens_ms;  // when each came
+    double first_token_ms = 0;      // after it was asked, the first token of text
+    std::vector<double> tokens_ms;  // when each of the text came
     std::vector<double> gaps_ms;    // between them
 };
 
@@ -58,21 +61,24 @@ class Node {
         while (!asks.empty() || !lives_.empty()) {
             if (lives_.empty()) now_ms_ = std::max(now_ms_, asks.top().at_ms);
             for (; !asks.empty() && asks.top().at_ms <= now_ms_; asks.pop()) begin(asks.top());
+            const auto finished = [&](Reply reply) {
+                const std::optional<Ask> next = trace.next(reply, now_ms_ + kTurnaround_ms);
+                if (next && next->at_ms <= trace.end_ms) asks.push(*next);
+                replies_.push_back(std::move(reply));
+            };
+            if (!in_flight_.empty() && planner_.must_read_first()) collect(finished);
             const bool planned = submit();
             if (look) look(now_ms_);
-            if (in_flight_.size() >= 2 || (!planned && !in_flight_.empty())) {
-                collect([&](Reply reply) {
-                    const std::optional<Ask> next = trace.next(reply, now_ms_);
-                    if (next && next->at_ms <= trace.end_ms) asks.push(*next);
-                    replies_.push_back(std::move(reply));
-                });
-            }
+            if (in_flight_.size() >= 2 || (!planned && !in_flight_.empty())) collect(finished);
         }
         return std::exchange(replies_, {});
     }
     double now_ms() const { return now_ms_; }
 
   private:
+    // From a reply's last token to the next question of its client: the way there and back.
+    static constexpr double kTurnaround_ms = 3;
+
     struct Life {
         Sequence sequence;
         Reply reply;
@@ -91,6 +97,7 @@ class Node {
         life.sequence.tokens = ask.prompt;
         life.sequence.prompt_count = static_cast<std::int32_t>(ask.prompt.size());
         life.sequence.token_limit = life.sequence.prompt_count + ask.answer;
+        life.sequence.runs_ahead = ask.header == 0;
         life.sequence.cached_tokens = ask.cached;
         planner_.enqueue(life.sequence, ask.at_ms);
     }
@@ -121,11 +128,16 @@ class Node {
             if (life == lives_.end() || life->sequence.epoch != epoch) continue;
             planner_.token_read(life->sequence);
             Reply& reply = life->reply;
-            if (reply.tokens_ms.empty())
-                reply.first_token_ms = now_ms_ - reply.ask.at_ms;
-            else
-                reply.gaps_ms.push_back(now_ms_ - reply.tokens_ms.back());
-            reply.tokens_ms.push_back(now_ms_);
+            const auto said =
+                static_cast<std::int32_t>(life->sequence.tokens.size()) - life->sequence.prompt_count;
+            life->sequence.runs_ahead = said >= reply.ask.header;
+            if (said > reply.ask.header) {
+                if (reply.tokens_ms.empty())
+                    reply.first_token_ms = now_ms_ - reply.ask.at_ms;
+                else
+                    reply.gaps_ms.push_back(now_ms_ - reply.tokens_ms.back());
+                reply.tokens_ms.push_back(now_ms_);
+            }
             if (static_cast<std::int32_t>(life->sequence.tokens.size()) < life->sequence.token_limit)
                 continue;
             planner_.remove(life->sequence);

@@ -21,6 +21,8 @@ class Planner {
     virtual void enqueue(Sequence& sequence, double now_ms) = 0;
     // The next step's rows, committed; none when there is nothing to compute now.
     virtual std::vector<PlannedRows> plan(double now_ms, StepShape& shape) = 0;
+    // The tokens in flight decide what the next step computes.
+    virtual bool must_read_first() const { return false; }
     virtual void step_took(const StepShape& shape, double ms) = 0;
     virtual void token_read(Sequence& sequence) = 0;
     virtual void remove(Sequence& sequence) = 0;
@@ -49,6 +51,7 @@ class EnginePlanner final : public Planner {
         scheduler_.commit();
         return rows;
     }
+    bool must_read_first() const override { return scheduler_.must_read_first(); }
     void step_took(const StepShape& shape, double ms) override { costs_.record(shape, ms); }
     void token_read(Sequence& sequence) override { scheduler_.token_read(sequence, 7); }
     void remove(Sequence& sequence) override { scheduler_.remove(sequence); }

@@ -13,7 +13,7 @@
 
 namespace gptoss::simulation {
 
-inline constexpr std::int32_t kPrompt = 1320, kAnswer = 256;
+inline constexpr std::int32_t kPrompt = 1220, kAnswer = 256;
 
 // A text of its own for each number.
 inline std::vector<TokenId> text(std::uint64_t number, std::int32_t length) {
@@ -98,26 +98,28 @@ inline Trace long_prompt(std::int32_t users, std::int32_t length = 100'000) {
                 .from_ms = 15'000};
     for (std::int32_t i = 0; i < users; ++i)
         trace.first.push_back({0, text(static_cast<std::uint64_t>(i) + 3'000'000, kPrompt),
-                               users > 16 ? 2'600 : 8'000, i, 0, false});
+                               users > 16 ? 2'600 : 8'000, i, 0, 1, false});
     trace.first.push_back({20'000, text(3'999'999, length), 8, users});
     return trace;
 }
 
-// Agents: 64k tokens of context, then turn by turn 1k new and 400 out.
-inline Trace agents(std::int32_t count, std::int32_t context = 64'000) {
+// Agents: a long context, then turn by turn `more` new tokens and an answer. Only the later turns count.
+inline Trace agents(std::int32_t count, std::int32_t context = 64'000, std::int32_t more = 1'000,
+                    std::int32_t answer = 400) {
     Trace trace{.name = std::to_string(count) + " agents at " + std::to_string(context / 1000) + "k",
-                .end_ms = 120'000,
+                .end_ms = count > 8 ? 240'000.0 : 60'000.0,
                 .from_ms = 0};
     for (std::int32_t i = 0; i < count; ++i)
         trace.first.push_back(
-            {0, text(static_cast<std::uint64_t>(i) + 4'000'000, context), 400, i, 0, false});
-    trace.next = [](const Reply& reply, double now_ms) -> std::optional<Ask> {
-        Ask next{
-            .at_ms = now_ms + 300, .prompt = reply.ask.prompt, .answer = 400, .client = reply.ask.client};
+            {0, text(static_cast<std::uint64_t>(i) + 4'000'000, context), answer, i, 0, 1, false});
+    trace.next = [more](const Reply& reply, double now_ms) -> std::optional<Ask> {
+        Ask next = reply.ask;
+        next.at_ms = now_ms + 300;
+        next.counts = true;
         next.prompt.insert(next.prompt.end(), static_cast<std::size_t>(reply.ask.answer), 7);
         next.cached = static_cast<std::int32_t>(next.prompt.size()) - 4;
-        const std::vector<TokenId> more = text(static_cast<std::uint64_t>(now_ms * 1000) + 5'000'000, 1'000);
-        next.prompt.insert(next.prompt.end(), more.begin(), more.end());
+        const std::vector<TokenId> words = text(static_cast<std::uint64_t>(now_ms * 1000) + 5'000'000, more);
+        next.prompt.insert(next.prompt.end(), words.begin(), words.end());
         return next;
     };
     return trace;

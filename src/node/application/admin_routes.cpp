@@ -13,13 +13,33 @@ using http::RunsOn;
 
 namespace {
 
+// A request's place on its way: it waits until its prompt is being read, which only the first token shows.
+const char* stage_of(const http::ActiveRequest& request) {
+    if (request.completion_tokens > 0) return "generating";
+    return request.prompt_tokens > 0 ? "prompt" : "received";
+}
+
 Json request_json(const http::ActiveRequest& request) {
     return {{"id", request.id},
             {"client", request.client},
             {"route", request.path},
+            {"stage", stage_of(request)},
             {"age_ms", request.age_ms()},
             {"prompt_tokens", request.prompt_tokens.load()},
             {"completion_tokens", request.completion_tokens.load()}};
+}
+
+// Without the tokens, which are the clients' own.
+Json latest_receipts(const NodeState& state) {
+    constexpr int kShown = 50;
+    Json list = Json::array();
+    const auto service = state.find_service();
+    if (service == nullptr || service->served_model().receipts == nullptr) return list;
+    for (Json& receipt : service->served_model().receipts->latest(kShown)) {
+        receipt.erase("tokens");
+        list.push_back(std::move(receipt));
+    }
+    return list;
 }
 
 Json usage_json(const http::ClientUsage& usage) {
@@ -63,6 +83,11 @@ Router make_admin_routes(http::Server& users, NodeState& state, AdminActions act
                     json["reload"] = status();
                     return api::json_reply(json);
                 }});
+    router.add({"GET", "/admin/receipts", false,
+                [&state](const HttpRequest&, const Caller&) -> Answer {
+                    return api::json_reply({{"receipts", latest_receipts(state)}});
+                },
+                RunsOn::disk});
     router.add({"POST", "/admin/reload", false,
                 [reload = actions.reload](const HttpRequest&, const Caller&) -> Answer {
                     return api::json_reply(reload(), 202);

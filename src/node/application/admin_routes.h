@@ -17,6 +17,7 @@ struct AdminActions {
 
 //   GET    /admin/requests       those being answered, with their tokens so far
 //   DELETE /admin/requests/ID    ends one (all with that X-Request-Id): its stream ends as cancelled
+//   GET    /admin/receipts       the last 50 receipts, without their tokens
 //   GET    /admin/clients        usage by key or address
 //   GET    /admin/status         /v1/status and what the last reload came to
 //   POST   /admin/reload         as SIGHUP

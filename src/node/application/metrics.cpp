@@ -63,6 +63,8 @@ struct Metrics::Families {
     prometheus::Counter& cached_tokens =
         counter("gptoss_cached_prompt_tokens_total", "Prompt tokens found in the prefix cache");
     prometheus::Counter& generated_tokens = counter("gptoss_generated_tokens_total", "Tokens generated");
+    prometheus::Counter& forced_tokens =
+        counter("gptoss_forced_tokens_total", "Generated tokens that took no step: a grammar left no other");
     prometheus::Counter& steps = counter("gptoss_engine_steps_total", "Batches computed");
     prometheus::Counter& preemptions =
         counter("gptoss_preemptions_total", "Sequences set back when KV ran out");
@@ -141,6 +143,7 @@ std::string Metrics::to_text(const engine::EngineStats* stats, const GpuStatus* 
         raise_to(all.prompt_tokens, stats->prompt_tokens);
         raise_to(all.cached_tokens, stats->cached_tokens);
         raise_to(all.generated_tokens, stats->generated_tokens);
+        raise_to(all.forced_tokens, stats->forced_tokens);
         raise_to(all.steps, stats->steps);
         raise_to(all.preemptions, stats->preemptions);
         raise_to(all.prompt_rows, stats->prompt_rows);

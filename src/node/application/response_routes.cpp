@@ -7,6 +7,8 @@
 #include "api/messages_format.h"
 #include "api/query.h"
 #include "api/stored_endpoints.h"
+#include "api/turn_memory.h"
+#include "http/websocket_answers.h"
 
 namespace gptoss::node {
 
@@ -58,6 +60,63 @@ Answer get_response(NodeState& state, const HttpRequest& request, const Caller& 
             api::refuse_field("starting_after", "must be the sequence_number of an event.");
     }
     return state.service()->follow_response(caller, parts[0], after);
+}
+
+// An error as the WebSocket's clients expect it: {"type": "error", "status", "error"}.
+std::string error_message(const Reply& reply) {
+    api::Json event{{"type", "error"}, {"status", reply.status}};
+    event.update(api::Json::parse(reply.body));
+    if (auto& code = event["error"]["code"]; !code.is_string()) code = event["error"]["type"];
+    return api::to_text(event);
+}
+
+bool is_cancel(std::string_view message) {
+    const api::Json event = api::Json::parse(message, nullptr, false);
+    return event.is_object() && event.value("type", api::Json()) == "response.cancel";
+}
+
+std::string farewell() {
+    const Error error(ErrorCode::request_invalid, "The connection was silent for too long.",
+                      "Open another one, and send the history again.",
+                      {{"code", "websocket_connection_limit_reached"}});
+    return error_message(api::json_reply(api::openai_error(error), 400));
+}
+
+// WebSocket mode: many requests on one connection, one at a time, each of which may go on from one before.
+class ResponsesSocket final : public http::Upgrade {
+  public:
+    ResponsesSocket(NodeState& state, std::shared_ptr<api::TurnMemory> turns) {
+        service_.answer = [&state, turns = std::move(turns)](const HttpRequest& request,
+                                                             const Caller& caller) -> Answer {
+            state.require_usable_gpu();
+            return state.service()->socket_response(request.body, caller, *turns);
+        };
+        service_.error_message = error_message;
+        service_.is_cancel = is_cancel;
+        service_.farewell = farewell();
+    }
+
+    boost::asio::awaitable<void> run(http::UpgradedConnection upgraded) override {
+        co_await http::WebSocket::serve(upgraded, [this, &upgraded](http::WebSocket& socket) {
+            return http::answer_messages(upgraded, socket, service_);
+        });
+    }
+
+  private:
+    http::SocketService service_;
+};
+
+void add_responses_socket(Router& router, NodeState& state) {
+    http::Route route{"GET", "/v1/responses", false, [](const HttpRequest&, const Caller&) -> Answer {
+                          return http::websocket_only_reply("POST the request");
+                      }};
+    route.upgrade = [&state, budget = std::make_shared<api::TurnBudget>()](const HttpRequest&,
+                                                                           const Caller& caller) {
+        state.service();  // who comes too early is told so before the handshake
+        return std::make_unique<ResponsesSocket>(state,
+                                                 std::make_shared<api::TurnMemory>(budget, caller.name));
+    };
+    router.add(std::move(route));
 }
 
 Answer post_to_response(NodeState& state, const HttpRequest& request, const Caller& caller) {
@@ -138,6 +197,7 @@ void add_response_routes(Router& router, NodeState& state) {
                 },
                 RunsOn::disk});
     add_conversation_routes(router, state);
+    add_responses_socket(router, state);
 }
 
 // Errors in Anthropic's shape, also when there is no model yet.

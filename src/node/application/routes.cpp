@@ -73,6 +73,7 @@ Json status_json(const NodeState& state) {
     json["placement"] = info.placement;
     json["claimed_bytes"] = info.claimed_bytes;
     json["card"] = service->served_model().card;
+    if (const auto& check = service->served_model().weight_check) json["weight_check"] = check->outcome();
     const engine::EngineOptions& options = service->engine().options();
     json["max_sequences"] = options.max_sequences;
     json["queue_limit"] = options.queue_limit;

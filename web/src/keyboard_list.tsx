@@ -1,0 +1,18 @@
+import { signal } from '@preact/signals';
+import { Dialog } from './dialog';
+
+export const keyboardListOpen = signal(false);
+
+const keys: [string[], string][] = [
+    [['Enter'], 'sends'], [['Shift', 'Enter'], 'starts a line'], [['Esc'], 'stops the answer that is shown'],
+    [['Ctrl', 'K'], 'searches the chats'], [['Ctrl', 'Shift', 'O'], 'begins a new chat'],
+    [['Alt', '↑'], 'shows the chat above'], [['Alt', '↓'], 'shows the chat below'], [['F2'], 'renames the chat'], [['/'], 'goes to the message'], [['?'], 'shows this list'],
+];
+
+export function KeyboardList() {
+    if (!keyboardListOpen.value) return null;
+    return <Dialog title="Keyboard" close={() => { keyboardListOpen.value = false; }}>
+        <dl class="keys">{keys.map(([names, words]) => <><dt>{names.map((name) => <kbd key={name}>{name}</kbd>)}</dt><dd>{words}</dd></>)}</dl>
+        <p class="hint">Everything else is reached with Tab.</p>
+    </Dialog>;
+}

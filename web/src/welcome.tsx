@@ -1,0 +1,33 @@
+import { ask } from './asking';
+import { builtinTools } from './builtin_tools';
+import { Icon } from './icons';
+import { commit, current } from './state';
+import { node } from './watch';
+
+const suggestions = ['What is the capital of France?', 'Write a short poem about computers.', 'Count backwards from 10'];
+const toolSuggestion = 'What is 6 times 7? Use the calculator.';
+
+export function Welcome() {
+    const status = node.value;
+    if (status?.status === 'loading') {
+        const { stage, fraction } = status.progress ?? {};
+        return <section class="welcome">
+            <h2>The model is being loaded</h2>
+            <p class="hint">{stage || 'Starting'}{fraction !== undefined && ` · ${(100 * fraction).toFixed(0)} %`}</p>
+            <progress aria-label="Loading" value={fraction} />
+        </section>;
+    }
+    const ready = status?.status === 'ready';
+    const askWithTools = () => {
+        commit({ ...current.value, settings: { ...current.value.settings, tools: JSON.stringify(builtinTools, null, 1) } });
+        ask(toolSuggestion);
+    };
+    return <section class="welcome">
+        <h2>Talk to {status?.model ?? 'the model'}</h2>
+        <p class="hint">Its reasoning, the tools it calls and its answer appear as they come. Everything stays between this browser and your node.</p>
+        <div class="suggestions">
+            {suggestions.map((text) => <button key={text} disabled={!ready} onClick={() => ask(text)}>{text}</button>)}
+            <button disabled={!ready} onClick={askWithTools}><Icon name="tool" />{toolSuggestion}</button>
+        </div>
+    </section>;
+}
