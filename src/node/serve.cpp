@@ -255,8 +255,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
     Metrics metrics;  // outlives the engine, which reports to it until its end
     NodeState state;
     state.set_step_limit(std::chrono::seconds(settings.step_limit_s));
-    const std::shared_ptr<marketplace::Market> market = open_market(settings);
-    state.set_market(market);
+    state.set_market(open_market(settings));
     std::function<api::Json(const std::string&)> serve_model;  // once there is something to do it with
     ConsoleParts parts(metrics, console_options(settings, [&serve_model](const std::string& path) {
                            return serve_model(path);
@@ -309,7 +308,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
         }
         step_watch.look(state);
         parts.history.look(state, std::time(nullptr));
-        if (market) market->tick(std::chrono::steady_clock::now());
+        state.tend_market();
         recovery.look(state, reload, swap);
     }
     admin.reset();

@@ -54,6 +54,15 @@ std::shared_ptr<marketplace::Market> NodeState::market() const {
                 "The operator must set GPTOSS_SESSIONS=on.");
 }
 
+void NodeState::tend_market() {
+    std::shared_ptr<marketplace::Market> market;
+    {
+        const std::lock_guard lock(mutex_);
+        market = market_;
+    }
+    if (market != nullptr) market->tick(std::chrono::steady_clock::now());
+}
+
 bool NodeState::is_ready() const {
     const std::lock_guard lock(mutex_);
     const bool gpu_is_usable = !gpu_ || (gpu_->failure.empty() && gpu_->obstacle.empty());

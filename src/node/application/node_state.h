@@ -58,6 +58,7 @@ class NodeState {
     // Throws Error(not_found) where there is none.
     std::shared_ptr<marketplace::Market> market() const;
     bool sessions_are_paid() const;  // every one of them
+    void tend_market();              // every second or so: sessions end by time
 
     // {"status": "loading" | "ready" | "refusing" | "stuck" | "draining" | "failed" | "distrusted", "progress"
     // or model and context}
