@@ -244,6 +244,11 @@ std::unique_ptr<http::Server> open_admin_port(const Settings& settings, const ht
     return admin;
 }
 
+void prepare(NodeState& state, const Settings& settings) {
+    state.set_step_limit(std::chrono::seconds(settings.step_limit_s));
+    state.set_market(open_market(settings));
+}
+
 }  // namespace
 
 int serve(const Settings& settings, const std::vector<Device>& devices,
@@ -254,8 +259,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
     if (settings.log_format == "json") http::log_as_json();
     Metrics metrics;  // outlives the engine, which reports to it until its end
     NodeState state;
-    state.set_step_limit(std::chrono::seconds(settings.step_limit_s));
-    state.set_market(open_market(settings));
+    prepare(state, settings);
     std::function<api::Json(const std::string&)> serve_model;  // once there is something to do it with
     ConsoleParts parts(metrics, console_options(settings, [&serve_model](const std::string& path) {
                            return serve_model(path);
