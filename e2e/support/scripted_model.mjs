@@ -33,8 +33,8 @@ export async function startScript(script, args = []) {
         folder,
         post,
         chat: async (body) => (await post('/v1/chat/completions', body)).json(),
-        stop: async () => {
-            child.kill('SIGTERM');
+        stop: async (signal = 'SIGTERM') => {
+            child.kill(signal);
             await exited;
             fs.rmSync(folder, { recursive: true });
         },

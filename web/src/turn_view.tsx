@@ -14,7 +14,7 @@ export const TurnView = memo((properties: TurnProperties) => (properties.turn.ro
 function AnswerTurn({ turn: kept, isLast, place, versions }: TurnProperties) {
     const isStreaming = isRunning(kept);
     const turn = isStreaming ? growing(kept.id).value ?? kept : kept;
-    return <article class="turn assistant" aria-label="Answer" aria-busy={isStreaming}>
+    return <article class="turn assistant" data-turn={turn.id} aria-label="Answer" aria-busy={isStreaming}>
         {turn.reasoning && <Reasoning turn={turn} isStreaming={isStreaming && !turn.text && !turn.calls} />}
         {turn.text && turn.calls && <h2 class="kind">Preamble</h2>}
         <Text text={turn.text} isStreaming={isStreaming} />
@@ -40,7 +40,7 @@ function UserTurn({ turn, place, versions }: TurnProperties) {
     const files = turn.files?.length ? <ul class="files">{turn.files.map((file) => <li key={file}><Icon name="file" /><span>{file.name}</span>
         {file.tokens !== undefined && <span class="soft">{file.tokens.toLocaleString('en')} tokens</span>}</li>)}</ul> : null;
     if (draft === null) {
-        return <article class="turn user" aria-label="Question"><div class="bubble">{files}<p dir="auto" class="said">{turn.text}</p></div>
+        return <article class="turn user" data-turn={turn.id} aria-label="Question"><div class="bubble">{files}<p dir="auto" class="said">{turn.text}</p></div>
             <footer><Versions turn={turn} place={place} versions={versions} /><button class="quiet small" onClick={() => edit(turn.text)}><Icon name="edit" />Edit</button></footer></article>;
     }
     const send = () => { edit(null); branch(turn, draft); };

@@ -59,7 +59,7 @@ const Slot = memo(({ turn, place, versions, isLast, isDrawn, nearness }: SlotPro
     const isShown = drawn || printing.value;
     useEffect(() => (isShown ? undefined : nearness.whenNear(box.current!, () => draw(true))), [isShown]);
     if (isShown) return <TurnView turn={turn} place={place} versions={versions} isLast={isLast} />;
-    return <article class={`turn later ${turn.role}`} aria-label={turn.role === 'user' ? 'Question' : 'Answer'} ref={box}><p dir="auto" class="said">{turn.text}</p></article>;
+    return <article class={`turn later ${turn.role}`} data-turn={turn.id} aria-label={turn.role === 'user' ? 'Question' : 'Answer'} ref={box}><p dir="auto" class="said">{turn.text}</p></article>;
 });
 
 // Tells elements when they come near what is in sight, a few each frame.
