@@ -48,7 +48,7 @@ class Tab {
                 await (this.page.url() === where ? this.page.reload() : this.page.goto(where));
                 break;
             } catch (error) {
-                if (tries === 20 || !/ERR_CONNECTION/.test(error.message)) throw error;
+                if (tries === 60 || !/net::ERR_/.test(error.message)) throw error;
                 await sleep(500);
             }
         }

@@ -1,6 +1,7 @@
 // MCP servers (Model Context Protocol, Streamable HTTP) through the node, which hands messages on to those that an
 // administrator has listed. https://modelcontextprotocol.io/specification/2025-06-18/basic/transports
-import { ApiError, EventLines, request } from './api';
+import { ApiError, request } from './api';
+import { EventLines } from './responses_api';
 
 export interface McpTool { server: string; name: string; description: string; parameters: object }
 

@@ -6,6 +6,7 @@ import { AnswerReader } from './answer_events';
 import { ApiError, needsKey } from './api';
 import { runBuiltin } from './builtin_tools';
 import { isRunning, newAnswer, pathTo, withTurn, type Conversation, type Run, type Turn } from './conversation';
+import { keepLastWords, takeLastWords, unkept } from './last_words';
 import * as api from './responses_api';
 import { toRequest } from './request';
 import { byId, commit, find, growing, inSight, keepTurn, latest, takeStored, takeTurn } from './state';
@@ -80,8 +81,10 @@ async function read(place: string, turn: Turn, events: AsyncGenerator<api.Respon
     const keep = async () => {
         keeping = true;
         keptMs = reader.turn.run.keptMs = Date.now();
+        const { seen } = reader.turn.run;
         const kept = await keepTurn(place, { ...reader.turn, run: { ...reader.turn.run } });
         keeping = false;
+        if (reader.turn.run.seen === seen) unkept.delete(turn.id);
         if (kept && !isRunning(kept)) work.abort.abort();   // another tab has its end
     };
     show();
@@ -90,6 +93,7 @@ async function read(place: string, turn: Turn, events: AsyncGenerator<api.Respon
             if (work.abort.signal.aborted) break;
             if (!reader.take(event, Date.now())) continue;
             if (reader.turn.finish) return;
+            unkept.set(turn.id, { place, turn: reader.turn });
             frame ||= requestAnimationFrame(show);
             if (!keeping && Date.now() - keptMs > keepEveryMs) void keep();
         }
@@ -134,6 +138,7 @@ async function end(place: string, turn: Turn): Promise<void> {
         if (stored?.turns[0] && !isRunning(stored.turns[0])) ended = stored.turns[0];
     }
     takeTurn(place, ended);
+    unkept.delete(turn.id);
     if (ended.error) report(ended.error);
     await keepTurn(place, ended);
     if (runId) await api.forget(runId).catch(() => undefined);
@@ -214,6 +219,9 @@ export function startTending(): void {
         if (word.kind === 'who asks' && works.get(word.turn)?.isOwn) tell({ kind: 'I ask', turn: word.turn });
         if (word.kind === 'I ask' && waitUntilMs.has(word.turn)) waitUntilMs.set(word.turn, Date.now() + 4 * answerOfTabsMs);
     });
+    addEventListener('pagehide', keepLastWords);
+    takeLastWords();
+    addEventListener('storage', takeLastWords);   // of another tab, just closed
     setInterval(tend, 1000);
     document.addEventListener('visibilitychange', tend);
     effect(() => { void inSight.changes.value; queueMicrotask(tend); });
