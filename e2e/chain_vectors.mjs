@@ -98,24 +98,31 @@ async function transactionsOf(legacy) {
     return all;
 }
 
-const receiptTypes = { Receipt: [
+const firstReceiptFields = [
     ['id', 'string'], ['modelId', 'bytes32'], ['compositeHash', 'bytes32'], ['promptHash', 'bytes32'], ['outputHash', 'bytes32'],
     ['promptTokens', 'uint32'], ['reasoningTokens', 'uint32'], ['outputTokens', 'uint32'], ['sampling', 'string'], ['seed', 'uint64'],
     ['nodeVersion', 'string'], ['completedAt', 'uint64'],
-].map(([name, type]) => ({ name, type })) };
+];
+const receiptFields = { 1: firstReceiptFields, 2: [...firstReceiptFields,
+    ['numericsHash', 'bytes32'], ['formHash', 'bytes32'], ['toolsHash', 'bytes32'], ['fingerprintHash', 'bytes32'], ['finish', 'string'], ['maxTokens', 'uint32'],
+] };
 
 // Both ends of the type, and what lies between.
 const whole = (bits) => anyOf(0n, (1n << BigInt(bits)) - 1n, number(bits), number(bits));
 
-async function receiptOf(index) {
+async function receiptOf(index, version) {
     const { key, account } = signer(index);
     const message = {
         id: text(40), modelId: hexOf(32), compositeHash: hexOf(32), promptHash: hexOf(32), outputHash: hexOf(32),
         promptTokens: Number(whole(32)), reasoningTokens: Number(whole(32)), outputTokens: Number(whole(32)),
         sampling: text(200), seed: whole(64), nodeVersion: text(12), completedAt: whole(64),
     };
-    const typed = { domain: { name: 'gpt-oss-node', version: '1', chainId: anyOf(1, 8453, 84532, 31337, Number(number(50))) }, types: receiptTypes, primaryType: 'Receipt', message };
-    return { key, address: account.address, chain_id: typed.domain.chainId, message: { ...message, seed: String(message.seed), completedAt: String(message.completedAt) },
+    const chainId = anyOf(1, 8453, 84532, 31337, Number(number(50)));
+    if (version === 2) Object.assign(message, { numericsHash: hexOf(32), formHash: hexOf(32), toolsHash: hexOf(32), fingerprintHash: hexOf(32),
+        finish: anyOf('stop', 'length', 'tool_calls', 'stop_string', text(12)), maxTokens: Number(whole(32)) });
+    const types = { Receipt: receiptFields[version].map(([name, type]) => ({ name, type })) };
+    const typed = { domain: { name: 'gpt-oss-node', version: String(version), chainId }, types, primaryType: 'Receipt', message };
+    return { key, address: account.address, version, chain_id: typed.domain.chainId, message: { ...message, seed: String(message.seed), completedAt: String(message.completedAt) },
         digest: hashTypedData(typed), signature: await account.signTypedData(typed) };
 }
 
@@ -123,7 +130,7 @@ async function receiptOf(index) {
 const rlpLong = [65535, 65536, 70001].map((length) => ({ length, hash: keccak256(toRlp(toHex(new Uint8Array(length).fill(0xab)))) }));
 
 const sections = { keccak, rlp, rlp_long: rlpLong, abi, legacy: await transactionsOf(true), eip1559: await transactionsOf(false),
-    receipts: await Promise.all(times(32, (index) => index).map(receiptOf)) };
+    receipts: await Promise.all([1, 2].flatMap((version) => times(32, (index) => receiptOf(index, version)))) };
 // One case a line, so that a difference can be read.
 export const vectors = `{\n${Object.entries(sections).map(([name, cases]) =>
     `"${name}": [\n${cases.map((each) => JSON.stringify(each)).join(',\n')}\n]`).join(',\n')}\n}\n`;

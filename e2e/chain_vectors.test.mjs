@@ -7,5 +7,5 @@ import { file, vectors } from './chain_vectors.mjs';
 test('the committed vectors are what viem says today', () => {
     assert.ok(fs.readFileSync(file, 'utf8') === vectors, 'write them again: node e2e/chain_vectors.mjs, and look at the difference');
     const sections = JSON.parse(vectors);
-    for (const [name, least] of Object.entries({ keccak: 30, rlp: 60, abi: 40, legacy: 33, eip1559: 33, receipts: 32 })) assert.ok(sections[name].length >= least, name);
+    for (const [name, least] of Object.entries({ keccak: 30, rlp: 60, abi: 40, legacy: 33, eip1559: 33, receipts: 64 })) assert.ok(sections[name].length >= least, name);
 });

@@ -19,6 +19,7 @@ struct Field {
     std::variant<std::string ReplyReceipt::*, Word ReplyReceipt::*, std::uint32_t ReplyReceipt::*,
                  std::uint64_t ReplyReceipt::*>
         member;
+    std::uint32_t since = 1;  // the version that brought it
 };
 constexpr Field kFields[] = {
     {"id", &ReplyReceipt::id},
@@ -33,13 +34,20 @@ constexpr Field kFields[] = {
     {"seed", &ReplyReceipt::seed},
     {"nodeVersion", &ReplyReceipt::node_version},
     {"completedAt", &ReplyReceipt::completed_at},
+    {"numericsHash", &ReplyReceipt::numerics, 2},
+    {"formHash", &ReplyReceipt::form, 2},
+    {"toolsHash", &ReplyReceipt::tools, 2},
+    {"fingerprintHash", &ReplyReceipt::fingerprint, 2},
+    {"finish", &ReplyReceipt::finish, 2},
+    {"maxTokens", &ReplyReceipt::max_tokens, 2},
 };
 
-// Calls `use(name, value)` for every field.
+// Calls `use(name, value)` for every field of the receipt's version.
 template <class Receipt, class Use>
 void for_each_field(Receipt& receipt, Use use) {
     for (const Field& field : kFields)
-        std::visit([&](auto member) { use(field.name, receipt.*member); }, field.member);
+        if (field.since <= receipt.version)
+            std::visit([&](auto member) { use(field.name, receipt.*member); }, field.member);
 }
 
 // The type's name in Solidity.
@@ -57,10 +65,9 @@ constexpr const char* type_of(std::uint64_t) {
 }
 
 // "Receipt(string id,bytes32 modelId,…)"
-std::string receipt_type() {
+std::string receipt_type(const ReplyReceipt& receipt) {
     std::string type = "Receipt(";
-    const ReplyReceipt any;
-    for_each_field(any, [&](const char* name, const auto& value) {
+    for_each_field(receipt, [&](const char* name, const auto& value) {
         type.append(type.ends_with('(') ? "" : ",").append(type_of(value)).append(" ").append(name);
     });
     return type + ")";
@@ -163,10 +170,10 @@ Word hash_of_tokens(std::span<const std::int32_t> tokens) {
 Word receipt_digest(const ReplyReceipt& receipt, std::uint64_t chain_id) {
     const Word domain = StructHash(kDomainType)
                             .add(std::string_view("gpt-oss-node"))
-                            .add(std::string_view("1"))
+                            .add(std::to_string(receipt.version))
                             .add(chain_id)
                             .hash();
-    StructHash message(receipt_type());
+    StructHash message(receipt_type(receipt));
     for_each_field(receipt, [&](const char*, const auto& value) { message.add(value); });
     const Word message_hash = message.hash();
     Bytes signed_bytes{0x19, 0x01};
@@ -190,7 +197,9 @@ nlohmann::json to_json(const SignedReceipt& given) {
         {"EIP712Domain", {typed("name", "string"), typed("version", "string"), typed("chainId", "uint256")}},
         {"Receipt", std::move(types)}};
     json["primaryType"] = "Receipt";
-    json["domain"] = {{"name", "gpt-oss-node"}, {"version", "1"}, {"chainId", given.chain_id}};
+    json["domain"] = {{"name", "gpt-oss-node"},
+                      {"version", std::to_string(given.receipt.version)},
+                      {"chainId", given.chain_id}};
     json["message"] = std::move(message);
     json["signer"] = to_checksum_text(given.signer);
     Bytes signature(given.signature.r.begin(), given.signature.r.end());
@@ -203,8 +212,10 @@ nlohmann::json to_json(const SignedReceipt& given) {
 SignedReceipt receipt_from_json(const nlohmann::json& json) {
     SignedReceipt out;
     const nlohmann::json& domain = object_field(json, "domain");
-    if (text_field(domain, "name") != "gpt-oss-node" || text_field(domain, "version") != "1")
-        bad_field("domain");
+    if (text_field(domain, "name") != "gpt-oss-node") bad_field("domain");
+    const std::string version = text_field(domain, "version");
+    if (version != "1" && version != "2") bad_field("domain");
+    out.receipt.version = version == "1" ? 1 : kReceiptVersion;
     out.chain_id = number_field(domain, "chainId", std::numeric_limits<std::uint64_t>::max());
     const nlohmann::json& message = object_field(json, "message");
     for_each_field(out.receipt, [&](const char* name, auto& value) { read_field(message, name, value); });

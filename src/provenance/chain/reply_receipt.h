@@ -10,8 +10,12 @@
 
 namespace gptoss::provenance::chain {
 
+// The newest version of the encoding; the domain's. Version 1 lacks what stands behind `completed_at`.
+inline constexpr std::uint32_t kReceiptVersion = 2;
+
 struct ReplyReceipt {
-    std::string id;      // of the completion
+    std::uint32_t version = kReceiptVersion;  // 1 or 2
+    std::string id;                           // of the completion
     Word model_id{};     // keccak256(repository + "/" + first file); zero when the repository is unknown
     Word composite{};    // of the weights
     Word prompt_hash{};  // hash_of_tokens
@@ -23,6 +27,12 @@ struct ReplyReceipt {
     std::uint64_t seed = 0;
     std::string node_version;
     std::uint64_t completed_at = 0;  // seconds since the epoch
+    Word numerics{};                 // keccak256 of what the bits depend on, in words (node/numerics.h)
+    Word form{};                     // keccak256 of the form the reply had to keep to (api/reply_form.h)
+    Word tools{};                    // keccak256 of the tools that could be called; zero without any
+    Word fingerprint{};              // keccak256 of the fingerprint's bytes; zero without one
+    std::string finish;              // stop, length, tool_calls or stop_string
+    std::uint32_t max_tokens = 0;    // the most that could be generated
 };
 
 // keccak256 over the tokens, each as four bytes, big-endian.
