@@ -76,6 +76,10 @@ struct BackendOptions {
 struct BackendInfo {
     std::string device;     // "CPU (AVX-512 BF16), 2 threads", "NVIDIA H100 80GB HBM3"
     std::string placement;  // "all 36 layers and head on GPU 0"
+    // What the bits of its results depend on beside weights and tokens: "cpu; order 1; AVX2 kernels; bf16 cache".
+    std::string numerics;
+    bool batch_invariant =
+        false;  // a token's bits do not depend on what is computed beside it (docs/numerics.md)
     std::int64_t claimed_bytes = 0;
     // forward() and sample() return before the work is done: the engine then submits one step ahead.
     bool asynchronous = false;

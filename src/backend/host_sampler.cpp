@@ -317,4 +317,10 @@ SampledToken sample_on_host(std::span<float> logits, const SampleRow& row, Token
     return sampled;
 }
 
+float sampling_score(float logit, const SampleRow& row, TokenId token) {
+    const SamplingParameters& p = row.parameters;
+    if (p.temperature < kSmallestTemperature) return logit;
+    return logit / p.temperature + noise_of(uniform(p.seed, row.step, token));
+}
+
 }  // namespace gptoss::backend

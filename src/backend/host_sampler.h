@@ -19,4 +19,8 @@ namespace gptoss::backend {
 SampledToken sample_on_host(std::span<float> logits, const SampleRow& row, TokenId padding_from,
                             TokenId last_token = -1);
 
+// What tokens compete by in step 4 of the rule: the logit divided by the temperature, and the noise; at
+// temperature 0 the logit. `logit` is what sample_on_host() left.
+float sampling_score(float logit, const SampleRow& row, TokenId token);
+
 }  // namespace gptoss::backend

@@ -39,6 +39,11 @@ std::int32_t kv_element_bytes(KvType type) {
     return type == KvType::f8 ? 1 : 2;
 }
 
+const char* name_of(KvType type) {
+    if (type == KvType::f8) return "f8";
+    return type == KvType::f16 ? "f16" : "bf16";
+}
+
 LayerRange device_layers(const Hyperparameters& shape, const PlanRequest& request) {
     const bool split = request.gpu_layers > 0 && request.gpu_layers < shape.layers;
     return {split ? shape.layers - request.gpu_layers : 0, shape.layers};

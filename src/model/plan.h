@@ -11,6 +11,7 @@ namespace gptoss::model {
 
 enum class KvType { bf16, f16, f8 };
 std::int32_t kv_element_bytes(KvType type);
+const char* name_of(KvType type);  // as in KV_CACHE_TYPE
 
 // Tokens in a block of KV cache, in both pools. 64 tokens keep the share that a sequence wastes under 2 % of
 // its window and make a block of one layer 128 KiB at bf16: large enough to stream, small enough to share.

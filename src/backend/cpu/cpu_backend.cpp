@@ -25,6 +25,15 @@ std::string name_of(const cpu::ForwardPass& forward, const ThreadPool& pool) {
            (pool.size() == 1 ? " thread" : " threads");
 }
 
+// The order of arithmetic, counted up when it changes. Each result of it is a sum of one row by one kernel.
+constexpr int kNumericsOrder = 1;
+
+void describe_numerics(BackendInfo& info, const cpu::ForwardPass& forward, const BackendOptions& options) {
+    info.numerics = "cpu; order " + std::to_string(kNumericsOrder) + "; " + forward.description() +
+                    " kernels; " + model::name_of(options.plan.request.kv_type) + " cache";
+    info.batch_invariant = true;
+}
+
 // "layers 0-11"
 std::string numbered(const model::LayerRange& layers) {
     return "layers " + std::to_string(layers.first) + "-" + std::to_string(layers.end - 1);
@@ -50,6 +59,7 @@ class CpuBackend final : public Backend {
         info_.placement =
             (layers_.first == 0 ? "all " + std::to_string(shape_.layers) + " layers" : numbered(layers_)) +
             " and head on the CPU";
+        describe_numerics(info_, *forward_, options);
         info_.claimed_bytes =
             forward_->claimed_bytes() + static_cast<std::int64_t>(logits_.size() + sampling_scratch_.size());
     }
@@ -133,6 +143,7 @@ class CpuLowerLayers final : public LowerLayers {
         check(layers_.first == 0 && layers_.end > 0 && layers_.end < shape_.layers, "some of the layers");
         info_.device = name_of(*forward_, pool_);
         info_.placement = numbered(layers_) + " on the CPU";
+        describe_numerics(info_, *forward_, options);
         info_.claimed_bytes = forward_->claimed_bytes();
     }
 

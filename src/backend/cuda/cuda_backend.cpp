@@ -136,6 +136,11 @@ class CudaBackend final : public Backend {
             model_.weights.bytes + arena_.used_bytes() + DecodeStep::workspace_bytes(shape_) +
             (prefill_ ? PrefillForward::workspace_bytes(shape_, limits_.max_batch_tokens) : 0) +
             DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
+        // Order 0: what is not docs/numerics.md's yet. It depends on the batch, and on how many SMs share a step.
+        info_.numerics = "cuda; order 0; sm_" + std::to_string(properties.major) +
+                         std::to_string(properties.minor) + "; " +
+                         std::to_string(properties.multiProcessorCount) + " SMs; " +
+                         model::name_of(limits_.kv_type) + " cache";
         info_.asynchronous = true;
         cuda_check(cudaDeviceSynchronize());
     }
