@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { concatHex, hashTypedData, keccak256, numberToHex, recoverTypedDataAddress } from 'viem';
-import { privateKeyToAddress } from 'viem/accounts';
+import { privateKeyToAccount, privateKeyToAddress } from 'viem/accounts';
 import { startChain, strangerKey } from './support/local_chain.mjs';
 import { binary, events, startNode } from './support/node.mjs';
 
@@ -154,6 +154,75 @@ test('replayed, greedy and seeded: the same tokens; with another model\'s hash o
     assert.equal(command('replay', save(bare), '--model', model).status, 1, 'hashes alone cannot be replayed');
     assert.equal(command('replay', save(bare), '--model', model, '--tokens', save(tokens, 'tokens.json')).status, 0);
     assert.equal(command('replay', save({ ...receipt, tokens: { ...tokens, prompt: tokens.prompt.slice(1) } }), '--model', model).status, 4);
+});
+
+test('whatever held a reply to a form is replayed with that form: tools, schemas, stop strings, n, penalties', async () => {
+    const model = new URL('../models/demo/gpt-oss-demo-00001-of-00003.gguf', import.meta.url).pathname;
+    const tools = [{ type: 'function', function: { name: 'get_weather', strict: true,
+        parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'], additionalProperties: false } } }];
+    const schema = { type: 'object', properties: { answer: { type: 'integer' } }, required: ['answer'], additionalProperties: false };
+    const weather = { messages: [{ role: 'user', content: 'What is the weather in Rome?' }], max_tokens: 200 };
+    const asked = [
+        { ...weather, tools, tool_choice: 'required', temperature: 1, seed: 3 },
+        { ...weather, tools, parallel_tool_calls: true },
+        { max_tokens: 200, temperature: 1, seed: 4, response_format: { type: 'json_schema', json_schema: { name: 'a', strict: true, schema } } },
+        { max_tokens: 200, temperature: 1, seed: 5, stop: ['l'] },
+        { max_tokens: 30, temperature: 1.2, seed: 6, n: 2, frequency_penalty: 1, presence_penalty: 0.5, logit_bias: { 100: 3 } },
+    ];
+    const files = [], ends = [];
+    for (const [index, changes] of asked.entries()) {
+        const receipt = await receiptOf((await ask(changes)).id + (changes.n ? '.1' : ''));
+        ends.push(receipt.message.finish);
+        files.push(save(receipt, `form-${index}.json`));
+    }
+    assert.deepEqual([ends[0], ends[2], ends[3]], ['tool_calls', 'stop', 'stop_string']);
+    const replayed = command('replay', ...files, '--model', model);
+    assert.equal(replayed.status, 0, replayed.output);
+    assert.equal(replayed.output.match(/the same tokens: \d+/g).length, files.length);
+
+    // A host that lies signs again.
+    const account = privateKeyToAccount(strangerKey);
+    const signedAgain = async (receipt, change) => {
+        const lie = structuredClone(receipt);
+        change(lie);
+        const { EIP712Domain, ...types } = lie.types;
+        lie.signature = await account.signTypedData({ ...typed(lie), types });
+        return lie;
+    };
+    const receipt = JSON.parse(fs.readFileSync(files[3], 'utf8'));
+    const lies = {
+        'a token': [(lie) => { lie.tokens.output[2] += 1; lie.message.outputHash = tokensHash(lie.tokens.output); }, /token 2 is .* seed and logits choose/],
+        'an end': [(lie) => { lie.message.finish = 'length'; }, /ended by length, but its tokens end by stop_string/],
+        'the weights': [(lie) => { lie.message.compositeHash = `0x${'1'.repeat(64)}`; }, /composite hash/],
+        'no form': [(lie) => { lie.tokens.form = '{"reply":"raw","stop":[]}'; lie.message.formHash = keccak256(new TextEncoder().encode(lie.tokens.form)); }, /DIFFERS/],
+    };
+    for (const [name, [change, says]] of Object.entries(lies)) {
+        const refused = command('replay', save(await signedAgain(receipt, change)), '--model', model);
+        assert.equal(refused.status, 4, name);
+        assert.match(refused.output, says, name);
+    }
+});
+
+test('what bits depend on is told in /version and /v1/models, and signed', async () => {
+    const { numerics } = await (await fetch(`${node.origin}/version`)).json();
+    assert.equal(numerics.batch_invariant, true);
+    assert.match(numerics.text, /^gpt-oss-node .*; cpu; order \d+; .* kernels; bf16 cache; any batch$/);
+    assert.equal(numerics.digest, keccak256(new TextEncoder().encode(numerics.text)));
+    assert.deepEqual((await (await fetch(`${node.url}/models`)).json()).data[0].numerics, numerics);
+    const receipt = await receiptOf((await ask()).id);
+    assert.equal(receipt.message.numericsHash, numerics.digest);
+    assert.equal(receipt.numerics, numerics.text);
+});
+
+test('receipts of version 1 are still found genuine, by the command and by the contract', async () => {
+    const { types, message: { numericsHash, formHash, toolsHash, fingerprintHash, finish, maxTokens, ...message }, domain } = typed(await receiptOf((await ask()).id));
+    const old = { types: { Receipt: types.Receipt.slice(0, 12) }, primaryType: 'Receipt', domain: { ...domain, version: '1' }, message };
+    const signature = await privateKeyToAccount(strangerKey).signTypedData(old);
+    assert.equal(await chain.reader.readContract({ ...checker, functionName: 'digestVersion1', args: [message] }), hashTypedData(old));
+    assert.equal(await chain.reader.readContract({ ...checker, functionName: 'signerOfVersion1', args: [message, signature] }), host);
+    const saved = { ...old, message: { ...message, seed: String(message.seed), completedAt: String(message.completedAt) }, signer: host, signature };
+    assert.equal(command('check', save(saved)).status, 0);
+    assert.equal(command('check', save({ ...saved, domain: { ...saved.domain, version: '2' } })).status, 1, 'fields of version 2 are missing');
 });
 
 test('kill -9 in the middle of answers leaves a file that opens, and the receipts that were there', async () => {

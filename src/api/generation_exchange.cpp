@@ -24,9 +24,11 @@ GenerationExchange::~GenerationExchange() {
     cancel();
 }
 
-void GenerationExchange::tell(std::shared_ptr<Receipts> receipts, std::string reply_id) {
+void GenerationExchange::tell(std::shared_ptr<Receipts> receipts, std::string reply_id,
+                              std::shared_ptr<const SignedForm> form) {
     receipts_ = std::move(receipts);
     reply_id_ = std::move(reply_id);
+    form_ = std::move(form);
 }
 
 void GenerationExchange::add_choice(engine::GenerationRequest request, std::unique_ptr<TokenReader> reader,
@@ -37,14 +39,14 @@ void GenerationExchange::add_choice(engine::GenerationRequest request, std::uniq
     choice.reader = std::move(reader);
     if (receipts_ != nullptr) {
         const std::string suffix = choices_.empty() ? "" : "." + std::to_string(choices_.size());
-        choice.answered = AnsweredChoice{reply_id_ + suffix,
-                                         request.prompt,
-                                         {},
-                                         0,
-                                         request.sampling,
-                                         request.biases,
-                                         request.constraint != nullptr,
-                                         0};
+        AnsweredChoice& answered = choice.answered.emplace();
+        answered.id = reply_id_ + suffix;
+        answered.prompt = request.prompt;
+        answered.sampling = request.sampling;
+        answered.biases = request.biases;
+        answered.constrained = request.constraint != nullptr;
+        answered.form = form_;
+        answered.max_tokens = request.max_tokens;
     }
     choice.mailbox = std::make_shared<Mailbox>(caller.wake, observer);
     choice.request_id = engine_->submit(std::move(request), choice.mailbox);
@@ -136,6 +138,7 @@ void GenerationExchange::finish(Choice& choice, const Mailbox::Finish& finish) {
 
 void GenerationExchange::tell_receipts(Choice& choice) {
     choice.answered->reasoning_tokens = choice.outcome->reasoning_tokens;
+    choice.answered->finish = choice.stopped ? "stop_string" : choice.outcome->finish_reason;
     choice.answered->completed_at_s =
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
             .count();

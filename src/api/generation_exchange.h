@@ -22,8 +22,9 @@ class GenerationExchange final : public Exchange {
     ~GenerationExchange() override;
 
     // Before the first choice: each one that comes to its end is told to `receipts` (which may be null)
-    // under the reply's id.
-    void tell(std::shared_ptr<Receipts> receipts, std::string reply_id);
+    // under the reply's id, with the form it had to keep to.
+    void tell(std::shared_ptr<Receipts> receipts, std::string reply_id,
+              std::shared_ptr<const SignedForm> form);
 
     // Submits one choice. Throws what Engine::submit throws. `counts_prompt`: false for the further choices
     // of a prompt.
@@ -73,6 +74,7 @@ class GenerationExchange final : public Exchange {
     std::unique_ptr<ReplyFormat> format_;
     std::shared_ptr<Receipts> receipts_;
     std::string reply_id_;
+    std::shared_ptr<const SignedForm> form_;
     bool streams_;
     std::vector<std::pair<std::string, std::string>> headers_;
     bool opened_ = false;

@@ -4,6 +4,7 @@
 
 #include "api/clock.h"
 #include "api/generation_exchange.h"
+#include "api/reply_form.h"
 #include "api/service.h"
 
 namespace gptoss::api {
@@ -66,7 +67,9 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     if (!intent.is_raw()) prompts.push_back(render(intent.conversation));
     std::vector<std::int32_t> limits;
     std::vector<std::string> unenforced;
-    const std::shared_ptr<TokenConstraint> constraint = make_constraint(intent, unenforced);
+    const ReplyForm form = form_of(intent);
+    const std::shared_ptr<TokenConstraint> constraint =
+        form.constrained ? constraints_.make(form.rules, &unenforced) : nullptr;
     for (const auto& prompt : prompts)
         limits.push_back(clamp_max_tokens(options, prompt, std::string(intent.prompt_field)));
 
@@ -76,7 +79,9 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     const std::string reply_id = facts.id;
     auto exchange = std::make_unique<GenerationExchange>(shared_from_this(), engine_,
                                                          make_format(std::move(facts)), options.stream);
-    exchange->tell(model_.receipts, reply_id);
+    if (model_.receipts)
+        exchange->tell(model_.receipts, reply_id,
+                       std::make_shared<const SignedForm>(SignedForm{form_text(form), tools_text(form)}));
     if (!intent.ignored_fields.empty())
         exchange->add_header(kIgnoredHeader, header_list(intent.ignored_fields));
     if (!unenforced.empty()) exchange->add_header(kUnenforcedHeader, header_list(unenforced));
@@ -106,14 +111,17 @@ std::unique_ptr<TokenReader> Service::make_reader(const GenerationIntent& intent
     return make_harmony_reader(*model_.tokenizer, callable_tools(intent), options, memory_);
 }
 
-std::shared_ptr<TokenConstraint> Service::make_constraint(const GenerationIntent& intent,
-                                                          std::vector<std::string>& unenforced) {
-    if (!options_.constrained || !intent.constrained || intent.is_raw()) return nullptr;
-    harmony::ConstraintOptions rules;
+ReplyForm Service::form_of(const GenerationIntent& intent) const {
+    ReplyForm form;
+    form.harmony = !intent.is_raw();
+    form.stop = intent.generation.stop;
+    if (!form.harmony) return form;
+    form.constrained = options_.constrained && intent.constrained;
+    harmony::ConstraintOptions& rules = form.rules;
     rules.tools = callable_tools(intent);
+    rules.parallel_calls = intent.parallel_tool_calls;
     rules.tool_use = tool_use(intent.tool_choice.mode);
     rules.named_function = intent.tool_choice.name;
-    rules.parallel_calls = intent.parallel_tool_calls;
     rules.max_reasoning_tokens = intent.max_reasoning_tokens;
     if (intent.output_format == OutputFormat::json_object)
         rules.final_format = harmony::FinalFormat::json_object;
@@ -123,7 +131,7 @@ std::shared_ptr<TokenConstraint> Service::make_constraint(const GenerationIntent
         rules.final_strict = intent.strict_schema;
         rules.final_param = intent.schema_field;
     }
-    return constraints_.make(rules, &unenforced);
+    return form;
 }
 
 void Service::check_model_name(const std::string& name) const {

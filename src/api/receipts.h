@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,11 @@
 
 namespace gptoss::api {
 
+// The texts whose hashes stand in the receipts of all of a request's choices (reply_form.h).
+struct SignedForm {
+    std::string text, tools;
+};
+
 // One choice that came to its own end: cancelled and failed ones have none.
 struct AnsweredChoice {
     std::string id;  // the reply's id; for further choices with ".1", ".2", …
@@ -22,6 +28,9 @@ struct AnsweredChoice {
     std::vector<backend::TokenBias> biases;
     bool constrained = false;  // tokens outside the form asked for could not be drawn
     std::int64_t completed_at_s = 0;
+    std::shared_ptr<const SignedForm> form;
+    std::string finish;           // "stop", "length", "tool_calls" or "stop_string"
+    std::int32_t max_tokens = 0;  // the most that could be generated
 };
 
 class Receipts {

@@ -18,6 +18,7 @@
 #include "api/mailbox.h"
 #include "api/messages_request.h"
 #include "api/receipts.h"
+#include "api/reply_form.h"
 #include "api/reply_format.h"
 #include "api/responses_output.h"
 #include "api/responses_request.h"
@@ -115,9 +116,7 @@ class Service : public std::enable_shared_from_this<Service> {
     std::unique_ptr<Exchange> start(const GenerationIntent& intent, std::string id,
                                     const MakeFormat& make_format, const Caller& caller);
     std::unique_ptr<TokenReader> make_reader(const GenerationIntent& intent);
-    // Null when unconstrained. Throws Error(request_invalid) for a schema outside what can be enforced.
-    std::shared_ptr<TokenConstraint> make_constraint(const GenerationIntent& intent,
-                                                     std::vector<std::string>& unenforced);
+    ReplyForm form_of(const GenerationIntent& intent) const;
     void check_model_name(const std::string& name) const;
     std::int32_t clamp_max_tokens(const GenerationOptions& options, const std::vector<TokenId>& prompt,
                                   const std::string& prompt_field) const;

@@ -93,12 +93,6 @@ class Validating {
     std::shared_future<Validation> result_;  // last: its end is waited for while the others still live
 };
 
-std::int32_t first_padding(const Tokenizer& tokenizer) {
-    std::int32_t first = tokenizer.vocabulary_size();
-    while (first > 0 && tokenizer.is_padding(first - 1)) --first;
-    return first == tokenizer.vocabulary_size() ? -1 : first;
-}
-
 // "gpt-oss-20b-mxfp4-00001-of-00003.gguf" -> "gpt-oss-20b-mxfp4"
 std::string name_of(const std::filesystem::path& path) {
     std::string name = path.stem().string();
@@ -149,6 +143,12 @@ std::string id_of(const Settings& settings, const ModelSource& source) {
 }
 
 }  // namespace
+
+std::int32_t first_padding(const Tokenizer& tokenizer) {
+    std::int32_t first = tokenizer.vocabulary_size();
+    while (first > 0 && tokenizer.is_padding(first - 1)) --first;
+    return first == tokenizer.vocabulary_size() ? -1 : first;
+}
 
 LoadedModel load_model(const Settings& settings, const std::vector<Device>& devices,
                        const LoadProgress& progress) {
@@ -228,7 +228,9 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     if (validation.believed) loaded.served.card["provenance"]["obtained"] = validation.believed->obtained;
     if (source.file() != nullptr)
         loaded.served.weight_check = check_in_background(validation, *source.file());
-    loaded.served.receipts = open_receipts(settings, validation, loaded.served.weight_check);
+    const Numerics numerics = numerics_of(core->engine->backend_info());
+    loaded.served.card["numerics"] = to_json(numerics, core->engine->backend_info());
+    loaded.served.receipts = open_receipts(settings, validation, numerics, loaded.served.weight_check);
     return loaded;
 }
 

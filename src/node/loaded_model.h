@@ -36,4 +36,7 @@ struct LoadedModel {
 LoadedModel load_model(const Settings& settings, const std::vector<Device>& devices,
                        const LoadProgress& progress);
 
+// The first token id that must never be sampled; -1 = none (BackendOptions::padding_from).
+std::int32_t first_padding(const Tokenizer& tokenizer);
+
 }  // namespace gptoss::node

@@ -27,19 +27,23 @@ constexpr std::size_t kMostWaitingAnswers = 16384;
 constexpr std::chrono::seconds kPatience{2};
 
 std::size_t tokens_of(const api::AnsweredChoice& choice) {
-    return 256 + choice.prompt.size() + choice.output.size();  // 256: what an answer takes beside its tokens
+    const std::size_t form_bytes = choice.form ? choice.form->text.size() + choice.form->tools.size() : 0;
+    // 256: what an answer takes beside its tokens.
+    return 256 + choice.prompt.size() + choice.output.size() + form_bytes / sizeof(TokenId);
 }
 
 class ReceiptBook final : public api::Receipts {
   public:
-    ReceiptBook(const Settings& settings, const Validation& validation,
+    ReceiptBook(const Settings& settings, const Validation& validation, const Numerics& numerics,
                 std::shared_ptr<const provenance::BackgroundCheck> check)
         : check_(std::move(check)),
           store_(settings.receipts_path, settings.receipts_kept),
           key_(settings.host_private_key, "HOST_PRIVATE_KEY"),
           chain_id_(static_cast<std::uint64_t>(settings.chain_id)),
           keeps_tokens_(settings.receipts == "tokens"),
-          path_(settings.receipts_path) {
+          path_(settings.receipts_path),
+          numerics_(numerics.text) {
+        weights_.numerics = numerics.digest;
         weights_.composite = *chain::word_from_hex("0x" + validation.composite);
         if (!validation.model_id.empty()) weights_.model_id = *chain::word_from_hex(validation.model_id);
         weights_.node_version = "gpt-oss-node " GPTOSS_VERSION;
@@ -127,8 +131,17 @@ class ReceiptBook final : public api::Receipts {
         receipt.sampling = sampling_text({choice.sampling, choice.biases, choice.constrained});
         receipt.seed = choice.sampling.seed;
         receipt.completed_at = static_cast<std::uint64_t>(choice.completed_at_s);
+        if (choice.form) {
+            receipt.form = chain::keccak256(choice.form->text);
+            if (!choice.form->tools.empty()) receipt.tools = chain::keccak256(choice.form->tools);
+        }
+        receipt.finish = choice.finish;
+        receipt.max_tokens = static_cast<std::uint32_t>(choice.max_tokens);
         nlohmann::json json = chain::to_json(chain::sign_receipt(receipt, chain_id_, key_));
-        if (keeps_tokens_) json["tokens"] = {{"prompt", choice.prompt}, {"output", choice.output}};
+        json["numerics"] = numerics_;
+        if (!keeps_tokens_) return json;
+        json["tokens"] = {{"prompt", choice.prompt}, {"output", choice.output}};
+        if (choice.form) json["tokens"]["form"] = choice.form->text;
         return json;
     }
 
@@ -137,7 +150,7 @@ class ReceiptBook final : public api::Receipts {
     chain::PrivateKey key_;
     std::uint64_t chain_id_;
     bool keeps_tokens_;
-    std::string path_;
+    std::string path_, numerics_;
     chain::ReplyReceipt weights_;  // what is the same in every receipt
 
     std::mutex mutex_;
@@ -152,6 +165,7 @@ class ReceiptBook final : public api::Receipts {
 }  // namespace
 
 std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Validation& validation,
+                                             const Numerics& numerics,
                                              std::shared_ptr<const provenance::BackgroundCheck> check) {
     if (settings.receipts == "off") return nullptr;
     if (settings.host_private_key.empty())
@@ -161,7 +175,7 @@ std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Val
         throw Error(ErrorCode::setting_invalid, "GPTOSS_RECEIPTS needs GPTOSS_RECEIPTS_PATH to keep them in",
                     "For example /var/lib/gpt-oss-node/receipts.sqlite.",
                     {{"setting", "GPTOSS_RECEIPTS_PATH"}});
-    return std::make_shared<ReceiptBook>(settings, validation, std::move(check));
+    return std::make_shared<ReceiptBook>(settings, validation, numerics, std::move(check));
 }
 
 }  // namespace gptoss::node

@@ -1,14 +1,16 @@
-// Any bytes as a file of settings, of API keys and of addresses, and as a receipt's sampling settings: read or refused with an
-// Error.
+// Any bytes as a file of settings, of API keys and of addresses, and as what stands in and beside a receipt
+// (sampling settings, a reply's form, tokens): read or refused with an Error.
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
+#include "api/reply_form.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "http/api_keys.h"
 #include "memory_file.h"
 #include "node/application/named_addresses.h"
+#include "node/receipt_replay.h"
 #include "node/sampling_text.h"
 #include "node/settings_loader.h"
 
@@ -23,6 +25,20 @@ void read_settings(const std::filesystem::path& path) {
     for (const node::SettingSpec& spec : node::setting_specs()) node::value_text(loaded.values, spec);
 }
 
+void read_beside_receipt(const std::string& text) {
+    try {
+        const std::string again = api::form_text(api::read_form(text));
+        check(api::form_text(api::read_form(again)) == again,
+              "a form that was read is written and read alike");
+    } catch (const Error&) {
+    }
+    const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+    try {
+        if (!json.is_discarded()) node::read_told_tokens(json);
+    } catch (const Error&) {
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -35,12 +51,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         http::ApiKeys::from_file(file.path()).find("key");
     } catch (const Error&) {
     }
+    const std::string text(reinterpret_cast<const char*>(data), size);
+    read_beside_receipt(text);
     try {
         node::read_named_addresses(file.path());
     } catch (const Error&) {
     }
     try {
-        const std::string text(reinterpret_cast<const char*>(data), size);
         const std::string again = node::sampling_text(node::read_sampling_text(text));
         check(node::sampling_text(node::read_sampling_text(again)) == again,
               "what was read is written and read alike");

@@ -19,7 +19,7 @@ class ReceiptsTest : public testing::Test {
         settings_.receipts_path = folder_.path() / "receipts.sqlite";
         settings_.host_private_key = "0x" + std::string(63, '0') + "1";
         validation_.composite = std::string(64, 'a');
-        receipts_ = open_receipts(settings_, validation_, nullptr);
+        receipts_ = open_receipts(settings_, validation_, {"text", {}}, nullptr);
         ASSERT_EQ(sqlite3_open(settings_.receipts_path.c_str(), &other_), SQLITE_OK);
     }
     void TearDown() override {
@@ -67,7 +67,7 @@ TEST_F(ReceiptsTest, KeepsWhatFitsWhileTheFileIsHeldAndNoMore) {
     for (int i = 0; i < kMoreThanFits; ++i) add("reply-" + std::to_string(i), kLargest);
     other_says("COMMIT");
     receipts_.reset();  // writes what waits
-    receipts_ = open_receipts(settings_, validation_, nullptr);
+    receipts_ = open_receipts(settings_, validation_, {"text", {}}, nullptr);
     int found = 0;
     for (int i = 0; i < kMoreThanFits; ++i)
         found += receipts_->find("reply-" + std::to_string(i)).has_value();

@@ -1,6 +1,7 @@
 // How many random cases a test runs.
 #pragma once
 
+#include <cstdlib>
 #include <string_view>
 
 namespace gptoss::test {
@@ -15,6 +16,11 @@ inline constexpr bool kThreadSanitized = kSanitizers == "thread";
 /// for.
 constexpr int rounds(int count) {
     return kSanitized ? (count + 9) / 10 : count;
+}
+
+/// `few` of them; `many` in ./test long, which sets GPTOSS_LONG.
+inline int long_rounds(int few, int many) {
+    return std::getenv("GPTOSS_LONG") != nullptr ? many : rounds(few);
 }
 
 }  // namespace gptoss::test

@@ -19,13 +19,15 @@ using http::HttpRequest;
 using http::Router;
 using http::RunsOn;
 
-// With the weights' model id, composite hash and how they were verified, once they are loaded.
+// With the weights' model id, composite hash and how they were verified, and what their results' bits depend
+// on, once they are loaded.
 Json version_json(const NodeState& state) {
     Json json{{"name", "gpt-oss-node"}, {"version", GPTOSS_VERSION}};
     const auto service = state.find_service();
     if (service == nullptr) return json;
     const Json& card = service->served_model().card;
-    if (card.contains("provenance")) json["provenance"] = card["provenance"];
+    for (const char* each : {"provenance", "numerics"})
+        if (card.contains(each)) json[each] = card[each];
     return json;
 }
 

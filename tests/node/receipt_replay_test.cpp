@@ -1,0 +1,218 @@
+// Receipts of every kind, replayed by one prompt; and the same ones tampered with, signed again by a dishonest
+// host.
+#include "node/receipt_replay.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+
+#include "node/sampling_text.h"
+#include "signing_node.h"
+#include "support/rounds.h"
+
+namespace gptoss::node {
+namespace {
+
+namespace chain = provenance::chain;
+using Json = nlohmann::json;
+
+Settings small_node() {
+    Settings settings;
+    settings.max_context_length = 768;
+    settings.max_sequences = 8;
+    settings.cache_tokens = 768;  // too little for eight: some are preempted
+    settings.batch_tokens = 256;
+    return settings;
+}
+
+ReplayModel make_replay_model() {
+    Settings settings;
+    settings.max_context_length = 2048;
+    settings.max_sequences = kReplayRowsAtOnce;
+    return ReplayModel(settings, cpu_device());
+}
+
+// One node and one model for all tests: loading takes longer than they do.
+class ReceiptReplay : public testing::Test {
+  protected:
+    static void SetUpTestSuite() {
+        node_ = new SigningNode(small_node());
+        model_ = new ReplayModel(make_replay_model());
+        RandomAsks asks(24);
+        Disturbance others(*node_->model.engine, 7);
+        const auto count = static_cast<std::size_t>(test::long_rounds(64, 1000));
+        while (receipts_.size() < count) {
+            std::vector<Ask> together;
+            for (int i = 0; i < 24; ++i) together.push_back(asks.next());
+            for (Json& receipt : node_->receipts_of(together, others))
+                receipts_.push_back(std::move(receipt));
+        }
+    }
+    static void TearDownTestSuite() {
+        receipts_.clear();
+        delete model_;
+        delete node_;
+    }
+
+    static ReceiptVerdict replayed(const Json& document) {
+        const chain::SignedReceipt receipt = chain::receipt_from_json(document);
+        const ReceiptVerdict genuine = check_signature(receipt, document, "");
+        if (!genuine.holds) return genuine;
+        return replay_receipt(*model_, receipt.receipt, read_told_tokens(document["tokens"]));
+    }
+
+    // Whether the node says these tokens when it is asked with these settings.
+    static bool says(const Json& document) {
+        const chain::ReplyReceipt fields = chain::receipt_from_json(document).receipt;
+        const ToldTokens told = read_told_tokens(document["tokens"]);
+        const SignedSampling drawn = read_sampling_text(fields.sampling);
+        engine::GenerationRequest request;
+        request.prompt = told.prompt;
+        request.sampling = drawn.sampling;
+        request.sampling.seed = fields.seed;
+        request.biases = drawn.biases;
+        request.max_tokens = static_cast<std::int32_t>(told.output.size());
+        const api::ReplyForm form = api::read_form(*told.form);
+        if (form.constrained) request.constraint = model_->constraints().make(form.rules);
+        const auto sink = std::make_shared<test::RecordingSink>();
+        node_->model.engine->submit(std::move(request), sink);
+        sink->wait();
+        return sink->tokens() == told.output;
+    }
+
+    static inline SigningNode* node_ = nullptr;
+    static inline ReplayModel* model_ = nullptr;
+    static inline std::vector<Json> receipts_;
+};
+
+// As a host signs who lies about what it did.
+Json signed_again(Json document, const std::function<void(chain::ReplyReceipt&, Json& tokens)>& change) {
+    chain::SignedReceipt receipt = chain::receipt_from_json(document);
+    change(receipt.receipt, document["tokens"]);
+    const ToldTokens told = read_told_tokens(document["tokens"]);
+    receipt.receipt.prompt_hash = chain::hash_of_tokens(told.prompt);
+    receipt.receipt.output_hash = chain::hash_of_tokens(told.output);
+    receipt.receipt.prompt_tokens = static_cast<std::uint32_t>(told.prompt.size());
+    receipt.receipt.output_tokens = static_cast<std::uint32_t>(told.output.size());
+    receipt.receipt.form = chain::keccak256(*told.form);
+    const chain::PrivateKey key(kHostKey, "KEY");
+    Json made = chain::to_json(chain::sign_receipt(receipt.receipt, receipt.chain_id, key));
+    made["numerics"] = document["numerics"];
+    made["tokens"] = document["tokens"];
+    return made;
+}
+
+TEST_F(ReceiptReplay, HonestReceiptsOfAllKindsHold) {
+    std::map<std::string, int> ends;
+    int constrained = 0;
+    for (const Json& document : receipts_) {
+        const ReceiptVerdict verdict = replayed(document);
+        EXPECT_TRUE(verdict.holds) << verdict.why << "\n"
+                                   << document["message"] << document["tokens"]["form"];
+        ++ends[document["message"]["finish"].get<std::string>()];
+        constrained +=
+            document["message"]["sampling"].get<std::string>().find("constrained=1") != std::string::npos;
+    }
+    for (const char* end : {"stop", "length", "tool_calls", "stop_string"}) EXPECT_GT(ends[end], 0) << end;
+    EXPECT_GT(constrained, 0);
+    EXPECT_GT(node_->model.engine->stats().preemptions, 0);
+    EXPECT_EQ(model_->numerics().digest, chain::receipt_from_json(receipts_[0]).receipt.numerics);
+    RecordProperty("receipts", static_cast<int>(receipts_.size()));
+}
+
+TEST_F(ReceiptReplay, AChangedTokenIsNamed) {
+    for (std::size_t i = 0; i < receipts_.size(); ++i) {
+        const std::size_t count = receipts_[i]["tokens"]["output"].size();
+        const std::size_t place = i * 7 % count;
+        const Json forged = signed_again(receipts_[i], [&](chain::ReplyReceipt&, Json& tokens) {
+            Json& token = tokens["output"][place];
+            token = (token.get<unsigned>() + 1U + static_cast<unsigned>(i % 50)) % 4000U;
+        });
+        const ReceiptVerdict verdict = replayed(forged);
+        EXPECT_FALSE(verdict.holds) << forged["message"];
+        ASSERT_TRUE(verdict.difference.has_value()) << verdict.why;
+        EXPECT_EQ(verdict.difference->place, static_cast<int>(place)) << verdict.why;
+        EXPECT_EQ(verdict.difference->told, forged["tokens"]["output"][place].get<int>());
+        EXPECT_EQ(verdict.difference->chosen, receipts_[i]["tokens"]["output"][place].get<int>());
+    }
+}
+
+TEST_F(ReceiptReplay, AReplyCutShortOrContinuedIsRefused) {
+    for (const Json& receipt : receipts_) {
+        if (receipt["tokens"]["output"].size() < 3) continue;
+        const Json cut = signed_again(receipt, [](chain::ReplyReceipt&, Json& tokens) {
+            tokens["output"].erase(tokens["output"].size() - 1);
+        });
+        const ReceiptVerdict verdict = replayed(cut);
+        EXPECT_FALSE(verdict.holds) << cut["message"];
+        EXPECT_NE(verdict.why.find("ended by"), std::string::npos) << verdict.why;
+        const Json other_end = signed_again(receipt, [](chain::ReplyReceipt& fields, Json&) {
+            fields.finish = fields.finish == "length" ? "stop" : "length";
+        });
+        EXPECT_FALSE(replayed(other_end).holds);
+        const Json other_limit = signed_again(receipt, [](chain::ReplyReceipt& fields, Json&) {
+            fields.max_tokens = fields.finish == "length" ? fields.max_tokens + 1 : fields.output_tokens - 1;
+        });
+        EXPECT_FALSE(replayed(other_limit).holds);
+    }
+}
+
+// Another seed or temperature leaves a short or certain reply as it is, and then the altered receipt says what is
+// true: a replay refuses exactly what a generation with these settings does not say.
+TEST_F(ReceiptReplay, AnotherSeedOrTemperatureIsRefusedWhereItSaysSomethingElse) {
+    int refused = 0;
+    for (const Json& receipt : receipts_) {
+        const Json forged = signed_again(receipt, [](chain::ReplyReceipt& fields, Json&) {
+            const std::string greedy = "temperature=0 ";
+            if (!fields.sampling.starts_with(greedy))
+                ++fields.seed;
+            else
+                fields.sampling = "temperature=2 " + fields.sampling.substr(greedy.size());
+        });
+        const ReceiptVerdict verdict = replayed(forged);
+        refused += verdict.holds ? 0 : 1;
+        EXPECT_EQ(verdict.holds, says(forged)) << verdict.why;
+        if (!verdict.holds) {
+            EXPECT_TRUE(verdict.difference.has_value()) << verdict.why;
+        }
+    }
+    EXPECT_GT(refused, 10);
+    RecordProperty("refused", refused);
+}
+
+TEST_F(ReceiptReplay, OtherWeightsFormsAndFieldsAreRefused) {
+    const Json& receipt = receipts_[0];
+    EXPECT_FALSE(
+        replayed(signed_again(receipt, [](auto& fields, Json&) { fields.composite[3] ^= 1; })).holds);
+    EXPECT_FALSE(
+        replayed(signed_again(receipt, [](auto& fields, Json&) { ++fields.reasoning_tokens; })).holds);
+    const auto unsigned_change = [&](auto change) {
+        Json forged = receipt;
+        change(forged);
+        return replayed(forged).why;
+    };
+    EXPECT_TRUE(unsigned_change([](Json& r) { r["message"]["seed"] = "1"; }).starts_with("FORGED"));
+    EXPECT_TRUE(unsigned_change([](Json& r) { r["tokens"]["form"] = "{}"; }).starts_with("FORGED"));
+    EXPECT_TRUE(unsigned_change([](Json& r) { r["tokens"]["prompt"][0] = 7U; }).starts_with("FORGED"));
+    EXPECT_TRUE(unsigned_change([](Json& r) { r["numerics"] = "other"; }).starts_with("FORGED"));
+    EXPECT_EQ(unsigned_change([](Json& r) { r["id"] = "not a field"; }).find("FORGED"), std::string::npos);
+}
+
+// The bytes of a receipt that a node of version 1 signed.
+TEST(OldReceipts, StillVerify) {
+    chain::ReplyReceipt receipt;
+    receipt.version = 1;
+    receipt.id = "chatcmpl-1";
+    receipt.sampling = "temperature=1";
+    const chain::PrivateKey key(kHostKey, "KEY");
+    const Json document = chain::to_json(chain::sign_receipt(receipt, 1, key));
+    EXPECT_EQ(document["domain"]["version"], "1");
+    EXPECT_FALSE(document["message"].contains("formHash"));
+    const chain::SignedReceipt read = chain::receipt_from_json(document);
+    EXPECT_EQ(read.receipt.version, 1U);
+    EXPECT_TRUE(check_signature(read, document, "").holds);
+}
+
+}  // namespace
+}  // namespace gptoss::node
