@@ -8,7 +8,6 @@
 #include <random>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "../engine/recording_sink.h"
@@ -88,33 +87,37 @@ class Disturbance {
   public:
     Disturbance(engine::Engine& engine, unsigned seed) : engine_(engine), random_(seed) {}
     ~Disturbance() {
-        for (const auto& [id, sink] : running_) engine_.cancel(id);
-        for (const auto& [id, sink] : running_) sink->wait();
+        for (const Other& other : running_) engine_.cancel(other.id);
+        for (const Other& other : running_) other.sink->wait();
     }
 
     void operator()() {
-        if (random_() % 400 == 0 && !running_.empty()) {
-            const std::size_t one = random_() % running_.size();
-            engine_.cancel(running_[one].first);
-            running_[one].second->wait();
-            running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(one));
-        }
-        if (running_.size() >= 3 || random_() % 4 != 0) return;
+        for (const Other& other : running_)
+            if (other.sink->tokens().size() >= other.patience) engine_.cancel(other.id);
+        std::erase_if(running_, [](const Other& other) { return other.sink->finishes() > 0; });
+        if (running_.size() >= 3) return;
         engine::GenerationRequest request;
         const std::size_t room = static_cast<std::size_t>(engine_.options().context_length);
-        for (std::size_t i = 0; i < 1 + random_() % (room / 2); ++i)
+        const std::size_t length = 1 + random_() % (room / 2);
+        while (request.prompt.size() < length)
             request.prompt.push_back(static_cast<TokenId>(random_() % 4000));
         request.sampling.temperature = 1.5F;
         request.sampling.seed = random_();
         request.priority = 1;
         const auto sink = std::make_shared<test::RecordingSink>();
-        running_.emplace_back(engine_.submit(std::move(request), sink), sink);
+        const engine::RequestId id = engine_.submit(std::move(request), sink);
+        running_.push_back({id, sink, random_() % (room / 2)});
     }
 
   private:
+    struct Other {
+        engine::RequestId id;
+        std::shared_ptr<test::RecordingSink> sink;
+        std::size_t patience;  // tokens after which it leaves
+    };
     engine::Engine& engine_;
     std::mt19937 random_;
-    std::vector<std::pair<engine::RequestId, std::shared_ptr<test::RecordingSink>>> running_;
+    std::vector<Other> running_;
 };
 
 // Some request; all kinds come up.
