@@ -285,7 +285,7 @@ describe('with the demo model', { concurrency: false }, () => {
             }));
             await page.keyboard.press('Tab');
         }
-        for (const name of ['Machine', 'New chat', 'Search conversations', 'Export', 'Import', 'Settings', 'Messages', 'Message', 'Attach a text file', 'medium'])
+        for (const name of ['Machine', 'New chat', 'Search conversations', 'Export', 'Import', 'Settings', 'Messages', 'Message', 'Attach a file', 'medium'])
             assert.ok(reached.has(name), `${name} in ${[...reached].join(', ')}`);
     });
 

@@ -25,7 +25,7 @@ before(async () => {
     elsewhere = http.createServer((_, response) => { leaks += 1; response.end(); }).listen(0, '127.0.0.1');
     await new Promise((resolve) => elsewhere.once('listening', resolve));
     leak = `http://127.0.0.1:${elsewhere.address().port}/`;
-    server = await startStandIn((question, response) => response.end(piece({ content: answers[question].replaceAll('LEAK', leak) }) + end));
+    server = await startStandIn((question, response) => response.end(piece({ content: answers[question].replaceAll('LEAK', leak) }) + end()));
     browser = await startBrowser();
     ({ page, context, complaints } = await openPage(browser, server.origin));
     await page.waitForSelector('.dot.good');

@@ -23,6 +23,9 @@ let number = 0;
 const event = (type, rest) => `event: response.${type}\ndata: ${JSON.stringify({ type: `response.${type}`, sequence_number: number += 1, ...rest })}\n\n`;
 export const piece = ({ content, reasoning }) =>
     (reasoning ? event('reasoning_text.delta', { delta: reasoning }) : '') + (content ? event('output_text.delta', { delta: content }) : '');
+// An answer that calls a tool.
+export const endWithCall = (name, given) => event('completed', { response: { status: 'completed', error: null, incomplete_details: null, usage: null,
+    output: [{ type: 'function_call', call_id: `call_${number}`, name, arguments: typeof given === 'string' ? given : JSON.stringify(given) }] } });
 export const end = () => event('completed', { response: { status: 'completed', output: [], error: null, incomplete_details: null, usage: null } });
 
 // `answer(question, response)` writes the event stream's body. `answerOther(request, response)` may answer anything first, and says so with true.
@@ -49,7 +52,8 @@ export async function startStandIn(answer, answerOther = () => false, port = 0) 
         let body = '';
         for await (const chunk of request) body += chunk;
         const made = `resp_${asked.size}`;
-        asked.set(made, JSON.parse(body).input.at(-1).content);
+        const last = JSON.parse(body).input.at(-1);
+        asked.set(made, last.content ?? last.output);   // a question, or a tool's result
         return response.end(JSON.stringify({ id: made, status: 'in_progress' }));
     }
     await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));

@@ -212,6 +212,7 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     loaded.served.card["weight_bytes"] = loaded.plan.weight_bytes + loaded.plan.host.weight_bytes;
     loaded.served.card["parts"] = source.file() != nullptr ? source.file()->parts().size() : 0;
     if (source.synthetic()) loaded.served.card["weights"] = "random";
+    if (!source.synthetic() && settings.model_path.empty()) loaded.served.card["demo"] = true;
     loaded.served.card["memory"] = {{"weight_bytes", loaded.plan.weight_bytes},
                                     {"full_kv_bytes", loaded.plan.full_kv_bytes},
                                     {"sliding_kv_bytes", loaded.plan.sliding_kv_bytes},

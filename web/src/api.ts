@@ -15,6 +15,8 @@ export class ApiError extends Error {
     constructor(message: string, readonly status: number, readonly param?: string | null) { super(message); }
 }
 
+export const keyOfTab = (): string => sessionStorage.getItem(keyName) ?? '';
+
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     const key = sessionStorage.getItem(keyName);
@@ -43,6 +45,25 @@ export const fetchMetrics = async (): Promise<string> => (await request('/metric
 export const countTokens = async (text: string): Promise<number> =>
     (await (await request('/tokenize', { method: 'POST', body: JSON.stringify({ content: text }) })).json()).count;
 
-export interface RunningRequest { id: string; client: string; route: string; age_ms: number; prompt_tokens: number; completion_tokens: number }
+// Of the request that a body would be.
+export const countInput = async (body: object, abort: AbortSignal): Promise<number> =>
+    (await (await request('/v1/responses/input_tokens', { method: 'POST', body: JSON.stringify(body), signal: abort })).json()).input_tokens;
+
+export type Download = Schemas['Download'];
+const json = { 'Content-Type': 'application/json' };
+export const fetchDownload = async (): Promise<Download> => (await request('/admin/download')).json();
+export const startDownload = async (model: string): Promise<Download> => (await request('/admin/download', { method: 'POST', body: JSON.stringify({ model }) })).json();
+export const stopDownload = async (): Promise<Download> => (await request('/admin/download', { method: 'DELETE', headers: json })).json();
+export const serveDownload = async (): Promise<void> => { await request('/admin/download/serve', { method: 'POST', body: '{}' }); };
+
+export type History = Schemas['History'];
+export const fetchHistory = async (seconds: number): Promise<History> => (await request(`/v1/history?seconds=${seconds}&points=360`)).json();
+export type FleetNode = Schemas['Fleet']['nodes'][number];
+export const fetchFleet = async (): Promise<FleetNode[]> => (await (await request('/v1/fleet')).json()).nodes;
+export type Receipt = Schemas['Receipt'];
+export const fetchReceipts = async (): Promise<Receipt[]> => (await (await request('/admin/receipts')).json()).receipts;
+export const fetchReceipt = async (id: string): Promise<Receipt> => (await request(`/v1/receipts/${encodeURIComponent(id)}`)).json();
+
+export interface RunningRequest { id: string; client: string; route: string; stage: 'received' | 'prompt' | 'generating'; age_ms: number; prompt_tokens: number; completion_tokens: number }
 export const fetchRequests = async (): Promise<RunningRequest[]> => (await (await request('/admin/requests')).json()).requests;
 export const cancelRequest = async (id: string): Promise<void> => { await request(`/admin/requests/${encodeURIComponent(id)}`, { method: 'DELETE' }); };

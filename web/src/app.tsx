@@ -12,6 +12,7 @@ export function App() {
             <strong class="brand">gpt-oss-node</strong>
             <nav aria-label="Pages">
                 <a href={addressOf(currentId.value)} aria-current={page.value === 'chat' ? 'page' : undefined}>Chat</a>
+                <a href="#connect" aria-current={page.value === 'connect' ? 'page' : undefined}>Connect</a>
                 <a href="#machine" aria-current={page.value === 'machine' ? 'page' : undefined}>Machine</a>
             </nav>
             <span class="node" role="status"><NodeWords /></span>
@@ -21,7 +22,7 @@ export function App() {
         {awaySince.value !== null && <p class="banner" role="alert">The node does not answer. Trying again every second; nothing here is lost.</p>}
         {storageProblem.value && <p class="banner" role="alert">{storageProblem.value}</p>}
         {needsKey.value && <Login />}
-        {page.value === 'chat' ? <ChatPage /> : <Machine />}
+        {page.value === 'machine' ? <Machine /> : page.value === 'connect' ? <Connect /> : <ChatPage />}
         <p class="notice" role="status"><Discarded /></p>
     </>;
 }
@@ -39,6 +40,12 @@ function Machine() {
     const [loaded, set] = useState<{ MachinePage: () => preact.JSX.Element } | null>(null);
     useEffect(() => { void import('./machine_page').then(set); }, []);
     return loaded ? <loaded.MachinePage /> : <main class="machine" />;
+}
+
+function Connect() {
+    const [loaded, set] = useState<{ ConnectPage: () => preact.JSX.Element } | null>(null);
+    useEffect(() => { void import('./connect_page').then(set); }, []);
+    return loaded ? <loaded.ConnectPage /> : <main class="machine" />;
 }
 
 function NodeWords() {

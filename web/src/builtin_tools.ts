@@ -1,56 +1,44 @@
-// Harmless tools that run in the page: a calculator and a clock. Results of other tools are typed by hand.
+// Harmless tools that run in the page: a calculator, a clock, and JavaScript in a frame without network.
+import { calculate } from './calculator';
 import type { ToolCall } from './conversation';
 
-export const builtinTools = [
-    { type: 'function', function: { name: 'calculate', description: 'Computes an arithmetic expression.',
-        parameters: { type: 'object', properties: { expression: { type: 'string', description: 'Numbers, + - * / and parentheses.' } }, required: ['expression'] } } },
-    { type: 'function', function: { name: 'current_time', description: 'Tells the date and time.', parameters: { type: 'object', properties: {} } } },
-];
+const tool = (name: string, description: string, properties: object = {}, required: string[] = []) =>
+    ({ type: 'function', function: { name, description, parameters: { type: 'object', properties, required } } });
 
-// undefined: not one of ours.
+export const calculator = tool('calculate', 'Computes an arithmetic expression.', { expression: { type: 'string', description: 'For example (2 + 3) * 4 ^ 2, 15% of 80, sqrt(2).' } }, ['expression']);
+export const clock = tool('current_time', 'Tells the date and time.', { timezone: { type: 'string', description: 'Like Europe/Rome. Left out: the user\'s.' } });
+export const javascript = tool('run_javascript', 'Runs JavaScript without network and returns what it printed and its last value.', { code: { type: 'string' } }, ['code']);
+export const builtinTools = [calculator, clock];
+
+export const isBuiltin = ({ name }: ToolCall): boolean => [calculator, clock, javascript].some((each) => each.function.name === name);
+
+// The only text among the arguments: small models call it by other names.
+const textOf = (call: ToolCall): string => String(Object.values(JSON.parse(call.arguments || '{}') as object).find((value) => typeof value === 'string') ?? '');
+
+export function timeIn(zone: string, now = new Date()): object {
+    const usual = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const timeZone = zone || usual;
+    const local = new Intl.DateTimeFormat('en-GB', { timeZone, dateStyle: 'full', timeStyle: 'long' }).format(now);
+    return { time: now.toISOString(), local, timezone: timeZone };
+}
+
+// At once; undefined: not one of these.
 export function runBuiltin(call: ToolCall): string | undefined {
-    if (call.name !== 'calculate' && call.name !== 'current_time') return undefined;
     try {
-        if (call.name === 'current_time') return JSON.stringify({ time: new Date().toISOString() });
-        // The only text among the arguments: small models call it by other names.
-        const given = Object.values(JSON.parse(call.arguments) as object).find((value) => typeof value === 'string');
-        return JSON.stringify({ result: calculate(given ?? '') });
+        if (call.name === clock.function.name) return JSON.stringify(timeIn(call.arguments ? textOf(call) : ''));
+        if (call.name === calculator.function.name) return JSON.stringify({ result: calculate(textOf(call)) });
+        return undefined;
     } catch (error) {
         return JSON.stringify({ error: (error as Error).message });
     }
 }
 
-// sum = product (+|- product)*; product = factor (*|/ factor)*; factor = -factor | number | (sum).
-export function calculate(text: string): number {
-    const tokens = text.match(/\d+\.?\d*(?:e[+-]?\d+)?|\.\d+|[-+*/()]|\S/gi) ?? [];
-    let at = 0;
-    let depth = 0;
-    const factor = (): number => {
-        const token = tokens[at++];
-        if (++depth > 200) throw new Error('The expression is too deep.');
-        try {
-            if (token === '-') return -factor();
-            if (token === '(') {
-                const value = sum();
-                if (tokens[at++] !== ')') throw new Error('A parenthesis is not closed.');
-                return value;
-            }
-            const value = Number(token);
-            if (token === undefined || Number.isNaN(value)) throw new Error(`Not a number: ${token ?? 'the end'}`);
-            return value;
-        } finally { --depth; }
-    };
-    const product = (): number => {
-        let value = factor();
-        while (tokens[at] === '*' || tokens[at] === '/') value = tokens[at++] === '*' ? value * factor() : value / factor();
-        return value;
-    };
-    const sum = (): number => {
-        let value = product();
-        while (tokens[at] === '+' || tokens[at] === '-') value = tokens[at++] === '+' ? value + product() : value - product();
-        return value;
-    };
-    const value = sum();
-    if (at < tokens.length) throw new Error(`Not understood: ${tokens[at]}`);
-    return value;
+// A result for the model, whatever happens.
+export async function runLater(call: ToolCall): Promise<string> {
+    try {
+        const atOnce = runBuiltin(call);
+        if (atOnce !== undefined) return atOnce;
+        const { runJavaScript } = await import('./javascript_tool');
+        return await runJavaScript(textOf(call));
+    } catch (error) { return JSON.stringify({ error: (error as Error).message }); }
 }

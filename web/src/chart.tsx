@@ -1,19 +1,21 @@
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { history, type Sample } from './history';
+import type { History } from './api';
+import { day, span } from './day';
 
-export interface Line { label: string; of: (sample: Sample) => number | null }
+export interface Line { label: string; of: (history: History) => (number | null)[] }
 
 const colorNames = ['--line-a', '--line-b'];
-const shortestSpanSeconds = 120;
 
-export function Chart({ unit, lines, height = 180 }: { unit: string; lines: Line[]; height?: number }) {
+// `stacked`: each line stands on those before it, so that the highest is the sum.
+export function Chart({ unit, lines, height = 180, stacked = false }: { unit: string; lines: Line[]; height?: number; stacked?: boolean }) {
     const place = useRef<HTMLDivElement>(null);
     const plot = useRef<UPlot>();
     useEffect(() => {
         const box = place.current!;
         const dark = matchMedia('(prefers-color-scheme: dark)');
+        let told: (number | null)[][] = [];   // as the node gave them, for the legend
         // A canvas does not follow the page's colours by itself: it is made anew when they change.
         const make = () => {
             plot.current?.destroy();
@@ -22,24 +24,35 @@ export function Chart({ unit, lines, height = 180 }: { unit: string; lines: Line
             const color = (name: string) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color; };
             const grid = { stroke: color('--line'), width: 1 };
             const axis = { stroke: color('--soft'), grid, ticks: grid, font: '12px system-ui' };
-            const span = (_: UPlot, low: number, high: number): [number, number] => [Math.min(low, high - shortestSpanSeconds), high];
+            const range = (_: UPlot, __: number, high: number): [number, number] => [high - span.peek().seconds, high];
             plot.current = new UPlot({
-                width: box.clientWidth, height, cursor: { sync: { key: 'hour' }, points: { size: 6 } },
-                scales: { x: { range: span }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 1)] } },
-                axes: [{ ...axis, values: '{HH}:{mm}:{ss}' as unknown as string[], space: 90 }, { ...axis, size: 56, label: unit, labelSize: 18, labelFont: '12px system-ui' }],
+                width: box.clientWidth, height, cursor: { sync: { key: 'day' }, points: { size: 6 } },
+                scales: { x: { range }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 1)] } },
+                axes: [{ ...axis, values: '{HH}:{mm}' as unknown as string[], space: 70 }, { ...axis, size: 56, label: unit, labelSize: 18, labelFont: '12px system-ui' }],
                 series: [{ label: 'time', value: '{HH}:{mm}:{ss}' }, ...lines.map(({ label }, index) => ({ label, stroke: color(colorNames[index]), width: 1.5, points: { show: false },
-                    value: (_: UPlot, value: number | null) => (value === null ? '–' : `${value.toFixed(1)}`) }))],
+                    ...(stacked ? { fill: color(`${colorNames[index]}-tint`) } : {}),
+                    value: (_: UPlot, __: number, series: number, at: number | null) => { const value = at === null ? null : told[series - 1]?.[at]; return value == null ? '–' : value.toFixed(1); } }))],
+                // Filled down to the line below, not over it.
+                bands: stacked ? lines.slice(1).map((_, index) => ({ series: [index + 2, index + 1] as [number, number] })) : [],
             }, [[], ...lines.map(() => [])], box);
             probe.remove();
             draw();
         };
-        const draw = () => plot.current?.setData([history.value.map(({ time }) => time), ...lines.map((line) => history.value.map(line.of))] as UPlot.AlignedData);
+        const draw = () => {
+            const history = day.peek();
+            if (!history) return;
+            told = lines.map(({ of }) => of(history));
+            const shown = stacked ? told.map((_, index) => history.time.map((__, at) => told.slice(0, index + 1).reduce((sum, values) => sum + (values[at] ?? 0), 0))) : told;
+            plot.current?.setData([history.time, ...shown] as UPlot.AlignedData);
+        };
         make();
         const observer = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height }));
         observer.observe(box);
+        const theme = new MutationObserver(make);
+        theme.observe(document.documentElement, { attributes: true, attributeFilter: ['style'] });
         dark.addEventListener('change', make);
-        const unsubscribe = history.subscribe(draw);
-        return () => { unsubscribe(); dark.removeEventListener('change', make); observer.disconnect(); plot.current?.destroy(); };
+        const unsubscribe = day.subscribe(draw);
+        return () => { unsubscribe(); dark.removeEventListener('change', make); theme.disconnect(); observer.disconnect(); plot.current?.destroy(); };
     }, []);
-    return <div class="chart" ref={place} role="img" aria-label={`${lines.map(({ label }) => label).join(' and ')}, ${unit}, over the last hour`} />;
+    return <div class="chart" ref={place} role="img" aria-label={`${lines.map(({ label }) => label).join(' and ')}, ${unit}, over the last ${span.value.name}`} />;
 }

@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { readFile } from './attached_files';
+import { acceptedFiles, readFile } from './attached_files';
 import { ask, isBusy, stop } from './asking';
-import { contextUsed, type AttachedFile, type Settings } from './conversation';
+import { ContextLeft, TooMuch, useFit } from './context_left';
+import type { AttachedFile, Settings } from './conversation';
 import { changeDraft, drafts } from './drafts';
 import { Icon } from './icons';
 import { commit, current, currentId } from './state';
-import { node } from './watch';
 
 const count = (value: number) => value.toLocaleString('en');
 
@@ -14,10 +14,12 @@ export function Composer() {
     const change = (typed: string) => changeDraft(currentId.peek(), { text: typed });
     const setFiles = (attached: AttachedFile[]) => changeDraft(currentId.peek(), { files: attached });
     const [problem, setProblem] = useState('');
+    const [reading, setReading] = useState('');   // a file's name
     const [dropping, setDropping] = useState(false);
     const field = useRef<HTMLTextAreaElement>(null);
     const busy = isBusy();
-    const canSend = !busy && (text.trim() !== '' || files.length > 0);
+    const fit = useFit(text, files);
+    const canSend = !busy && !reading && (fit?.left ?? 0) >= 0 && (text.trim() !== '' || files.length > 0);
     const send = () => {
         if (!canSend) return;
         ask(text.trim(), files);
@@ -27,11 +29,13 @@ export function Composer() {
         setProblem('');
         const place = currentId.peek();
         for (const file of chosen) {
+            setReading(file.name);
             try {
                 const read = await readFile(file);
                 changeDraft(place, { files: [...drafts.peek().get(place)?.files ?? [], read] });
             } catch (error) { setProblem((error as Error).message); }
         }
+        setReading('');
         field.current?.focus();
     };
     useEffect(() => { field.current?.focus(); }, [currentId.value]);
@@ -41,16 +45,18 @@ export function Composer() {
             <Icon name="file" /><span>{file.name}</span><span class="soft">{count(file.tokens ?? 0)} tokens</span>
             <button type="button" class="quiet small" aria-label={`Remove ${file.name}`} onClick={() => setFiles(files.filter((other) => other !== file))}><Icon name="close" /></button>
         </li>)}</ul>}
+        {reading && <p class="hint waiting" role="status">Reading {reading}…</p>}
         {problem && <p role="alert" class="problem">{problem}</p>}
+        <TooMuch fit={fit} remove={(out) => setFiles(files.filter((file) => !out.includes(file)))} />
         <textarea id="message" ref={field} aria-label="Message" dir="auto" rows={1} placeholder="Ask something. Enter sends, Shift+Enter starts a line" value={text}
             onInput={(event) => change(event.currentTarget.value)}
             onPaste={(event) => { const pasted = [...event.clipboardData?.files ?? []]; if (pasted.length) { event.preventDefault(); void attach(pasted); } }}
             onKeyDown={(event) => { if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } }} />
         <div class="tools">
-            <label class="button quiet" title="Attach a text file, or drop one anywhere"><Icon name="attach" /><span class="hidden">Attach a text file</span>
-                <input class="hidden" type="file" multiple onChange={(event) => { void attach([...event.currentTarget.files ?? []]); event.currentTarget.value = ''; }} /></label>
+            <label class="button quiet" title="Attach a text, a PDF or a Word document, or drop one anywhere"><Icon name="attach" /><span class="hidden">Attach a file</span>
+                <input class="hidden" type="file" multiple accept={acceptedFiles} onChange={(event) => { void attach([...event.currentTarget.files ?? []]); event.currentTarget.value = ''; }} /></label>
             <Effort />
-            <ContextLeft files={files} />
+            <ContextLeft fit={fit} />
             {busy ? <button type="button" class="round strong" aria-label="Stop" title="Stop (Escape)" onClick={stop}><Icon name="stop" /></button>
                 : <button class="round strong" aria-label="Send" disabled={!canSend}><Icon name="send" /></button>}
         </div>
@@ -64,16 +70,6 @@ function Effort() {
             <input type="radio" name="effort" checked={settings.effort === effort} onChange={() => commit({ ...current.value, settings: { ...settings, effort } })} />{effort}
         </label>)}
     </fieldset>;
-}
-
-// What the conversation and the attached files leave of the context.
-function ContextLeft({ files }: { files: AttachedFile[] }) {
-    const length = node.value?.context_length;
-    if (!length) return <span class="context" />;
-    const added = files.reduce((sum, file) => sum + (file.tokens ?? 0), 0);
-    const left = length - (contextUsed(current.value) ?? 0) - added;
-    return <span class={left < 0 ? 'context problem' : 'context'} role={left < 0 ? 'alert' : undefined}>
-        {left < 0 ? `${count(-left)} tokens too many` : <>{count(left)}<span class="label"> of {count(length)} tokens</span> left</>}</span>;
 }
 
 // Files may be dropped anywhere on the page.

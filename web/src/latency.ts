@@ -6,7 +6,6 @@ export interface Histogram { bounds: number[]; counts: number[] }   // counts ar
 export interface Latency { p50: number; p95: number; window: 'last minute' | 'since the start' }
 export const firstToken = signal<Latency | null>(null);
 export const nextToken = signal<Latency | null>(null);
-export const refusals = signal<{ route: string; status: string; count: number }[]>([]);
 
 export function readHistogram(text: string, name: string): Histogram {
     const histogram: Histogram = { bounds: [], counts: [] };
@@ -30,10 +29,6 @@ export function quantile({ bounds, counts }: Histogram, share: number): number {
     return low + (bounds[index] - low) * (share * total - under) / (counts[index] - under);
 }
 
-// Replies that were not what the client asked for, by route.
-export const readRefusals = (text: string) => [...text.matchAll(/^gptoss_http_replies_total\{route="([^"]*)",status="([45]\d\d)"\} (\S+)/gm)]
-    .map(([, route, status, count]) => ({ route, status, count: Number(count) })).sort((a, b) => b.count - a.count);
-
 const windowMs = 60_000;
 let scrapes: { time: number; first: Histogram; next: Histogram }[] = [];
 
@@ -53,5 +48,4 @@ export async function scrape(): Promise<void> {
     scrapes = [...(restarted ? [] : scrapes.filter(({ time }) => time > latest.time - windowMs)), latest];
     firstToken.value = latencyOf(latest.first, scrapes[0].first);
     nextToken.value = latencyOf(latest.next, scrapes[0].next);
-    refusals.value = readRefusals(text);
 }

@@ -1,12 +1,14 @@
 import { useEffect } from 'preact/hooks';
 import type { Gpu } from './api';
-import { Chart } from './chart';
+import { DayCharts, Troubles } from './day_charts';
+import { FleetCards } from './fleet_cards';
 import { copyText } from './clipboard';
 import { Icon } from './icons';
-import { firstToken, nextToken, refusals, scrape, type Latency } from './latency';
-import { RunningRequests } from './running_requests';
+import { firstToken, nextToken, scrape, type Latency } from './latency';
 import { MemoryBar } from './memory_bar';
-import { happenings, node } from './watch';
+import { Receipts } from './receipts_list';
+import { RunningRequests } from './running_requests';
+import { node } from './watch';
 
 const scrapeEveryMs = 2000;
 
@@ -29,12 +31,10 @@ export function MachinePage() {
             {status.card?.memory && <MemoryBar memory={status.card.memory} engine={status.engine} gpu={status.gpu} />}
             {status.gpu && <Card gpu={status.gpu} />}
             {status.admin && <RunningRequests />}
-            <section class="card"><h2>The last hour <span class="soft">while this page was open</span></h2>
-                <Chart unit="tok/s" lines={[{ label: 'generation', of: (sample) => sample.generation }, { label: 'prompts', of: (sample) => sample.prompt }]} />
-                <Chart unit="sequences" height={120} lines={[{ label: 'running', of: (sample) => sample.running }, { label: 'waiting', of: (sample) => sample.waiting }]} />
-                {status.gpu && <><Chart unit="% and °C" height={140} lines={[{ label: 'GPU busy', of: (sample) => sample.utilization }, { label: 'temperature', of: (sample) => sample.temperature }]} />
-                    <Chart unit="W" height={120} lines={[{ label: 'power', of: (sample) => sample.power }]} /></>}
-            </section>
+            <Queue />
+            <DayCharts />
+            <FleetCards />
+            <Receipts />
         </>}
         <Troubles />
     </main>;
@@ -42,19 +42,38 @@ export function MachinePage() {
 
 function Model() {
     const { model, device, placement, version, context_length: context, card } = node.value!;
-    const { composite_sha256: hash, verified, detail, registry, hashes_from: from } = card?.provenance ?? {};
     const facts = [card?.layers && `${card.layers} layers`, card?.parts && `${card.parts} file${card.parts > 1 ? 's' : ''}`,
         context && `${context.toLocaleString('en')} tokens of context`, `gpt-oss-node ${version}`].filter(Boolean);
     return <section class="model">
         <h1>{model ?? 'No model yet'}</h1>
         <p class="soft">{facts.join(' · ')}</p>
         <p>{device}{placement && `: ${placement}`}</p>
-        {card?.provenance && <p class="provenance">
-            <span class={`badge ${verified ? 'good' : ''}`}>{verified ? 'Verified' : 'Not verified'}</span>
-            <span>{[detail || registry, hash && from].filter(Boolean).join(' · ')}</span>
-            {hash && <span class="hash"><code>{hash}</code><button class="quiet small" aria-label="Copy the composite hash" onClick={() => void copyText(hash)}><Icon name="copy" /></button></span>}
-        </p>}
+        {card?.provenance && <Weights />}
     </section>;
+}
+
+// How the weights were verified, and when.
+function Weights() {
+    const { card, weight_check: again } = node.value!;
+    const { composite_sha256: hash, verified, detail, registry, hashes_from: from, checked_at: at, obtained } = card!.provenance!;
+    const how = [detail || registry, hash && (from === 'manifest' ? `hash believed from the manifest${obtained ? ` (${obtained})` : ''}` : from), at && `at ${new Date(at).toLocaleString()}`, again];
+    return <p class="provenance">
+        <span class={`badge ${verified ? 'good' : ''}`}>{verified ? 'Verified' : 'Not verified'}</span>
+        <span>{how.filter(Boolean).join(' · ')}</span>
+        {hash && <span class="hash"><code>{hash}</code><button class="quiet small" aria-label="Copy the composite hash" onClick={() => void copyText(hash)}><Icon name="copy" /></button></span>}
+    </p>;
+}
+
+// Who waits, and how much of each step prompts may take while others generate.
+function Queue() {
+    const { engine, queue_limit: limit, scheduling } = node.value!;
+    const { waiting, oldest_wait_ms: wait, step_bound_ms: bound, preemptions, running } = engine!;
+    return <section class="card"><h2>Queue and pacer</h2><dl class="facts">
+        <dt>Waiting</dt><dd>{waiting.toLocaleString('en')}{limit !== undefined && ` of at most ${limit.toLocaleString('en')}`}{waiting > 0 && wait !== undefined && `, the longest for ${(wait / 1000).toFixed(1)} s`}</dd>
+        <dt>Scheduling</dt><dd>{scheduling ?? '–'}</dd>
+        <dt>A step with prompts</dt><dd>{bound ? `may take ${bound.toFixed(0)} ms, so that answers keep flowing` : running ? 'as long as it needs: nobody generates beside it' : 'not bounded: nobody generates'}</dd>
+        <dt>Preemptions</dt><dd>{preemptions.toLocaleString('en')} since the start</dd>
+    </dl></section>;
 }
 
 function Figures() {
@@ -91,14 +110,3 @@ function Card({ gpu }: { gpu: Gpu }) {
 }
 
 const ms = (seconds: number): [string, string] => (seconds < 1 ? [(seconds * 1000).toPrecision(seconds < 0.1 ? 2 : 3), 'ms'] : [seconds.toFixed(1), 's']);
-
-function Troubles() {
-    if (!happenings.value.length && !refusals.value.length) return null;
-    return <section class="card"><h2>What went wrong</h2>
-        {refusals.value.length > 0 && <table><caption>Requests not served, since the start</caption>
-            <thead><tr><th scope="col">Route</th><th scope="col">Status</th><th scope="col">Times</th></tr></thead>
-            <tbody>{refusals.value.map(({ route, status, count }) => <tr key={route + status}><td><code>{route}</code></td><td>{status}</td><td>{count}</td></tr>)}</tbody></table>}
-        {happenings.value.length > 0 && <ul class="happenings" aria-label="Last errors">{happenings.value.map(({ time, text }) =>
-            <li key={time}><time class="soft">{new Date(time).toLocaleTimeString()}</time> {text}</li>)}</ul>}
-    </section>;
-}

@@ -4,7 +4,6 @@
 import { effect, signal } from '@preact/signals';
 import { AnswerReader } from './answer_events';
 import { ApiError, needsKey } from './api';
-import { runBuiltin } from './builtin_tools';
 import { isRunning, newAnswer, pathTo, withTurn, type Conversation, type Run, type Turn } from './conversation';
 import { keepLastWords, takeLastWords, unkept } from './last_words';
 import * as api from './responses_api';
@@ -12,6 +11,7 @@ import { toRequest } from './request';
 import { byId, commit, find, growing, inSight, keepTurn, latest, takeStored, takeTurn } from './state';
 import * as storage from './storage';
 import { hear, tell } from './tabs';
+import { resultsAtOnce, runOwn } from './tool_runs';
 import { report } from './watch';
 
 const keepEveryMs = 300;
@@ -131,7 +131,7 @@ async function follow(place: string, turn: Turn, isLive: boolean): Promise<void>
 async function end(place: string, turn: Turn): Promise<void> {
     const runId = runOf(turn).id;
     let ended = { ...turn };
-    if (ended.finish === 'tool_calls') ended.calls = ended.calls?.map((call) => ({ ...call, result: call.result ?? runBuiltin(call) }));
+    if (ended.finish === 'tool_calls') ended.calls = resultsAtOnce(ended);
     // What ended badly here may have ended well, or by the user's hand, in another tab.
     if (ended.finish === 'error') {
         const stored = await storage.load(place, [turn.id]).catch(() => undefined);
@@ -143,6 +143,7 @@ async function end(place: string, turn: Turn): Promise<void> {
     await keepTurn(place, ended);
     if (runId) await api.forget(runId).catch(() => undefined);
     await goOn(place, ended);
+    if (ended.finish === 'tool_calls') runOwn(place, ended);
 }
 
 // Once each call has its result, the model goes on. In one tab only.

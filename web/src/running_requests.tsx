@@ -2,6 +2,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { cancelRequest, fetchRequests, type RunningRequest } from './api';
 
+const stages = { received: 'being taken in', prompt: 'waits, or its prompt is read', generating: 'is answered' };
+
 export function RunningRequests() {
     const [requests, set] = useState<RunningRequest[]>([]);
     const [problem, setProblem] = useState('');
@@ -15,9 +17,9 @@ export function RunningRequests() {
     return <section class="card"><h2>Being answered</h2>
         {problem && <p role="alert" class="problem">{problem}</p>}
         {!requests.length ? <p class="hint">Nothing at the moment.</p> : <div class="scrolling" tabIndex={0} role="region" aria-label="Requests being answered"><table>
-            <thead><tr><th scope="col">Client</th><th scope="col">Route</th><th scope="col">Since</th><th scope="col">Prompt</th><th scope="col">Answer</th><th scope="col"><span class="hidden">Cancel</span></th></tr></thead>
-            <tbody>{requests.map(({ id, client, route, age_ms, prompt_tokens, completion_tokens }) => <tr key={id}>
-                <td>{client}</td><td><code>{route}</code></td><td>{(age_ms / 1000).toFixed(1)} s</td><td>{prompt_tokens.toLocaleString('en')}</td><td>{completion_tokens.toLocaleString('en')}</td>
+            <thead><tr><th scope="col">Client</th><th scope="col">Route</th><th scope="col">Stage</th><th scope="col">Since</th><th scope="col">Prompt</th><th scope="col">Answer</th><th scope="col"><span class="hidden">Cancel</span></th></tr></thead>
+            <tbody>{requests.map(({ id, client, route, stage, age_ms, prompt_tokens, completion_tokens }) => <tr key={id}>
+                <td>{client}</td><td><code>{route}</code></td><td>{stages[stage]}</td><td>{(age_ms / 1000).toFixed(1)} s</td><td>{prompt_tokens.toLocaleString('en')}</td><td>{completion_tokens.toLocaleString('en')}</td>
                 <td><button class="small" aria-label={`Cancel the request ${id} of ${client}`} onClick={() => cancel(id)}>Cancel</button></td>
             </tr>)}</tbody></table></div>}
     </section>;

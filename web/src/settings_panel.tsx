@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks';
-import { builtinTools } from './builtin_tools';
 import { defaultSettings, parseTools, type Settings } from './conversation';
 import { Icon } from './icons';
 import { commit, current } from './state';
+import { ToolPicker } from './tool_picker';
 
 const numbers: { name: 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'max_tokens'; label: string; min: number; max: number; step: number }[] = [
     { name: 'temperature', label: 'Temperature', min: 0, max: 2, step: 0.05 },
@@ -11,9 +11,6 @@ const numbers: { name: 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'max_tokens
     { name: 'min_p', label: 'Min p', min: 0, max: 1, step: 0.01 },
     { name: 'max_tokens', label: 'Most tokens (0 = context)', min: 0, max: 131072, step: 1 },
 ];
-
-const exampleTool = { type: 'function', function: { name: 'get_weather', description: 'The weather in a city.',
-    parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } } };
 
 export function SettingsPanel({ close }: { close: () => void }) {
     const { settings } = current.value;
@@ -24,7 +21,9 @@ export function SettingsPanel({ close }: { close: () => void }) {
         try { parseTools(tools); setProblem(''); } catch (error) { setProblem((error as Error).message); }
     };
     const addTools = (added: unknown[]) => {
-        try { setTools(JSON.stringify([...parseTools(settings.tools), ...added], null, 1)); } catch (error) { setProblem((error as Error).message); }
+        const nameOf = (tool: unknown) => (tool as { function?: { name?: string } }).function?.name;
+        const fresh = new Set(added.map(nameOf));
+        try { setTools(JSON.stringify([...parseTools(current.value.settings.tools).filter((tool) => !fresh.has(nameOf(tool))), ...added], null, 1)); } catch (error) { setProblem((error as Error).message); }
     };
     return <aside class="settings" aria-label="Settings of this chat">
         <div class="row"><h2>Settings of this chat</h2><button class="quiet" aria-label="Close the settings" onClick={close}><Icon name="close" /></button></div>
@@ -39,11 +38,7 @@ export function SettingsPanel({ close }: { close: () => void }) {
         </div>
         <label>Tools (JSON array in OpenAI's form) <textarea rows={8} class="code" spellcheck={false} value={settings.tools} aria-invalid={problem !== ''} onInput={(event) => setTools(event.currentTarget.value)} /></label>
         {problem && <p role="alert" class="problem">{problem}</p>}
-        <div class="row wrap">
-            <button onClick={() => addTools(builtinTools)}>Add calculator and clock</button>
-            <button onClick={() => addTools([exampleTool])}>Add an example</button>
-            <button onClick={() => { set({ ...defaultSettings }); setProblem(''); }}>gpt-oss's defaults</button>
-        </div>
-        <p class="hint">The calculator and the clock run in this page. Results of other tools are typed in.</p>
+        <ToolPicker add={addTools} />
+        <div class="row"><button onClick={() => { set({ ...defaultSettings }); setProblem(''); }}>gpt-oss's defaults</button></div>
     </aside>;
 }

@@ -1,11 +1,12 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { copyText } from './clipboard';
-import { branch, isBusy, regenerate, setResult, showVersion } from './asking';
-import { isRunning, type ToolCall, type Turn } from './conversation';
+import { branch, isBusy, regenerate, showVersion } from './asking';
+import { CallView } from './call_view';
+import { isRunning, type Turn } from './conversation';
 import { Icon } from './icons';
 import { memo } from './memo';
 import { growing } from './state';
-import { MarkdownView, PlainView } from './text_view';
+import { MarkdownView } from './text_view';
 
 interface TurnProperties { turn: Turn; isLast: boolean; place: number; versions: number }   // place: which of its versions, from 0
 
@@ -18,7 +19,7 @@ function AnswerTurn({ turn: kept, isLast, place, versions }: TurnProperties) {
         {turn.reasoning && <Reasoning turn={turn} isStreaming={isStreaming && !turn.text && !turn.calls} />}
         {turn.text && turn.calls && <h2 class="kind">Preamble</h2>}
         <Text text={turn.text} isStreaming={isStreaming} />
-        {turn.calls?.map((call, index) => <CallView key={index} turn={turn} call={call} isStreaming={isStreaming} />)}
+        {turn.calls?.map((call, index) => <CallView key={index} turn={turn} call={call} index={index} isStreaming={isStreaming} />)}
         {isStreaming && !turn.reasoning && !turn.text && !turn.calls && <p class="hint waiting">Waiting for the first token…</p>}
         {turn.error && <p role="alert" class="problem">{turn.error}</p>}
         <Footer turn={turn} isLast={isLast} isStreaming={isStreaming} place={place} versions={versions} />
@@ -55,43 +56,26 @@ function UserTurn({ turn, place, versions }: TurnProperties) {
     </form>;
 }
 
+// Drawn when it is looked at: most thoughts never are.
 function Reasoning({ turn, isStreaming }: { turn: Turn; isStreaming: boolean }) {
-    const body = useRef<HTMLDivElement>(null);
-    const view = useRef<PlainView>();
+    const [isOpen, open] = useState(false);
     const { reasoningMs, reasoningTokens } = turn.figures ?? {};
-    useLayoutEffect(() => {
-        view.current ??= new PlainView(body.current!);
-        view.current.update(turn.reasoning!);
-    }, [turn.reasoning]);
     const words = [isStreaming ? 'Thinking…' : 'Thought', !isStreaming && reasoningMs !== undefined && `for ${seconds(reasoningMs)}`,
         reasoningTokens !== undefined && `· ${reasoningTokens.toLocaleString('en')} tokens`].filter(Boolean).join(' ');
-    return <details class="reasoning"><summary class={isStreaming ? 'waiting' : ''}>{words}</summary><div class="thoughts" tabIndex={0} role="region" aria-label="Reasoning" ref={body} /></details>;
+    return <details class="reasoning" onToggle={(event) => open(event.currentTarget.open)}><summary class={isStreaming ? 'waiting' : ''}>{words}</summary>
+        <div class="thoughts" tabIndex={0} role="region" aria-label="Reasoning">{isOpen && <Text text={turn.reasoning!} isStreaming={isStreaming} name="thought" />}</div></details>;
 }
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s`;
 
-function Text({ text, isStreaming }: { text: string; isStreaming: boolean }) {
+function Text({ text, isStreaming, name = 'text' }: { text: string; isStreaming: boolean; name?: string }) {
     const place = useRef<HTMLDivElement>(null);
     const view = useRef<MarkdownView>();
     useLayoutEffect(() => {
         view.current ??= new MarkdownView(place.current!);
         view.current.update(text, !isStreaming);
     }, [text, isStreaming]);
-    return <div class="text" ref={place} />;
-}
-
-function CallView({ turn, call, isStreaming }: { turn: Turn; call: ToolCall; isStreaming: boolean }) {
-    const [result, change] = useState('');
-    const isOpen = call.result === undefined && !isStreaming && turn.finish !== 'stopped' && turn.finish !== 'error';
-    return <section class="call" aria-label={`Tool call ${call.name}`}>
-        <h2><Icon name="tool" />Calls <code>{call.name}</code></h2>
-        <pre dir="auto" tabIndex={0} aria-label="Arguments">{call.arguments || '…'}</pre>
-        {call.result !== undefined && <><h2>Result</h2><pre dir="auto" tabIndex={0} aria-label="Result">{call.result}</pre></>}
-        {isOpen && <form onSubmit={(event) => { event.preventDefault(); setResult(turn, call, result); }}>
-            <label>Its result <textarea class="code" rows={2} placeholder='{"temperature": 21}' value={result} onInput={(event) => change(event.currentTarget.value)} /></label>
-            <button class="strong" disabled={!result.trim()}>Give the result</button>
-        </form>}
-    </section>;
+    return <div class={name} ref={place} />;
 }
 
 function Footer({ turn, isLast, isStreaming, place, versions }: TurnProperties & { isStreaming: boolean }) {

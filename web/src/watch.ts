@@ -1,7 +1,6 @@
 // Asks the node once a second how it is; says so when it does not answer, and goes on asking.
 import { effect, signal } from '@preact/signals';
 import { ApiError, fetchStatus, keyRefused, needsKey, type NodeStatus } from './api';
-import { remember } from './history';
 
 export const node = signal<NodeStatus | null>(null);
 export const awaySince = signal<number | null>(null);   // Date.now() when it stopped answering
@@ -22,7 +21,6 @@ async function look(): Promise<void> {
         node.value = status;
         awaySince.value = null;
         keyRefused.value = false;
-        remember(status);
     } catch (error) {
         if (error instanceof ApiError && error.status !== 0) { awaySince.value = null; return; }
         if (awaySince.value === null) report('The node does not answer.');

@@ -1,5 +1,6 @@
 import { ask } from './asking';
 import { builtinTools } from './builtin_tools';
+import { FirstStart } from './first_start';
 import { Icon } from './icons';
 import { commit, current } from './state';
 import { node } from './watch';
@@ -25,6 +26,7 @@ export function Welcome() {
     return <section class="welcome">
         <h2>Talk to {status?.model ?? 'the model'}</h2>
         <p class="hint">Its reasoning, the tools it calls and its answer appear as they come. Everything stays between this browser and your node.</p>
+        <FirstStart />
         <div class="suggestions">
             {suggestions.map((text) => <button key={text} disabled={!ready} onClick={() => ask(text)}>{text}</button>)}
             <button disabled={!ready} onClick={askWithTools}><Icon name="tool" />{toolSuggestion}</button>

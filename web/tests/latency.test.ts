@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { minus, quantile, readHistogram, readRefusals } from '../src/latency';
+import { minus, quantile, readHistogram } from '../src/latency';
 
 const text = `# TYPE wait histogram
 wait_count 4
@@ -18,8 +18,4 @@ test('quantiles come out of a histogram', () => {
     expect(quantile(histogram, 0.5)).toBeCloseTo(0.3);   // half way through the bucket from 0.1 to 0.5
     expect(quantile(histogram, 0.95)).toBe(0.5);         // beyond the last bound nothing finer is known
     expect(quantile(minus(histogram, histogram), 0.5)).toBeNaN();
-});
-
-test('only refused requests are counted as such', () => {
-    expect(readRefusals(text)).toEqual([{ route: '(none)', status: '404', count: 3 }, { route: '/v1/chat/completions', status: '400', count: 2 }]);
 });

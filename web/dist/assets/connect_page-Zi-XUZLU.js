@@ -1,0 +1,136 @@
+import{d as m,l as u,n as g,u as e,I as f,k as w,S as y,A as h,m as k,o as A}from"./index-_Bf1s0Zy.js";const _=`# Agents
+
+The node speaks what coding agents and agent frameworks speak: OpenAI's Responses API (\`POST /v1/responses\`), Anthropic's
+Messages API (\`POST /v1/messages\`), and chat completions (docs/api.md). Any model name is served, unless
+\`GPTOSS_STRICT_MODEL_NAME\` is set. Where keys are set, an agent's API key is one of them.
+
+The examples say \`http://127.0.0.1:8080\`; each was run.
+
+## Codex
+
+\`~/.codex/config.toml\`:
+
+\`\`\`toml
+model = "gpt-oss-120b"
+model_provider = "node"
+[model_providers.node]
+name = "gpt-oss-node"
+base_url = "http://127.0.0.1:8080/v1"
+wire_api = "responses"
+\`\`\`
+
+\`supports_websockets = true\` in the provider spares each turn the way of its history. With keys, add \`env_key = "NODE_KEY"\` to the provider and put the key into that variable. \`web_search = "disabled"\` keeps
+Codex from offering a search that the node cannot do; without the line it is left out all the same.
+
+## Claude Code
+
+\`\`\`sh
+export ANTHROPIC_BASE_URL=http://127.0.0.1:8080
+export ANTHROPIC_API_KEY=none            # or a key of the node
+export ANTHROPIC_MODEL=gpt-oss-120b
+claude
+\`\`\`
+
+## Agents SDK
+
+\`\`\`js
+import { Agent, OpenAIProvider, Runner } from '@openai/agents';
+const runner = new Runner({ modelProvider: new OpenAIProvider({ baseURL: 'http://127.0.0.1:8080/v1', apiKey: 'none', useResponses: true }), tracingDisabled: true });
+const result = await runner.run(new Agent({ name: 'Guide', model: 'gpt-oss-120b', instructions: 'Help.' }), 'What is 2+2?');
+\`\`\`
+
+## AI SDK
+
+\`\`\`js
+import { createOpenAI } from '@ai-sdk/openai';
+import { generateText } from 'ai';
+const model = createOpenAI({ baseURL: 'http://127.0.0.1:8080/v1', apiKey: 'none' })('gpt-oss-120b');
+const { text } = await generateText({ model, prompt: 'What is 2+2?' });
+\`\`\`
+
+## LangChain
+
+\`\`\`js
+import { ChatOpenAI } from '@langchain/openai';
+const model = new ChatOpenAI({ model: 'gpt-oss-120b', apiKey: 'none', useResponsesApi: true, configuration: { baseURL: 'http://127.0.0.1:8080/v1' } });
+const { text } = await model.invoke('What is 2+2?');
+\`\`\`
+
+## What agents should know of the node
+
+**Tools.** \`function\`, \`custom\` and \`namespace\` tools are offered to the model. Hosted tools (web search, file search, code
+interpreter, image generation, computer use, MCP servers) cannot run here: they are left out of the prompt and of the
+response's \`tools\`, and the header \`X-Tools-Left-Out\` names them. A call of a namespace's tool comes back with \`name\` and
+\`namespace\`. \`parallel_tool_calls\` counts only where it is \`true\` (in Messages: where \`disable_parallel_tool_use\` is
+\`false\`), because gpt-oss was trained to wait for the result of each call.
+
+**Reasoning.** It comes as an item of its own, its text in \`content\` and once more in \`summary\`: Codex and the AI SDK show
+nothing else. \`GPTOSS_RESPONSES_REASONING\` chooses one of them, or none. With \`include: ["reasoning.encrypted_content"]\` the text comes sealed as well,
+and a client that sends it back needs no store. In Messages, \`thinking\` is shown where it is asked for; its \`signature\`
+holds the thought, sealed. A thought whose signature does not open, or whose text was changed, is not told to the model.
+
+**Images and files** become a line that tells the model what it cannot see. \`GPTOSS_UNSEEN_CONTENT=refuse\` refuses them.
+
+**Prompts are cached.** Instructions that come in the middle of a conversation (roles \`developer\` and \`system\`) stay where
+they are, and calls are told again exactly as they were sampled, so a turn computes little more than what is new.
+\`usage\` says how much came from the cache.
+
+## WebSocket mode
+
+\`GET /v1/responses\` with a WebSocket's handshake opens a connection for many requests, as OpenAI's guide has it. A message
+\`{"type": "response.create", …}\` holds the fields of a request, without \`stream\` and \`background\`; the answer is the events of
+its stream, one a message. Requests are answered one after another. Codex uses it with \`supports_websockets = true\`.
+
+- A request may go on from a response of the same connection (\`previous_response_id\`), with \`store: false\` too: only what is
+  new is sent. The last 4 are remembered. After an error the response that was gone on from is forgotten, as with OpenAI; the
+  client then gets \`previous_response_not_found\` and sends its history again. The tokens stay in the prefix cache like all
+  others: nothing is pinned to a connection that may never ask again.
+- \`generate: false\` reads the prompt into the cache and says nothing; its response can be gone on from.
+- \`{"type": "response.cancel"}\` ends the response under way early.
+- An error is \`{"type": "error", "status": 429, "error": {…}}\`, and the connection goes on. Limits, keys and the log treat each
+  request as one that was posted.
+- A connection that was silent for an hour is told \`websocket_connection_limit_reached\` and closed. While the node drains,
+  what is under way is finished first (close code 1001).
+
+## What is stored
+
+A response is kept unless the request says \`store: false\`, so that \`previous_response_id\`, \`GET /v1/responses/{id}\`,
+conversations and background responses work. \`GPTOSS_RESPONSES_KEPT=false\` keeps nothing.
+
+- Where: in memory until the node stops, or in the SQLite file \`GPTOSS_RESPONSES_PATH\`, mode 0600. A response that was
+  being made when the node was killed is \`failed\` after the next start; everything else is as it was.
+- How much: \`GPTOSS_RESPONSES_LIMIT_MB\` (256) and \`GPTOSS_RESPONSES_DAYS\` (30). The oldest responses go first.
+- Who sees it: the key that stored it. Where no keys are set, a client is its address.
+- Background responses (\`background: true\`) go on without their client. 256 may run at once. Their events are kept, so a
+  stream can be taken up behind any \`sequence_number\` (\`?stream=true&starting_after=N\`).
+
+\`GPTOSS_SEAL_KEYS_FILE\` holds the keys of sealed reasoning: 64 hexadecimal digits a line. The first line seals, every line
+opens. To change keys, put a new line on top (\`openssl rand -hex 32\`) and start the node again; take the old line out when
+no client has anything sealed by it any more. Nodes of a fleet share one file. The node makes the file, mode 0600, where it
+is missing; without a file a random key lasts until the node stops.
+`,S="http://127.0.0.1:8080",b="gpt-oss-120b",O="## What agents should know of the node",v=({origin:n,model:t,key:s})=>[`## curl
+
+\`\`\`sh
+curl ${n}/v1/chat/completions -H 'Content-Type: application/json' \\
+${s?`  -H 'Authorization: Bearer ${s}' \\
+`:""}  -d '{"model": "${t}", "messages": [{"role": "user", "content": "Hello"}]}'
+\`\`\``,`## OpenAI SDK, Python
+
+\`\`\`python
+from openai import OpenAI
+client = OpenAI(base_url="${n}/v1", api_key="${s||"none"}")
+reply = client.responses.create(model="${t}", input="Hello")
+print(reply.output_text)
+\`\`\``,`## OpenAI SDK, JavaScript
+
+\`\`\`js
+import OpenAI from 'openai';
+const client = new OpenAI({ baseURL: '${n}/v1', apiKey: '${s||"none"}' });
+const reply = await client.responses.create({ model: '${t}', input: 'Hello' });
+console.log(reply.output_text);
+\`\`\``].join(`
+
+`);function I(n,t){const s=n.slice(n.indexOf(`
+## `),n.indexOf(O)).replaceAll(S,t.origin).replaceAll(b,t.model).replace(/=none( *#[^\n]*)?/g,`=${t.key||"none"}`).replaceAll("'none'",`'${t.key||"none"}'`).replaceAll('"none"',`"${t.key||"none"}"`);return`${v(t)}
+${s}`.split(/^## /m).filter(a=>a.trim()).map(a=>{const r=a.indexOf(`
+`);return{name:a.slice(0,r).trim(),text:a.slice(r).trim()}})}const T="YOUR-KEY";function E(){const[n,t]=m(!1),s=u(),a=s?n?s:T:"",r=g.value?.model??"gpt-oss-120b",c=I(_,{origin:location.origin,model:r,key:a}),p=`${location.origin}/v1`;return e("main",{class:"machine connect",tabIndex:0,children:[e("section",{class:"model",children:[e("h1",{children:"Connect"}),e("p",{class:"soft",children:"Whatever speaks OpenAI's API or Anthropic's can use this node."})]}),e("section",{class:"card",children:e("dl",{class:"facts",children:[e(l,{name:"Base URL",value:p}),e(l,{name:"Base URL, Anthropic's API",value:location.origin}),e(l,{name:"Model",value:r}),e("dt",{children:"API key"}),e("dd",{children:s?e("label",{children:[e("input",{type:"checkbox",checked:n,onChange:o=>t(o.currentTarget.checked)})," put this tab's key into the settings below"]}):"This node asks for none. Programs that insist on one may send any text."})]})}),e("nav",{"aria-label":"Clients",class:"row wrap",children:c.map(({name:o})=>e("a",{class:"button small",href:`#connect/${encodeURIComponent(o)}`,onClick:i=>{i.preventDefault(),document.getElementById(d(o))?.scrollIntoView()},children:o},o))}),c.map(({name:o,text:i})=>e("section",{class:"card",id:d(o),children:[e("h2",{children:o}),e(P,{text:i})]},o))]})}const d=n=>`client-${n.replace(/\W+/g,"-")}`;function l({name:n,value:t}){return e(y,{children:[e("dt",{children:n}),e("dd",{children:[e("code",{children:t}),e("button",{class:"quiet small","aria-label":`Copy: ${n}`,onClick:()=>void w(t),children:e(f,{name:"copy"})})]})]})}function P({text:n}){const t=h(null),s=h();return k(()=>{(s.current??=new A(t.current)).update(n,!0)},[n]),e("div",{ref:t})}export{E as ConnectPage};
