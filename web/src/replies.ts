@@ -11,7 +11,7 @@ import { toRequest } from './request';
 import { byId, commit, find, growing, inSight, keepTurn, latest, takeStored, takeTurn } from './state';
 import * as storage from './storage';
 import { hear, tell } from './tabs';
-import { resultsAtOnce, runOwn } from './tool_runs';
+import { afterResults, resultsAtOnce, runOwn } from './tool_runs';
 import { report } from './watch';
 
 const keepEveryMs = 300;
@@ -157,6 +157,8 @@ export async function goOn(place: string, turn: Turn): Promise<void> {
     commit(withTurn(now, next));
     await begin(place, next);
 }
+
+afterResults((place, turn) => void goOn(place, turn));
 
 function mayGoOn({ turns }: Conversation, { id, calls, finish }: Turn): boolean {
     if (finish !== 'tool_calls' || !calls?.length || !calls.every((call) => call.result !== undefined)) return false;

@@ -4,7 +4,6 @@ import { computed, signal } from '@preact/signals';
 import { isBuiltin, runBuiltin, runLater } from './builtin_tools';
 import { withTurnChanged, type ToolCall, type Turn } from './conversation';
 import { McpServer, mcpServers, type McpTool } from './mcp';
-import { goOn } from './replies';
 import { commit, find } from './state';
 
 export interface Run { begunMs: number; abort: AbortController }
@@ -29,13 +28,17 @@ export const asFunction = (tool: McpTool): object => ({ type: 'function', functi
 // The server a call is for; undefined: none of those that are listed.
 export const serverOf = ({ name }: ToolCall): McpServer | undefined => servers.value.find((server) => name.startsWith(`${safe(server.name)}__`));
 
+// What follows a result: the answers' part, which knows this one.
+let goOn: (place: string, turn: Turn) => void = () => undefined;
+export const afterResults = (act: typeof goOn): void => { goOn = act; };
+
 function giveResult(place: string, turnId: string, index: number, result: string): void {
     const conversation = find(place);
     const turn = conversation?.turns.find(({ id }) => id === turnId);
     if (!conversation || !turn?.calls?.[index] || turn.calls[index].result !== undefined) return;
     const answered = { ...turn, calls: turn.calls.map((call, other) => (other === index ? { ...call, result } : call)) };
     commit(withTurnChanged(conversation, answered));
-    void goOn(place, answered);
+    goOn(place, answered);
 }
 
 export const refuse = (place: string, turn: Turn, index: number): void => giveResult(place, turn.id, index, JSON.stringify({ error: 'The user did not allow this call.' }));
