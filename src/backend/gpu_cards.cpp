@@ -86,7 +86,7 @@ std::int64_t usable_bytes(const Card& card) {
 }
 
 // What src/backend/cuda claims for a step, which grows evenly with both counts of the request.
-constexpr std::int64_t kStepBytes = 23'000'000;
+constexpr std::int64_t kStepBytes = 34'900'000;
 constexpr std::int64_t kBytesOfBatchToken = 63'800;
 constexpr std::int64_t kBytesOfSequence = 1'788'000;
 constexpr std::int64_t kBlockTableBytes = 4;  // of a block of KV cache, a sequence; twice, as steps overlap

@@ -8,7 +8,7 @@
 //   long     one prompt of 131,072 tokens
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
-//   profile  four layers: one pass each of 64 and 512 sequences and of prompts of 2,048 and 8,192 tokens, for
+//   profile  four layers: one pass each of 64, 256 and 512 sequences and of prompts of 2,048 and 8,192 tokens, for
 //   a profiler
 #include <cuda_runtime.h>
 
@@ -168,8 +168,8 @@ class Bench {
         grouped.groups = groups;
         grouped.row_count = static_cast<std::int32_t>(pairs);
         grouped.source_divisor = kExpertsUsed;
-        for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::wgmma_wide,
-                                          MatrixKernel::streamed, MatrixKernel::streamed_small}) {
+        for (const MatrixKernel kernel :
+             {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed, MatrixKernel::streamed_small}) {
             if (is_streamed(kernel) && rows > 512) continue;
             routing.tile_tokens = plan_with(kernel, rows, 192, shape_.experts, device_).tile_tokens;
             launch_routing(routing, stream_.get());
@@ -375,7 +375,7 @@ int main(int argc, char** argv) {
             for (const std::int32_t count : {2, 4, 8, 9, 16, 32, 64, 128, 256, 512}) bench.batch(count, 1024);
         if (asked("operations")) bench.operations();
         if (asked("profile")) {
-            for (const std::int32_t count : {64, 512}) bench.batch(count, 1024, 1);
+            for (const std::int32_t count : {64, 256, 512}) bench.batch(count, 1024, 1);
             for (const std::int32_t length : {2048, 8192}) bench.prompt(length, length, 1);
         }
         if (asked("long")) bench.prompt(131072, 8192, 1);

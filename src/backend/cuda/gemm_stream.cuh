@@ -121,8 +121,9 @@ struct StreamGemm {
         return __uint_as_float((block < 3 ? word << (23 - 8 * block) : word >> 1) & 0x7F800000U);
     }
 
-    // A slab against 8 tokens, or 16. `blocks` of it exist, an even number.
-    template <int groups>
+    // A slab against 8 tokens, or 16. `blocks` of it exist, an even number; all where it is `whole`: without
+    // branches the compiler mixes one block's instructions with the next one's.
+    template <int groups, bool whole>
     __device__ static void multiply(float (&sums)[groups][4], std::uint32_t slab, std::uint32_t activations,
                                     int stride, int blocks) {
         const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
@@ -131,7 +132,7 @@ struct StreamGemm {
         const std::uint32_t own = slab + g * 2 * kRowBytes + t * 4;
 #pragma unroll
         for (int block = 0; block < kBlocks; ++block) {
-            if (block % 2 == 0 && block >= blocks) break;
+            if (!whole && block % 2 == 0 && block >= blocks) break;
             std::uint32_t even[1], odd[1];
             const std::uint32_t word = own + (block ^ g) * 16;
             load_shared(even, word);
@@ -169,7 +170,10 @@ struct StreamGemm {
         for (int first = 0; first < blocks; first += kBlocks) {
             wait_for_copies<depth - 1>();
             __syncwarp();  // every lane's copies have landed
-            multiply<groups>(sums, ring + slot * kSlabBytes, own, stride, blocks - first);
+            if (blocks - first >= kBlocks)
+                multiply<groups, true>(sums, ring + slot * kSlabBytes, own, stride, kBlocks);
+            else
+                multiply<groups, false>(sums, ring + slot * kSlabBytes, own, stride, blocks - first);
             __syncwarp();  // every lane has read the slab
             loader.load(slot);
             slot = slot + 1 == depth ? 0 : slot + 1;

@@ -1,10 +1,11 @@
-// The tiled products of one weight format: mma, wgmma and wgmma_split_k. A file for each format instantiates them, so
+// The tiled products of one weight format: mma and the kinds of wgmma. A file for each format instantiates them, so
 // that they compile side by side.
 #pragma once
 
 #include <algorithm>
 
 #include "backend/cuda/gemm.h"
+#include "backend/cuda/gemm_cluster.cuh"
 #include "backend/cuda/gemm_warp.cuh"
 #include "backend/cuda/gemm_warpgroup.cuh"
 #include "backend/cuda/launch.cuh"
@@ -33,18 +34,18 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
     const auto run = [&]<typename Gemm>(auto kernel) {
         launch_dependent(kernel, dim3(blocks), Gemm::kThreads, Gemm::kSharedBytes, stream, problem, dense);
     };
-    const auto run_wgmma = [&]<WarpgroupForm form>() {
-        run.template operator()<WarpgroupGemm<type, form>>(gemm_warpgroup_kernel<type, form>);
-    };
     switch (plan.kernel) {
-        case MatrixKernel::wgmma_split_k:
-            return run_wgmma.template operator()<WarpgroupForm::split_k>();
-        case MatrixKernel::wgmma_wide:
-            check(type == PlaneType::mxfp4, "a kernel for mxfp4 experts");
-            if constexpr (type == PlaneType::mxfp4) run_wgmma.template operator()<WarpgroupForm::wide>();
+        case MatrixKernel::wgmma_cluster: {
+            using Gemm = ClusterGemm<type>;
+            check(problem.groups == nullptr, "a kernel for dense products");
+            const int stages = (problem.weights.columns + Gemm::kColumns - 1) / Gemm::kColumns;
+            const int shares = std::min(plan.column_shares, stages);
+            launch_dependent_cluster(gemm_cluster_kernel<type>, dim3(static_cast<unsigned>(tiles * shares)),
+                                     Gemm::kThreads, Gemm::kSharedBytes, shares, stream, problem, dense);
             return;
+        }
         case MatrixKernel::wgmma:
-            return run_wgmma.template operator()<WarpgroupForm::tall>();
+            return run.template operator()<WarpgroupGemm<type, kMaxTileTokens>>(gemm_warpgroup_kernel<type>);
         default:
             run.template operator()<WarpGemm<type>>(gemm_warp_kernel<type>);
     }
@@ -58,12 +59,8 @@ void prepare_tiled_gemm(bool has_wgmma) {
     };
     allow(gemm_warp_kernel<type>, WarpGemm<type>::kSharedBytes);
     if (!has_wgmma) return;
-    const auto allow_wgmma = [&]<WarpgroupForm form>() {
-        allow(gemm_warpgroup_kernel<type, form>, WarpgroupGemm<type, form>::kSharedBytes);
-    };
-    allow_wgmma.template operator()<WarpgroupForm::tall>();
-    allow_wgmma.template operator()<WarpgroupForm::split_k>();
-    if constexpr (type == PlaneType::mxfp4) allow_wgmma.template operator()<WarpgroupForm::wide>();
+    allow(gemm_warpgroup_kernel<type>, WarpgroupGemm<type, kMaxTileTokens>::kSharedBytes);
+    allow(gemm_cluster_kernel<type>, ClusterGemm<type>::kSharedBytes);
 }
 
 }  // namespace gptoss::backend::cuda

@@ -1,6 +1,5 @@
 // The matrix product with wgmma (sm_90a). Three warpgroups of 64 weight rows each unpack weights into
-// registers and multiply; a fourth copies packed weights and activations ahead, several stages deep. (With
-// few tokens there are too few tiles of 192 rows for all multiprocessors: then one warpgroup multiplies.)
+// registers and multiply; a fourth copies packed weights and activations ahead, several stages deep.
 // Stages are handed over by barriers in shared memory: `full` when the copies of a stage have landed, `empty`
 // when every thread has read it. (One lane speaking for its warp is no faster, and does not order the other
 // lanes' reads.)
@@ -15,41 +14,28 @@
 
 namespace gptoss::backend::cuda {
 
-// How a block of threads is divided.
-//   tall     three warpgroups of 64 weight rows, up to 128 tokens
-//   split_k  three warpgroups share the columns of 64 weight rows: dense products of few tokens
-//   wide     five warpgroups of 64 weight rows, up to 32 tokens: where unpacking binds, more warps do it
-enum class WarpgroupForm : std::uint8_t { tall, split_k, wide };
-
-template <PlaneType type, WarpgroupForm form>
+// `most_tokens`: of a tile. Fewer leave room for more stages.
+template <PlaneType type, int most_tokens>
 struct WarpgroupGemm {
-    static constexpr bool shared_columns = form == WarpgroupForm::split_k;
-    static constexpr int kConsumers = form == WarpgroupForm::wide ? 5 : 3;
+    static constexpr int kConsumers = 3;
     static constexpr int kThreads = (kConsumers + 1) * 128;
-    static constexpr int kRows = shared_columns ? 64 : kConsumers * 64;
-    static constexpr int kMostTokens = form == WarpgroupForm::wide ? kWideTileTokens : kMaxTileTokens;
+    static constexpr int kRows = kConsumers * 64;
     // 64 or 128 bytes of a weight row a stage.
     static constexpr int kColumns = type == PlaneType::mxfp4 ? 128 : 64;
     static constexpr int kSlabs = kColumns / kSlabColumns;
-    static constexpr int kTokenSlabBytes = kMostTokens * kSlabColumns * 2;
+    static constexpr int kTokenSlabBytes = most_tokens * kSlabColumns * 2;
     using Weights = WeightStage<type, kColumns>;
     using Scales = ScaleStage<type, kColumns>;
     static constexpr int kBlocks = Weights::kBlocks;
     static constexpr int kWeightBytes = kRows * Weights::kRowBytes;
     static constexpr int kScaleBytes = Scales::kPresent ? (kRows * 4 + 1023) / 1024 * 1024 : 0;
     static constexpr int kStageBytes = kSlabs * kTokenSlabBytes + kWeightBytes + kScaleBytes;
-    // Sums of the warpgroups but the first: a thread's, for 16 tokens eight of them.
-    static constexpr int kPartialBytes = shared_columns ? (kConsumers - 1) * kMostTokens / 2 * 128 * 4 : 0;
-    static constexpr int kTurnBytes = (shared_columns ? 4 : kConsumers * 4) * turn_bytes(kTurnedTokens);
-    static constexpr int kStages = (227 * 1024 - 1024 - 256 - kPartialBytes - kTurnBytes) / kStageBytes;
-    static constexpr int kSharedBytes =
-        kStages * kStageBytes + kPartialBytes + kTurnBytes + 1024 + 2 * kStages * 8;
+    static constexpr int kTurnBytes = kConsumers * 4 * turn_bytes(kTurnedTokens);
+    static constexpr int kStages = (227 * 1024 - 1024 - 256 - kTurnBytes) / kStageBytes;
+    static constexpr int kSharedBytes = kStages * kStageBytes + kTurnBytes + 1024 + 2 * kStages * 8;
     static_assert(kSharedBytes <= 227 * 1024, "a block's limit on sm_90");
-    // A warpgroup waits by the phase's parity: the stage's use before must be over when it comes, and it is
-    // if the warpgroup's own last stage, three back, was a later one.
-    static_assert(!shared_columns || kStages > kConsumers, "parities tell only two uses apart");
-    // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy. `wide`: 80 for all.
-    static constexpr bool kMovesRegisters = form != WarpgroupForm::wide;
+    // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy. Four or five warpgroups
+    // that multiply would have 104 or 88, of what 640 or 768 threads start with: too few for their loops.
     static constexpr int kConsumerRegisters = 152, kProducerRegisters = 56;
 
     // Position in the ring of stages; the phase flips when it wraps.
@@ -62,14 +48,10 @@ struct WarpgroupGemm {
                 phase ^= 1;
             }
         }
-        __device__ void advance(int stages) {
-            for (stage += stages; stage >= kStages; stage -= kStages) phase ^= 1;
-        }
     };
     struct Shared {
         std::uint32_t stages;  // address of stage 0: slabs of activations, weights, scales
         std::uint32_t barriers;
-        float* partials;      // [consumer - 1][sum][thread]
         std::uint32_t turns;  // a warp's turn_bytes() after another's
         __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
         __device__ std::uint32_t weights(int i) const { return stage(i) + kSlabs * kTokenSlabBytes; }
@@ -77,6 +59,21 @@ struct WarpgroupGemm {
         __device__ std::uint32_t full(int i) const { return barriers + i * 8; }
         __device__ std::uint32_t empty(int i) const { return barriers + (kStages + i) * 8; }
     };
+
+    // All threads; a barrier of the block must follow.
+    __device__ static Shared divide_shared_memory() {
+        extern __shared__ std::byte shared_memory[];
+        Shared shared;
+        shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;
+        shared.turns = shared.stages + kStages * kStageBytes;
+        shared.barriers = shared.turns + kTurnBytes;
+        if (threadIdx.x == 0)
+            for (int i = 0; i < kStages; ++i) {
+                barrier_init(shared.full(i), 128);
+                barrier_init(shared.empty(i), kConsumers * 128);
+            }
+        return shared;
+    }
 
     // Copies one tile. A thread always copies the same 16-byte piece of a row, of every 16th token and of
     // every 32nd (or 16th) weight row, and the scales of one row or two.
@@ -95,9 +92,9 @@ struct WarpgroupGemm {
         const int token = thread / 8, token_piece = thread % 8;
         const __half* activations = problem.activations + token_piece * 8;
         const int passes = tile_rows_for(tile.row_count) / 16;
-        std::uint32_t sources[kMostTokens / 16];  // where the tokens' rows start, in 16 bytes
+        std::uint32_t sources[most_tokens / 16];  // where the tokens' rows start, in 16 bytes
 #pragma unroll
-        for (int i = 0; i < kMostTokens / 16; ++i)
+        for (int i = 0; i < most_tokens / 16; ++i)
             sources[i] = static_cast<std::uint32_t>(
                 std::int64_t{source_row(problem, tile.first_row + min(token + i * 16, tile.row_count - 1))} *
                 (w.columns / 8));
@@ -124,7 +121,7 @@ struct WarpgroupGemm {
             }
             const std::uint32_t to = stage + token * 128 + ((token_piece ^ (token & 7)) << 4);
 #pragma unroll
-            for (int i = 0; i < kMostTokens / 16; ++i) {
+            for (int i = 0; i < most_tokens / 16; ++i) {
                 if (i < passes) {
                     const __half* row = activations + std::uint64_t{sources[i]} * 8;
                     copy_16_bytes_async_line(to + i * 16 * 128, row);
@@ -173,10 +170,11 @@ struct WarpgroupGemm {
         }
     }
 
-    // All columns of a tile of up to `tokens` tokens.
+    // A tile of up to `tokens` tokens: its columns from stage `first_stage` to before `end_stage`.
     template <int tokens>
     __device__ __forceinline__ static void accumulate(float (&sums)[tokens / 8][4], const int (&rows)[2],
-                                                      int columns, const Shared& shared, Ring& ring) {
+                                                      int columns, int first_stage, int end_stage,
+                                                      const Shared& shared, Ring& ring) {
         static_assert(kBlocks % 2 == 0, "stages begin with the same fragments");
         std::uint32_t fragments[2][2][4];
         const std::uint32_t lanes[2] = {Weights::lane_offset(rows[0], threadIdx.x % 4),
@@ -186,28 +184,15 @@ struct WarpgroupGemm {
 #pragma unroll
             for (int k = 0; k < 4; ++k) sums[i][k] = 0;
         int unreleased = -1;
-        const int whole_stages = columns / kColumns;
-        // Every stage of a tile, or every third.
-        constexpr int kStep = shared_columns ? kConsumers : 1;
-        const int own = shared_columns ? threadIdx.x / 128 : 0;
-        Ring tile_end = ring;
-        if constexpr (shared_columns) {
-            tile_end.advance((columns + kColumns - 1) / kColumns);
-            ring.advance(own);
-        }
+        const int whole_stages = min(end_stage, columns / kColumns);
 #pragma unroll 1
-        for (int s = own; s < whole_stages; s += kStep) {
+        for (int s = first_stage; s < whole_stages; ++s, ring.advance()) {
             barrier_wait(shared.full(ring.stage), ring.phase);
             fence_for_matrix_unit();
             multiply_stage<tokens, kBlocks>(sums, fragments, lanes, rows, shared, ring.stage, s, unreleased);
             unreleased = ring.stage;
-            if constexpr (shared_columns)
-                ring.advance(kStep);
-            else
-                ring.advance();
         }
-        if (kSlabs == 2 && whole_stages * kColumns < columns &&
-            whole_stages % kStep == own) {  // half a stage
+        if (kSlabs == 2 && whole_stages * kColumns < columns && whole_stages < end_stage) {  // half a stage
             barrier_wait(shared.full(ring.stage), ring.phase);
             fence_for_matrix_unit();
             multiply_stage<tokens, kBlocks / kSlabs>(sums, fragments, lanes, rows, shared, ring.stage,
@@ -215,33 +200,21 @@ struct WarpgroupGemm {
             unreleased = ring.stage;
             ring.advance();
         }
-        if constexpr (shared_columns) ring = tile_end;
         warpgroup_wait<0>();
         hold_registers(sums);
         if (unreleased >= 0) barrier_arrive(shared.empty(unreleased));
     }
 
-    __device__ static void consumers_meet() {
-        asm volatile("bar.sync 1, %0;" ::"n"(kConsumers * 128) : "memory");
+    __device__ static int stages_of(int columns) {
+        return (columns + kColumns - 1) / kColumns;
     }
 
-    // The first warpgroup adds what the others found, in their order; they are not needed any more then.
-    template <int groups>
-    __device__ __forceinline__ static void exchange(float (&sums)[groups][4], const Shared& shared) {
-        const int consumer = threadIdx.x / 128;
-        float* own = shared.partials + threadIdx.x % 128;
-        constexpr int kConsumerFloats = kMostTokens / 2 * 128;
-        if (consumer > 0)
+    // A lane's two weight rows in the tile, of slot 0 and slot 1.
+    __device__ static void find_rows(int (&rows)[2]) {
+        const int g = threadIdx.x % 32 / 4;
 #pragma unroll
-            for (int i = 0; i < groups * 4; ++i)
-                own[(consumer - 1) * kConsumerFloats + i * 128] = sums[i / 4][i % 4];
-        consumers_meet();  // the others' sums are there
-        if (consumer == 0)
-#pragma unroll
-            for (int i = 0; i < groups * 4; ++i)
-                for (int other = 0; other + 1 < kConsumers; ++other)
-                    sums[i / 4][i % 4] += own[other * kConsumerFloats + i * 128];
-        consumers_meet();  // and read
+        for (int slot = 0; slot < 2; ++slot)
+            rows[slot] = threadIdx.x / 32 * 16 + 2 * g + (slot ^ Weights::swaps(g));
     }
 
     __device__ __forceinline__ static void consume(const GemmProblem& problem, const Tile& tile,
@@ -249,57 +222,34 @@ struct WarpgroupGemm {
         const DeviceMatrix& w = problem.weights;
         const int rows_of_expert = w.rows / problem.experts;
         const int g = threadIdx.x % 32 / 4;
-        const int warp = shared_columns ? threadIdx.x % 128 / 32 : threadIdx.x / 32;
-        int rows[2];  // in the tile, of slot 0 and slot 1
-#pragma unroll
-        for (int slot = 0; slot < 2; ++slot) rows[slot] = warp * 16 + 2 * g + (slot ^ Weights::swaps(g));
+        const int warp = threadIdx.x / 32;
+        int rows[2];
+        find_rows(rows);
         const auto run = [&]<int count>() __attribute__((always_inline)) {
             float sums[count / 8][4];
-            accumulate<count>(sums, rows, w.columns, shared, ring);
-            if constexpr (shared_columns) {
-                exchange(sums, shared);
-                if (threadIdx.x >= 128) return;
-            }
+            accumulate<count>(sums, rows, w.columns, 0, stages_of(w.columns), shared, ring);
             store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp * 16,
                        Weights::swaps(g) != 0, 0, sums, shared.turns + warp * turn_bytes(kTurnedTokens));
         };
         const int tokens = tile.row_count;
-        if constexpr (form == WarpgroupForm::wide) {
-            if (tokens <= 16) return run.template operator()<16>();
-            return run.template operator()<32>();
-        } else {
-            // Six counts and not eight: with more loops in one kernel the compiler runs out of registers and waits
-            // after every product (its warning C7512). Columns past the tile's tokens are computed and not stored.
-            if (tokens <= 32) return run.template operator()<32>();
-            if (tokens <= 48) return run.template operator()<48>();
-            if (tokens <= 64) return run.template operator()<64>();
-            if (tokens <= 80) return run.template operator()<80>();
-            if (tokens <= 96) return run.template operator()<96>();
-            run.template operator()<128>();
-        }
+        // Six counts and not eight: with more loops in one kernel the compiler runs out of registers and waits
+        // after every product (its warning C7512). Columns past the tile's tokens are computed and not stored.
+        if (tokens <= 32) return run.template operator()<32>();
+        if (tokens <= 48) return run.template operator()<48>();
+        if (tokens <= 64) return run.template operator()<64>();
+        if (tokens <= 80) return run.template operator()<80>();
+        if (tokens <= 96) return run.template operator()<96>();
+        run.template operator()<128>();
     }
 };
 
-template <PlaneType type, WarpgroupForm form>
-__global__ void __launch_bounds__(WarpgroupGemm<type, form>::kThreads, 1)
+template <PlaneType type>
+__global__ void __launch_bounds__(WarpgroupGemm<type, kMaxTileTokens>::kThreads, 1)
     gemm_warpgroup_kernel(const __grid_constant__ GemmProblem problem,
                           const __grid_constant__ TokenGroup dense) {
     if constexpr (kHasWarpgroupMatrix) {
-        using Gemm = WarpgroupGemm<type, form>;
-        extern __shared__ std::byte shared_memory[];
-        typename Gemm::Shared shared;
-        shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;
-        const std::uint32_t stages_end = shared.stages + Gemm::kStages * Gemm::kStageBytes;
-        shared.partials =
-            reinterpret_cast<float*>(shared_memory + (stages_end - shared_address(shared_memory)));
-        shared.turns = stages_end + Gemm::kPartialBytes;
-        shared.barriers = shared.turns + Gemm::kTurnBytes;
-        if (threadIdx.x == 0) {
-            for (int i = 0; i < Gemm::kStages; ++i) {
-                barrier_init(shared.full(i), 128);
-                barrier_init(shared.empty(i), Gemm::shared_columns ? 128 : Gemm::kConsumers * 128);
-            }
-        }
+        using Gemm = WarpgroupGemm<type, kMaxTileTokens>;
+        const typename Gemm::Shared shared = Gemm::divide_shared_memory();
         __syncthreads();
         const int row_tiles = (problem.weights.rows / problem.experts + Gemm::kRows - 1) / Gemm::kRows;
         typename Gemm::Ring ring;
@@ -308,14 +258,12 @@ __global__ void __launch_bounds__(WarpgroupGemm<type, form>::kThreads, 1)
         // Only now: the next stage may be one that takes the groups for settled.
         let_next_stage_start();
         if (threadIdx.x >= Gemm::kConsumers * 128) {
-            if constexpr (Gemm::kMovesRegisters)
-                asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
+            asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
             for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::produce(problem, tile, shared, ring);
         } else {
-            if constexpr (Gemm::kMovesRegisters)
-                asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
+            asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
             for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::consume(problem, tile, shared, ring);

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -13,20 +14,32 @@
 
 namespace gptoss::backend::cuda {
 
+// `cluster`: blocks of a cluster; divides the grid's.
 template <typename... Parameters, typename... Arguments>
-void launch_dependent(void (*kernel)(Parameters...), dim3 grid, int threads, std::int64_t shared_bytes,
-                      cudaStream_t stream, Arguments&&... arguments) {
-    cudaLaunchAttribute attribute{};
-    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attribute.val.programmaticStreamSerializationAllowed = 1;
+void launch_dependent_cluster(void (*kernel)(Parameters...), dim3 grid, int threads,
+                              std::int64_t shared_bytes, int cluster, cudaStream_t stream,
+                              Arguments&&... arguments) {
+    std::array<cudaLaunchAttribute, 2> attributes{};
+    attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[0].val.programmaticStreamSerializationAllowed = 1;
+    attributes[1].id = cudaLaunchAttributeClusterDimension;
+    attributes[1].val.clusterDim.x = static_cast<unsigned>(cluster);
+    attributes[1].val.clusterDim.y = attributes[1].val.clusterDim.z = 1;
     cudaLaunchConfig_t configuration{};
     configuration.gridDim = grid;
     configuration.blockDim = dim3(static_cast<unsigned>(threads));
     configuration.dynamicSmemBytes = static_cast<std::size_t>(shared_bytes);
     configuration.stream = stream;
-    configuration.attrs = &attribute;
-    configuration.numAttrs = 1;
+    configuration.attrs = attributes.data();
+    configuration.numAttrs = cluster > 1 ? 2 : 1;
     cuda_check(cudaLaunchKernelEx(&configuration, kernel, std::forward<Arguments>(arguments)...));
+}
+
+template <typename... Parameters, typename... Arguments>
+void launch_dependent(void (*kernel)(Parameters...), dim3 grid, int threads, std::int64_t shared_bytes,
+                      cudaStream_t stream, Arguments&&... arguments) {
+    launch_dependent_cluster(kernel, grid, threads, shared_bytes, 1, stream,
+                             std::forward<Arguments>(arguments)...);
 }
 
 // Has a multiprocessor divided in favour of shared memory while the kernel runs. Kernels that ask for

@@ -111,7 +111,8 @@ double error_of(Shape shape, MatrixKernel kernel, bool single = false) {
         for (int again = 0; again < 2; ++again)  // tickets are left as they were found
             launch_single_row_attention(
                 a, {d_inputs.get(), d_rows.get(), rows, partials.get(), tickets.get()},
-                shape.window > 0 ? 1 : plan_lone_row_kv_splits(rows, shape.kv_heads), nullptr);
+                shape.window > 0 ? 1 : std::min(kMaxKvSplits, kLoneRowBlocks / (rows * shape.kv_heads)),
+                nullptr);
         cuda_check(cudaDeviceSynchronize());
     } else {
         launch_prefill_attention(a, kernel == MatrixKernel::wgmma, nullptr);

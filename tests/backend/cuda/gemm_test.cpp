@@ -19,8 +19,8 @@ INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths, testing::Values(MatrixKernel::
 // Products of experts can also be streamed.
 using ExpertPaths = MatrixPathTest;
 INSTANTIATE_TEST_SUITE_P(Instructions, ExpertPaths,
-                         testing::Values(MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::wgmma_wide,
-                                         MatrixKernel::streamed, MatrixKernel::streamed_small),
+                         testing::Values(MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed,
+                                         MatrixKernel::streamed_small),
                          name_of_path);
 
 const char* name(PlaneType type) {
@@ -240,7 +240,7 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
     const std::int32_t tile_tokens = plan_with(kernel, kRows, 16, kExperts, device).tile_tokens;
     const HandRouting routing(kRows, kExperts, tile_tokens);
     for (const PlaneType type : kTypes) {
-        if ((is_streamed(kernel) || kernel == MatrixKernel::wgmma_wide) && type != PlaneType::mxfp4) continue;
+        if (is_streamed(kernel) && type != PlaneType::mxfp4) continue;
         const RandomMatrix gate_up(type, kExperts * 2 * kWidth, kHidden, 1),
             down(type, kExperts * kHidden, kWidth, 2);
         const ActivationOrder order = activation_order(type);

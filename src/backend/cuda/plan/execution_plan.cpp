@@ -11,8 +11,8 @@ namespace gptoss::backend::cuda {
 namespace {
 
 constexpr std::int32_t kExpertsPerToken = 4;
-// Tiled kernels have 192 weight rows: hidden and intermediate size are multiples of it (2,880 = 15 x 192), though
-// not of 128.
+// Of the tiled kernels: hidden and intermediate size are multiples of it (2,880 = 15 x 192), though not of 128.
+constexpr std::int32_t kTileWeightRows = 192;
 constexpr std::int32_t kStreamedWeightRows = 16;
 constexpr std::int32_t kPublishedColumns = 2880;  // hidden and intermediate size of both models
 constexpr std::int32_t kSmallSharedBytes = 99 * 1024;
@@ -25,6 +25,7 @@ constexpr std::int32_t kDecodeAnyway = 2;
 // Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and
 // tiles would read an expert once more for every 16 of them (docs/performance.md).
 constexpr std::int32_t kStreamedTokensPerExpert = 14;
+constexpr std::int32_t kKeysOfLoneRowSplit = 512;
 constexpr std::int32_t kSplitRouterTokens = 768;
 
 DeviceTraits seen_through(const PlanOptions& options, DeviceTraits device) {
@@ -57,14 +58,15 @@ std::int32_t dense_tile_tokens(std::int32_t tokens, std::int32_t row_tiles, cons
 
 std::string text_of(const MatrixPlan& plan) {
     return std::string(name_of(plan.kernel)) + " " + std::to_string(plan.tile_weight_rows) + "x" +
-           std::to_string(plan.tile_tokens);
+           std::to_string(plan.tile_tokens) +
+           (plan.column_shares > 1 ? "/" + std::to_string(plan.column_shares) : "");
 }
 
 }  // namespace
 
 const char* name_of(MatrixKernel kernel) {
-    constexpr std::array<const char*, 6> kNames = {"mma",        "wgmma",    "wgmma_split_k",
-                                                   "wgmma_wide", "streamed", "streamed_small"};
+    constexpr std::array<const char*, 5> kNames = {"mma", "wgmma", "wgmma_cluster", "streamed",
+                                                   "streamed_small"};
     return kNames[static_cast<std::size_t>(kernel)];
 }
 
@@ -83,30 +85,29 @@ bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits
 }
 
 MatrixPlan plan_dense(std::int32_t tokens, std::int32_t weight_rows, const DeviceTraits& device) {
-    // Few tokens make few tiles: lower ones, so that more SMs have one.
-    // (The head has tiles for every SM as it is.)
-    const bool few_tiles = weight_rows / 192 < 2 * device.sm_count;
-    const bool split_k = device.has_wgmma() && tokens <= kMaxTileTokens && few_tiles;
-    return plan_with(split_k              ? MatrixKernel::wgmma_split_k
-                     : device.has_wgmma() ? MatrixKernel::wgmma
-                                          : MatrixKernel::mma,
-                     tokens, weight_rows, 1, device);
+    // Few tokens make few tiles: then several SMs share one. (The head has tiles for every SM as it is.)
+    // Not for more: the columns of prompts stay one chain (docs/numerics.md).
+    const MatrixPlan shared = plan_with(MatrixKernel::wgmma_cluster, tokens, weight_rows, 1, device);
+    if (device.has_wgmma() && tokens <= 2 * kClusterTileTokens && shared.column_shares > 1) return shared;
+    return plan_with(device.has_wgmma() ? MatrixKernel::wgmma : MatrixKernel::mma, tokens, weight_rows, 1,
+                     device);
 }
 
 MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weight_rows, std::int32_t experts,
                      const DeviceTraits& device) {
     MatrixPlan plan;
     plan.kernel = kernel;
-    plan.tile_weight_rows = is_streamed(kernel)                     ? kStreamedWeightRows
-                            : kernel == MatrixKernel::wgmma_split_k ? 64
-                            : kernel == MatrixKernel::wgmma_wide    ? 320
-                                                                    : 192;
+    plan.tile_weight_rows = is_streamed(kernel) ? kStreamedWeightRows : kTileWeightRows;
     const std::int32_t row_tiles =
         (weight_rows / experts + plan.tile_weight_rows - 1) / plan.tile_weight_rows;
-    plan.tile_tokens = is_streamed(kernel)                  ? streamed_tile_tokens(kernel, device)
-                       : kernel == MatrixKernel::wgmma_wide ? kWideTileTokens
-                       : experts > 1                        ? kMaxTileTokens
-                                                            : dense_tile_tokens(tokens, row_tiles, device);
+    plan.tile_tokens = is_streamed(kernel) ? streamed_tile_tokens(kernel, device)
+                       : experts > 1       ? kMaxTileTokens
+                                           : dense_tile_tokens(tokens, row_tiles, device);
+    if (kernel == MatrixKernel::wgmma_cluster) {
+        const std::int32_t token_tiles = (tokens + kClusterTileTokens - 1) / kClusterTileTokens;
+        plan.tile_tokens = ((tokens + token_tiles - 1) / token_tiles + 15) / 16 * 16;
+        plan.column_shares = std::clamp(device.sm_count / (row_tiles * token_tiles), 1, kMaxColumnShares);
+    }
     return plan;
 }
 
@@ -139,9 +140,15 @@ std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const Dev
     return splits;
 }
 
-std::int32_t plan_lone_row_kv_splits(std::int32_t rows, std::int32_t kv_heads) {
-    // As many as there is room for: one long sequence must not hold up the others.
-    return rows == 0 ? 1 : std::clamp(kLoneRowBlocks / (rows * kv_heads), 1, kMaxKvSplits);
+std::int32_t plan_lone_row_kv_splits(const StepSize& step, const DeviceTraits& device,
+                                     std::int32_t kv_heads) {
+    // As many as give every warp a few groups of keys, and every SM two blocks; a part costs as much as eight
+    // groups to begin and to add up.
+    const std::int32_t blocks = step.lone_rows * kv_heads;
+    if (blocks == 0) return 1;
+    const std::int32_t wanted = std::max((step.context + kKeysOfLoneRowSplit - 1) / kKeysOfLoneRowSplit,
+                                         2 * device.sm_count / blocks);
+    return std::clamp(std::min(wanted, kLoneRowBlocks / blocks), 1, kMaxKvSplits);
 }
 
 ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& card, const PlanOptions& options) {
@@ -167,7 +174,7 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& card, 
     plan.pass = Pass::batched;
     plan.router_splits_k = step.tokens <= kSplitRouterTokens;
     plan.attention_uses_wgmma = device.has_wgmma();
-    plan.lone_row_kv_splits = plan_lone_row_kv_splits(step.lone_rows, shape.kv_heads);
+    plan.lone_row_kv_splits = plan_lone_row_kv_splits(step, device, shape.kv_heads);
     plan.qkv = plan_dense(step.tokens, shape.query_width() + 2 * shape.kv_width(), device);
     plan.output = plan_dense(step.tokens, shape.hidden, device);
     plan.experts = plan_experts(step.tokens, device, options);

@@ -26,11 +26,11 @@ struct DeviceTraits {
 // The kernels of a matrix product.
 //   mma             tiles of 192 weight rows by up to 128 tokens, mma.sync (ops of every card since sm_80)
 //   wgmma           the same tiles with wgmma, warp-specialised (sm_90a)
-//   wgmma_split_k   tiles of 64 weight rows, K shared by three warpgroups: dense products of few tokens
-//   wgmma_wide      experts only, mxfp4: tiles of 320 weight rows by up to 32 tokens, five warpgroups unpack
+//   wgmma_cluster   tiles of 192 weight rows by up to 64 tokens, K shared by the blocks of a cluster: dense
+//                   products of few tokens
 //   streamed        experts only, mxfp4: every warp streams 16 weight rows past 8 or 16 tokens
 //   streamed_small  the same in 99 KB of shared memory
-enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_split_k, wgmma_wide, streamed, streamed_small };
+enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_cluster, streamed, streamed_small };
 constexpr bool is_streamed(MatrixKernel kernel) {
     return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small;
 }
@@ -39,16 +39,18 @@ constexpr bool is_wgmma(MatrixKernel kernel) {
 }
 const char* name_of(MatrixKernel kernel);
 
-inline constexpr std::int32_t kMaxTileTokens = 128;   // of a tile of mma or wgmma
-inline constexpr std::int32_t kWideTileTokens = 32;   // of a tile of wgmma_wide
-inline constexpr std::int32_t kMaxDecodeTokens = 8;   // of one decode step
-inline constexpr std::int32_t kMaxKvSplits = 32;      // of one sequence's keys
-inline constexpr std::int32_t kLoneRowBlocks = 2048;  // that may share the keys of lone rows
+inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or wgmma
+inline constexpr std::int32_t kClusterTileTokens = 64;  // of a tile of wgmma_cluster
+inline constexpr std::int32_t kMaxColumnShares = 8;     // blocks of a cluster that any card has
+inline constexpr std::int32_t kMaxDecodeTokens = 8;     // of one decode step
+inline constexpr std::int32_t kMaxKvSplits = 32;        // of one sequence's keys
+inline constexpr std::int32_t kLoneRowBlocks = 2048;    // that may share the keys of lone rows
 
 struct MatrixPlan {
     MatrixKernel kernel = MatrixKernel::mma;
     std::int32_t tile_weight_rows = 0;  // BLOCK_M
     std::int32_t tile_tokens = 0;       // BLOCK_N; of experts: the most a tile may have
+    std::int32_t column_shares = 1;     // of wgmma_cluster: blocks that share a tile's columns
     bool operator==(const MatrixPlan&) const = default;
 };
 
@@ -104,7 +106,7 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
                      const DeviceTraits& device);
 std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
                             std::int32_t kv_heads);
-std::int32_t plan_lone_row_kv_splits(std::int32_t rows, std::int32_t kv_heads);
+std::int32_t plan_lone_row_kv_splits(const StepSize& step, const DeviceTraits& device, std::int32_t kv_heads);
 
 // Whether a streamed kernel can hold `columns` columns of a tile's tokens beside its rings on this card.
 bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device);
