@@ -6,7 +6,7 @@
 //   node e2e/compatibility.mjs ~/gpt-oss/compatibility-test build/release/tests/http/scripted_node
 //
 // Overwrites providers.ts there, as its README asks. Fails unless every case is recorded, passed and of valid shape,
-// whole and streamed. The test's "responses" mode is left out: the node has no /v1/responses.
+// chat whole and streamed, responses whole: the test reads its streamed responses where its own SDK leaves nothing.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -37,21 +37,20 @@ const url = await new Promise((resolve, reject) => {
     readline.createInterface({ input: node.stderr }).on('line', (line) => { const found = line.match(/http:\S+/); if (found) resolve(found[0]); });
     exited.then(() => reject(new Error('the scripted node ended')));
 });
-fs.writeFileSync(path.join(suite, 'providers.ts'), `export const PROVIDERS = { node: { apiBaseUrl: "${url}/v1", apiKey: "none", ` +
-    'apiType: ["chat"], modelName: "script", providerDetails: {} } };\n');
-
 let failures = 0;
-for (const mode of [[], ['--streaming']]) {
+for (const [api, ...mode] of [['chat'], ['chat', '--streaming'], ['responses']]) {
+    fs.writeFileSync(path.join(suite, 'providers.ts'), `export const PROVIDERS = { node: { apiBaseUrl: "${url}/v1", apiKey: "none", ` +
+        `apiType: ["${api}"], modelName: "script", providerDetails: {} } };\n`);
     const output = await new Promise((resolve) => {
         execFile('npx', ['tsx', 'index.ts', '--provider', 'node', '--tries', '3', ...mode],
             { cwd: suite, env: { ...process.env, OPENAI_API_KEY: 'none' }, maxBuffer: 1 << 26 }, (problem, stdout, stderr) => resolve(stdout + stderr));
     });
     const figure = (pattern) => Number(output.match(pattern)?.[1] ?? NaN);
-    const tasks = figure(/Total tasks: (\d+)/), runs = figure(/Total runs: (\d+)/), invalid = figure(/Invalid Chat Completions API responses: (\d+)/);
+    const tasks = figure(/Total tasks: (\d+)/), runs = figure(/Total runs: (\d+)/), invalid = figure(api === 'chat' ? /Invalid Chat Completions API responses: (\d+)/ : /Invalid Responses API responses: (\d+)/);
     const any = figure(/pass@k \(k=3\): ([\d.]+)/), all = figure(/pass\^k \(k=3\): ([\d.]+)/), wrong = figure(/Wrong-input tool calls: (\d+)/);
     const good = tasks === cases.length && runs === 3 * cases.length && invalid === 0 && any === 1 && all === 1 && wrong === 0;
     failures += !good;
-    console.log(`${mode.length ? 'streamed' : 'whole'}: ${tasks} of ${cases.length} tasks, ${runs} runs, ${invalid} invalid responses, ` +
+    console.log(`${api} ${mode.length ? 'streamed' : 'whole'}: ${tasks} of ${cases.length} tasks, ${runs} runs, ${invalid} invalid responses, ` +
         `pass@3 ${any}, pass^3 ${all}, wrong arguments ${wrong}: ${good ? 'passed' : 'FAILED'}`);
     if (!good) console.log(output.slice(-4000));
 }

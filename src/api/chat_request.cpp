@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "api/chat_messages.h"
+#include "api/tool_list.h"
 #include "base/limits.h"
 
 namespace gptoss::api {
@@ -24,25 +25,6 @@ void read_function(const Fields& function, harmony::Tool& tool) {
     tool.strict = function.find_boolean("strict").value_or(false);
 }
 
-// A custom tool takes any text, or one that follows a grammar.
-void read_custom(const Fields& custom, harmony::Tool& tool) {
-    tool.custom = true;
-    const auto format = custom.find_object("format");
-    if (!format) return;
-    const std::string type = format->text("type");
-    if (type == "text") return;
-    if (type != "grammar")
-        refuse_field(format->path("type"), "must be text or grammar, not \"" + type + "\".");
-    const auto grammar = format->find_object("grammar");
-    if (!grammar) refuse_field(format->path("grammar"), "is required and must be an object.");
-    const std::string syntax = grammar->text("syntax");
-    if (syntax != "lark" && syntax != "regex")
-        refuse_field(grammar->path("syntax"), "must be lark or regex, not \"" + syntax + "\".");
-    using Syntax = harmony::ToolGrammar::Syntax;
-    tool.grammar = {syntax == "lark" ? Syntax::lark : Syntax::regex, grammar->text("definition")};
-    tool.param = grammar->path("definition");
-}
-
 // `fields` is what stands under "function" or "custom".
 void add_tool(const Fields& fields, bool is_custom, std::vector<harmony::Tool>& tools) {
     harmony::Tool tool;
@@ -53,7 +35,7 @@ void add_tool(const Fields& fields, bool is_custom, std::vector<harmony::Tool>& 
     if (std::ranges::any_of(tools, same_name))
         refuse_field(fields.path("name"), "\"" + tool.name + "\" is given twice.");
     tool.description = fields.find_text("description").value_or("");
-    is_custom ? read_custom(fields, tool) : read_function(fields, tool);
+    is_custom ? read_custom_tool(fields, GrammarPlace::in_format_grammar, tool) : read_function(fields, tool);
     tools.push_back(std::move(tool));
 }
 

@@ -168,8 +168,7 @@ class MessagesFormat final : public ReplyFormat {
     Outcome outcome_;
 };
 
-std::string_view error_type(const Error& error, int status) {
-    if (error.code() == ErrorCode::queue_full) return "rate_limit_error";
+std::string_view error_type(int status) {
     switch (status) {
         case 401:
             return "authentication_error";
@@ -179,11 +178,17 @@ std::string_view error_type(const Error& error, int status) {
             return "not_found_error";
         case 413:
             return "request_too_large";
+        case 429:
+            return "rate_limit_error";
         case 503:
             return "overloaded_error";
         default:
             return status < 500 ? "invalid_request_error" : "api_error";
     }
+}
+
+Json error_json(int status, const std::string& message) {
+    return {{"type", "error"}, {"error", {{"type", error_type(status)}, {"message", message}}}};
 }
 
 std::string fact_of(const Error& error, std::string_view name) {
@@ -202,8 +207,14 @@ Json messages_error(const Error& error) {
         message = "prompt is too long: " + fact_of(error, "prompt_tokens") + " tokens > " +
                   fact_of(error, "context_length") + " maximum";
     }
-    return {{"type", "error"},
-            {"error", {{"type", error_type(error, http_status(error.code()))}, {"message", message}}}};
+    return error_json(http_status(error.code()), message);
+}
+
+Reply in_messages_shape(Reply reply) {
+    const Json body = Json::parse(reply.body, nullptr, false);
+    if (!body.is_object() || body.contains("type") || !body.contains("error")) return reply;
+    reply.body = to_text(error_json(reply.status, body["error"].value("message", "")));
+    return reply;
 }
 
 Reply messages_error_reply(const Error& error) {

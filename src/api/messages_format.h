@@ -20,5 +20,7 @@ std::unique_ptr<ReplyFormat> make_messages_format(ReplyFacts facts, MessagesForm
 // {"type": "error", "error": {"type", "message"}}
 Json messages_error(const Error& error);
 Reply messages_error_reply(const Error& error);
+// An error that came in OpenAI's shape; one in Anthropic's stays as it is.
+Reply in_messages_shape(Reply reply);
 
 }  // namespace gptoss::api

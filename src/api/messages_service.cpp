@@ -32,7 +32,7 @@ Reply Service::count_message_tokens(std::string_view body) {
         MessagesInputOptions options = messages_input();
         options.needs_max_tokens = false;
         const MessagesRequest request = read_messages_request(parse_json(body), options);
-        return json_reply({{"input_tokens", render(request.conversation).size()}});
+        return json_reply({{"input_tokens", count_tokens(request.conversation)}});
     } catch (const Error& error) {
         return messages_error_reply(error);
     }

@@ -180,12 +180,13 @@ Reply Service::count_response_tokens(std::string_view body, const Caller& caller
     ResponsesRequest request = read_responses_request(parse_json(body));
     read_history(request, caller.name, nullptr);
     return json_reply(
-        {{"object", "response.input_tokens"}, {"input_tokens", render(request.conversation).size()}});
+        {{"object", "response.input_tokens"}, {"input_tokens", count_tokens(request.conversation)}});
 }
 
 Answer Service::compact_response(std::string_view body, const Caller& caller) {
     if (options_.seal == nullptr) throw Error(ErrorCode::not_found, "This node seals no histories.");
     ResponsesRequest request = read_responses_request(parse_json(body));
+    if (request.model.empty()) refuse_field("model", "is required.");
     request.input.push_back({{"type", "message"}, {"role", "user"}, {"content", kCompactionPrompt}});
     read_history(request, caller.name, nullptr);
     request.generation.stream = false;

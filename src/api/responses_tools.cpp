@@ -15,22 +15,6 @@ std::string joined_name(const std::string& name_space, const std::string& name) 
 }
 
 // A custom tool takes any text, or one that follows a grammar.
-void read_custom_format(const Fields& tool, harmony::Tool& offered) {
-    offered.custom = true;
-    const auto format = tool.find_object("format");
-    if (!format) return;
-    const std::string type = format->text("type");
-    if (type == "text") return;
-    if (type != "grammar")
-        refuse_field(format->path("type"), "must be text or grammar, not \"" + type + "\".");
-    const std::string syntax = format->text("syntax");
-    using Syntax = harmony::ToolGrammar::Syntax;
-    if (syntax != "lark" && syntax != "regex")
-        refuse_field(format->path("syntax"), "must be lark or regex, not \"" + syntax + "\".");
-    offered.grammar = {syntax == "lark" ? Syntax::lark : Syntax::regex, format->text("definition")};
-    offered.param = format->path("definition");
-}
-
 // A function as the response tells it again: all of its fields, those that were not given as null.
 Json function_json(const Fields& tool) {
     Json json{{"type", "function"}, {"name", tool.text("name")}};
@@ -90,7 +74,7 @@ void ResponsesTools::read_tool(const Fields& tool, const std::string& path, cons
         offered.description += own;
     }
     if (entry.client.is_custom) {
-        read_custom_format(tool, offered);
+        read_custom_tool(tool, GrammarPlace::in_format, offered);
     } else {
         if (const auto parameters = tool.find_object("parameters")) offered.parameters = parameters->json();
         offered.strict = tool.find_boolean("strict").value_or(false);

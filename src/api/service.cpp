@@ -84,13 +84,27 @@ std::unique_ptr<Exchange> Service::inference(const InferenceRequest& request, co
 }
 
 std::vector<TokenId> Service::render(harmony::Conversation conversation) const {
+    return render(std::move(conversation), static_cast<std::size_t>(engine_->options().context_length));
+}
+
+std::size_t Service::count_tokens(const harmony::Conversation& conversation) const {
+    const std::size_t count = render(conversation, limits::kPromptTokens).size();
+    if (count <= limits::kPromptTokens) return count;
+    throw Error(ErrorCode::context_exceeded,
+                "The prompt has more than " + std::to_string(limits::kPromptTokens) + " tokens.", {},
+                {{"code", "context_length_exceeded"},
+                 {"prompt_tokens", std::to_string(count)},
+                 {"context_length", std::to_string(engine_->options().context_length)}});
+}
+
+std::vector<TokenId> Service::render(harmony::Conversation conversation, std::size_t most_tokens) const {
     if (options_.date == "today") {
         conversation.current_date = today();
     } else if (options_.date != "none") {
         conversation.current_date = options_.date;
     }
     harmony::RenderOptions options;
-    options.most_tokens = static_cast<std::size_t>(engine_->options().context_length);
+    options.most_tokens = most_tokens;
     return harmony::render(*model_.tokenizer, conversation, options);
 }
 

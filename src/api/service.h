@@ -86,6 +86,7 @@ class Service : public std::enable_shared_from_this<Service> {
     Reply apply_template(std::string_view body);    // POST /apply-template
 
     // A conversation's tokens with the date of the settings: what `chat` in the terminal uses too.
+    // Its reading stops at the context's end.
     std::vector<TokenId> render(harmony::Conversation conversation) const;
 
     // The same engine and model, answering by other options.
@@ -104,6 +105,9 @@ class Service : public std::enable_shared_from_this<Service> {
     ResponsesOutputOptions output_options(const ResponsesRequest& request) const;
     Json earlier_items(const ResponsesRequest& request, const std::string& owner,
                        const TurnMemory* turns) const;
+    std::vector<TokenId> render(harmony::Conversation conversation, std::size_t most_tokens) const;
+    // All of them, beyond the context too. Throws Error(context_exceeded) for more than limits::kPromptTokens.
+    std::size_t count_tokens(const harmony::Conversation& conversation) const;
     // `turns`: of the connection; null for none.
     Answer create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns);
     Json read_history(ResponsesRequest& request, const std::string& owner, const TurnMemory* turns);

@@ -36,4 +36,23 @@ void append_tool(std::vector<harmony::Tool>& tools, harmony::Tool tool, const st
     tools.push_back(std::move(tool));
 }
 
+void read_custom_tool(const Fields& tool, GrammarPlace place, harmony::Tool& offered) {
+    offered.custom = true;
+    const auto format = tool.find_object("format");
+    if (!format) return;
+    const std::string type = format->text("type");
+    if (type == "text") return;
+    if (type != "grammar")
+        refuse_field(format->path("type"), "must be text or grammar, not \"" + type + "\".");
+    const auto given = place == GrammarPlace::in_format ? format : format->find_object("grammar");
+    if (!given) refuse_field(format->path("grammar"), "is required and must be an object.");
+    const Fields& grammar = *given;
+    const std::string syntax = grammar.text("syntax");
+    if (syntax != "lark" && syntax != "regex")
+        refuse_field(grammar.path("syntax"), "must be lark or regex, not \"" + syntax + "\".");
+    using Syntax = harmony::ToolGrammar::Syntax;
+    offered.grammar = {syntax == "lark" ? Syntax::lark : Syntax::regex, grammar.text("definition")};
+    offered.param = grammar.path("definition");
+}
+
 }  // namespace gptoss::api

@@ -123,6 +123,7 @@ std::vector<std::pair<std::string, std::string>> cors_fields(const OriginRules& 
         fields.emplace_back("Access-Control-Allow-Origin", any ? std::string(kAny) : origin);
         fields.emplace_back("Access-Control-Expose-Headers",
                             "X-Request-Id, Retry-After, X-Ignored-Fields, X-Schema-Not-Enforced, "
+                            "X-Tools-Left-Out, "
                             "openai-processing-ms");
     }
     return fields;

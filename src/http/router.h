@@ -31,6 +31,8 @@ struct Route {
     RunsOn runs_on = RunsOn::io_thread;
     bool action = false;  // changes something at once: where no key is asked for, not for others' pages
     UpgradeHandler upgrade = {};  // for requests that ask for a WebSocket
+    // Errors in the route's own shape, those that the server gives itself too; null: OpenAI's.
+    api::Reply (*error_shape)(api::Reply reply) = nullptr;
 };
 
 class Router {

@@ -29,6 +29,11 @@ std::string sign_of_life(const api::Exchange& exchange) {
     return events.empty() ? std::string(kKeepAliveComment) : server_sent_events(events);
 }
 
+api::Reply in_shape_of(const Route* route, api::Reply reply) {
+    const bool has_shape = route != nullptr && route->error_shape != nullptr && reply.status >= 400;
+    return has_shape ? route->error_shape(std::move(reply)) : reply;
+}
+
 }  // namespace
 
 Session::Session(Server::State& server, tcp::socket socket)
@@ -98,7 +103,7 @@ asio::awaitable<bool> Session::answer(RequestContext context) {
     if (!reply && !is_read) co_return false;  // the client ended it
     if (!is_read) {
         finish(context, reply->status);
-        co_await refuse_and_close(*std::move(reply));
+        co_await refuse_and_close(in_shape_of(context.route, *std::move(reply)));
         co_return false;
     }
     std::optional<api::Answer> answer;
@@ -117,7 +122,7 @@ asio::awaitable<bool> Session::answer(RequestContext context) {
         intact = co_await converse(**exchange, context);
         context.admission.finish(context.record->prompt_tokens, context.record->completion_tokens);
     } else {
-        const api::Reply& whole = std::get<api::Reply>(*answer);
+        const api::Reply whole = in_shape_of(context.route, std::get<api::Reply>(*std::move(answer)));
         finish(context, whole.status);
         context.admission.finish(0, 0);  // before the bytes go: whoever has them may ask again at once
         intact = co_await writer_.write_reply(whole);

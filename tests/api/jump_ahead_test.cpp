@@ -19,6 +19,7 @@ class KeptReceipts final : public api::Receipts {
         choices_.push_back(std::move(choice));
     }
     std::optional<Json> find(std::string_view) override { return std::nullopt; }
+    std::vector<Json> latest(int) override { return {}; }
     api::AnsweredChoice only() {
         const std::lock_guard lock(mutex_);
         EXPECT_EQ(choices_.size(), 1u);

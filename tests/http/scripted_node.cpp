@@ -1,7 +1,7 @@
 // A node whose model is a script: the real server, API, renderer, engine and parser, with answers told
 // beforehand. For clients' test suites, which need a model that does the right thing and no weights.
 //
-//   scripted_node SCRIPT [--step-ms N] [--port N] [--responses-path FILE]
+//   scripted_node SCRIPT [--step-ms N] [--port N] [--responses-path FILE] [--reasoning summary]
 //
 // A step, which gives each running answer one token, takes N milliseconds (0). Without a file, responses are
 // kept until the node stops.
@@ -111,6 +111,7 @@ struct Options {
     double step_ms = 0;
     std::uint16_t port = 0;
     std::string responses_path;
+    api::ResponsesReasoning reasoning = api::ResponsesReasoning::both;
 };
 
 Options read_options(std::span<char*> arguments) {
@@ -126,6 +127,8 @@ Options read_options(std::span<char*> arguments) {
             options.port = static_cast<std::uint16_t>(std::stoi(value));
         } else if (name == "--responses-path") {
             options.responses_path = value;
+        } else if (name == "--reasoning" && value == "summary") {
+            options.reasoning = api::ResponsesReasoning::summary;
         } else {
             throw std::runtime_error("there is no option " + name);
         }
@@ -168,6 +171,7 @@ void serve(const Options& chosen) {
     api::ServiceOptions service_options;
     service_options.seal =
         std::make_shared<const api::SealedText>(std::vector{api::SealedText::random_key()});
+    service_options.responses_reasoning = chosen.reasoning;
     service_options.stored =
         std::make_shared<api::StoredResponses>(chosen.responses_path, api::StoreLimits());
     state.set_ready(std::make_shared<api::Service>(engine, api::ServedModel{"script", 0, tokenizer},

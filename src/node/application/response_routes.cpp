@@ -200,26 +200,21 @@ void add_response_routes(Router& router, NodeState& state) {
     add_responses_socket(router, state);
 }
 
-// Errors in Anthropic's shape, also when there is no model yet.
 void add_message_routes(Router& router, NodeState& state) {
-    router.add(
-        {"POST", "/v1/messages", false, [&state](const HttpRequest& request, const Caller& caller) -> Answer {
-             try {
-                 state.require_usable_gpu();
-                 return state.service()->messages(request.body, caller);
-             } catch (const Error& error) {
-                 return api::messages_error_reply(error);
-             }
-         }});
-    router.add({"POST", "/v1/messages/count_tokens", false,
-                [&state](const HttpRequest& request, const Caller&) -> Answer {
-                    try {
-                        return state.service()->count_message_tokens(request.body);
-                    } catch (const Error& error) {
-                        return api::messages_error_reply(error);
-                    }
-                },
-                RunsOn::worker});
+    http::Route messages{"POST", "/v1/messages", false,
+                         [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                             state.require_usable_gpu();
+                             return state.service()->messages(request.body, caller);
+                         }};
+    http::Route count{"POST", "/v1/messages/count_tokens", false,
+                      [&state](const HttpRequest& request, const Caller&) -> Answer {
+                          return state.service()->count_message_tokens(request.body);
+                      }};
+    for (http::Route* route : {&messages, &count}) {
+        route->runs_on = RunsOn::worker;
+        route->error_shape = api::in_messages_shape;
+        router.add(std::move(*route));
+    }
 }
 
 }  // namespace gptoss::node
