@@ -1,7 +1,8 @@
 // Forty turns of an agent with long instructions, a dozen tools and long results: each turn computes what is new and next to
-// nothing of its history, however the history comes: sent again, by previous_response_id, or as Anthropic's messages.
+// nothing of its history, however the history comes: sent again, by previous_response_id, over a WebSocket, or as Anthropic's messages.
 import test, { after, before } from 'node:test';
 import assert from 'node:assert/strict';
+import { openResponses } from './support/responses_socket.mjs';
 import { call, startScript, think } from './support/scripted_model.mjs';
 
 const turns = 40;
@@ -61,6 +62,22 @@ test('by previous_response_id', async () => {
         input = [{ type: 'function_call_output', call_id: reply.output.at(-1).call_id, output: result }];
     }
     check(usages);
+});
+
+test('over a WebSocket, where nothing is stored', async () => {
+    const socket = await openResponses(node.url);
+    let input = [{ role: 'user', content: 'Go further.' }];
+    let previous = null;
+    const usages = [];
+    for (const result of results) {
+        const { response } = await socket.ask({ model: 'any', instructions, input, tools, previous_response_id: previous, store: false });
+        assert.equal(response.status, 'completed', JSON.stringify(response).slice(0, 500));
+        usages.push(ofResponse(response.usage));
+        previous = response.id;
+        input = [{ type: 'function_call_output', call_id: response.output.at(-1).call_id, output: result }];
+    }
+    check(usages);
+    socket.close();
 });
 
 test("as Anthropic's messages", async () => {
