@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/kernel_choice.h"
 #include "backend/sampling.h"
 #include "base/types.h"
 #include "model/layer_range.h"
@@ -71,6 +72,7 @@ struct BackendOptions {
     std::int32_t padding_from = -1;  // first token id that must never be sampled (padding rows); -1 = none
     std::int32_t threads = 0;        // CPU: 0 = all cores
     bool exact = false;              // CPU: float32 reference path
+    KernelChoice kernels;            // what was found right and fast on this machine
 };
 
 struct BackendInfo {

@@ -13,6 +13,7 @@ void add_logits(CLI::App& app, int& exit_code);
 void add_bench_serve(CLI::App& bench, int& exit_code);
 void add_serve(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
+void add_qualify(CLI::App& app, int& exit_code);
 void add_top(CLI::App& app, int& exit_code);
 void add_chat(CLI::App& app, int& exit_code);
 void add_tokenize(CLI::App& app, int& exit_code);

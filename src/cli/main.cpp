@@ -29,6 +29,7 @@ void add_subcommands(CLI::App& app, int& exit_code) {
     add_serve(app, exit_code);
     add_chat(app, exit_code);
     add_check(app, exit_code);
+    add_qualify(app, exit_code);
     add_top(app, exit_code);
     add_download(app, exit_code);
     add_verify(app, exit_code);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "model/plan_size.h"
+#include "node/kernel_decision.h"
 #include "node/memory_ceiling.h"
 
 namespace gptoss::node {
@@ -32,6 +33,19 @@ backend::DeviceNeeds needs_of(const Device& device, ModelSource& source, const m
     return needs;
 }
 
+// A device on which `qualify` found no right kernels computes nothing.
+void refuse_unfit(const Settings& settings, const Device& device, const backend::DeviceNeeds& needs,
+                  const ModelSource& source) {
+    if (source.file() == nullptr) return;
+    const auto decision = decision_for(settings, device.name, needs.device, *source.file());
+    if (decision && !decision->fit_to_serve)
+        throw Error(
+            ErrorCode::device_failed,
+            needs.device + " did not pass `gpt-oss-node qualify`: " + decision->reason,
+            "Run `gpt-oss-node qualify` again after a change of driver or card; its report names what "
+            "was wrong.");
+}
+
 const Device& choose_device(const Settings& settings, const std::vector<Device>& devices, ModelSource& source,
                             const model::PlanRequest& request) {
     const bool gpu_wanted = settings.gpu_layers > 0 || settings.device == "cuda";
@@ -39,7 +53,7 @@ const Device& choose_device(const Settings& settings, const std::vector<Device>&
     for (const Device& device : devices) {
         if (is_gpu(device) ? !gpu_allowed : gpu_wanted) continue;
         try {
-            needs_of(device, source, request);
+            refuse_unfit(settings, device, needs_of(device, source, request), source);
             return device;
         } catch (const Error& error) {
             // A build with CUDA on a machine without a GPU is a full node, but it says what it does.

@@ -38,6 +38,12 @@ std::vector<SettingSpec> make_specs() {
     using S = Settings;
     constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
     return {
+        text(
+            "GPTOSS_QUALIFICATION_PATH", "--qualification-path", "Model",
+            "File in which `gpt-oss-node qualify` keeps which kernels are right and fastest on this machine. "
+            "Not set: gpt-oss-node/qualification.json in $XDG_STATE_HOME or ~/.local/state. off: none is "
+            "read.",
+            &S::qualification_path),
         text("MODEL_PATH", "--model,--model-path", "Model",
              "GGUF file of a gpt-oss, or any part of a split one. Not set: the demo model that comes with "
              "the node.",

@@ -14,9 +14,10 @@
 namespace gptoss::node {
 
 struct Settings {
-    std::string model_path;  // empty = the demo model
-    std::string synthetic;   // a shape: random weights instead of a file
-    std::string model_name;  // empty = from the file's name
+    std::string model_path;          // empty = the demo model
+    std::string qualification_path;  // empty = the default place, "off" = none
+    std::string synthetic;           // a shape: random weights instead of a file
+    std::string model_name;          // empty = from the file's name
     std::string model_chat_template = "harmony";
     std::int64_t max_context_length = 0;  // 0 = as much as the model knows and memory holds
     std::int64_t cache_tokens = 0;        // 0 = what the memory holds

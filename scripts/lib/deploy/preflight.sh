@@ -105,6 +105,27 @@ preflight_memory() {
     fi
 }
 
+# Whether this card computes right with this build and model. Kept by the node for card, driver, version and kind of
+# model, so that it runs once. QUALIFY=always asks on a CPU too, never does not ask. Layer by layer, beside the running
+# node: the whole model is skipped where there is no room for two.
+preflight_qualify() {
+    local path verdict decision arguments=(--stages kernels --if-needed --device "$device")
+    [ "${QUALIFY:-auto}" = never ] && return
+    [ "${QUALIFY:-auto}" = auto ] && [ "$device" = cpu ] && return
+    "$kind"_tool qualify --help >/dev/null 2>&1 || return 0   # an older build cannot
+    path="$(setting "$work/settings.env" MODEL_PATH)"
+    [ -n "$path" ] && arguments+=(--model "$path")
+    decision="$(setting "$work/settings.env" GPTOSS_QUALIFICATION_PATH)"
+    [ "$decision" = off ] && return
+    [ -n "$decision" ] && arguments+=(--qualification-path "$decision")
+    note "qualifying the device's kernels ..."
+    if verdict="$("$kind"_tool qualify "${arguments[@]}" 2>&1)"; then
+        passed kernels "$(tail -n 1 <<<"$verdict")"
+    else
+        refused kernels "$(grep -E 'NOT FIT|failed' <<<"$verdict" | paste -sd ' ' | cut -c 1-400)"
+    fi
+}
+
 preflight_disk() {
     local folder="$state" free_kb
     while [ ! -d "$folder" ]; do folder="$(dirname "$folder")"; done
@@ -139,6 +160,7 @@ preflight() {   # preflight PORT
     if [ "$problems" -eq 0 ]; then
         preflight_model
         preflight_memory
+        preflight_qualify
     fi
     preflight_disk
     front_preflight

@@ -28,7 +28,7 @@ class FastForward final : public ForwardPass {
           shape_(weights_.hyperparameters),
           range_(layers_of(options, shape_)),
           rows_(options.plan.request.max_batch_tokens),
-          kernels_(best_kernels()),
+          kernels_(choose_kernels(options.kernels)),
           pool_(pool),
           rope_(model::rope_table(shape_)),
           attention_(shape_, options.plan.request.kv_type, kernels_, pool),

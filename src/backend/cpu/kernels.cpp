@@ -1,17 +1,63 @@
 #include "backend/cpu/kernels.h"
 
-namespace gptoss::backend::cpu {
+#include <array>
 
-const Kernels& best_kernels() {
+#include "base/error.h"
+
+namespace gptoss::backend::cpu {
+namespace {
+
+struct NamedKernels {
+    std::string_view name;
+    const Kernels* kernels;  // null = the processor cannot run them
+};
+
+// The fastest first.
+std::array<NamedKernels, 3> all_kernels() {
+    std::array<NamedKernels, 3> all = {
+        {{"cpu/avx512", nullptr}, {"cpu/avx2", nullptr}, {"cpu/portable", &portable_kernels()}}};
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512vnni"))
-        return avx512_kernels();
+        all[0].kernels = &avx512_kernels();
     // Every processor with AVX2 so far has F16C, which GCC 12 cannot ask for by name.
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2_kernels();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all[1].kernels = &avx2_kernels();
 #endif
-    return portable_kernels();
+    return all;
+}
+
+}  // namespace
+
+const Kernels& best_kernels() {
+    return choose_kernels({});
+}
+
+const Kernels& choose_kernels(const KernelChoice& choice) {
+    const Kernels* best = nullptr;
+    // One set computes steps of every size: a sum must not depend on the step it is part of.
+    const std::string_view preferred = choice.preferred_kernel("cpu", 1);
+    for (const NamedKernels& each : all_kernels()) {
+        if (each.kernels == nullptr || choice.bans(each.name)) continue;
+        if (each.name.substr(sizeof "cpu/" - 1) == preferred) return *each.kernels;
+        if (best == nullptr) best = each.kernels;
+    }
+    if (best == nullptr)
+        throw Error(
+            ErrorCode::device_failed, "every kernel set of the CPU was found to compute wrong",
+            "Run `gpt-oss-node qualify` again; its report names what was wrong. --exact needs none of them.");
+    return *best;
 }
 
 }  // namespace gptoss::backend::cpu
+
+namespace gptoss::backend {
+
+std::vector<std::string> cpu_kernel_names() {
+    std::vector<std::string> names;
+    for (const auto& each : cpu::all_kernels())
+        if (each.kernels != nullptr) names.emplace_back(each.name);
+    return names;
+}
+
+}  // namespace gptoss::backend

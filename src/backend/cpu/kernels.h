@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "backend/kernel_choice.h"
+
 namespace gptoss::backend::cpu {
 
 inline constexpr std::int32_t kHalfRows = 16;  // float32 lanes of a 512-bit vector
@@ -105,5 +107,8 @@ const Kernels& avx512_kernels();  // AVX-512 F, BW, DQ, VL, VNNI
 
 // The best the machine has.
 const Kernels& best_kernels();
+// The best of those that are not banned and, where one is preferred, that one. Throws Error(device_failed) when
+// all are banned.
+const Kernels& choose_kernels(const KernelChoice& choice);
 
 }  // namespace gptoss::backend::cpu

@@ -94,6 +94,15 @@ DeviceNeeds device_needs(const std::string& device, const model::Weights& weight
     return device_needs(device, weights.hyperparameters, request);
 }
 
+std::vector<std::string> kernel_names(const std::string& device,
+                                      [[maybe_unused]] const model::Weights& weights) {
+    if (device == "cpu") return cpu_kernel_names();
+#if defined(GPTOSS_HAS_CUDA)
+    if (device == "cuda") return cuda_kernel_names(weights);
+#endif
+    refuse(device);
+}
+
 double read_bandwidth(const std::string& device, std::int32_t threads) {
     if (device == "cpu") {
         ThreadPool pool(threads);

@@ -32,6 +32,9 @@ DeviceNeeds device_needs(const std::string& device, const model::Hyperparameters
 DeviceNeeds device_needs(const std::string& device, const model::Weights& weights,
                          const model::PlanRequest& request);
 
+// The kernels that a device of this machine can run for a model, by name (kernel_choice.h). Throws as above.
+std::vector<std::string> kernel_names(const std::string& device, const model::Weights& weights);
+
 // GB/s (10^9) the device reads from its memory, measured now: the roof of generation.
 double read_bandwidth(const std::string& device, std::int32_t threads);
 

@@ -1,0 +1,77 @@
+// `gpt-oss-node qualify`: what it finds on the demo model, what it refuses, and that `serve` keeps to its decision.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { binary } from './support/node.mjs';
+
+const library = path.join(path.dirname(binary), 'tests/node/libgptoss_fake_nvml.so');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gpt-oss-node-'));
+test.after(() => fs.rmSync(folder, { recursive: true }));
+
+const run = (command, args, env = {}) => new Promise((resolve) => {
+    execFile(binary, [command, ...args], { cwd: '/', maxBuffer: 1 << 24, env: { PATH: process.env.PATH, HOME: folder, ...env } },
+        (problem, stdout, stderr) => resolve({ code: problem?.code ?? 0, stdout, stderr }));
+});
+const qualify = async (args, env) => {
+    const report = path.join(folder, 'report.json');
+    const result = await run('qualify', ['--device', 'cpu', '--report', report, '--page', path.join(folder, 'report.html'), ...args], env);
+    return { ...result, report: JSON.parse(fs.readFileSync(report, 'utf8')) };
+};
+const verdicts = (report, stage) => Object.fromEntries(report.findings.filter((each) => each.stage === stage).map((each) => [each.name, each.verdict]));
+
+test('the demo model gives the answers that are known', async () => {
+    const { code, report, stdout } = await qualify(['--stages', 'weights,answers']);
+    assert.equal(code, 0, stdout);
+    assert.equal(report.fit_to_serve, true);
+    const answers = verdicts(report, 'answers');
+    for (let number = 1; number <= 6; ++number) assert.equal(answers[`known answer ${number}`], 'passed', stdout);
+    assert.match(stdout, /FIT TO SERVE/);
+    assert.match(fs.readFileSync(path.join(folder, 'report.html'), 'utf8'), /<h1>Fit to serve<\/h1>/);
+    const same = await run('qualify', ['--compare', path.join(folder, 'report.json'), path.join(folder, 'report.json')]);
+    assert.doesNotMatch(same.stdout, /changed|worse|gone/);
+});
+
+test('other weights than expected are not fit', async () => {
+    const { code, report } = await qualify(['--stages', 'weights', '--expect', 'ab'.repeat(32)]);
+    assert.equal(code, 1);
+    assert.equal(verdicts(report, 'weights')['expected hash'], 'failed');
+});
+
+test('a card that lowers its clocks, or whose driver fails, is named', { skip: !fs.existsSync(library) }, async () => {
+    const state = path.join(folder, 'state');
+    const tell = (text) => {
+        fs.writeFileSync(`${state}.next`, text);
+        fs.renameSync(`${state}.next`, state);
+    };
+    const env = { GPTOSS_NVML_LIBRARY: library, FAKE_NVML_STATE: state };
+    tell('used_mib 7000 temperature 93 throttle_bits 64');
+    const hot = await qualify(['--stages', 'load', '--minutes', '0.1'], env);
+    assert.equal(hot.code, 1, hot.stdout);
+    assert.equal(verdicts(hot.report, 'load')['no throttling'], 'failed', hot.stdout);
+
+    // A driver that fails while it serves.
+    tell('used_mib 7000 temperature 50');
+    const failing = qualify(['--stages', 'load', '--minutes', '0.2'], env);
+    setTimeout(() => tell('used_mib 7000 temperature 50 xid 79'), 6000);
+    const { code, report, stdout } = await failing;
+    assert.equal(code, 1, stdout);
+    assert.equal(verdicts(report, 'load')['no driver errors'], 'failed', stdout);
+});
+
+// Every kernel set on the demo model takes minutes.
+test('a decision is kept to, an edited file is refused', { skip: !process.env.QUALIFY_LONG }, async () => {
+    const file = path.join(folder, 'decision.json');
+    const first = await run('qualify', ['--device', 'cpu', '--stages', 'kernels', '--if-needed', '--qualification-path', file]);
+    assert.equal(first.code, 0, first.stdout + first.stderr);
+    const again = await run('qualify', ['--device', 'cpu', '--stages', 'kernels', '--if-needed', '--qualification-path', file]);
+    assert.match(again.stdout, /qualified before .*FIT TO SERVE/);
+
+    const edited = fs.readFileSync(file, 'utf8').replace('"fit_to_serve": true', '"fit_to_serve": false');
+    fs.writeFileSync(file, edited);
+    const refused = await run('serve', ['--port', '0', '--qualification-path', file]);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /is not what `qualify` wrote/);
+});

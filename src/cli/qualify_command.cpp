@@ -1,0 +1,124 @@
+// `qualify`: does this machine compute right, and how fast? `qualify-probe` is its child.
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+
+#include "backend/devices/devices.h"
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/gpu_layers.h"
+#include "cli/progress_line.h"
+#include "node/demo_model.h"
+#include "qualify/qualify.h"
+
+namespace gptoss::cli {
+namespace {
+
+struct QualifyCommand {
+    qualify::QualifyOptions options;
+    std::string report_file, page_file, decision_path;
+    std::vector<std::string> compare, stages;
+    bool json = false, no_decision = false, if_needed = false;
+};
+
+void write_file(const std::string& path, const std::string& text) {
+    std::ofstream file(path);
+    file << text;
+    if (!file.flush()) throw Error(ErrorCode::disk_full, "cannot write " + path);
+}
+
+qualify::Report read_report(const std::string& path) {
+    std::ifstream file(path);
+    if (!file)
+        throw Error(ErrorCode::file_not_found, path + " cannot be read", "Name a report of `qualify`.");
+    return qualify::report_from_json(nlohmann::json::parse(file, nullptr, false));
+}
+
+int run(QualifyCommand command) {
+    if (!command.compare.empty()) {
+        std::fputs(qualify::compare(read_report(command.compare[0]), read_report(command.compare[1])).c_str(),
+                   stdout);
+        return 0;
+    }
+    qualify::QualifyOptions& options = command.options;
+    if (options.model.empty()) options.model = node::find_demo_model().string();
+    if (options.device.empty()) options.device = backend::device_names().front();
+    options.program = std::filesystem::read_symlink("/proc/self/exe");
+    if (!command.no_decision)
+        options.decision_path = command.decision_path.empty() ? node::default_decision_path()
+                                                              : std::filesystem::path(command.decision_path);
+    if (!command.stages.empty()) {
+        const auto asked = [&](const char* stage) {
+            return std::ranges::find(command.stages, stage) != command.stages.end();
+        };
+        options.kernels = asked("kernels");
+        options.weights = asked("weights");
+        options.answers = asked("answers");
+        if (!asked("load")) options.minutes = 0;
+    }
+    if (command.if_needed)
+        if (const auto earlier = qualify::earlier_decision(options)) {
+            std::printf(
+                "qualified before on this card, driver and version: %s\n",
+                earlier->fit_to_serve ? "FIT TO SERVE" : ("NOT FIT TO SERVE: " + earlier->reason).c_str());
+            return earlier->fit_to_serve ? 0 : 1;
+        }
+    ProgressLine progress;
+    qualify::ChildProbeRunner runner(options.program, options.probe_most_s);
+    const qualify::Report report =
+        qualify::qualify(options, runner, [&](const std::string& what) { progress.show(what + " ..."); });
+    progress.clear();
+    const std::string json = qualify::to_json(report).dump(2) + "\n";
+    if (!command.report_file.empty()) write_file(command.report_file, json);
+    if (!command.page_file.empty()) write_file(command.page_file, qualify::to_html(report));
+    std::fputs(command.json ? json.c_str() : qualify::to_text(report).c_str(), stdout);
+    return report.fit_to_serve() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_qualify(CLI::App& app, int& exit_code) {
+    CLI::App* command =
+        app.add_subcommand("qualify", "Find out whether this machine computes right, and how fast");
+    auto options = std::make_shared<QualifyCommand>();
+    command->add_option("--model", options->options.model, "GGUF file (not given: the demo model)");
+    command->add_option("--device", options->options.device,
+                        "cpu or cuda (not given: the best of this build)");
+    add_gpu_layers(*command, options->options.gpu_layers);
+    command->add_option("--kv-cache-type", options->options.kv_cache_type, "bf16, f16 or f8")
+        ->check(CLI::IsMember({"bf16", "f16", "f8"}))
+        ->capture_default_str();
+    command->add_option("--minutes", options->options.minutes, "Of load on a whole node; 0 = none")
+        ->check(CLI::Range(0.0, 1440.0))
+        ->capture_default_str();
+    command->add_option("--expect", options->options.expected_sha256, "SHA-256 the weights must have");
+    command->add_option("--stages", options->stages, "Only these: kernels,weights,answers,load")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"kernels", "weights", "answers", "load"}));
+    command->add_flag("--if-needed", options->if_needed,
+                      "Only when this card, driver, version and kind of model were not qualified before");
+    command->add_option("--report", options->report_file, "Write the report as JSON");
+    command->add_option("--page", options->page_file, "Write the report as a page for people");
+    command
+        ->add_option("--qualification-path", options->decision_path,
+                     "Where the decision is kept for `serve` [GPTOSS_QUALIFICATION_PATH]")
+        ->envname("GPTOSS_QUALIFICATION_PATH");
+    command->add_flag("--no-decision", options->no_decision, "Keep no decision");
+    command->add_flag("--json", options->json, "For programs");
+    command->add_option("--compare", options->compare, "Two reports: what changed between them")->expected(2);
+    command->footer(
+        "Exit status: 0 fit to serve, 1 not. A kernel that computes wrong is banned: `serve` never uses it\n"
+        "again on this card with this driver and version.");
+    command->callback([options, &exit_code] { exit_code = run(*options); });
+
+    CLI::App* probe = app.add_subcommand("qualify-probe", "Compute the probes of `qualify`")->group("");
+    auto folder = std::make_shared<std::string>();
+    probe->add_option("folder", *folder)->required();
+    probe->callback([folder, &exit_code] {
+        qualify::answer_probe_request(*folder);
+        exit_code = 0;
+    });
+}
+
+}  // namespace gptoss::cli

@@ -1,0 +1,44 @@
+// Which kernels compute right on this machine, and which are the fastest of them. Every kernel that the device
+// has is forced in turn, on the model's own weights, and its logits are compared with the CPU's float32 path.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/hyperparameters.h"
+#include "qualify/judge.h"
+#include "qualify/probe_runner.h"
+#include "qualify/qualification_report.h"
+
+namespace gptoss::qualify {
+
+struct KernelStageOptions {
+    std::string model, device;
+    std::vector<std::string> kernels;  // all that the device has: "operation/kernel"
+    model::Hyperparameters shape;
+    std::int32_t gpu_layers = model::PlanRequest{}.gpu_layers;
+    model::KvType kv_type = model::KvType::bf16;  // as it will be served
+    std::int32_t most_tokens = 2048;              // of a step, as it will be served
+    std::int32_t slices_of_each_kernel = 3;       // spread over the model; all of them for the kernels chosen
+};
+
+struct KernelStageResult {
+    std::vector<Finding> findings;
+    std::vector<Figure> figures;
+    backend::KernelChoice choice;
+    std::string device;  // as the backend calls it
+};
+
+using StageProgress = std::function<void(const std::string& what)>;
+
+// 1. Each kernel on slices of two layers, shallow and deep. A wrong one is banned.
+// 2. What is left is timed on the whole model at the token counts where kernels change; where another than the
+//    program's own choice is faster by more than 2 %, it is preferred; where it takes half the time, the slow one is
+//    named as avoided.
+// 3. The kernels now chosen compute every slice, and the whole model, and must be right. A device on which they
+//    are not has a failed finding, "no right kernel".
+KernelStageResult qualify_kernels(const KernelStageOptions& options, ProbeRunner& runner,
+                                  const StageProgress& progress);
+
+}  // namespace gptoss::qualify

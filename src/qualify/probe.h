@@ -1,0 +1,56 @@
+// A probe: one step of known size at a known depth, computed by one set of kernels, whose logits are compared
+// with the float32 reference. Small, so that hundreds of them fit into minutes; exact about where it was run,
+// so that a kernel that is wrong at one shape or depth alone is found and named.
+//
+// Depth costs nothing: the history of a sequence is a few real blocks of keys and values, named again and
+// again by its block table. Attention reads as many keys at the true positions as after a real prompt.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "model/weights.h"
+
+namespace gptoss::qualify {
+
+struct Probe {
+    std::int32_t sequences = 1;
+    std::int32_t tokens = 1;  // of each sequence, at consecutive positions
+    std::int32_t depth = 0;   // positions before them, a multiple of model::kBlockTokens
+
+    std::int32_t step_tokens() const { return sequences * tokens; }
+    // "8 x 1 token at 65536"
+    std::string name() const;
+    bool operator==(const Probe&) const = default;
+};
+
+struct ProbeOutcome {
+    // [sequence][vocabulary]: of the last token of each sequence, from the first time it was computed.
+    std::vector<float> logits;
+    // The same probe was computed again after others: an equal input must give equal bits. A race, or a
+    // workspace that still holds what another step left there, shows here.
+    bool repeatable = true;
+    double step_ms = 0;  // forward, sample and wait: the median
+};
+
+// The probes for a model and a device that computes at most `most_tokens` tokens a step: each number of tokens
+// at which a kernel may change, shallow and deep, up to the last position.
+std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t most_tokens);
+
+// What a backend must be planned with to take all of them.
+model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const model::Hyperparameters& shape,
+                                    model::KvType kv_type);
+
+// Computes every probe `passes` times, the order turned round each time. `backend` was made with the plan.
+// Throws what the backend throws.
+std::vector<ProbeOutcome> run_probes(backend::Backend& backend, const model::MemoryPlan& plan,
+                                     const model::Hyperparameters& shape, const std::vector<Probe>& probes,
+                                     std::int32_t passes);
+
+// `count` layers from `first` on with the model's embedding, norm and head: a small model made of true weights.
+// `first` is even, so that sliding and full layers stay what they are. Views: `weights` must outlive it.
+model::Weights slice_of(const model::Weights& weights, std::int32_t first, std::int32_t count);
+
+}  // namespace gptoss::qualify

@@ -1,0 +1,139 @@
+#include "qualify/qualify.h"
+
+#include <chrono>
+
+#include "backend/devices/devices.h"
+#include "base/error.h"
+#include "gguf/file.h"
+#include "provenance/verify.h"
+#include "qualify/node_stages.h"
+
+namespace gptoss::qualify {
+namespace {
+
+constexpr double kReadyWithin_s = 1800;
+
+model::KvType kv_type_of(const std::string& name) {
+    if (name == "f16") return model::KvType::f16;
+    return name == "f8" ? model::KvType::f8 : model::KvType::bf16;
+}
+
+void qualify_weights(const QualifyOptions& options, const gguf::File& file, Report& report) {
+    provenance::VerifyRequest request{{}, options.expected_sha256, {}};
+    for (const gguf::Part& part : file.parts()) request.parts.push_back(part.path);
+    const provenance::VerifyReport verified = provenance::verify(request);
+    report.composite_sha256 = verified.composite;
+    for (const provenance::Comparison& comparison : verified.comparisons)
+        report.findings.push_back({"weights", comparison.against,
+                                   comparison.verdict == provenance::Verdict::equal       ? Verdict::passed
+                                   : comparison.verdict == provenance::Verdict::different ? Verdict::failed
+                                                                                          : Verdict::skipped,
+                                   comparison.detail});
+}
+
+std::vector<std::string> serve_flags(const QualifyOptions& options) {
+    std::vector<std::string> flags = {"--model",
+                                      options.model,
+                                      "--device",
+                                      options.device,
+                                      "--kv-cache-type",
+                                      options.kv_cache_type,
+                                      "--qualification-path",
+                                      options.decision_path.empty() ? "off" : options.decision_path.string()};
+    if (options.device == "cuda" && options.gpu_layers < model::PlanRequest{}.gpu_layers) {
+        flags.push_back("--gpu-layers");
+        flags.push_back(std::to_string(options.gpu_layers));
+    }
+    return flags;
+}
+
+void qualify_node(const QualifyOptions& options, Report& report, const StageProgress& progress) {
+    progress("starting a node");
+    ChildNode node(options.program, serve_flags(options));
+    if (const std::string problem = node.wait_until_ready(kReadyWithin_s); !problem.empty()) {
+        report.findings.push_back({"answers", "node starts", Verdict::failed, problem});
+        return;
+    }
+    if (options.answers) {
+        progress("asking what is known");
+        qualify_answers(node, {report.composite_sha256, options.device == "cuda", 0}, report);
+    }
+    if (options.minutes > 0)
+        qualify_load(node, {.minutes = options.minutes, .on_gpu = options.device == "cuda"}, report,
+                     progress);
+    node.stop();
+}
+
+node::DecisionSubject subject_of(const QualifyOptions& options, const gguf::File& file,
+                                 const model::Weights& weights) {
+    const backend::DeviceNeeds needs = backend::device_needs(
+        options.device, weights, model::PlanRequest{.context_length = model::kBlockTokens});
+    return node::decision_subject(options.device, needs.device, file);
+}
+
+KernelStageOptions stage_options(const QualifyOptions& options, const model::Weights& weights) {
+    KernelStageOptions stage;
+    stage.model = options.model;
+    stage.device = options.device;
+    stage.kernels = backend::kernel_names(options.device, weights);
+    stage.shape = weights.hyperparameters;
+    stage.gpu_layers = options.gpu_layers;
+    stage.kv_type = kv_type_of(options.kv_cache_type);
+    if (options.device == "cpu") {  // where a float32 reference takes as long as what it checks
+        stage.most_tokens = 512;
+        stage.slices_of_each_kernel = 1;
+    }
+    return stage;
+}
+
+// What the first failed finding says.
+std::string reason_of(const Report& report) {
+    for (const Finding& each : report.findings)
+        if (each.verdict == Verdict::failed) return each.name + ": " + each.detail;
+    return {};
+}
+
+}  // namespace
+
+std::optional<node::KernelDecision> earlier_decision(const QualifyOptions& options) {
+    const gguf::File file = gguf::File::open(options.model);
+    return node::find_decision(options.decision_path, subject_of(options, file, model::find_weights(file)));
+}
+
+Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StageProgress& progress) {
+    const auto begin = std::chrono::steady_clock::now();
+    Report report;
+    report.version = GPTOSS_VERSION;
+    report.started_utc = provenance::utc_now();
+    report.model = std::filesystem::path(options.model).filename().string();
+    const gguf::File file = gguf::File::open(options.model);
+    const model::Weights weights = model::find_weights(file);
+    node::KernelDecision decision{subject_of(options, file, weights), {}, true, {}};
+    report.driver = decision.subject.driver;
+    report.device = decision.subject.card;
+    const auto keep_decision = [&] {
+        decision.fit_to_serve = report.count(Verdict::failed) == 0;
+        decision.reason = reason_of(report);
+        if (options.kernels && !options.decision_path.empty())
+            node::save_decision(options.decision_path, decision);
+    };
+
+    if (options.kernels) {
+        KernelStageResult kernels = qualify_kernels(stage_options(options, weights), runner, progress);
+        report.findings = std::move(kernels.findings);
+        report.figures = std::move(kernels.figures);
+        report.kernels = decision.kernels = kernels.choice;
+        keep_decision();  // the node that is asked next serves by it, as the owner's will
+    }
+    const bool kernels_right = decision.fit_to_serve;
+    if (options.weights) {
+        progress("hashing the weights");
+        qualify_weights(options, file, report);
+    }
+    if (kernels_right && (options.answers || options.minutes > 0)) qualify_node(options, report, progress);
+    keep_decision();
+    report.took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return report;
+}
+
+}  // namespace gptoss::qualify

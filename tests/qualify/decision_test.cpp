@@ -1,0 +1,88 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "backend/devices/devices.h"
+#include "base/error.h"
+#include "node/kernel_decision.h"
+#include "node/model_placement.h"
+#include "support/temporary_folder.h"
+
+namespace gptoss::node {
+namespace {
+
+KernelDecision decision_for_card(const std::string& card) {
+    return {{card, "580", "1", "abc"}, {{"experts/mma"}, {{"dense/wgmma", 1, 8}}}, true, ""};
+}
+
+TEST(KernelDecision, IsFoundForItsOwnSubjectAlone) {
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "state" / "qualification.json";
+    EXPECT_FALSE(find_decision(path, decision_for_card("A").subject));
+    save_decision(path, decision_for_card("A"));
+    save_decision(path, decision_for_card("B"));
+    const auto found = find_decision(path, decision_for_card("A").subject);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->kernels, decision_for_card("A").kernels);
+    DecisionSubject other_driver = decision_for_card("A").subject;
+    other_driver.driver = "581";
+    EXPECT_FALSE(find_decision(path, other_driver));
+}
+
+TEST(KernelDecision, ALaterOneReplacesTheEarlier) {
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "qualification.json";
+    save_decision(path, decision_for_card("A"));
+    KernelDecision unfit = decision_for_card("A");
+    unfit.fit_to_serve = false;
+    unfit.reason = "no right kernel";
+    save_decision(path, unfit);
+    const auto found = find_decision(path, unfit.subject);
+    ASSERT_TRUE(found);
+    EXPECT_FALSE(found->fit_to_serve);
+    EXPECT_EQ(found->reason, "no right kernel");
+}
+
+// A kernel that was banned must not come back because somebody edited the file.
+TEST(KernelDecision, AnEditedFileIsRefused) {
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "qualification.json";
+    save_decision(path, decision_for_card("A"));
+    std::ifstream file(path);
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    text.replace(text.find("experts/mma"), 11, "experts/mmb");
+    std::ofstream(path) << text;
+    EXPECT_THROW(find_decision(path, decision_for_card("A").subject), Error);
+    std::ofstream(path) << "not JSON";
+    EXPECT_THROW(find_decision(path, decision_for_card("A").subject), Error);
+}
+
+TEST(KernelDecision, AnUnfitDeviceComputesNothing) {
+    const test::TemporaryFolder folder;
+    Settings settings;
+    settings.device = "cpu";
+    settings.gpu_layers = 0;
+    settings.max_context_length = 1024;
+    settings.qualification_path = (folder.path() / "qualification.json").string();
+    ModelSource source(settings);  // the demo model
+    Device device;
+    device.name = "cpu";
+    device.needs = [](const model::Weights& weights, const model::PlanRequest& request) {
+        return backend::device_needs("cpu", weights, request);
+    };
+    EXPECT_NO_THROW(place_model(settings, {device}, source)) << "nothing is decided yet";
+    KernelDecision decision{decision_subject("cpu", "", *source.file()), {}, false, "layers 0 to 1: wrong"};
+    save_decision(settings.qualification_path, decision);
+    try {
+        place_model(settings, {device}, source);
+        FAIL() << "an unfit device was taken";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::device_failed);
+        EXPECT_NE(std::string(error.what()).find("layers 0 to 1: wrong"), std::string::npos);
+    }
+    settings.qualification_path = "off";
+    EXPECT_NO_THROW(place_model(settings, {device}, source));
+}
+
+}  // namespace
+}  // namespace gptoss::node

@@ -1,0 +1,112 @@
+#include "qualify/probe.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "qualify/judge.h"
+#include "qualify/probe_runner.h"
+#include "qualify/small_model.h"
+#include "support/temporary_folder.h"
+
+namespace gptoss::qualify {
+namespace {
+
+TEST(Probes, ReachTheLastPositionAndBothSidesOf65536) {
+    const model::Hyperparameters shape = model::gpt_oss_120b();
+    const std::vector<Probe> probes = probes_for(shape, 2048);
+    const auto reaches = [&](std::int32_t depth) {
+        return std::ranges::any_of(probes, [&](const Probe& probe) { return probe.depth == depth; });
+    };
+    EXPECT_TRUE(reaches(65'472));
+    EXPECT_TRUE(reaches(66'048));
+    EXPECT_TRUE(std::ranges::any_of(
+        probes, [&](const Probe& probe) { return probe.depth + probe.tokens == shape.context_length; }));
+    for (const Probe& probe : probes) {
+        EXPECT_LE(probe.step_tokens(), 2048);
+        EXPECT_LE(probe.depth + probe.tokens, shape.context_length);
+        EXPECT_EQ(probe.depth % model::kBlockTokens, 0);
+    }
+}
+
+TEST(Probes, AShortContextHasNoDeepProbes) {
+    model::Hyperparameters shape = model::gpt_oss_20b();
+    shape.context_length = 4096;
+    for (const Probe& probe : probes_for(shape, 512)) EXPECT_LE(probe.depth + probe.tokens, 4096);
+}
+
+TEST(Probes, TheFastPathIsRightAndRepeatable) {
+    const model::SyntheticModel model(test::small_shape());
+    ProbeRequest request;
+    request.device = "cpu";
+    request.probes = {{1, 1, 0}, {8, 1, 1024}, {1, 129, 0}, {1, 1, 66'496}};
+    const ProbeReply fast = compute_probes(request, model.weights());
+    request.exact = true;
+    const ProbeReply exact = compute_probes(request, model.weights());
+    for (std::size_t i = 0; i < request.probes.size(); ++i)
+        EXPECT_EQ(judge(fast.outcomes[i], exact.outcomes[i], test::small_shape().vocabulary,
+                        tolerance_for("cpu", model::KvType::bf16, true)),
+                  "")
+            << request.probes[i].name();
+}
+
+TEST(Probes, ASliceIsTheModelsOwnLayers) {
+    const model::SyntheticModel model(test::small_shape());
+    const model::Weights slice = slice_of(model.weights(), 0, 1);
+    EXPECT_EQ(slice.hyperparameters.layers, 1);
+    ASSERT_EQ(slice.layers.size(), 1U);
+    EXPECT_EQ(slice.layers[0].gate.tensor, model.weights().layers[0].gate.tensor);
+}
+
+TEST(Probes, ARequestSurvivesItsJson) {
+    ProbeRequest request;
+    request.model = "model.gguf";
+    request.device = "cuda";
+    request.kernels = {{"experts/mma"}, {{"dense/wgmma", 3, 9}}};
+    request.layers = {4, 6};
+    request.kv_type = model::KvType::f16;
+    request.probes = {{8, 1, 64}};
+    const ProbeRequest again = probe_request_from_json(to_json(request));
+    EXPECT_EQ(to_json(again), to_json(request));
+    EXPECT_EQ(again.kernels, request.kernels);
+    EXPECT_EQ(again.layers, request.layers);
+}
+
+TEST(ChildProbes, ACrashAHangAndARefusalAreProblemsOfTheChild) {
+    ProbeRequest request;
+    request.device = "cpu";
+    EXPECT_EQ(ChildProbeRunner("/bin/false", 10).run(request).problem, "exit status 1");
+    const test::TemporaryFolder folder;
+    const auto script = [&](const char* text) {
+        const auto path = folder.path() / "program";
+        std::ofstream(path) << "#!/bin/sh\n" << text << "\n";
+        std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+        return path;
+    };
+    EXPECT_EQ(ChildProbeRunner(script("kill -SEGV $$"), 10).run(request).problem, "ended by signal 11");
+    EXPECT_EQ(ChildProbeRunner(script("exec sleep 60"), 0.2).run(request).problem, "took longer than 0 s");
+    EXPECT_EQ(ChildProbeRunner(script("echo \"no such device\" >&2; exit 2"), 10).run(request).problem,
+              "exit status 2: no such device");
+}
+
+TEST(Judge, SaysWhatIsWrong) {
+    ProbeOutcome right;
+    for (int i = 0; i < 64; ++i) right.logits.push_back(static_cast<float>(i % 7) - 3);
+    const Tolerance tolerance = tolerance_for("cuda", model::KvType::f16, false);
+    EXPECT_EQ(judge(right, right, 32, tolerance), "");
+    ProbeOutcome wrong = right;
+    wrong.logits[40] = std::numeric_limits<float>::infinity();
+    EXPECT_EQ(judge(wrong, right, 32, tolerance), "not a number in 1 of 2 rows");
+    wrong = right;
+    for (float& logit : wrong.logits) logit *= 1.02F;
+    EXPECT_NE(judge(wrong, right, 32, tolerance).find("logits are 0.02"), std::string::npos);
+    wrong = right;
+    wrong.repeatable = false;
+    EXPECT_NE(judge(wrong, right, 32, tolerance), "");
+}
+
+}  // namespace
+}  // namespace gptoss::qualify
