@@ -114,6 +114,7 @@ class CudaBackend final : public Backend {
         model_.frequencies.magnitude = rope.magnitude;
         int device = 0;
         cuda_check(cudaGetDevice(&device));
+        model_.weights.kernels = options.kernels;
         plan_options_ = plan_options_of(model_.weights);
         decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
         if (takes_batched_pass(shape_))
@@ -305,6 +306,18 @@ std::int64_t cuda_weight_bytes(const model::Weights& weights, const model::PlanR
 
 std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request) {
     return cuda::device_weight_bytes(shape, cuda::published_types(model::device_layers(shape, request)));
+}
+
+std::vector<std::string> cuda_kernel_names(const model::Weights& weights) {
+    std::string reason;
+    if (!cuda_available(&reason)) throw Error(ErrorCode::device_failed, "no usable GPU: " + reason);
+    cuda::PlanOptions options;
+    options.shape = weights.hyperparameters;
+    options.experts_are_mxfp4 = std::ranges::all_of(weights.layers, [](const model::LayerWeights& layer) {
+        return layer.gate.tensor->type == gguf::TensorType::MXFP4 &&
+               layer.down.tensor->type == gguf::TensorType::MXFP4;
+    });
+    return cuda::kernel_names(cuda::current_device_traits(), options);
 }
 
 bool cuda_available(std::string* reason) {

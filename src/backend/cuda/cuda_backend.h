@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "backend/backend.h"
 #include "backend/needs.h"
@@ -36,6 +37,10 @@ std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape, const model:
 // usable GPU.
 DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanRequest& request);
 DeviceNeeds cuda_needs(const model::Weights& weights, const model::PlanRequest& request);
+
+// The kernels that GPU 0 has for these weights, by name (kernel_choice.h): what `qualify` tries. Throws
+// Error(device_failed) without a usable GPU.
+std::vector<std::string> cuda_kernel_names(const model::Weights& weights);
 
 // True when a GPU and a driver this build can use are there; `reason` says why not.
 bool cuda_available(std::string* reason = nullptr);

@@ -27,6 +27,7 @@ DeviceTraits current_device_traits() {
 PlanOptions plan_options_of(const DeviceWeights& weights) {
     PlanOptions options;
     options.shape = weights.shape;
+    options.kernels = weights.kernels;
     options.experts_are_mxfp4 = std::ranges::all_of(weights.layers, [](const DeviceLayer& layer) {
         const auto is_mxfp4 = [](const DeviceMatrix& matrix) {
             return matrix.rows == 0 || matrix.type == PlaneType::mxfp4;  // layers of another device are empty

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "backend/cuda/memory.h"
+#include "backend/kernel_choice.h"
 #include "model/hyperparameters.h"
 #include "model/layer_range.h"
 
@@ -87,6 +88,7 @@ struct DeviceWeights {
     DeviceMatrix head;                   // [vocabulary padded to 8][hidden]
     std::vector<DeviceMemory> memory;
     std::int64_t bytes = 0;
+    KernelChoice kernels;  // what `qualify` found right and fast for these weights on this card
 };
 
 }  // namespace gptoss::backend::cuda

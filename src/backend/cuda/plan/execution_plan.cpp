@@ -62,7 +62,84 @@ std::string text_of(const MatrixPlan& plan) {
            (plan.column_shares > 1 ? "/" + std::to_string(plan.column_shares) : "");
 }
 
+bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DeviceTraits& device) {
+    if (is_streamed(kernel)) return false;
+    if (kernel == MatrixKernel::wgmma_cluster && tokens > 2 * kClusterTileTokens) return false;
+    return kernel == MatrixKernel::mma || device.has_wgmma();
+}
+
+bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceTraits& device,
+                         const PlanOptions& options) {
+    const model::Hyperparameters& shape = options.shape;
+    if (!is_streamed(kernel))
+        return kernel == MatrixKernel::mma || (kernel == MatrixKernel::wgmma && device.has_wgmma());
+    return options.experts_are_mxfp4 && 2 * shape.expert_width % kStreamedWeightRows == 0 &&
+           shape.hidden % kStreamedWeightRows == 0 &&
+           tokens * kExpertsPerToken <= kStreamedTokensPerExpert * shape.experts &&
+           streamed_fits(kernel, std::max(shape.hidden, shape.expert_width), device);
+}
+
+constexpr std::array kMatrixKernels = {MatrixKernel::streamed, MatrixKernel::streamed_small,
+                                       MatrixKernel::wgmma_cluster, MatrixKernel::wgmma, MatrixKernel::mma};
+
+// The kernel that `qualify` preferred here, else the usual one, else one that it did not ban.
+template <typename IsAble>
+MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, std::int32_t tokens,
+                    MatrixKernel usual, IsAble is_able) {
+    if (choice == KernelChoice{}) return usual;
+    const auto may = [&](MatrixKernel kernel) {
+        return !choice.bans(operation + "/" + name_of(kernel)) && is_able(kernel);
+    };
+    const std::string_view preferred = choice.preferred_kernel(operation, tokens);
+    for (const MatrixKernel kernel : kMatrixKernels)
+        if (name_of(kernel) == preferred && may(kernel)) return kernel;
+    if (may(usual)) return usual;
+    for (const MatrixKernel kernel : kMatrixKernels)
+        if (may(kernel)) return kernel;
+    throw Error(
+        ErrorCode::device_failed,
+        "every kernel of \"" + operation + "\" was found to compute wrong on this card",
+        "Run `gpt-oss-node qualify` again after a change of driver; --device cpu computes without the card.");
+}
+
+bool takes_wgmma_attention(const DeviceTraits& device, const PlanOptions& options, std::int32_t tokens) {
+    return device.has_wgmma() && !options.kernels.bans("attention/wgmma") &&
+           options.kernels.preferred_kernel("attention", tokens) != "mma";
+}
+
+// `usual` unless `qualify` found otherwise.
+Pass chosen_pass(Pass usual, std::int32_t tokens, const PlanOptions& options) {
+    const KernelChoice& choice = options.kernels;
+    const std::string_view preferred = choice.preferred_kernel("pass", tokens);
+    const bool can_batch = takes_batched_pass(options.shape);
+    Pass pass = preferred == "decode"                 ? Pass::decode
+                : preferred == "batched" && can_batch ? Pass::batched
+                                                      : usual;
+    if (pass == Pass::batched && choice.bans("pass/batched")) pass = Pass::decode;
+    if (pass == Pass::decode && choice.bans("pass/decode")) pass = Pass::batched;
+    if (pass == Pass::batched && (!can_batch || choice.bans("pass/batched")))
+        throw Error(ErrorCode::device_failed, "both passes were found to compute wrong on this card",
+                    "Run `gpt-oss-node qualify` again after a change of driver; --device cpu computes "
+                    "without the card.");
+    return pass;
+}
+
 }  // namespace
+
+std::vector<std::string> kernel_names(const DeviceTraits& card, const PlanOptions& options) {
+    const DeviceTraits device = seen_through(options, card);
+    std::vector<std::string> names = {"pass/decode"};
+    if (!takes_batched_pass(options.shape)) return names;
+    names.emplace_back("pass/batched");
+    for (const MatrixKernel kernel : kMatrixKernels) {
+        if (is_able_dense(kernel, 1, device)) names.push_back(std::string("dense/") + name_of(kernel));
+        if (is_able_for_experts(kernel, 1, device, options))
+            names.push_back(std::string("experts/") + name_of(kernel));
+    }
+    if (device.has_wgmma()) names.emplace_back("attention/wgmma");
+    names.emplace_back("attention/mma");
+    return names;
+}
 
 const char* name_of(MatrixKernel kernel) {
     constexpr std::array<const char*, 5> kNames = {"mma", "wgmma", "wgmma_cluster", "streamed",
@@ -114,20 +191,18 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
 MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& card, const PlanOptions& options) {
     const DeviceTraits device = seen_through(options, card);
     const model::Hyperparameters& shape = options.shape;
-    const std::int32_t gate_up_rows = 2 * shape.expert_width;
-    const auto with = [&](MatrixKernel kernel) {
-        return plan_with(kernel, tokens, gate_up_rows * shape.experts, shape.experts, device);
+    const auto is_able = [&](MatrixKernel kernel) {
+        return is_able_for_experts(kernel, tokens, device, options);
     };
-    const bool whole_tiles =
-        gate_up_rows % kStreamedWeightRows == 0 && shape.hidden % kStreamedWeightRows == 0;
-    if (options.experts_are_mxfp4 && whole_tiles &&
-        tokens * kExpertsPerToken <= kStreamedTokensPerExpert * shape.experts)
-        for (const MatrixKernel kernel : {MatrixKernel::streamed, MatrixKernel::streamed_small})
-            if (streamed_shared_bytes(kernel, kPublishedColumns, 8) <= device.shared_bytes_per_block)
-                return streamed_fits(kernel, std::max(shape.hidden, shape.expert_width), device)
-                           ? with(kernel)
-                           : with(device.has_wgmma() ? MatrixKernel::wgmma : MatrixKernel::mma);
-    return with(device.has_wgmma() ? MatrixKernel::wgmma : MatrixKernel::mma);
+    MatrixKernel usual = device.has_wgmma() ? MatrixKernel::wgmma : MatrixKernel::mma;
+    // The larger of the streamed kernels that the card has room for at all, where it holds this shape's columns.
+    for (const MatrixKernel kernel : {MatrixKernel::streamed, MatrixKernel::streamed_small})
+        if (streamed_shared_bytes(kernel, kPublishedColumns, 8) <= device.shared_bytes_per_block) {
+            if (is_able(kernel)) usual = kernel;
+            break;
+        }
+    return plan_with(chosen(options.kernels, "experts", tokens, usual, is_able), tokens,
+                     2 * shape.expert_width * shape.experts, shape.experts, device);
 }
 
 std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
@@ -157,7 +232,9 @@ ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& card, const Pl
     const model::Hyperparameters& shape = options.shape;
     ExecutionPlan plan;
     plan.tokens_per_step = device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
-    if (takes_batched_pass(shape) && step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway))
+    const bool batched =
+        takes_batched_pass(shape) && step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway);
+    if (chosen_pass(batched ? Pass::batched : Pass::decode, step.tokens, options) == Pass::batched)
         return make_batched_plan(step, card, options);
     const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
     plan.token_columns = tokens <= 4 ? 4 : 8;
@@ -173,12 +250,19 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& card, 
     ExecutionPlan plan;
     plan.pass = Pass::batched;
     plan.router_splits_k = step.tokens <= kSplitRouterTokens;
-    plan.attention_uses_wgmma = device.has_wgmma();
+    plan.attention_uses_wgmma = takes_wgmma_attention(device, options, step.tokens);
     plan.lone_row_kv_splits = plan_lone_row_kv_splits(step, device, shape.kv_heads);
-    plan.qkv = plan_dense(step.tokens, shape.query_width() + 2 * shape.kv_width(), device);
-    plan.output = plan_dense(step.tokens, shape.hidden, device);
+    const auto dense = [&](std::int32_t tokens, std::int32_t weight_rows) {
+        const MatrixPlan usual = plan_dense(tokens, weight_rows, device);
+        const MatrixKernel kernel =
+            chosen(options.kernels, "dense", tokens, usual.kernel,
+                   [&](MatrixKernel each) { return is_able_dense(each, tokens, device); });
+        return kernel == usual.kernel ? usual : plan_with(kernel, tokens, weight_rows, 1, device);
+    };
+    plan.qkv = dense(step.tokens, shape.query_width() + 2 * shape.kv_width());
+    plan.output = dense(step.tokens, shape.hidden);
     plan.experts = plan_experts(step.tokens, device, options);
-    if (step.logits_rows > 0) plan.lm_head = plan_dense(step.logits_rows, shape.vocabulary, device);
+    if (step.logits_rows > 0) plan.lm_head = dense(step.logits_rows, shape.vocabulary);
     return plan;
 }
 

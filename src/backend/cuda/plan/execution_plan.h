@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "backend/kernel_choice.h"
 #include "model/hyperparameters.h"
 
 namespace gptoss::backend::cuda {
@@ -68,6 +70,7 @@ struct PlanOptions {
     // For tests and measurements: choose as if the card had no wgmma, or only 99 KB of shared memory a block.
     bool without_wgmma = false;
     bool small_shared_memory = false;
+    KernelChoice kernels;  // what `qualify` found on this card goes before what is usual
 };
 
 enum class Pass : std::uint8_t { decode, batched };
@@ -107,6 +110,10 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
 std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
                             std::int32_t kv_heads);
 std::int32_t plan_lone_row_kv_splits(const StepSize& step, const DeviceTraits& device, std::int32_t kv_heads);
+
+// The kernels that a card has for a model of this shape, by the names of backend/kernel_choice.h:
+// "pass/decode", "pass/batched", "dense/KERNEL", "experts/KERNEL", "attention/wgmma", "attention/mma".
+std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOptions& options);
 
 // Whether a streamed kernel can hold `columns` columns of a tile's tokens beside its rings on this card.
 bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device);

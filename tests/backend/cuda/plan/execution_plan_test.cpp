@@ -98,5 +98,41 @@ TEST(ExecutionPlan, AnUnknownCardIsRefusedWithTheKnownOnes) {
     }
 }
 
+// Every kernel that qualify may try can be forced, and none that is banned is ever planned.
+TEST(ExecutionPlan, KeepsToWhatQualifyFound) {
+    for (const char* card : kCards) {
+        const DeviceTraits device = card_named(card);
+        PlanOptions options = options_for(model::gpt_oss_120b());
+        const auto plan_of = [&](std::int32_t tokens) {
+            return make_plan({tokens, 1024, tokens, tokens}, device, options);
+        };
+        for (const std::string& name : kernel_names(device, options)) {
+            options.kernels = {{}, {{name, 1, 1 << 30}}};
+            if (name == "pass/batched") EXPECT_EQ(plan_of(1).pass, Pass::batched);
+            if (name == "pass/decode") EXPECT_EQ(plan_of(64).pass, Pass::decode);
+            if (name.starts_with("experts/"))
+                EXPECT_EQ("experts/" + std::string(name_of(plan_of(64).experts.kernel)), name) << card;
+            if (name.starts_with("dense/"))
+                EXPECT_EQ("dense/" + std::string(name_of(plan_of(64).output.kernel)), name) << card;
+            options.kernels = {{name}, {}};
+            if (name != "attention/mma" && name.ends_with("/mma") && !device.has_wgmma()) {
+                EXPECT_THROW(plan_of(2048), Error) << "there is no other for prompts";
+                continue;
+            }
+            for (const std::int32_t tokens : {1, 8, 9, 64, 512, 2048}) {
+                const ExecutionPlan plan = plan_of(tokens);
+                EXPECT_NE(std::string("pass/") + (plan.pass == Pass::decode ? "decode" : "batched"), name);
+                if (plan.pass == Pass::decode) continue;
+                EXPECT_NE("experts/" + std::string(name_of(plan.experts.kernel)), name);
+                EXPECT_NE("dense/" + std::string(name_of(plan.qkv.kernel)), name);
+                EXPECT_NE("dense/" + std::string(name_of(plan.lm_head.kernel)), name);
+                EXPECT_FALSE(name == "attention/wgmma" && plan.attention_uses_wgmma);
+            }
+        }
+        options.kernels = {{"pass/decode", "pass/batched"}, {}};
+        EXPECT_THROW(plan_of(1), Error);
+    }
+}
+
 }  // namespace
 }  // namespace gptoss::backend::cuda::test
