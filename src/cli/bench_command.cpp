@@ -1,6 +1,5 @@
 // `bench`: how fast this machine reads prompts and generates, beside what its memory allows.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -13,10 +12,12 @@
 #include "backend/devices/devices.h"
 #include "backend/sequence_runner.h"
 #include "base/error.h"
+#include "cli/bench_operations.h"
 #include "cli/bench_steps.h"
 #include "cli/commands.h"
 #include "cli/gpu_layers.h"
 #include "cli/progress_line.h"
+#include "cli/stopwatch.h"
 #include "gguf/file.h"
 #include "model/synthetic.h"
 
@@ -28,7 +29,7 @@ struct BenchOptions {
     std::int32_t prompt = 512, generate = 64, depth = 0, concurrency = 1, batch = 0, context = 0, threads = 0,
                  layers = 0, gpu_layers = model::PlanRequest{}.gpu_layers;
     std::uint32_t parts = 1;
-    bool json = false, exact = false, steps = false;
+    bool json = false, exact = false, steps = false, operations = false;
 };
 
 // A model from a file or from thin air. Random weights for a GPU are made there, and there are none here; for
@@ -121,16 +122,6 @@ double bandwidth_of(const Subject& subject, const BenchOptions& options, double 
     const double host = backend::read_bandwidth("cpu", options.threads) * 1e9;
     return step_bytes / (on_host / host + (step_bytes - on_host) / device);
 }
-
-class Stopwatch {
-  public:
-    double seconds() const {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    }
-
-  private:
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 struct Result {
     std::string device;
@@ -313,12 +304,18 @@ int run_steps(const Subject& subject, const BenchOptions& options) {
     backend_options.plan = model::plan(subject.shape, request, needs.weight_bytes, needs.workspace_bytes,
                                        needs.runtime_bytes, needs.host);
     model::require_fit(backend_options.plan, subject.shape, needs.free_bytes, needs.device);
+    const double bandwidth =
+        options.operations ? backend::read_bandwidth(options.device, options.threads) * 1e9 : 0;
     const std::unique_ptr<backend::Backend> backend =
         weights != nullptr ? backend::make_backend(options.device, *weights, backend_options)
                            : backend::make_synthetic_backend(options.device, subject.shape, backend_options);
     if (!options.json) std::printf("%s on %s\n", subject.name.c_str(), backend->info().device.c_str());
+    const model::MemoryPlan& plan = backend_options.plan;
     const nlohmann::ordered_json steps =
-        measure_step_table(*backend, backend_options.plan, subject.shape, !options.json);
+        options.operations ? measure_operations(*backend, plan, subject.shape, bandwidth, !options.json)
+                           : measure_step_table(*backend, plan, subject.shape, !options.json);
+    if (steps.empty())
+        throw Error(ErrorCode::setting_invalid, "operations are timed on a GPU: --device cuda");
     if (options.json) std::printf("%s\n", steps.dump(1).c_str());
     return 0;
 }
@@ -336,7 +333,7 @@ int run(const BenchOptions& options) {
         std::printf("wrote %s, %.2f GB\n", options.write.c_str(), static_cast<double>(written) / 1e9);
         return 0;
     }
-    if (options.steps) return run_steps(subject, options);
+    if (options.steps || options.operations) return run_steps(subject, options);
     print(subject.name, options, measure(subject, options));
     return 0;
 }
@@ -381,6 +378,8 @@ void add_bench(CLI::App& app, int& exit_code) {
         ->check(CLI::Range(1, 1000));
     command->add_flag("--steps", options->steps,
                       "What steps take by their rows, up to --concurrency that generate and --batch in all");
+    command->add_flag("--operations", options->operations,
+                      "What each operation of a step takes (GPU), beside what the bandwidth allows");
     command->add_flag("--exact", options->exact, "The float32 reference path (CPU)");
     command->add_flag("--json", options->json, "Machine-readable output");
     command->callback([options, command, &exit_code] {

@@ -3,6 +3,7 @@
 // the embedding.
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/ops/common/rotation.cuh"
 #include "backend/cuda/plane_elements.cuh"
 #include "backend/cuda/primitives.cuh"
 
@@ -33,14 +34,9 @@ __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix
         positions[row] = input.position;
         slots[row] = input.slot;
     }
-    // In double: at position 131,071 a float32 angle is off by 8e-3 rad.
-    if (thread < kHeadSize / 2) {
-        double sine, cosine;
-        sincos(input.position * frequencies.inverse[thread], &sine, &cosine);
-        float* place = rotation + (row * (kHeadSize / 2) + thread) * 2;
-        place[0] = static_cast<float>(cosine * frequencies.magnitude);
-        place[1] = static_cast<float>(sine * frequencies.magnitude);
-    }
+    if (thread < kHeadSize / 2)
+        reinterpret_cast<float2*>(rotation)[row * (kHeadSize / 2) + thread] =
+            rotation_of(input.position, thread, frequencies);
     float square = 0;
     for (int i = thread; i < context.hidden; i += kThreads) {
         float& place = context.buffers.residual[std::int64_t{row} * context.hidden + i];

@@ -132,7 +132,8 @@ void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t 
     const int router_element_bytes = stage.weights.router_columns_bf16 != nullptr ? 2 : 4;
     const Layout layout = layout_of<kType, kGroups>(context, tiles, blocks, router_element_bytes);
     launch_dependent(output_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
-                     one_block_a_multiprocessor(layout.bytes), stream, context, stage, layout);
+                     one_block_a_multiprocessor(layout.bytes, context.shared_bytes_per_block), stream,
+                     context, stage, layout);
 }
 
 }  // namespace

@@ -79,6 +79,7 @@ struct DecodeContext {
     std::int32_t sliding_window = 0;
     float epsilon = 0;
     std::int32_t sm_count = 0;
+    std::int32_t shared_bytes_per_block = 0;  // the most one may ask for
     // What the plan chose (plan/execution_plan.h).
     std::int32_t token_columns = 4;
     bool single_token = false;

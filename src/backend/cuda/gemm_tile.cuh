@@ -8,6 +8,7 @@
 #include "backend/cuda/gemm.h"
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/mxfp4_words.h"
+#include "backend/cuda/ops/common/int8_words.cuh"
 
 namespace gptoss::backend::cuda {
 
@@ -111,13 +112,11 @@ __device__ __forceinline__ void unpack_mxfp4(std::uint32_t word, __half2 scale, 
     out[1][1] = as_word(__hmul2(as_half2(high1), scale));
 }
 
-// 0x6400 is 1024 in float16, and its low byte counts ones: 1024 + (x + 128) - 1152 = x, exactly.
 __device__ __forceinline__ void unpack_int8(std::uint32_t word, __half2 scale, std::uint32_t (&out)[2]) {
-    constexpr std::uint32_t kThousands = 0x64646464U;
-    const __half2 offset = __half2half2(__ushort_as_half(0x6480));  // 1152
-    const std::uint32_t shifted = word ^ 0x80808080U;
-    out[0] = as_word(__hmul2(__hsub2(as_half2(__byte_perm(shifted, kThousands, 0x4140)), offset), scale));
-    out[1] = as_word(__hmul2(__hsub2(as_half2(__byte_perm(shifted, kThousands, 0x4342)), offset), scale));
+    __half2 low, high;
+    unpack_int8(word, low, high);
+    out[0] = as_word(__hmul2(low, scale));
+    out[1] = as_word(__hmul2(high, scale));
 }
 
 __device__ __forceinline__ std::uint32_t bf16_to_f16(std::uint32_t pair) {

@@ -12,8 +12,11 @@
 
 namespace gptoss::backend::cuda {
 
-// `shared_bytes`, or more: so much that a multiprocessor holds only one block that asks for it. Unchanged
-// where a block may not have that much.
-std::int64_t one_block_a_multiprocessor(std::int64_t shared_bytes);
+// `shared_bytes`, or more: so much that a multiprocessor holds only one block that asks for it. `block_limit`: the
+// most a block may ask for. Since sm_80 a multiprocessor has one kilobyte more than that.
+constexpr std::int64_t one_block_a_multiprocessor(std::int64_t shared_bytes, std::int64_t block_limit) {
+    const std::int64_t more_than_half = (block_limit + 1024) / 2 + 1;
+    return shared_bytes < more_than_half ? more_than_half : shared_bytes;
+}
 
 }  // namespace gptoss::backend::cuda

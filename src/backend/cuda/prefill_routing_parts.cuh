@@ -4,6 +4,7 @@
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/ops/common/activation_order.cuh"
+#include "backend/cuda/ops/common/routing_weights.cuh"
 #include "backend/cuda/prefill_routing.h"
 
 namespace gptoss::backend::cuda {
@@ -40,14 +41,13 @@ __device__ inline void choose_top_experts(const Routing& r, int row, float* logi
         }
         __syncwarp();
     }
-    float total = 0;
-#pragma unroll
-    for (int k = 0; k < kExpertsUsed; ++k) total += expf(chosen[k] - chosen[0]);
+    float weights[kExpertsUsed];
+    find_routing_weights(chosen, weights);
     if (lane < kExpertsUsed) {
-        float mine = chosen[0];
+        float mine = weights[0];
 #pragma unroll
-        for (int k = 1; k < kExpertsUsed; ++k) mine = lane == k ? chosen[k] : mine;
-        r.pair_weights[std::int64_t{row} * kExpertsUsed + lane] = expf(mine - chosen[0]) / total;
+        for (int k = 1; k < kExpertsUsed; ++k) mine = lane == k ? weights[k] : mine;
+        r.pair_weights[std::int64_t{row} * kExpertsUsed + lane] = mine;
     }
 }
 

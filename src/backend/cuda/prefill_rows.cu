@@ -1,5 +1,6 @@
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/ops/common/rotation.cuh"
 #include "backend/cuda/plane_elements.cuh"
 #include "backend/cuda/prefill_routing_parts.cuh"
 #include "backend/cuda/prefill_rows.h"
@@ -21,13 +22,9 @@ __global__ void embedding_kernel(const RowInput* inputs, DeviceMatrix embedding,
     // No columns when the first layers are computed elsewhere.
     for (int i = threadIdx.x; i < embedding.columns; i += blockDim.x)
         residual[std::int64_t{row} * embedding.columns + i] = plane_element(embedding, token, i);
-    if (threadIdx.x < kHeadSize / 2) {
-        double sine = 0, cosine = 0;
-        sincos(input.position * frequencies.inverse[threadIdx.x], &sine, &cosine);
-        float* to = rows.rotation + (std::int64_t{row} * (kHeadSize / 2) + threadIdx.x) * 2;
-        to[0] = static_cast<float>(cosine * frequencies.magnitude);
-        to[1] = static_cast<float>(sine * frequencies.magnitude);
-    }
+    if (threadIdx.x < kHeadSize / 2)
+        reinterpret_cast<float2*>(rows.rotation)[std::int64_t{row} * (kHeadSize / 2) + threadIdx.x] =
+            rotation_of(input.position, static_cast<int>(threadIdx.x), frequencies);
     if (threadIdx.x == 0) {
         const std::int64_t entry =
             std::int64_t{input.slot} * tables.table_stride + input.position / model::kBlockTokens;

@@ -34,9 +34,11 @@ __global__ void split_mxfp4(const std::byte* source, std::int64_t first_row, std
     if (index >= blocks * count) return;
     const std::byte* from = source + index * kBlockBytes;
     const std::int64_t row = place_of_row(map, first_row + index / blocks), block = index % blocks;
-    scale_row(plane, row)[block] = from[0];
     std::uint32_t words[4] = {};
     for (int i = 0; i < 16; ++i) words[i / 4] |= static_cast<std::uint32_t>(from[1 + i]) << (8 * (i % 4));
+    // Zeros stay zeros whatever their scale, as ggml has it: byte 255 would be an infinity here.
+    const std::uint32_t magnitudes = (words[0] | words[1] | words[2] | words[3]) & 0x77777777U;
+    scale_row(plane, row)[block] = magnitudes == 0 ? std::byte{0} : from[0];
     *reinterpret_cast<uint4*>(value_row(plane, row) + block * 16) = {
         regrouped_mxfp4_word(words[0]), regrouped_mxfp4_word(words[1]), regrouped_mxfp4_word(words[2]),
         regrouped_mxfp4_word(words[3])};

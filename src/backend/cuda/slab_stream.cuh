@@ -18,6 +18,7 @@
 
 #include "backend/cuda/activations.cuh"
 #include "backend/cuda/mxfp4_words.h"
+#include "backend/cuda/ops/common/int8_words.cuh"
 #include "backend/cuda/primitives.cuh"
 #include "backend/cuda/weights.h"
 
@@ -244,16 +245,11 @@ class SlabStream {
     }
 
     // Four numbers of one row as two operand registers, from a word of int8.
-    static __device__ void unpack_int8(std::uint32_t word, std::uint32_t& low, std::uint32_t& high) {
-        // 0x6400 | u is 1024 + u in float16; u = q + 128. Subtracting 1152 is exact.
-        const std::uint32_t biased = word ^ 0x80808080U;
-        const __half2 offset = __half2half2(__ushort_as_half(0x6480));
-        std::uint32_t pairs[2] = {__byte_perm(biased, 0x64646464U, 0x4140),
-                                  __byte_perm(biased, 0x64646464U, 0x4342)};
-        const __half2 first = __hsub2(*reinterpret_cast<__half2*>(&pairs[0]), offset);
-        const __half2 second = __hsub2(*reinterpret_cast<__half2*>(&pairs[1]), offset);
-        low = *reinterpret_cast<const std::uint32_t*>(&first);
-        high = *reinterpret_cast<const std::uint32_t*>(&second);
+    static __device__ void unpack_word(std::uint32_t word, std::uint32_t& low, std::uint32_t& high) {
+        __half2 pairs[2];
+        unpack_int8(word, pairs[0], pairs[1]);
+        low = *reinterpret_cast<const std::uint32_t*>(&pairs[0]);
+        high = *reinterpret_cast<const std::uint32_t*>(&pairs[1]);
     }
 
     // A lane's word of a chunk. `own` is its word of chunk 0: in the order c ^ g, chunk c is an exclusive or
@@ -272,10 +268,10 @@ class SlabStream {
             second[0] = unpacked_mxfp4_pair<2>(left), second[1] = unpacked_mxfp4_pair<2>(right);
             second[2] = unpacked_mxfp4_pair<3>(left), second[3] = unpacked_mxfp4_pair<3>(right);
         } else if constexpr (kType == PlaneType::q8_0) {
-            unpack_int8(word_of(own, 2 * step), first[0], first[2]);
-            unpack_int8(word_of(own, 2 * step + 4), first[1], first[3]);
-            unpack_int8(word_of(own, 2 * step + 1), second[0], second[2]);
-            unpack_int8(word_of(own, 2 * step + 5), second[1], second[3]);
+            unpack_word(word_of(own, 2 * step), first[0], first[2]);
+            unpack_word(word_of(own, 2 * step + 4), first[1], first[3]);
+            unpack_word(word_of(own, 2 * step + 1), second[0], second[2]);
+            unpack_word(word_of(own, 2 * step + 5), second[1], second[3]);
         } else {
             first[0] = word_of(own, 0), first[1] = word_of(own, 4);
             first[2] = word_of(own, 1), first[3] = word_of(own, 5);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "backend/cuda/decode_stages.h"
+#include "backend/cuda/ops/common/routing_weights.cuh"
 #include "backend/cuda/slab_stream.cuh"
 
 namespace gptoss::backend::cuda {
@@ -174,12 +175,11 @@ __device__ inline void choose_experts_of_row(const long long* router_sums, const
         scores[rank] = from_ordered_bits(largest);
         if (lane == 0) chosen[rank] = winner;
     }
-    float shares[kExpertsUsed], sum = 0;
-#pragma unroll
-    for (int rank = 0; rank < kExpertsUsed; ++rank) sum += shares[rank] = __expf(scores[rank] - scores[0]);
+    float shares[kExpertsUsed];
+    find_routing_weights(scores, shares);
     if (lane == 0)
 #pragma unroll
-        for (int rank = 0; rank < kExpertsUsed; ++rank) weights[rank] = __fdividef(shares[rank], sum);
+        for (int rank = 0; rank < kExpertsUsed; ++rank) weights[rank] = shares[rank];
 }
 
 // The experts of a step's only row, found by every warp for itself: with no barrier to wait for, each sends

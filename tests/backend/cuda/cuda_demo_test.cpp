@@ -76,5 +76,41 @@ TEST_F(CudaDemo, SaysTheSameWithLayersOnBothSides) {
     for (const std::int32_t gpu_layers : {1, 5}) say_the_same_for_200_tokens(gpu_layers);
 }
 
+// Nothing of a backend belongs to the process: two take steps in turn, and each says what one says alone.
+TEST_F(CudaDemo, TwoBackendsInOneProcessDoNotMeet) {
+    const LoadedModel loaded(std::filesystem::path(GPTOSS_SOURCE_DIR) / "models/demo" /
+                             "gpt-oss-demo-00001-of-00003.gguf");
+    const BackendOptions options = options_for(loaded.weights, 512, 1, true);
+    const std::int32_t window = loaded.weights.hyperparameters.sliding_window;
+    const auto vocabulary = static_cast<std::size_t>(loaded.weights.hyperparameters.vocabulary);
+    std::vector<TokenId> texts[2];
+    for (TokenId i = 0; i < 40; ++i) {
+        texts[0].push_back(300 + i * 7);
+        texts[1].push_back(900 + i * 5);
+    }
+    const auto say = [&](Backend& backend, SequenceRunner& runner, TokenId last) {
+        const SequenceRunner::Feed feed{0, std::span(&last, 1), 1};
+        runner.forward({&feed, 1});
+        std::vector<float> logits(vocabulary);
+        backend.read_logits(0, logits);
+        return logits;
+    };
+    std::vector<float> alone[2], together[2];
+    for (int i = 0; i < 2; ++i) {
+        const auto one = make_cuda_backend(loaded.weights, options);
+        SequenceRunner runner(*one, options.plan, window);
+        runner.prefill(0, texts[i]);
+        for (TokenId token = 0; token < 8; ++token) alone[i] = say(*one, runner, 400 + token);
+    }
+    const std::unique_ptr<Backend> both[2] = {make_cuda_backend(loaded.weights, options),
+                                              make_cuda_backend(loaded.weights, options)};
+    SequenceRunner runners[2] = {{*both[0], options.plan, window}, {*both[1], options.plan, window}};
+    for (int i = 0; i < 2; ++i) runners[i].prefill(0, texts[i]);
+    for (TokenId token = 0; token < 8; ++token)
+        for (int i = 0; i < 2; ++i) together[i] = say(*both[i], runners[i], 400 + token);
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(alone[i], together[i]) << "backend " << i;
+    EXPECT_NE(alone[0], alone[1]);
+}
+
 }  // namespace
 }  // namespace gptoss::backend::test

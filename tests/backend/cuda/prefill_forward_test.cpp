@@ -119,5 +119,30 @@ TEST_F(PrefillForwardTest, TheSamePromptGivesTheSameBits) {
     }
 }
 
+TEST_F(PrefillForwardTest, TheClockNamesEveryOperation) {
+    Model model(model::KvType::f16);
+    const auto oracle = backend::test::oracle_case(40);
+    std::vector<RowInput> rows;
+    append(rows, oracle, 1, 0, 40);
+    OperationClock clock(nullptr);
+    model.forward->set_clock(&clock);
+    model.forward->run(rows, nullptr);
+    model.forward->set_clock(nullptr);
+    std::vector<OperationTime> times;
+    clock.add_to(times);
+    const model::Hyperparameters& shape = model.device.weights.shape;
+    std::int32_t calls = 0;
+    for (const OperationTime& time : times) {
+        calls += time.calls;
+        EXPECT_GT(time.seconds, 0) << time.name;
+        const std::int32_t layers = time.name == "attention, full" ? shape.full_layers() : shape.layers;
+        if (time.name == "attention, full" || time.name == "gate, up") {
+            EXPECT_EQ(time.calls, layers) << time.name;
+        }
+    }
+    EXPECT_EQ(calls, 2 + 7 * shape.layers);  // and embedding and head
+    EXPECT_LT(error_of(model, oracle, 0), 2e-3);
+}
+
 }  // namespace
 }  // namespace gptoss::backend::cuda::test
