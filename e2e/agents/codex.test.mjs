@@ -88,6 +88,10 @@ for (const sockets of [false, true]) {
             const second = await codex('resume', first.thread, 'And again');
             assert.deepEqual(second.messages, ['Again it is.'], second.log);
         });
+        test('takes the way that it was told to', async () => {
+            const metrics = await (await fetch(`${node.origin}/metrics`)).text();
+            assert.equal(/route="\/v1\/responses",status="101"/.test(metrics), sockets, metrics.match(/.*replies_total.*/g)?.join('\n'));
+        });
         test('makes its history short', async () => {
             const run = await codex('-c', 'model_auto_compact_token_limit=100', 'List the files');
             assert.equal(run.messages.at(-1), 'It goes on.', run.log);
