@@ -47,14 +47,14 @@ function pour({ hostname, port }, { head, piece }) {
 }
 
 // A process of clients, each of which does one thing again and again.
-async function crowd({ at, first, count, shapes, until, pause_ms, harmless }) {
+async function crowd({ at, first, count, shapes, pause_ms, harmless }) {
     const bodies = Object.fromEntries(shapes.filter((name) => attacks[name]).map((name) => { const [route, text] = attacks[name](); return [name, [route, Buffer.from(text)]]; }));
     const quiet = { tokenize: ['/tokenize', Buffer.from('{"content":"hello there"}')],
         chat: ['/v1/chat/completions', Buffer.from('{"messages":[{"role":"user","content":"hi"}],"max_tokens":1}')] }[harmless];
     const statuses = {};
     let sent = 0;
     process.send({ ready: true });
-    await once(process, 'message');
+    const [until] = await once(process, 'message');
     await Promise.all(Array.from({ length: count }, async (_, index) => {
         const shape = shapes[(first + index) % shapes.length];
         await pause(Math.random() * Math.max(pause_ms, 1000));
@@ -71,11 +71,11 @@ async function crowd({ at, first, count, shapes, until, pause_ms, harmless }) {
 }
 
 // The honest ones: each talks all the time and notes the time between pieces that carry text.
-async function talk({ at, streams, until }) {
+async function talk({ at, streams }) {
     const gaps_ms = [], first_ms = [], failures = [];
     let complete = 0;
     process.send({ ready: true });
-    await once(process, 'message');
+    const [until] = await once(process, 'message');
     await Promise.all(Array.from({ length: streams }, async (_, index) => {
         for (let round = 0; Date.now() < until; round += 1) {
             const body = JSON.stringify({ messages: [{ role: 'user', content: 'Write a short poem about computers.' }], stream: true, max_tokens: 120, seed: index * 1000 + round });
@@ -108,7 +108,7 @@ async function talk({ at, streams, until }) {
 // that they take its processor time by sending them: they give way, in both phases.
 async function start(work) {
     const child = fork(file, [], { env: { ...process.env, CLIENTS: JSON.stringify(work) } });
-    if (work.kind === 'crowd') os.setPriority(child.pid, os.constants.priority.PRIORITY_LOW);
+    if (work.kind === 'crowd') os.setPriority(child.pid, Math.min(os.getPriority() + 10, os.constants.priority.PRIORITY_LOW));
     await once(child, 'message');
     return child;
 }
@@ -117,14 +117,14 @@ async function start(work) {
 async function phase(node, { attackers, seconds, streams, pause_ms = 0, harmless = null }) {
     const { hostname, port } = new URL(node.origin);
     const at = { hostname, port: Number(port) };
-    const until = Date.now() + seconds * 1000 + 8000;
     const shapes = [...Object.keys(attacks), ...Object.keys(endless)];
     const share = Math.ceil(attackers / processes);
-    const crowds = await Promise.all(Array.from({ length: processes }, (_, index) => start({ kind: 'crowd', at, first: index * share, count: share, shapes, until, pause_ms, harmless })));
-    const honest = await start({ kind: 'honest', at, streams, until });
+    const crowds = await Promise.all(Array.from({ length: processes }, (_, index) => start({ kind: 'crowd', at, first: index * share, count: share, shapes, pause_ms, harmless })));
+    const honest = await start({ kind: 'honest', at, streams });
     const results = [...crowds, honest].map((child) => once(child, 'message').then(([message]) => message));
     const began_s = processor_s(node.child.pid);
-    for (const child of [honest, ...crowds]) child.send('go');
+    const until = Date.now() + seconds * 1000;
+    for (const child of [honest, ...crowds]) child.send(until);
     const health_ms = [];
     while (Date.now() < until) {
         const asked = performance.now();
