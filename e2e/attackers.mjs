@@ -108,7 +108,7 @@ async function talk({ at, streams }) {
 // that they take its processor time by sending them: they give way, in both phases.
 async function start(work) {
     const child = fork(file, [], { env: { ...process.env, CLIENTS: JSON.stringify(work) } });
-    if (work.kind === 'crowd') os.setPriority(child.pid, Math.min(os.getPriority() + 10, os.constants.priority.PRIORITY_LOW));
+    if (work.kind === 'crowd') os.setPriority(child.pid, os.constants.priority.PRIORITY_LOW);
     await once(child, 'message');
     return child;
 }

@@ -1,6 +1,8 @@
 // POST /v1/responses and what is computed for it: the count of its tokens, a compacted history.
 #include <algorithm>
+#include <functional>
 #include <utility>
+#include <vector>
 
 #include "api/compaction_format.h"
 #include "api/error_reply.h"
@@ -19,16 +21,30 @@ namespace {
                 {{"param", "previous_response_id"}, {"code", "previous_response_not_found"}});
 }
 
-// For truncation "auto": without the oldest turn, up to the user's next message. False when only one is left.
-bool drop_oldest_turn(harmony::Conversation& conversation) {
-    auto& messages = conversation.messages;
-    const auto is_user = [](const harmony::Message& message) { return message.role == harmony::Role::user; };
-    const auto first = std::ranges::find_if(messages, is_user);
-    if (first == messages.end()) return false;
-    const auto second = std::find_if(first + 1, messages.end(), is_user);
-    if (second == messages.end()) return false;
-    messages.erase(messages.begin(), second);
-    return true;
+// Where a conversation may begin: at its first message, or at a later turn's, which is the user's.
+std::vector<std::size_t> turn_beginnings(const std::vector<harmony::Message>& messages) {
+    std::vector<std::size_t> beginnings;
+    for (std::size_t i = 0; i < messages.size(); ++i)
+        if (messages[i].role == harmony::Role::user) beginnings.push_back(i);
+    if (beginnings.empty()) return {0};
+    beginnings.front() = 0;
+    return beginnings;
+}
+
+// For truncation "auto": without as many of the oldest turns as it takes to fit, but the last one. Whether it
+// fits is asked some ten times, not for each turn: a client may send ten thousand.
+void drop_oldest_turns(harmony::Conversation& conversation,
+                       const std::function<bool(const harmony::Conversation&)>& fits) {
+    const auto beginnings = turn_beginnings(conversation.messages);
+    const auto from = [&](std::size_t beginning) {
+        harmony::Conversation rest = conversation;
+        rest.messages.erase(rest.messages.begin(),
+                            rest.messages.begin() + static_cast<std::ptrdiff_t>(beginning));
+        return rest;
+    };
+    const auto found = std::ranges::partition_point(
+        beginnings, [&](std::size_t beginning) { return !fits(from(beginning)); });
+    conversation = from(found == beginnings.end() ? beginnings.back() : *found);
 }
 
 }  // namespace
@@ -85,8 +101,9 @@ Json Service::read_history(ResponsesRequest& request, const std::string& owner, 
     read_responses_input(items, request.client_tools, input, request.conversation);
     if (request.truncate) {
         const auto room = static_cast<std::size_t>(engine_->options().context_length);
-        while (render(request.conversation).size() >= room && drop_oldest_turn(request.conversation)) {
-        }
+        drop_oldest_turns(request.conversation, [&](const harmony::Conversation& conversation) {
+            return render(conversation).size() < room;
+        });
     }
     return items;
 }

@@ -16,6 +16,9 @@ inline constexpr std::size_t kChunkOverheadBytes = 1 << 20;  // what frames all 
 inline constexpr std::size_t kUnreadBodyBytes = 16'384;      // a body where no handler reads one
 inline constexpr std::size_t kWaitingRequests = 1'024;  // whose bodies wait to be parsed; half by one client
 
+// Those of more than 64 KiB: beyond this the next is refused before its body is read (http/workers).
+inline constexpr std::size_t kWaitingLargeRequests = 64;
+
 // A WebSocket (http/websocket).
 inline constexpr std::size_t kSocketMessages = 16;       // that wait; then no more are read
 inline constexpr std::int64_t kSocketIdle_s = 3'600;     // without a message, then it is closed
@@ -88,6 +91,7 @@ inline constexpr Limit kAll[] = {
     {"chunk_overhead_bytes", kChunkOverheadBytes},
     {"unread_body_bytes", kUnreadBodyBytes},
     {"waiting_requests", kWaitingRequests},
+    {"waiting_large_requests", kWaitingLargeRequests},
     {"socket_messages", kSocketMessages},
     {"socket_idle_s", kSocketIdle_s},
     {"turn_bytes", kTurnBytes},

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/limits.h"
+#include "base/step_bound.h"
 
 namespace gptoss::grammar {
 
@@ -36,7 +37,11 @@ class Budget {
     void spend_literal_bytes(std::size_t count) {
         spend(spent_.literal_bytes, count, limits::kGrammarLiteralBytes, "bytes of names and values");
     }
-    void spend_steps(std::size_t count) { spend(spent_.steps, count, limits::kGrammarSteps, "steps"); }
+    // Throws TooManySteps (base/step_bound.h) as well, for a thread that others wait for.
+    void spend_steps(std::size_t count) {
+        StepBound::spend(count);
+        spend(spent_.steps, count, limits::kGrammarSteps, "steps");
+    }
 
     // What was compiled before costs a request as much as when it is compiled now, so that the same request
     // has the same answer.
@@ -44,7 +49,7 @@ class Budget {
         spend_states(cost.states);
         spend_dfa_states(cost.dfa_states);
         spend_literal_bytes(cost.literal_bytes);
-        spend_steps(cost.steps);
+        spend(spent_.steps, cost.steps, limits::kGrammarSteps, "steps");  // none are taken now
     }
 
     const Cost& spent() const { return spent_; }

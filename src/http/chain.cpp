@@ -4,6 +4,7 @@
 #include <array>
 
 #include "http/framing.h"
+#include "http/handler_call.h"
 #include "http/media_type.h"
 #include "http/replies.h"
 
@@ -83,6 +84,16 @@ MaybeReply check_body(Server::State&, const ServerConfig& config, RequestContext
     return std::nullopt;
 }
 
+// A large body that would have to wait for too many others, to be read or to be parsed, is not even read.
+MaybeReply check_workers(Server::State& server, const ServerConfig&, RequestContext& context) {
+    if (context.route->runs_on != RunsOn::worker) return std::nullopt;
+    const std::size_t body_bytes = content_length_of(context.request).value_or(0);
+    const bool is_large = body_bytes > Workers::kSmallBody_bytes;
+    if (is_large && server.read_pace.is_crowded()) return workers_busy_reply();
+    if (!server.workers.has_room(context.client.name, body_bytes)) return workers_busy_reply();
+    return std::nullopt;
+}
+
 // What is only looked at is free: a scrape must not take a user's place.
 MaybeReply admit(Server::State& server, const ServerConfig& config, RequestContext& context) {
     if (context.request.method != "POST" || context.route->open) return std::nullopt;
@@ -95,8 +106,8 @@ MaybeReply admit(Server::State& server, const ServerConfig& config, RequestConte
     return std::nullopt;
 }
 
-constexpr std::array<Step, 7> kSteps{check_framing, check_origin, find_route, check_key,
-                                     check_action,  check_body,   admit};
+constexpr std::array<Step, 8> kSteps{check_framing, check_origin, find_route,    check_key,
+                                     check_action,  check_body,   check_workers, admit};
 
 }  // namespace
 

@@ -15,7 +15,8 @@ namespace gptoss::http {
 api::Answer call_handler(const Handler& handler, const HttpRequest& request, const api::Caller& caller);
 
 // Everything the handler needs is the job's own, so that its client may go away. The worker writes `answer`,
-// then sets `is_done` and wakes; who waits reads it then.
+// then sets `is_done` and wakes; who waits reads it then. run() throws TooManySteps (base/step_bound.h) as it
+// comes from the handler, and may be called again then.
 struct HandlerJob {
     const Handler* handler = nullptr;     // the router outlives the workers
     std::shared_ptr<const Handler> keep;  // of one that nobody else keeps

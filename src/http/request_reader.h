@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "http/connection.h"
+#include "http/read_pace.h"
 #include "http/request_parser.h"
 
 namespace gptoss::http {
@@ -16,7 +17,7 @@ class RequestReader {
   public:
     using Problem = Connection::Problem;
 
-    RequestReader(Connection& connection, std::size_t header_limit_bytes);
+    RequestReader(Connection& connection, std::size_t header_limit_bytes, ReadPace& pace);
 
     // Problems are those of RequestParser and of the connection.
     boost::asio::awaitable<Problem> read_header();
@@ -38,8 +39,11 @@ class RequestReader {
 
   private:
     boost::asio::awaitable<Problem> read_until_complete(std::size_t piece_bytes);
+    // Waits for this connection's turn.
+    boost::asio::awaitable<void> keep_pace(std::size_t bytes);
 
     Connection& connection_;
+    ReadPace& pace_;
     std::size_t header_limit_bytes_;
     boost::beast::flat_buffer buffer_;
     RequestParser parser_;

@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/post.hpp>
@@ -15,6 +16,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 namespace {
+
+constexpr int kUnread_bytes = 128 << 10;
 
 void accept_next(Server::State& server) {
     // Every connection has a strand of its own: its coroutine, timer and socket never run at the same time.
@@ -37,8 +40,8 @@ void accept_next(Server::State& server) {
                 full = server.sessions.size() >=
                        static_cast<std::size_t>(server.current_config()->options.most_connections);
             }
-            if (full) {
-                spdlog::warn("refused a connection: {} are open already",
+            if (full && !end_longest_waiting(server)) {
+                spdlog::warn("refused a connection: {} are being answered already",
                              server.current_config()->options.most_connections);
             } else {
                 start_session(server, std::move(socket));
@@ -59,6 +62,9 @@ void listen(Server::State& server) {
     const tcp::endpoint endpoint(address, options.port);
     server.acceptor.open(endpoint.protocol(), problem);
     if (!problem) server.acceptor.set_option(asio::socket_base::reuse_address(true), problem);
+    // What the system holds unread of each connection, which would grow to megabytes: a thousand clients that send
+    // faster than they are read would take all that it has for TCP, and everybody's packets were dropped.
+    if (!problem) server.acceptor.set_option(asio::socket_base::receive_buffer_size(kUnread_bytes), problem);
     if (!problem) server.acceptor.bind(endpoint, problem);
     if (!problem) server.acceptor.listen(asio::socket_base::max_listen_connections, problem);
     if (problem) {
@@ -85,7 +91,10 @@ Server::Server(ServerOptions options, const Router& router, const ApiKeys& keys,
     listen(*state_);
     accept_next(*state_);
     for (int i = 0; i < state_->config->options.threads; ++i) {
-        state_->threads.emplace_back([this] { state_->context.run(); });
+        state_->threads.emplace_back([this] {
+            pthread_setname_np(pthread_self(), "connections");  // what tools show
+            state_->context.run();
+        });
     }
 }
 

@@ -23,7 +23,7 @@ struct ServerOptions {
     std::string host = "127.0.0.1";
     std::uint16_t port = 8080;  // 0 = any free one
     int threads = 2;
-    int most_connections = 8192;  // one more is closed at once
+    int most_connections = 8192;  // beyond these the one that waits the longest is closed
     std::size_t header_limit_bytes = limits::kHeaderBytes;
     std::size_t body_limit_bytes = std::size_t{32} << 20;  // 131,072 tokens are some 0.6 MB of English
     std::chrono::seconds idle_timeout{75};                 // between requests, and until a header is complete
@@ -36,7 +36,7 @@ struct ServerOptions {
         cors_origin;  // origins whose pages may call, comma-separated, or *; empty = no other origin's
     std::string allowed_hosts;  // names it is called by beside its address, comma-separated, or *
     std::size_t body_budget_bytes = std::size_t{256} << 20;  // of bodies held at once, over all connections
-    int worker_threads = 2;  // that call costly handlers, and as many that wait for a disk
+    int worker_threads = 2;  // that call handlers (http/workers), and as many that wait for a disk
     std::size_t worker_queue_limit = limits::kWaitingRequests;  // handlers that wait for them
     std::string tls_certificate_file, tls_key_file;             // PEM; both empty = plain HTTP
     ClientLimit client_limit;  // for keys without limits of their own, and addresses

@@ -17,8 +17,9 @@
 #include "http/body_budget.h"
 #include "http/connection.h"
 #include "http/origin.h"
+#include "http/read_pace.h"
 #include "http/server.h"
-#include "http/worker_pool.h"
+#include "http/workers.h"
 
 namespace gptoss::http {
 
@@ -58,11 +59,12 @@ struct Server::State {
           meter(given_meter),
           config(std::move(given_config)),
           bodies(config->options.body_budget_bytes, share_of_one_client(config->options)),
-          workers({config->options.worker_threads, config->options.worker_queue_limit, kWorkerNiceness}),
-          disk_workers({config->options.worker_threads, config->options.worker_queue_limit}) {}
+          workers({config->options.worker_threads, config->options.worker_queue_limit,
+                   limits::kWaitingLargeRequests}) {}
 
-    // What computes tokens on the same cores goes before what parses the next requests.
-    static constexpr int kWorkerNiceness = 10;
+    // Large bodies: a fifth of a core or less.
+    static constexpr double kReadPace_bytes_per_s = 200e6;
+    static constexpr std::size_t kReadBurst_bytes = std::size_t{32} << 20;
 
     // One client may hold a quarter of the bodies, but always one whole body.
     static std::size_t share_of_one_client(const ServerOptions& options) {
@@ -96,9 +98,9 @@ struct Server::State {
     std::condition_variable idle;
 
     BodyBudget bodies;
+    ReadPace read_pace{kReadPace_bytes_per_s, kReadBurst_bytes};
     // Last: when they go, the jobs that still run are waited for.
-    WorkerPool workers;
-    WorkerPool disk_workers;
+    Workers workers;
 };
 
 // A request being answered, for as long as it lives: what draining waits for.
@@ -121,6 +123,9 @@ class CountedExchange {
 
 // Serves one connection until it ends.
 void start_session(Server::State& server, boost::asio::ip::tcp::socket socket);
+
+// Makes room for a connection: ends the one that has waited for a request the longest. False when none waits.
+bool end_longest_waiting(Server::State& server);
 
 // Closes all connections at once, or only those that wait for a request.
 void close_sessions(Server::State& server, bool only_idle_ones);

@@ -40,7 +40,7 @@ Session::Session(Server::State& server, tcp::socket socket)
     : server_(server),
       config_(server.current_config()),
       connection_(std::move(socket), config_->tls),
-      reader_(connection_, config_->options.header_limit_bytes),
+      reader_(connection_, config_->options.header_limit_bytes, server_.read_pace),
       writer_(connection_),
       signal_(connection_.executor()) {
     const std::lock_guard lock(server_.mutex);
@@ -73,10 +73,12 @@ void Session::close(bool only_if_idle) {
 
 asio::awaitable<bool> Session::serve_one() {
     waits_for_request_ = true;
+    waits_since_ = std::chrono::steady_clock::now().time_since_epoch().count();
     if (!co_await watch_is_over()) co_return false;
     connection_.expires_after(config_->options.idle_timeout);
     const auto problem = co_await reader_.read_header();
     connection_.expires_never();
+    waits_since_ = 0;
     waits_for_request_ = false;
     config_ = server_.current_config();  // waiting may have taken long
     RequestContext context = make_context(reader_.parsed().request());
@@ -192,7 +194,7 @@ asio::awaitable<bool> Session::take_over(RequestContext& context) {
                                 server_.active,
                                 server_.meter,
                                 server_.bodies,
-                                server_.workers,
+                                server_.workers.large(),
                                 admit};
     co_await upgrade->run(std::move(upgraded));
     co_return false;
@@ -215,12 +217,12 @@ asio::awaitable<std::optional<api::Answer>> Session::handle_on_worker(RequestCon
         job->body_share = std::move(body.share);
     }
     job->caller = {context.client.name, context.record->wake};
-    const bool waits_for_disk = context.route->runs_on == RunsOn::disk;
-    WorkerPool& workers = waits_for_disk ? server_.disk_workers : server_.workers;
+    const RunsOn where = context.route->runs_on;
+    const bool waits_for_disk = where == RunsOn::disk;
+    const std::size_t body_bytes = job->request.body.size();
     signalled_ = false;
-    if (!workers.submit(context.client.name, [job] { job->run(); })) {
+    if (!server_.workers.submit(where, context.client.name, body_bytes, [job] { job->run(); }))
         co_return workers_busy_reply();
-    }
     watch_for_disconnect();
     const auto deadline = std::chrono::steady_clock::now() + kDiskPatience;
     bool is_late = false;
@@ -363,27 +365,6 @@ asio::awaitable<bool> Session::watch_is_over() {
         co_await signal_.async_wait(kTuple);
     }
     co_return !watching_ && !gone_;
-}
-
-void start_session(Server::State& server, tcp::socket socket) {
-    auto session = std::make_shared<Session>(server, std::move(socket));
-    // The lambda, and with it the session, lives as long as its coroutine.
-    asio::co_spawn(
-        session->executor(), [session]() -> asio::awaitable<void> { co_await session->run(); },
-        asio::detached);
-}
-
-void close_sessions(Server::State& server, bool only_idle_ones) {
-    // A session that ends at this moment lives until the list is gone, and then takes the mutex to leave: the
-    // list must not be destroyed under it.
-    std::vector<std::shared_ptr<Session>> alive;
-    {
-        const std::lock_guard lock(server.mutex);
-        for (Session* session : server.sessions) {
-            if (auto shared = session->weak_from_this().lock()) alive.push_back(std::move(shared));
-        }
-    }
-    for (const auto& session : alive) session->close(only_idle_ones);
 }
 
 }  // namespace gptoss::http

@@ -2,9 +2,11 @@
 // and again. Everything runs on the connection's strand except wake(), which any thread may call.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -26,6 +28,11 @@ class Session : public std::enable_shared_from_this<Session> {
 
     // Any thread.
     void close(bool only_if_idle);
+    // Since when it waits for a request to begin or for the rest of a header, as the clock counts; 0 = it does
+    // not. With `forget` it is told only once.
+    std::int64_t waits_since(bool forget = false) {
+        return forget ? waits_since_.exchange(0) : waits_since_.load();
+    }
 
   private:
     // Reads a request and answers it. False when the connection ends.
@@ -69,6 +76,7 @@ class Session : public std::enable_shared_from_this<Session> {
     bool gone_ = false;     // the client is, or the server wants to be
     bool closing_ = false;  // no further request on this connection
     bool waits_for_request_ = false;
+    std::atomic<std::int64_t> waits_since_ = 0;
 };
 
 }  // namespace gptoss::http

@@ -1,5 +1,6 @@
 #include "http/worker_pool.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -24,8 +25,10 @@ WorkerPool::WorkerPool(WorkerPoolOptions options)
     : options_(options), most_running_each_(std::max(1, options.threads - 1)) {
     for (int i = 0; i < options.threads; ++i) {
         threads_.emplace_back([this] {
+            pthread_setname_np(pthread_self(), options_.name.c_str());
+            const auto self = static_cast<id_t>(gettid());
             if (options_.niceness != 0)
-                setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.niceness);
+                setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + options_.niceness);
             work();
         });
     }
@@ -42,22 +45,34 @@ WorkerPool::~WorkerPool() {
     for (std::thread& thread : threads_) thread.join();
 }
 
-bool WorkerPool::submit(const std::string& client_name, Job job) {
+bool WorkerPool::submit(const std::string& client_name, Job job, Limit limit) {
     {
         const std::lock_guard lock(mutex_);
         const Clock::time_point now = Clock::now();
         if (clients_.size() >= kMostClients) forget_idle_clients(now);
-        if (stop_ || waiting_ >= options_.queue_limit) return false;
+        if (stop_) return false;
         Client& client = clients_[client_name];
         decay(client, now);
-        const std::size_t half = std::max<std::size_t>(1, options_.queue_limit / 2);
-        if (client.waiting.size() >= half || (client.used > kLittle && waiting_ >= half)) return false;
+        if (limit == Limit::queue && !has_room_for(&client)) return false;
         if (client.waiting.empty()) client.turn = ++turns_;
         client.waiting.push_back(std::move(job));
         ++waiting_;
     }
     changed_.notify_one();
     return true;
+}
+
+bool WorkerPool::would_take(const std::string& client_name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = clients_.find(client_name);
+    return has_room_for(found == clients_.end() ? nullptr : &found->second);
+}
+
+bool WorkerPool::has_room_for(const Client* client) const {
+    if (waiting_ >= options_.queue_limit) return false;
+    const std::size_t half = std::max<std::size_t>(1, options_.queue_limit / 2);
+    return client == nullptr ||
+           (client->waiting.size() < half && (client->used <= kLittle || waiting_ < half));
 }
 
 WorkerPool::Clients::iterator WorkerPool::next_client() {

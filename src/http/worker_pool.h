@@ -20,7 +20,8 @@ namespace gptoss::http {
 struct WorkerPoolOptions {
     int threads = 2;
     std::size_t queue_limit = 1024;  // jobs that may wait; half of them by one client, or by costly clients
-    int niceness = 0;                // of the threads, as nice(1) has it
+    int niceness = 0;                // of the threads, beside this process's own
+    std::string name = "workers";    // of the threads, at most 15 bytes: what tools show
 };
 
 class WorkerPool {
@@ -30,8 +31,11 @@ class WorkerPool {
     explicit WorkerPool(WorkerPoolOptions options);
     ~WorkerPool();  // jobs that wait are dropped; those that run are waited for
 
+    enum class Limit { queue, none };
     // False when too many wait already. The job is called on one of the threads, or destroyed uncalled.
-    bool submit(const std::string& client, Job job);
+    bool submit(const std::string& client, Job job, Limit limit = Limit::queue);
+    // Whether submit() would take one at this moment.
+    bool would_take(const std::string& client) const;
 
   private:
     using Clock = std::chrono::steady_clock;
@@ -45,13 +49,15 @@ class WorkerPool {
     using Clients = std::map<std::string, Client>;
 
     void work();
+    // `client` null: one that was never seen.
+    bool has_room_for(const Client* client) const;
     Clients::iterator next_client();  // that may run a job; end() when there is none
     static void decay(Client& client, Clock::time_point now);
     void forget_idle_clients(Clock::time_point now);
 
     const WorkerPoolOptions options_;
     const int most_running_each_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable changed_;
     Clients clients_;
     std::size_t waiting_ = 0;

@@ -1,5 +1,6 @@
 #include "node/serve.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -255,6 +256,8 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
           const Reload::ReadSettings& read_settings) {
     Signals signals;
     raise_descriptor_limit();
+    // What a large request held goes back to the system when it is freed; by itself the bound grows to 32 MB.
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
     umask(S_IRWXG | S_IRWXO);  // whatever this node keeps is its own user's
     if (settings.log_format == "json") http::log_as_json();
     Metrics metrics;  // outlives the engine, which reports to it until its end

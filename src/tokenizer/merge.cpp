@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/check.h"
+#include "base/step_bound.h"
 
 namespace gptoss {
 namespace {
@@ -18,6 +19,8 @@ TokenId token(Rank rank) {
 // wants 24 or less.
 constexpr std::size_t kShortPiece_bytes = 24;
 
+constexpr std::size_t kStepsOfLongByte = 8;  // a byte of a longer piece costs that much more
+
 // A candidate for merging: rank above start, so that the smallest number is the lowest rank and of those the
 // leftmost.
 constexpr int kStartBits = 40;
@@ -30,8 +33,10 @@ void PieceMerger::append(std::string_view piece, std::vector<TokenId>& out) {
     if (whole != kNoRank) {
         out.push_back(token(whole));
     } else if (piece.size() <= kShortPiece_bytes) {
+        StepBound::spend(piece.size());
         merge_short(piece, out);
     } else {
+        StepBound::spend(kStepsOfLongByte * piece.size());
         merge_long(piece, out);
     }
 }

@@ -205,6 +205,24 @@ TEST(Responses, WhatDoesNotFitIsIncomplete) {
     EXPECT_EQ(events.back()["response"]["output"][0]["status"], "incomplete");
 }
 
+// Each turn's end was tried before: ten thousand short turns took minutes of a core.
+TEST(Responses, DropsAsManyOldTurnsAsItTakesAndNoMore) {
+    Api api;
+    api.say(kThoughtAndAnswer);
+    Json items = Json::array();
+    for (int i = 0; i < 9'000; ++i) items.push_back(user_item("turn " + std::to_string(i)));
+    Json long_one = request(items);
+    EXPECT_EQ(api.ask(long_one, kResponses).status, 400);
+    long_one["truncation"] = "auto";
+    const Json reply = body_of(api.ask(long_one, kResponses));
+    const int context = api.engine()->options().context_length;
+    EXPECT_LT(reply["usage"]["input_tokens"], context);
+    EXPECT_GT(reply["usage"]["input_tokens"], context - 100);  // not one turn more than it takes
+    Json last_one = request(Json::array({user_item(std::string(200'000, 'a'))}));
+    last_one["truncation"] = "auto";
+    EXPECT_EQ(api.ask(last_one, kResponses).status, 400);  // the last turn stays
+}
+
 TEST(Responses, RefusesWithTheFieldsName) {
     Api api;
     const auto param = [&](const Json& asked) {

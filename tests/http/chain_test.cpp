@@ -123,6 +123,36 @@ TEST_F(HandlersTest, CostlyOnesLeaveTheThreadsOfTheSockets) {
     for (HttpClient& client : clients) EXPECT_EQ(client.read_reply().status, 200);
 }
 
+TEST_F(HandlersTest, ALargeBodyIsNotReadWhereTooManyWait) {
+    std::promise<void> gate;
+    const auto opened = gate.get_future().share();
+    std::atomic<std::size_t> begun = 0;
+    add("/slow", http::RunsOn::worker, [&begun, opened] {
+        ++begun;
+        opened.wait();
+    });
+    serve();
+    const std::string large(std::size_t{70} << 10, 'a');
+    const std::size_t most = 1 + limits::kWaitingLargeRequests / 2;  // of one client, with the one that runs
+    std::deque<HttpClient> clients;
+    for (std::size_t i = 0; i < most; ++i) {
+        clients.emplace_back(server->port());
+        clients.back().request("POST", "/slow", large);
+        while (begun == 0) std::this_thread::sleep_for(1ms);
+    }
+    std::this_thread::sleep_for(200ms);  // all of them have come
+    HttpClient late(server->port());
+    late.send(
+        "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 70000\r\n\r\n");
+    const HttpReply refused = late.read_reply();
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(refused.headers.at("retry-after"), "1");
+    EXPECT_EQ(begun, 1U);
+    gate.set_value();
+    for (HttpClient& client : clients) EXPECT_EQ(client.read_reply().status, 200);
+    EXPECT_EQ(ask(server->port(), "POST", "/slow", "{}").status, 200);
+}
+
 TEST_F(HandlersTest, AClientThatLeavesDoesNotKeepItsPlace) {
     std::promise<void> gate;
     const auto opened = gate.get_future().share();

@@ -244,6 +244,27 @@ TEST(Server, CutsOffClientsThatDoNotSend) {
     EXPECT_TRUE(half_body.closed_by_server(5s));
 }
 
+TEST(Server, MakesRoomByEndingTheConnectionThatWaitsLongest) {
+    http::ServerOptions options;
+    options.most_connections = 3;
+    Node node(test::slow_model(), options);
+    node.api.say("<|channel|>final<|message|>" + std::string(400, 'a'));
+    HttpClient busy(node.port());
+    busy.request("POST", test::kChat, test::chat_body(true));
+    ASSERT_TRUE(busy.read_until("data: "));
+    HttpClient half_sent(node.port());
+    half_sent.send("GET /health HTTP/1.1\r\nHost: x\r\n");
+    std::this_thread::sleep_for(20ms);
+    HttpClient idle(node.port());
+    idle.request("GET", "/health");
+    EXPECT_EQ(idle.read_reply().status, 200);
+    EXPECT_EQ(test::ask(node.port(), "GET", "/health").status, 200);
+    EXPECT_TRUE(half_sent.closed_by_server(2s));
+    idle.request("GET", "/health");
+    EXPECT_EQ(idle.read_reply().status, 200);
+    EXPECT_TRUE(busy.read_until("[DONE]"));
+}
+
 TEST(Server, CutsOffAClientThatDoesNotRead) {
     // Filling the buffers is half of all that this program does there.
     if (test::kThreadSanitized) GTEST_SKIP() << "AddressSanitizer's build runs it";
