@@ -250,15 +250,19 @@ void prepare(NodeState& state, const Settings& settings) {
     state.set_market(open_market(settings));
 }
 
+void prepare_process() {
+    raise_descriptor_limit();
+    umask(S_IRWXG | S_IRWXO);  // whatever this node keeps is its own user's
+    // What a large request held goes back to the system when it is freed; by itself the bound grows to 32 MB.
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
 }  // namespace
 
 int serve(const Settings& settings, const std::vector<Device>& devices,
           const Reload::ReadSettings& read_settings) {
     Signals signals;
-    raise_descriptor_limit();
-    // What a large request held goes back to the system when it is freed; by itself the bound grows to 32 MB.
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
-    umask(S_IRWXG | S_IRWXO);  // whatever this node keeps is its own user's
+    prepare_process();
     if (settings.log_format == "json") http::log_as_json();
     Metrics metrics;  // outlives the engine, which reports to it until its end
     NodeState state;
