@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
 import { openPage, startBrowser } from './support/browser.mjs';
 import { end, piece, startStandIn } from './support/console_stand_in.mjs';
+import { measureScroll } from './console_scroll.mjs';
 import { measureStream } from './console_stream.mjs';
 import { startNode, waitFor } from './support/node.mjs';
 
@@ -387,4 +388,12 @@ test('an answer of 600 tokens a second is drawn whole and leaves no garbage', as
     t.diagnostic(JSON.stringify(figures));
     assert.ok(figures.text_bytes > 5 * 600 * 2);
     assert.ok(figures.heap_after_mb - figures.heap_before_mb < 10);
+});
+
+test('a chat of 2,000 messages opens and scrolls without a long task', async (t) => {
+    const figures = await measureScroll(2000);
+    t.diagnostic(JSON.stringify(figures));
+    assert.ok(figures.turns < 200 && figures.top > 10_000);
+    // In the thread's own time: how busy the machine is does not matter.
+    assert.equal(figures.scroll.tasks_over_50_ms + figures.open.tasks_over_50_ms, 0);
 });

@@ -1,19 +1,25 @@
-// The turns of a conversation. Thousands of them stay cheap: one out of sight is its plain text, and is drawn when it comes near.
+// The turns of a conversation. Thousands of them stay cheap: they lie in stretches. One far away is a single box with the words in it,
+// for the browser's own search; a near one has its turns as plain text, which are drawn one a frame before they come into sight.
+import { Component } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Turn } from './conversation';
 import { isBusy } from './asking';
+import type { Shown } from './conversation';
 import { Icon } from './icons';
 import { memo } from './memo';
+import { FrameQueue, Nearness } from './nearness';
 import { printing } from './printing';
 import { currentId, loaded, shown } from './state';
 import { TurnView } from './turn_view';
 import { Welcome } from './welcome';
 
-const drawnAtOnce = 8;      // the newest
-const drawnEachFrame = 2;
-const nearPixels = 1200;
+const turnsInStretch = 20;
+const drawnAtOnce = 6;      // the newest
+const stretchNearPixels = 3000;
+const turnNearPixels = 1200;
 
 export const Turns = () => <TurnsOf key={currentId.value} />;
+
+interface Place { stretches: Nearness; turns: Nearness; queue: FrameQueue }
 
 function TurnsOf() {
     const box = useRef<HTMLDivElement>(null);
@@ -21,14 +27,15 @@ function TurnsOf() {
     const follows = useRef(true);
     const lastTop = useRef(0);
     const [behind, setBehind] = useState(false);
-    const [nearness] = useState(() => new Nearness());
+    const [place] = useState<Place>(() => ({ stretches: new Nearness(stretchNearPixels), turns: new Nearness(turnNearPixels), queue: new FrameQueue() }));
     const toEnd = () => { box.current!.scrollTop = box.current!.scrollHeight; };
     useLayoutEffect(() => {
-        nearness.watchIn(box.current!);
+        place.stretches.within(box.current!);
+        place.turns.within(box.current!);
         const grows = new ResizeObserver(() => { if (follows.current) toEnd(); });
         grows.observe(flow.current!);
         grows.observe(box.current!);
-        return () => { grows.disconnect(); nearness.end(); };
+        return () => { grows.disconnect(); place.stretches.end(); place.turns.end(); };
     }, []);
     useLayoutEffect(() => { if (follows.current) toEnd(); }, [shown.value]);
     // Scrolling up lets go of the end, reaching the end takes hold of it again.
@@ -40,55 +47,68 @@ function TurnsOf() {
         setBehind(!follows.current);
     };
     const catchUp = () => { follows.current = true; setBehind(false); toEnd(); };
-    const path = shown.value;
     return <div class="turns-frame">
         <div class="turns" ref={box} tabIndex={0} role="log" aria-label="Messages" onScroll={onScroll}><div class="flow" ref={flow}>
-            {!path.length && loaded.value && <Welcome />}
-            {path.map(({ turn, place, versions }, index) => <Slot key={turn.id} turn={turn} place={place} versions={versions.length} isLast={index === path.length - 1}
-                isDrawn={index >= path.length - drawnAtOnce} nearness={nearness} />)}
+            {!shown.value.length && loaded.value && <Welcome />}
+            <Stretches place={place} />
         </div></div>
         {behind && <button class="catch-up" onClick={catchUp}><Icon name="down" />{isBusy() ? 'Follow the answer' : 'To the end'}</button>}
     </div>;
 }
 
-interface SlotProperties { turn: Turn; place: number; versions: number; isLast: boolean; isDrawn: boolean; nearness: Nearness }
+// Apart from the box around it, which is drawn again as it is scrolled.
+const Stretches = memo(({ place }: { place: Place }) => {
+    const path = shown.value;
+    const count = Math.ceil(path.length / turnsInStretch);
+    return <>{Array.from({ length: count }, (_, index) => <Stretch key={index} entries={path.slice(index * turnsInStretch, (index + 1) * turnsInStretch)} isLast={index === count - 1} place={place} />)}</>;
+});
 
-const Slot = memo(({ turn, place, versions, isLast, isDrawn, nearness }: SlotProperties) => {
+interface StretchProperties { entries: Shown[]; isLast: boolean; place: Place }
+
+class Stretch extends Component<StretchProperties, { isNear: boolean }> {
+    state = { isNear: this.props.isLast };
+    private heightPixels = this.props.entries.reduce((sum, { turn }) => sum + 90 + Math.ceil((turn.text.length + 1) / 80) * 24, 0);
+    private unwatch: (() => void) | undefined;
+
+    shouldComponentUpdate({ entries, isLast }: StretchProperties, { isNear }: { isNear: boolean }) {
+        const mine = this.props.entries;
+        return isNear !== this.state.isNear || isLast !== this.props.isLast || entries.length !== mine.length
+            || entries.some(({ turn, place, versions }, index) => turn !== mine[index].turn || place !== mine[index].place || versions.length !== mine[index].versions.length);
+    }
+    componentDidMount() {
+        const box = this.base as HTMLElement;
+        this.unwatch = this.props.place.stretches.watch(box, (isNear, heightPixels) => {
+            // What is edited or read with the keyboard stays as it is.
+            if (!isNear && (box.contains(document.activeElement) || box.querySelector('.editing'))) return;
+            if (!isNear && this.state.isNear) this.heightPixels = heightPixels;
+            this.setState({ isNear });
+        });
+    }
+    componentWillUnmount() { this.unwatch?.(); }
+
+    render({ entries, isLast, place }: StretchProperties) {
+        if (!this.state.isNear && !isLast && !printing.value) return <div class="stretch far" style={{ height: `${this.heightPixels}px` }}>{entries.map(({ turn }) => `${turn.text}\n`)}</div>;
+        const lately = isLast ? entries.length - drawnAtOnce : entries.length;
+        return <div class="stretch" style={{ height: '' }}>{entries.map(({ turn, place: version, versions }, index) => <Slot key={turn.id} turn={turn} version={version} versions={versions.length}
+            isLast={isLast && index === entries.length - 1} isDrawn={index >= lately} place={place} />)}</div>;
+    }
+}
+
+interface SlotProperties { turn: Shown['turn']; version: number; versions: number; isLast: boolean; isDrawn: boolean; place: Place }
+
+const Slot = memo(({ turn, version, versions, isLast, isDrawn, place }: SlotProperties) => {
     const [drawn, draw] = useState(isDrawn);
     const box = useRef<HTMLElement>(null);
     const isShown = drawn || printing.value;
-    useEffect(() => (isShown ? undefined : nearness.whenNear(box.current!, () => draw(true))), [isShown]);
-    if (isShown) return <TurnView turn={turn} place={place} versions={versions} isLast={isLast} />;
+    useEffect(() => {
+        if (isShown) return undefined;
+        let leave: (() => void) | undefined;
+        const unwatch = place.turns.watch(box.current!, (isNear) => {
+            leave?.();
+            leave = isNear ? place.queue.add(() => draw(true)) : undefined;
+        });
+        return () => { unwatch(); leave?.(); };
+    }, [isShown]);
+    if (isShown) return <TurnView turn={turn} place={version} versions={versions} isLast={isLast} />;
     return <article class={`turn later ${turn.role}`} data-turn={turn.id} aria-label={turn.role === 'user' ? 'Question' : 'Answer'} ref={box}><p dir="auto" class="said">{turn.text}</p></article>;
 });
-
-// Tells elements when they come near what is in sight, a few each frame.
-class Nearness {
-    private readonly waiting = new Map<Element, () => void>();
-    private readonly near = new Set<Element>();
-    private observer: IntersectionObserver | undefined;
-    private frame = 0;
-
-    watchIn(root: HTMLElement): void {
-        this.observer = new IntersectionObserver((entries) => {
-            for (const { target, isIntersecting } of entries) if (isIntersecting) this.near.add(target); else this.near.delete(target);
-            this.frame ||= requestAnimationFrame(this.drawSome);
-        }, { root, rootMargin: `${nearPixels}px 0px` });
-        for (const element of this.waiting.keys()) this.observer.observe(element);
-    }
-    whenNear(element: Element, act: () => void): () => void {
-        this.waiting.set(element, act);
-        this.observer?.observe(element);
-        return () => { this.waiting.delete(element); this.near.delete(element); this.observer?.unobserve(element); };
-    }
-    end(): void { cancelAnimationFrame(this.frame); this.observer?.disconnect(); }
-
-    private readonly drawSome = (): void => {
-        this.frame = 0;
-        for (const element of [...this.near].slice(0, drawnEachFrame)) {
-            this.near.delete(element);
-            this.waiting.get(element)?.();
-        }
-        if (this.near.size) this.frame = requestAnimationFrame(this.drawSome);
-    };
-}
