@@ -1,6 +1,7 @@
 // What is typed and not sent yet, for each conversation: kept as it is typed, shared by all tabs.
 import { signal } from '@preact/signals';
 import type { AttachedFile } from './conversation';
+import * as lastWords from './last_words';
 import { keepDraft, loadDraft, type Draft } from './storage';
 import { hear, tell } from './tabs';
 
@@ -22,9 +23,8 @@ function keepNow(): void {
     for (const id of unkept) {
         const draft = drafts.peek().get(id);
         // Without storage the page says so where conversations are kept.
-        if (draft) keepDraft(draft).then(() => tell({ kind: 'draft', conversation: id }), () => undefined);
+        if (draft) keepDraft(draft).then(() => { if (drafts.peek().get(id) === draft) unkept.delete(id); tell({ kind: 'draft', conversation: id }); }, () => undefined);
     }
-    unkept.clear();
 }
 
 export function changeDraft(id: string, change: { text?: string; files?: AttachedFile[] }): void {
@@ -35,6 +35,9 @@ export function changeDraft(id: string, change: { text?: string; files?: Attache
     timer = window.setTimeout(keepNow, keepAfterMs);
 }
 
-addEventListener('pagehide', keepNow);
+addEventListener('pagehide', () => lastWords.leave('drafts', [...unkept].map((id) => drafts.peek().get(id))));
+const takeLast = (): void => { for (const draft of lastWords.take<Draft>('drafts')) { takeDraft(draft); unkept.add(draft.id); } keepNow(); };
+takeLast();
+addEventListener('storage', takeLast);   // of another tab, just closed
 document.addEventListener('visibilitychange', keepNow);
 hear((word) => { if (word.kind === 'draft') void loadDraft(word.conversation).then((draft) => draft && takeDraft(draft), () => undefined); });

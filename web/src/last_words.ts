@@ -1,27 +1,18 @@
-// What was shown and not kept yet when a page goes: storage takes its time, which a page that is closed does not have. Local storage
-// is written at once, and whoever is next there moves it to its place.
-import type { Turn } from './conversation';
-import { keepTurn } from './state';
+// What was not kept yet when a page goes: storage takes its time, which a page that is closed does not have. Local storage is
+// written at once, and whoever is next there moves it to its place.
+const keyOf = (kind: string): string => `gptoss-last-${kind}`;
 
-const keyName = 'gptoss-last-words';
-
-export const unkept = new Map<string, { place: string; turn: Turn }>();   // by the turn's id
-
-export function keepLastWords(): void {
-    if (!unkept.size) return;
+export function leave(kind: string, words: unknown[]): void {
+    if (!words.length) return;
     try {
-        localStorage.setItem(keyName, JSON.stringify([...read(), ...unkept.values()]));
-    } catch { /* No room: what the node still has is read again. */ }
+        localStorage.setItem(keyOf(kind), JSON.stringify([...take(kind), ...words]));
+    } catch { /* No room: the last third of a second is lost. */ }
 }
 
-export function takeLastWords(): void {
-    const words = read();
-    localStorage.removeItem(keyName);
-    for (const { place, turn } of words) void keepTurn(place, turn);
-}
-
-function read(): { place: string; turn: Turn }[] {
+export function take<Word>(kind: string): Word[] {
     try {
-        return JSON.parse(localStorage.getItem(keyName) ?? '[]');
+        const text = localStorage.getItem(keyOf(kind));
+        localStorage.removeItem(keyOf(kind));
+        return JSON.parse(text ?? '[]') as Word[];
     } catch { return []; }
 }

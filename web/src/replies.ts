@@ -5,7 +5,7 @@ import { effect, signal } from '@preact/signals';
 import { AnswerReader } from './answer_events';
 import { ApiError, needsKey } from './api';
 import { isRunning, newAnswer, pathTo, withTurn, type Conversation, type Run, type Turn } from './conversation';
-import { keepLastWords, takeLastWords, unkept } from './last_words';
+import * as lastWords from './last_words';
 import * as api from './responses_api';
 import { toRequest } from './request';
 import { byId, commit, find, growing, inSight, keepTurn, latest, takeStored, takeTurn } from './state';
@@ -25,6 +25,7 @@ const mostToolRounds = 8;         // a model that calls and calls is stopped her
 export const keepsAnswers = signal(true);   // false: this node stores none, an answer ends with its page
 
 interface Work { abort: AbortController; isLive: boolean; isOwn: boolean }   // isOwn: nobody else can go on with it
+const unkept = new Map<string, { place: string; turn: Turn }>();   // shown, and not kept yet; by the turn's id
 const works = new Map<string, Work>();      // by the turn's id
 
 const runOf = (turn: Turn): Run => turn.run ?? { id: '', seen: -1, begunMs: turn.createdMs, keptMs: 0 };
@@ -222,9 +223,10 @@ export function startTending(): void {
         if (word.kind === 'who asks' && works.get(word.turn)?.isOwn) tell({ kind: 'I ask', turn: word.turn });
         if (word.kind === 'I ask' && waitUntilMs.has(word.turn)) waitUntilMs.set(word.turn, Date.now() + 4 * answerOfTabsMs);
     });
-    addEventListener('pagehide', keepLastWords);
-    takeLastWords();
-    addEventListener('storage', takeLastWords);   // of another tab, just closed
+    addEventListener('pagehide', () => lastWords.leave('turns', [...unkept.values()]));
+    const takeLast = () => { for (const { place, turn } of lastWords.take<{ place: string; turn: Turn }>('turns')) void keepTurn(place, turn); };
+    takeLast();
+    addEventListener('storage', takeLast);   // of another tab, just closed
     setInterval(tend, 1000);
     document.addEventListener('visibilitychange', tend);
     effect(() => { void inSight.changes.value; queueMicrotask(tend); });

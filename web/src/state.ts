@@ -4,6 +4,7 @@ import { computed, signal, type Signal } from '@preact/signals';
 import { isRunning, newConversation, shownTurns, withTurnChanged, type Conversation, type Turn } from './conversation';
 import { choiceStamp, mergeConversations, mergeTurns, stampedFields } from './merge';
 import { randomId } from './random_id';
+import * as lastWords from './last_words';
 import * as storage from './storage';
 import { hear, tell } from './tabs';
 import { takeDraft } from './drafts';
@@ -75,6 +76,9 @@ export async function start(): Promise<void> {
     addEventListener('pageshow', ({ persisted }) => { if (persisted) void takeAll(); });
     document.addEventListener('resume', () => void takeAll());
     await takeAll();
+    addEventListener('pagehide', () => lastWords.leave('changes', [...underWay]));
+    addEventListener('storage', takeLast);   // of another tab, just closed
+    takeLast();
     if (page.value === 'chat' && !readAddress().id) {
         if (conversations.value[0]) currentId.value = conversations.value[0].id;
         history.replaceState(null, '', addressOf(currentId.value));
@@ -143,11 +147,26 @@ export function commit(next: Conversation): void {
     const turns = next.turns.filter((turn) => !known.has(turn));
     const conversation = { ...next, stamps, changed: turns.length ? now : next.changed };
     put(conversation);
+    keepChange(conversation, turns);
+}
+
+interface Change { conversation: Conversation; turns: Turn[] }
+const underWay = new Set<Change>();   // to storage
+function keepChange(conversation: Conversation, turns: Turn[]): void {
+    const change = { conversation: { ...conversation, turns: [] }, turns };
+    underWay.add(change);
     void kept(storage.keep(conversation, turns)).then((stored) => {
+        underWay.delete(change);
         if (!stored) return;
-        tell({ kind: 'kept', conversation: next.id, turns: turns.map(({ id }) => id) });
+        tell({ kind: 'kept', conversation: conversation.id, turns: turns.map(({ id }) => id) });
         take(stored);
     });
+}
+function takeLast(): void {
+    for (const { conversation, turns } of lastWords.take<Change>('changes')) {
+        take({ ...conversation, turns });
+        keepChange(conversation, turns);
+    }
 }
 
 export const addressOf = (id: string): string => `#chat/${encodeURIComponent(id)}`;
