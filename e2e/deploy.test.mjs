@@ -178,6 +178,14 @@ test('what a preflight finds stops the deployment and nothing else', async (t) =
     site.write('profiles/120b.env', site.large);
     await refused(/not built here/, '--node', '/no/such/node');
 
+    // What `qualify` decided for this machine is kept to; a decision that was edited is none.
+    fs.writeFileSync(site.at('decision.json'), '{"decisions": []}');
+    site.write('env.prod', { ...site.usual, GPTOSS_QUALIFICATION_PATH: site.at('decision.json') });
+    site.env.QUALIFY = 'always';
+    await refused(/kernels .*holds no decisions/);
+    site.write('env.prod', site.usual);
+    site.env = {};
+
     const part = site.at('models/gpt-oss-demo-00002-of-00003.gguf');
     const bytes = fs.readFileSync(part);
     await new Promise((resolve) => execFile(binary, ['verify', '--model', part, '--write-manifest'], resolve));

@@ -122,7 +122,7 @@ preflight_qualify() {
     if verdict="$("$kind"_tool qualify "${arguments[@]}" 2>&1)"; then
         passed kernels "$(tail -n 1 <<<"$verdict")"
     else
-        refused kernels "$(grep -E 'NOT FIT|failed' <<<"$verdict" | paste -sd ' ' | cut -c 1-400)"
+        refused kernels "$(grep -E 'NOT FIT|^ *failed|^error' <<<"$verdict" | paste -sd ' ' | cut -c 1-400)"
     fi
 }
 
