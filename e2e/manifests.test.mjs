@@ -62,6 +62,26 @@ test('selectors, probes, metrics and settings in the manifests exist', async () 
     fs.rmSync(folder, { recursive: true });
 });
 
+test('the pool behind a gateway is of these pods, and its picker finds the gauges it reads', async () => {
+    const folder = path.join(kubernetes, 'gateway');
+    const listed = yaml.parse(fs.readFileSync(path.join(folder, 'kustomization.yaml'), 'utf8')).resources;
+    const [pool, route] = yaml.parseAllDocuments(fs.readFileSync(path.join(folder, listed[0]), 'utf8')).map((document) => {
+        assert.deepEqual(document.errors, []);
+        return document.toJS();
+    });
+    assert.deepEqual([pool.kind, route.kind], ['InferencePool', 'HTTPRoute']);
+    assert.deepEqual(pool.spec.selector.matchLabels, find('Deployment').spec.template.metadata.labels);
+    const [container] = find('Deployment').spec.template.spec.containers;
+    assert.deepEqual(pool.spec.targetPorts.map((port) => port.number), container.ports.map((port) => port.containerPort));
+    assert.equal(route.spec.rules[0].backendRefs[0].name, pool.metadata.name);
+    const node = await startNode();
+    const metrics = await (await fetch(`${node.origin}/metrics`)).text();
+    await node.stop();
+    for (const gauge of [/^vllm:num_requests_waiting 0$/m, /^vllm:num_requests_running 0$/m, /^vllm:kv_cache_usage_perc 0$/m]) assert.match(metrics, gauge);
+    const [, blocks] = metrics.match(/^vllm:cache_config_info\{block_size="64",num_gpu_blocks="(\d+)"\} 1$/m);
+    assert.equal(Number(blocks), Number(metrics.match(/^gptoss_kv_blocks_total (\d+)$/m)[1]));
+});
+
 test('compose, profiles and the settings example agree on where models, settings and secrets are', () => {
     const { services: { node }, secrets } = yaml.parse(read('deploy/compose.yaml'));
     assert.ok(node.volumes.some((volume) => volume.endsWith(':/models:ro')));

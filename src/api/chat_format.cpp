@@ -26,6 +26,7 @@ class ChatFormat final : public ReplyFormat {
         if (event.step == ItemEvent::Step::end) return;
         const bool begins = event.step == ItemEvent::Step::begin;
         if (begins && event.kind != ItemKind::call) return;
+        if (event.kind != ItemKind::call && !options_.logprobs) return add_text(choice, event, out);
         Json fields = Json::object();
         if (event.kind == ItemKind::reasoning) {
             add_reasoning(fields, event.text);
@@ -89,9 +90,29 @@ class ChatFormat final : public ReplyFormat {
                 {"system_fingerprint", fingerprint()}};
     }
 
+    // Most of a stream: written without a tree of JSON.
+    void add_text(std::int32_t choice, const ItemEvent& event, Events& out) {
+        const bool is_reasoning = event.kind == ItemKind::reasoning;
+        const std::string text = to_text(is_reasoning ? event.text : paragraphs_[choice].next(event));
+        std::string delta;
+        const auto add_field = [&](std::string_view name) {
+            delta.append(delta.empty() ? "\"" : ",\"").append(name).append("\":").append(text);
+        };
+        if (!is_reasoning) add_field("content");
+        if (is_reasoning && tells_reasoning()) add_field("reasoning");
+        if (is_reasoning && tells_reasoning_content()) add_field("reasoning_content");
+        if (delta.empty()) return;
+        append_chunk(out, "{\"index\":" + std::to_string(choice) + ",\"delta\":{" + delta +
+                              "},\"logprobs\":null,\"finish_reason\":null}");
+    }
+
     void append_chunk(Events& out, const Json& choice, const Totals* totals = nullptr) const {
+        append_chunk(out, to_text(choice), totals);
+    }
+
+    void append_chunk(Events& out, const std::string& choice, const Totals* totals = nullptr) const {
         std::string data = head_;
-        data += "\"choices\":[" + to_text(choice) + "]";
+        data.append("\"choices\":[").append(choice) += ']';
         if (options_.include_usage) data += ",\"usage\":null";
         if (totals != nullptr) data += ",\"timings\":" + to_text(timings_json(*totals, facts_));
         data += "}";
@@ -121,10 +142,16 @@ class ChatFormat final : public ReplyFormat {
     }
 
     void add_reasoning(Json& fields, const std::string& text) const {
-        using Fields = ReasoningFields;
-        const Fields wanted = options_.reasoning;
-        if (wanted == Fields::both || wanted == Fields::reasoning) fields["reasoning"] = text;
-        if (wanted == Fields::both || wanted == Fields::reasoning_content) fields["reasoning_content"] = text;
+        if (tells_reasoning()) fields["reasoning"] = text;
+        if (tells_reasoning_content()) fields["reasoning_content"] = text;
+    }
+    bool tells_reasoning() const {
+        return options_.reasoning == ReasoningFields::both ||
+               options_.reasoning == ReasoningFields::reasoning;
+    }
+    bool tells_reasoning_content() const {
+        return options_.reasoning == ReasoningFields::both ||
+               options_.reasoning == ReasoningFields::reasoning_content;
     }
 
     Json message_json(const Transcript& said) const {

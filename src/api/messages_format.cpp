@@ -141,23 +141,26 @@ class MessagesFormat final : public ReplyFormat {
         send("content_block_start", {{"index", blocks_}, {"content_block", std::move(block)}}, out);
     }
 
-    void send_delta(Json delta, Events& out) {
-        send("content_block_delta", {{"index", blocks_}, {"delta", std::move(delta)}}, out);
+    // Most of a stream: written without a tree of JSON.
+    void send_delta(std::string_view type, std::string_view field, const std::string& text, Events& out) {
+        std::string data = R"({"type":"content_block_delta","index":)" + std::to_string(blocks_);
+        data.append(R"(,"delta":{"type":")").append(type).append("\",\"").append(field).append("\":");
+        out.push_back({"content_block_delta", data + to_text(text) + "}}"});
     }
 
     void grow(const std::string& text, Events& out) {
         if (item_.kind == ItemKind::call) {
-            send_delta({{"type", "input_json_delta"}, {"partial_json", text}}, out);
+            send_delta("input_json_delta", "partial_json", text, out);
         } else if (is_visible(item_.kind)) {
-            send_delta({{"type", "text_delta"}, {"text", text}}, out);
+            send_delta("text_delta", "text", text, out);
         } else if (options_.thinking == ThinkingShown::whole) {
-            send_delta({{"type", "thinking_delta"}, {"thinking", text}}, out);
+            send_delta("thinking_delta", "thinking", text, out);
         }
     }
 
     void end_block(Events& out) {
         if (item_.kind == ItemKind::reasoning)
-            send_delta({{"type", "signature_delta"}, {"signature", signature(item_)}}, out);
+            send_delta("signature_delta", "signature", signature(item_), out);
         send("content_block_stop", {{"index", blocks_++}}, out);
     }
 

@@ -157,18 +157,29 @@ class ResponsesFormat final : public ReplyFormat {
 
     void grow(const ItemEvent& event, Events& out) {
         if (!output_.shows(item_)) return;
-        const Json delta{{"delta", event.text}};
         if (item_.kind == ItemKind::call) {
-            send(output_.is_custom(item_) ? "response.custom_tool_call_input.delta"
-                                          : "response.function_call_arguments.delta",
-                 about_item(delta), out);
+            send_delta(output_.is_custom(item_) ? "response.custom_tool_call_input.delta"
+                                                : "response.function_call_arguments.delta",
+                       event.text, "", out);
         } else if (is_visible(item_.kind)) {
-            send("response.output_text.delta",
-                 about_part({{"delta", event.text}, {"logprobs", output_.logprobs(event.logprobs)}}), out);
+            send_delta("response.output_text.delta", event.text,
+                       ",\"content_index\":0,\"logprobs\":" + to_text(output_.logprobs(event.logprobs)), out);
         } else {
-            if (has_part()) send("response.reasoning_text.delta", about_part(delta), out);
-            if (shows_summary()) send("response.reasoning_summary_text.delta", about_summary(delta), out);
+            if (has_part())
+                send_delta("response.reasoning_text.delta", event.text, ",\"content_index\":0", out);
+            if (shows_summary())
+                send_delta("response.reasoning_summary_text.delta", event.text, ",\"summary_index\":0", out);
         }
+    }
+
+    // Most of a stream: written without a tree of JSON. `more`: members, each after a comma.
+    void send_delta(std::string_view name, const std::string& text, const std::string& more, Events& out) {
+        std::string data = "{\"type\":\"";
+        data.append(name).append("\",\"sequence_number\":").append(std::to_string(next_number_++));
+        data.append(",\"item_id\":").append(to_text(id_));
+        data.append(",\"output_index\":").append(std::to_string(done_.size()));
+        data.append(",\"delta\":").append(to_text(text)).append(more) += '}';
+        out.push_back({std::string(name), std::move(data)});
     }
 
     void end_item(Events& out) {

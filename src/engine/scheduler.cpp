@@ -101,7 +101,7 @@ Scheduler::Demand Scheduler::demand() {
     pending_.clear();
     for (const Sequence* sequence : prompts) {
         const std::int32_t rows = sequence->running() ? sequence->rows_to_compute() : sequence->expected_rows;
-        pending_.push_back({rows, sequence->expected_rows, sequence->token_count() - rows});
+        pending_.push_back({rows, sequence->token_count() - rows});
     }
     demand.prompts = pending_;
     return demand;

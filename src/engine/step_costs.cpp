@@ -9,7 +9,11 @@ namespace {
 
 // Rows that look back further than this on average tell what context costs, the others what rows cost.
 constexpr std::int64_t kFarContext = 4096;
+constexpr std::int64_t kFarContextOfPrompts = 2048;  // a long prompt's second step knows the price
+
 constexpr double kForgettingContext = 0.98;
+// A class of rows less costs that much more a token on an H200, from 2,048 rows down to 256.
+constexpr double kDearerWithFewerRows = 1.15;
 
 // 1, 2, 3, 4, 5 to 6, 7 to 8, 9 to 12, ...: each power of two ends a class, because kernels change there.
 std::size_t class_of(std::int32_t rows) {
@@ -17,17 +21,13 @@ std::size_t class_of(std::int32_t rows) {
     const auto below = static_cast<std::uint32_t>(rows - 1);
     const int power = std::bit_width(below) - 1;
     const bool upper = power > 0 && (below >> (power - 1) & 1) != 0;
-    return static_cast<std::size_t>(1 + 2 * power + (upper ? 1 : 0));
-}
-
-bool looks_far(std::int64_t context, std::int32_t rows) {
-    return context > kFarContext * rows;
+    return std::min(static_cast<std::size_t>(1 + 2 * power + (upper ? 1 : 0)), kRowClasses - 1);
 }
 
 }  // namespace
 
 void RowCosts::record(std::int32_t rows, double step_ms) {
-    Class& near = classes_[std::min(class_of(rows), kClasses - 1)];
+    Class& near = classes_[class_of(rows)];
     const Point measured{static_cast<double>(rows), step_ms};
     if (near.latest.size() < kKept)
         near.latest.push_back(measured);
@@ -65,9 +65,23 @@ double RowCosts::ms(std::int32_t rows) const {
     return before.ms + (after->ms - before.ms) * (wanted - before.rows) / (after->rows - before.rows);
 }
 
-void StepCosts::ContextCost::add(double context, double ms) {
-    context_ms = kForgettingContext * context_ms + context * std::max(ms, 0.0);
-    context_context = kForgettingContext * context_context + context * context;
+void ContextCosts::record(std::int32_t rows, double context, double ms) {
+    Class& near = classes_[class_of(rows)];
+    near.context_ms = kForgettingContext * near.context_ms + context * std::max(ms, 0.0);
+    near.context_context = kForgettingContext * near.context_context + context * context;
+}
+
+double ContextCosts::token_ms(std::int32_t rows) const {
+    const auto price_of = [](const Class& known) { return known.context_ms / known.context_context; };
+    const auto is_known = [](const Class& each) { return each.context_context > 0; };
+    const auto wanted = classes_.begin() + static_cast<std::ptrdiff_t>(class_of(rows));
+    const auto above = std::find_if(wanted, classes_.end(), is_known);
+    if (above == wanted) return price_of(*wanted);
+    // Fewer rows pay at least as much: too high a guess makes a step too short, too low a one makes it too long.
+    for (auto below = wanted; below != classes_.begin();)
+        if (is_known(*--below)) return price_of(*below);
+    if (above == classes_.end()) return 0;
+    return price_of(*above) * std::pow(kDearerWithFewerRows, above - wanted);
 }
 
 void StepCosts::record(const StepShape& shape, double step_ms) {
@@ -76,19 +90,19 @@ void StepCosts::record(const StepShape& shape, double step_ms) {
     const std::int32_t rows = shape.decode_rows + shape.prompt_rows;
     const auto decode_context = static_cast<double>(shape.decode_context);
     const auto prompt_context = static_cast<double>(shape.prompt_context);
-    const bool far_decode = looks_far(shape.decode_context, shape.decode_rows);
-    const bool far_prompt = looks_far(shape.prompt_context, shape.prompt_rows);
-    const double decode_ms = decode_context * decode_context_.token_ms();
-    const double prompt_ms = prompt_context * prompt_context_.token_ms();
+    const bool far_decode = shape.decode_context > kFarContext * shape.decode_rows;
+    const bool far_prompt = shape.prompt_context > kFarContextOfPrompts * shape.prompt_rows;
+    const double decode_ms = decode_context * decode_context_.token_ms(shape.decode_rows);
+    const double prompt_ms = prompt_context * prompt_context_.token_ms(shape.prompt_rows);
     if (!far_decode && !far_prompt) {
         by_rows.record(rows, step_ms - decode_ms - prompt_ms);
     } else if (!by_rows.empty()) {
         // Where both look far, what generates is believed: it is told by steps without prompts.
         const double rest_ms = step_ms - by_rows.ms(rows);
         if (far_prompt)
-            prompt_context_.add(prompt_context, rest_ms - decode_ms);
+            prompt_context_.record(shape.prompt_rows, prompt_context, rest_ms - decode_ms);
         else
-            decode_context_.add(decode_context, rest_ms - prompt_ms);
+            decode_context_.record(shape.decode_rows, decode_context, rest_ms - prompt_ms);
     }
 }
 
@@ -96,8 +110,8 @@ double StepCosts::ms(const StepShape& shape) const {
     const std::int32_t rows = shape.decode_rows + shape.prompt_rows;
     double rows_ms = shape.decode_rows > 0 ? decode_.ms(shape.decode_rows) : 0;
     if (shape.prompt_rows > 0) rows_ms = std::max(rows_ms, mixed_.ms(rows));
-    return rows_ms + static_cast<double>(shape.decode_context) * decode_context_.token_ms() +
-           static_cast<double>(shape.prompt_context) * prompt_context_.token_ms();
+    return rows_ms + static_cast<double>(shape.decode_context) * decode_context_.token_ms(shape.decode_rows) +
+           static_cast<double>(shape.prompt_context) * prompt_context_.token_ms(shape.prompt_rows);
 }
 
 }  // namespace gptoss::engine

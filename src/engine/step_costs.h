@@ -20,6 +20,9 @@ struct StepShape {
     std::int64_t prompt_context = 0;  // the same over the rows of prompts
 };
 
+// Numbers of rows, two classes for each doubling.
+inline constexpr std::size_t kRowClasses = 40;
+
 // Milliseconds by number of rows: medians of what was measured near a number, straight lines between them.
 class RowCosts {
   public:
@@ -29,8 +32,6 @@ class RowCosts {
     double ms(std::int32_t rows) const;
 
   private:
-    // By the number of rows, two classes for each doubling.
-    static constexpr std::size_t kClasses = 40;
     static constexpr std::size_t kKept = 5;
     struct Point {
         double rows = 0, ms = 0;
@@ -41,8 +42,23 @@ class RowCosts {
     };
     void draw_line();
 
-    std::array<Class, kClasses> classes_;
+    std::array<Class, kRowClasses> classes_;
     std::vector<Point> points_;  // by rows; no point takes longer than a later one
+};
+
+// Milliseconds a token of context that rows look back at, by their number: few rows fill a device's tiles badly. From
+// steps that looked far back; those that look hardly back say what rows take.
+class ContextCosts {
+  public:
+    void record(std::int32_t rows, double context, double ms);
+    // From the nearest number of rows that is known; 0 before anything is.
+    double token_ms(std::int32_t rows) const;
+
+  private:
+    struct Class {
+        double context_ms = 0, context_context = 0;  // sums, older steps count less and less
+    };
+    std::array<Class, kRowClasses> classes_;
 };
 
 class StepCosts {
@@ -54,17 +70,9 @@ class StepCosts {
     bool knows_prompts() const { return !mixed_.empty(); }
 
   private:
-    // Milliseconds a token of context, from steps that looked far back; those that look hardly back say what
-    // rows take.
-    struct ContextCost {
-        double context_ms = 0, context_context = 0;  // sums, older steps count less and less
-        double token_ms() const { return context_context > 0 ? context_ms / context_context : 0; }
-        void add(double context, double ms);
-    };
-
     RowCosts decode_;  // steps that only generate, by their rows
     RowCosts mixed_;   // steps with rows of prompts, by all their rows
-    ContextCost decode_context_, prompt_context_;
+    ContextCosts decode_context_, prompt_context_;
 };
 
 }  // namespace gptoss::engine

@@ -42,11 +42,11 @@ struct NextStep {
 StepBounds bounds_of(Scheduling scheduling) {
     switch (scheduling) {
         case Scheduling::latency:
-            return {.step_ms = 32, .slowdown = 1.75, .short_prompt = 1.25};
+            return {.step_ms = 36, .slowdown = 1.9};
         case Scheduling::balanced:
-            return {.step_ms = 52, .slowdown = 2.4, .short_prompt = 1.1};
+            return {.step_ms = 52, .slowdown = 2.4};
         case Scheduling::throughput:
-            return {.step_ms = 400, .slowdown = 10, .short_prompt = 1};
+            return {.step_ms = 400, .slowdown = 10};
     }
     return {};
 }
@@ -58,14 +58,8 @@ PromptGrant StepPolicy::grant(const StepCosts& costs, std::int32_t decode_rows, 
     if (!costs.knows_prompts()) return {std::min(kRowsBeforeAnyMeasurement, most)};
 
     const NextStep step{costs, {.decode_rows = decode_rows, .decode_context = decode_context}, prompts};
-    const double long_ms = std::max(bounds_.step_ms, bounds_.slowdown * step.ms(0));
-    const double short_ms = bounds_.short_prompt * long_ms;
-    PromptGrant grant{step.rows_within(short_ms, most), short_ms, StepLimit::short_prompt};
-    const auto is_long = [&](const PendingPrompt& prompt) {
-        return prompt.whole > kStepsOfAShortPrompt * grant.rows;
-    };
-    if (std::ranges::all_of(prompts, is_long))
-        grant = {step.rows_within(long_ms, most), long_ms, StepLimit::long_prompt};
+    const double bound_ms = std::max(bounds_.step_ms, bounds_.slowdown * step.ms(0));
+    PromptGrant grant{step.rows_within(bound_ms, most), bound_ms, StepLimit::bound};
     if (grant.rows == most) grant.limit = StepLimit::rows;
     grant.rows = std::clamp(grant.rows, std::min(kFewestRows, most), most);
     return grant;

@@ -4,8 +4,7 @@
 // A step that takes in prompts while others generate lasts as long as its bound allows, since the larger a step,
 // the less a prompt's row costs. The bound is `step_ms`, or `slowdown` times a step without prompts where that is
 // longer: so prompts always get a fair part of the device's time, and the more users generate, the larger the
-// steps. Where one of the prompts is done within kStepsOfAShortPrompt steps the bound is `short_prompt` times that:
-// answers hesitate a few times and not, as beside a long prompt, all the time.
+// steps.
 //
 // With nobody generating a step takes in all the rows it holds. At least kFewestRows are always granted, so that
 // prompts get on even where one row exceeds every bound.
@@ -24,23 +23,20 @@ namespace gptoss::engine {
 struct StepBounds {
     double step_ms = 0;
     double slowdown = 1;
-    double short_prompt = 1;
 };
 StepBounds bounds_of(Scheduling scheduling);
 
 inline constexpr std::int32_t kFewestRows = 16;
-inline constexpr std::int32_t kStepsOfAShortPrompt = 4;
 
 // A prompt that waits or is in progress.
 struct PendingPrompt {
     std::int32_t rows = 0;     // still to compute
-    std::int32_t whole = 0;    // rows when it was admitted
     std::int32_t context = 0;  // tokens before the next of them
 };
 
 // What ended a step's rows of prompts: a bound, or the rows that a step holds or prompts have.
-enum class StepLimit { rows, long_prompt, short_prompt };
-inline constexpr std::array<std::string_view, 3> kStepLimitNames{"rows", "long_prompt", "short_prompt"};
+enum class StepLimit { rows, bound };
+inline constexpr std::array<std::string_view, 2> kStepLimitNames{"rows", "bound"};
 
 struct PromptGrant {
     std::int32_t rows = 0;

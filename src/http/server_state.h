@@ -19,6 +19,7 @@
 #include "http/origin.h"
 #include "http/read_pace.h"
 #include "http/server.h"
+#include "http/wake_list.h"
 #include "http/workers.h"
 
 namespace gptoss::http {
@@ -91,6 +92,7 @@ struct Server::State {
     std::vector<std::thread> threads;
     std::atomic<bool> draining = false;
     const std::shared_ptr<WakeGate> wake_gate = std::make_shared<WakeGate>();
+    WakeList woken;
 
     std::mutex mutex;
     std::unordered_set<Session*> sessions;  // those alive; each leaves by itself

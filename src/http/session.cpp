@@ -329,10 +329,17 @@ std::function<void()> Session::wake_function() {
 }
 
 void Session::wake(std::shared_ptr<Session> self) {
-    const auto executor = self->executor();
-    asio::post(executor, [self = std::move(self)] {
-        self->signalled_ = true;
-        self->signal_.cancel();
+    Server::State& server = self->server_;
+    if (!server.woken.add(std::move(self))) return;
+    // Each goes on on a strand, and so on an I/O thread, of its own.
+    asio::post(server.context, [&server] {
+        for (std::shared_ptr<Session>& woken : server.woken.take()) {
+            const auto executor = woken->executor();
+            asio::post(executor, [session = std::move(woken)] {
+                session->signalled_ = true;
+                session->signal_.cancel();
+            });
+        }
     });
 }
 

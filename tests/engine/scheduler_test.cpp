@@ -167,7 +167,6 @@ TEST(Scheduler, TellsWhoGeneratesAndWhichPromptsWait) {
     const Scheduler::Demand during = harness.scheduler.demand();
     ASSERT_EQ(during.prompts.size(), 1U);
     EXPECT_EQ(during.prompts[0].rows, 88);
-    EXPECT_EQ(during.prompts[0].whole, 600);
     EXPECT_EQ(during.prompts[0].context, 512);
     EXPECT_EQ(during.decode_rows, 0);
     harness.step();

@@ -12,7 +12,7 @@ namespace {
 constexpr std::int32_t kMost = 2048;
 
 PendingPrompt prompt(std::int32_t rows) {
-    return {.rows = rows, .whole = rows};
+    return {.rows = rows};
 }
 
 const StepCosts kH200 = simulation::measured_costs(simulation::h200(), kMost);
@@ -37,8 +37,7 @@ TEST_P(EveryScheduling, KeepsItsBound) {
             const PendingPrompt one = prompt(rows);
             const PromptGrant grant = policy.grant(kH200, users, 0, std::span(&one, 1));
             const double alone_ms = kH200.ms({.decode_rows = users});
-            EXPECT_LE(grant.bound_ms,
-                      bounds.short_prompt * std::max(bounds.step_ms, bounds.slowdown * alone_ms) + 1e-9);
+            EXPECT_DOUBLE_EQ(grant.bound_ms, std::max(bounds.step_ms, bounds.slowdown * alone_ms));
             EXPECT_LE(kH200.ms({.decode_rows = users, .prompt_rows = grant.rows}), grant.bound_ms);
             EXPECT_GE(grant.rows, kFewestRows);
             EXPECT_LE(grant.rows, kMost - users);
@@ -60,20 +59,11 @@ TEST_P(EveryScheduling, NeverStarvesPrompts) {
     }
 }
 
-TEST(StepPolicy, AShortPromptMayMakeStepsLongerThanALongOne) {
+TEST(StepPolicy, SaysWhatEndedTheRows) {
     const StepPolicy policy(Scheduling::balanced, kMost);
-    const PendingPrompt brief = prompt(1320), endless = prompt(100'000);
-    const PromptGrant for_brief = policy.grant(kH200, 64, 0, std::span(&brief, 1));
-    const PromptGrant for_endless = policy.grant(kH200, 64, 0, std::span(&endless, 1));
-    EXPECT_EQ(for_brief.limit, StepLimit::short_prompt);
-    EXPECT_EQ(for_endless.limit, StepLimit::long_prompt);
-    EXPECT_GT(for_brief.rows, for_endless.rows);
-    PendingPrompt last_rows = endless;
-    last_rows.rows = 100;
-    EXPECT_EQ(policy.grant(kH200, 64, 0, std::span(&last_rows, 1)).limit, StepLimit::long_prompt)
-        << "what it was counts, not what is left of it";
-    const std::array both{endless, brief};
-    EXPECT_EQ(policy.grant(kH200, 64, 0, both).limit, StepLimit::short_prompt);
+    const PendingPrompt one = prompt(100'000);
+    EXPECT_EQ(policy.grant(kH200, 64, 0, std::span(&one, 1)).limit, StepLimit::bound);
+    EXPECT_EQ(policy.grant(kH200, 512, 0, std::span(&one, 1)).limit, StepLimit::rows);
 }
 
 TEST(StepPolicy, GrantsFewerRowsTheFurtherTheyLookBack) {

@@ -68,7 +68,8 @@ TEST_P(Ages, NoFirstTokenComesLaterThanStated) {
         for (const Reply& reply : replies) {
             const auto rows = static_cast<double>(reply.ask.prompt.size());
             // Rows that look far back take longer, a row at least as long as the step that holds it alone.
-            const double work_ms = rows * alone_row_ms + rows * rows / 2 * device.prompt_token_ms + 25;
+            const double work_ms =
+                rows * alone_row_ms + rows * rows / 2 * device.prompt_token_ms.front().second + 25;
             free_ms = std::max(free_ms, reply.ask.at_ms) + 2 * work_ms / least_share;
             ASSERT_LE(reply.ask.at_ms + reply.first_token_ms, free_ms + 1'000)
                 << rows << " tokens, asked at " << reply.ask.at_ms;

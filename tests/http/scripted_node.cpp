@@ -1,10 +1,10 @@
 // A node whose model is a script: the real server, API, renderer, engine and parser, with answers told
 // beforehand. For clients' test suites, which need a model that does the right thing and no weights.
 //
-//   scripted_node SCRIPT [--step-ms N] [--port N] [--responses-path FILE] [--reasoning summary]
+//   scripted_node SCRIPT [--step-ms N] [--port N] [--responses-path FILE] [--reasoning summary] [--sequences N]
 //
 // A step, which gives each running answer one token, takes N milliseconds (0). Without a file, responses are
-// kept until the node stops.
+// kept until the node stops. 64 answers run at a time.
 //
 // SCRIPT has one JSON object a line: {"user": "What is 2+2?", "say":
 // "<|channel|>final<|message|>4<|return|>"} is what follows that user message; {"contains": "…", "say": …} what
@@ -34,7 +34,6 @@ namespace gptoss {
 namespace {
 
 // Room for agents that bring many tools: the vocabulary is cut, and prompts are longer in it.
-constexpr std::int32_t kSequences = 64;
 constexpr std::int32_t kContextBlocks = 2048;
 
 std::vector<TokenId> tokens_of(const Tokenizer& tokenizer, const std::string& text) {
@@ -112,6 +111,7 @@ struct Options {
     std::uint16_t port = 0;
     std::string responses_path;
     api::ResponsesReasoning reasoning = api::ResponsesReasoning::both;
+    std::int32_t sequences = 64;
 };
 
 Options read_options(std::span<char*> arguments) {
@@ -129,6 +129,8 @@ Options read_options(std::span<char*> arguments) {
             options.responses_path = value;
         } else if (name == "--reasoning" && value == "summary") {
             options.reasoning = api::ResponsesReasoning::summary;
+        } else if (name == "--sequences") {
+            options.sequences = std::stoi(value);
         } else {
             throw std::runtime_error("there is no option " + name);
         }
@@ -154,9 +156,9 @@ void serve(const Options& chosen) {
 
     test::ScriptedOptions scripted;
     scripted.vocabulary = tokenizer->vocabulary_size();
-    scripted.max_sequences = kSequences;
+    scripted.max_sequences = chosen.sequences;
     scripted.full_blocks = kContextBlocks * 4;
-    scripted.sliding_blocks = kSequences * 12;
+    scripted.sliding_blocks = chosen.sequences * 12;
     scripted.max_batch_tokens = 8192;  // agents bring long prompts
     scripted.asynchronous = true;
     scripted.step_ms = chosen.step_ms;

@@ -326,10 +326,13 @@ TEST(Server, CountsWhatItDid) {
     ask(node.port(), "POST", kChat, chat_body());
     ask(node.port(), "POST", kChat, "{");
     const std::string text = ask(node.port(), "GET", "/metrics").body;
-    for (const char* line : {"gptoss_http_replies_total{route=\"/v1/chat/completions\",status=\"200\"} 1",
-                             "gptoss_http_replies_total{route=\"/v1/chat/completions\",status=\"400\"} 1",
-                             "gptoss_generations_total{reason=\"stop\"} 1", "gptoss_sequences_running 0",
-                             "gptoss_time_to_first_token_seconds_count 1"}) {
+    for (const char* line :
+         {"gptoss_http_replies_total{route=\"/v1/chat/completions\",status=\"200\"} 1",
+          "gptoss_http_replies_total{route=\"/v1/chat/completions\",status=\"400\"} 1",
+          "gptoss_generations_total{reason=\"stop\"} 1", "gptoss_sequences_running 0",
+          "vllm:num_requests_running 0", "vllm:num_requests_waiting 0", "vllm:kv_cache_usage_perc 0",
+          "vllm:cache_config_info{block_size=\"64\",num_gpu_blocks=\"",
+          "gptoss_time_to_first_token_seconds_count 1"}) {
         EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
     }
 }

@@ -62,7 +62,7 @@ class Node {
             if (lives_.empty()) now_ms_ = std::max(now_ms_, asks.top().at_ms);
             for (; !asks.empty() && asks.top().at_ms <= now_ms_; asks.pop()) begin(asks.top());
             const auto finished = [&](Reply reply) {
-                const std::optional<Ask> next = trace.next(reply, now_ms_ + kTurnaround_ms);
+                const std::optional<Ask> next = trace.next(reply, now_ms_ + turnaround_ms_(random_));
                 if (next && next->at_ms <= trace.end_ms) asks.push(*next);
                 replies_.push_back(std::move(reply));
             };
@@ -76,9 +76,6 @@ class Node {
     double now_ms() const { return now_ms_; }
 
   private:
-    // From a reply's last token to the next question of its client: the way there and back.
-    static constexpr double kTurnaround_ms = 3;
-
     struct Life {
         Sequence sequence;
         Reply reply;
@@ -151,6 +148,8 @@ class Node {
     Device device_;
     std::mt19937 random_{1};
     std::normal_distribution<double> noise_;
+    // From a reply's last token until the client's next prompt is with the engine: the way there and back, and reading it.
+    std::uniform_real_distribution<double> turnaround_ms_{2, 12};
     double now_ms_ = 0, device_free_ms_ = 0, last_collected_ms_ = 0;
     std::uint64_t last_id_ = 0;
     std::list<Life> lives_;

@@ -92,7 +92,7 @@ inline Trace tide() {
 }
 
 // `users` generate; after a while a prompt of `length` tokens enters.
-inline Trace long_prompt(std::int32_t users, std::int32_t length = 100'000) {
+inline Trace long_prompt(std::int32_t users, std::int32_t length = 84'500) {
     Trace trace{.name = std::to_string(length / 1000) + "k prompt beside " + std::to_string(users),
                 .end_ms = 60'000,
                 .from_ms = 15'000};

@@ -6,6 +6,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -79,9 +80,34 @@ struct Metrics::Families {
         "What the latest batch with rows of prompts was allowed to take; 0: nobody generated beside it");
     prometheus::Gauge& oldest_wait =
         gauge("gptoss_queue_oldest_wait_seconds", "How long the first request in the queue has waited");
+    // The same under the names that endpoint pickers look for (Gateway API Inference Extension, llm-d).
+    prometheus::Gauge& picker_running = gauge("vllm:num_requests_running", "gptoss_sequences_running");
+    prometheus::Gauge& picker_waiting = gauge("vllm:num_requests_waiting", "gptoss_sequences_waiting");
+    prometheus::Gauge& picker_kv_share =
+        gauge("vllm:kv_cache_usage_perc", "gptoss_kv_blocks_used of gptoss_kv_blocks_total, 0 to 1");
+    prometheus::Family<prometheus::Gauge>& picker_cache =
+        prometheus::BuildGauge()
+            .Name("vllm:cache_config_info")
+            .Help("Tokens of a KV block, and blocks; always 1")
+            .Register(registry);
+    std::int64_t picker_blocks = 0;
+    prometheus::Gauge* picker_cache_of_now = nullptr;
     std::mutex scrape;
     std::map<const prometheus::Counter*, std::int64_t> last_counts;  // as the engine told them last
     std::map<std::string, prometheus::Gauge*> gpu_gauges;            // made when the card first tells them
+
+    void tell_pickers(const engine::EngineStats& stats) {
+        picker_running.Set(stats.running);
+        picker_waiting.Set(stats.waiting);
+        const auto total = static_cast<double>(std::max<std::int64_t>(stats.full_blocks_total, 1));
+        picker_kv_share.Set(static_cast<double>(stats.full_blocks_used) / total);
+        if (picker_blocks == stats.full_blocks_total) return;
+        if (picker_cache_of_now != nullptr) picker_cache.Remove(picker_cache_of_now);
+        picker_blocks = stats.full_blocks_total;
+        picker_cache_of_now = &picker_cache.Add({{"block_size", std::to_string(model::kBlockTokens)},
+                                                 {"num_gpu_blocks", std::to_string(picker_blocks)}});
+        picker_cache_of_now->Set(1);
+    }
 
     prometheus::Gauge& gpu_gauge(const std::string& name, const std::string& help) {
         prometheus::Gauge*& found = gpu_gauges[name];
@@ -152,6 +178,7 @@ std::string Metrics::to_text(const engine::EngineStats* stats, const GpuStatus* 
                      stats->steps_by_limit[i]);
         all.step_bound.Set(stats->step_bound_ms / 1e3);
         all.oldest_wait.Set(stats->oldest_wait_ms / 1e3);
+        all.tell_pickers(*stats);
     }
     if (gpu != nullptr) {
         for (const GpuStatus::Value& each : gpu->values)
