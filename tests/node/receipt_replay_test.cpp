@@ -14,7 +14,6 @@
 namespace gptoss::node {
 namespace {
 
-namespace chain = provenance::chain;
 using Json = nlohmann::json;
 
 Settings small_node() {

@@ -17,6 +17,8 @@
 
 namespace gptoss::node {
 
+namespace chain = provenance::chain;
+
 inline std::vector<Device> cpu_device() {
     return {{"cpu",
              [](const model::Weights& weights, const model::PlanRequest& request) {
