@@ -83,7 +83,7 @@ test('other tokens, signed by the host itself, are found; so are changed fields 
         assert.equal(report.holds, false);
         assert.match(report.faults[0].why, says);
     }
-    const stranger = await verifyHost(node.origin, '--model', model, '--signer', '0x70997970C51812dc3A010C7d01b50e0d17dc79C8');
+    const stranger = await verifyHost(node.origin, '--model', model, '--signer', '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC');
     assert.equal(stranger.status, 4);
     assert.match(stranger.report.faults[0].why, /ANOTHER SIGNER/);
 });
