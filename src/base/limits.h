@@ -79,6 +79,12 @@ inline constexpr std::size_t kMcpRequestBytes = 1 << 20;
 inline constexpr std::size_t kMcpReplyBytes = 4 << 20;  // 502
 inline constexpr std::size_t kMcpCallsWaiting = 64;     // half of them by one client: 429
 
+// Sessions of the marketplace (marketplace/session_book, marketplace/socket_protocol).
+inline constexpr std::size_t kSessions = 4'096;       // open, or waiting for their clients
+inline constexpr std::size_t kSessionsOfClient = 64;  // by one client
+inline constexpr std::size_t kSessionIdBytes = 128;
+inline constexpr std::size_t kSocketAnswers = 8;  // at once on one connection
+
 struct Limit {
     std::string_view name;
     std::uint64_t value;
@@ -127,6 +133,10 @@ inline constexpr Limit kAll[] = {
     {"lark_depth", kLarkDepth},
     {"number_digits", kNumberDigits},
     {"live_states", kLiveStates},
+    {"sessions", kSessions},
+    {"sessions_of_client", kSessionsOfClient},
+    {"session_id_bytes", kSessionIdBytes},
+    {"socket_answers", kSocketAnswers},
     {"mcp_request_bytes", kMcpRequestBytes},
     {"mcp_reply_bytes", kMcpReplyBytes},
     {"mcp_calls_waiting", kMcpCallsWaiting},

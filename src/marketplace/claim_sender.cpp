@@ -39,8 +39,13 @@ struct ClaimSender::Connection {
     std::uint64_t dispute_window_s = 0;
 };
 
-ClaimSender::ClaimSender(ClaimOptions options, chain::PrivateKey key, std::shared_ptr<Ledger> ledger)
-    : options_(std::move(options)), key_(std::move(key)), host_(key_.address()), ledger_(std::move(ledger)) {}
+ClaimSender::ClaimSender(ClaimOptions options, chain::PrivateKey key, std::shared_ptr<Ledger> ledger,
+                         std::shared_ptr<Checkpoints> checkpoints)
+    : options_(std::move(options)),
+      key_(std::move(key)),
+      host_(key_.address()),
+      ledger_(std::move(ledger)),
+      checkpoints_(std::move(checkpoints)) {}
 
 ClaimSender::~ClaimSender() {
     {
@@ -87,6 +92,7 @@ void ClaimSender::run() {
 }
 
 void ClaimSender::step() {
+    if (checkpoints_) checkpoints_->settle();
     if (!connection_) connection_ = std::make_unique<Connection>(options_.place);
     const auto under_way = ledger_->transactions_under_way();
     if (!under_way.empty()) {
@@ -234,10 +240,14 @@ std::string ClaimSender::document(const LedgerJob& job, std::int64_t tokens) {
         const std::int64_t begin = end;
         end += each.completion_tokens + (options_.billed == BilledTokens::all ? each.prompt_tokens : 0);
         if (begin == end || end <= job.proven || begin >= job.proven + tokens) continue;
-        replies.push_back({{"request", each.number},
-                           {"id", each.reply_id},
-                           {"prompt_tokens", each.prompt_tokens},
-                           {"completion_tokens", each.completion_tokens}});
+        api::Json reply{{"request", each.number},
+                        {"id", each.reply_id},
+                        {"prompt_tokens", each.prompt_tokens},
+                        {"completion_tokens", each.completion_tokens}};
+        if (options_.find_receipt && !each.reply_id.empty()) {
+            if (const auto receipt = options_.find_receipt(each.reply_id)) reply["receipt"] = *receipt;
+        }
+        replies.push_back(std::move(reply));
     }
     const api::Json json{{"version", 1},
                          {"chainId", connection_->chain.chain_id()},
@@ -248,7 +258,6 @@ std::string ClaimSender::document(const LedgerJob& job, std::int64_t tokens) {
                          {"startToken", job.proven},
                          {"endToken", job.proven + tokens},
                          {"billed", options_.billed == BilledTokens::all ? "all" : "completion"},
-                         {"modelId", chain::to_hex_prefixed(options_.model)},
                          {"replies", replies}};
     return json.dump();
 }
@@ -293,6 +302,7 @@ chain::Bytes ClaimSender::data_of(const LedgerTransaction& transaction) {
     claim.job = number;
     claim.tokens = static_cast<chain::Amount>(proof->tokens);
     claim.hash = *chain::word_from_hex(proof->hash);
+    if (checkpoints_) claim.delta_cid = checkpoints_->prepare(*proof);
     return connection_->marketplace.submit_proof(claim, connection_->marketplace.model_of(number), key_);
 }
 

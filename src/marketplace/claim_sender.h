@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 
+#include "marketplace/checkpoints.h"
 #include "marketplace/job_check.h"
 #include "marketplace/ledger.h"
 #include "provenance/chain/job_marketplace.h"
@@ -28,13 +29,16 @@ struct ClaimOptions {
     chain::Amount gas_price_max = 0;  // wei; nothing is sent while gas costs more; 0 = no limit
     std::int64_t poll_ms = 2000;
     std::int64_t stuck_s = 90;  // a transaction that is not mined by then is replaced with a dearer one
-    chain::Word model{};
     BilledTokens billed = BilledTokens::completion;
+    // What is told of an answer in a proof's document, beside its counts: its signed receipt. May be empty.
+    std::function<std::optional<api::Json>(const std::string& reply_id)> find_receipt;
 };
 
 class ClaimSender {
   public:
-    ClaimSender(ClaimOptions options, chain::PrivateKey key, std::shared_ptr<Ledger> ledger);
+    // `checkpoints` may be null.
+    ClaimSender(ClaimOptions options, chain::PrivateKey key, std::shared_ptr<Ledger> ledger,
+                std::shared_ptr<Checkpoints> checkpoints = {});
     ~ClaimSender();
 
     void start();
@@ -70,6 +74,7 @@ class ClaimSender {
     const chain::PrivateKey key_;
     const chain::Address host_;
     const std::shared_ptr<Ledger> ledger_;
+    const std::shared_ptr<Checkpoints> checkpoints_;
     std::unique_ptr<Connection> connection_;
 
     std::map<std::string, int> looks_;                  // how often in a row something odd was seen

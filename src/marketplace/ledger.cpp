@@ -291,7 +291,15 @@ void Ledger::close_transactions(std::int64_t nonce, std::string_view outcome) {
 
 Ledger::Totals Ledger::totals() {
     const std::lock_guard lock(mutex_);
-    auto row = database_.prepare(
+    return totals_of(database_);
+}
+
+Ledger::Totals Ledger::read_totals(const std::filesystem::path& path) {
+    return totals_of(api::Database(path, "GPTOSS_LEDGER_PATH"));
+}
+
+Ledger::Totals Ledger::totals_of(const api::Database& database) {
+    auto row = database.prepare(
         "SELECT coalesce(sum(billed), 0), coalesce(sum(proven), 0), coalesce(sum(CASE WHEN state < 2 THEN "
         "max(billed - proven, 0) ELSE 0 END), 0), coalesce(sum(state < 2), 0), (SELECT count(*) FROM proofs "
         "WHERE state = 'arrived'), (SELECT count(*) FROM transactions WHERE outcome = 'failed') FROM jobs");

@@ -96,8 +96,10 @@ class Ledger {
         std::int64_t billed = 0, proven = 0, unproven = 0, jobs_open = 0, proofs = 0, failed_transactions = 0;
     };
     Totals totals();
+    static Totals read_totals(const std::filesystem::path& path);  // of a ledger that a node may be using
 
   private:
+    static Totals totals_of(const api::Database& database);
     std::optional<LedgerJob> find_job(const std::string& job);
 
     std::mutex mutex_;

@@ -2,24 +2,32 @@
 
 #include <spdlog/spdlog.h>
 
-#include <set>
-
 namespace gptoss::marketplace {
 
-Market::Market(MarketOptions options, std::optional<chain::PrivateKey> host_key,
-               std::shared_ptr<Ledger> ledger, std::unique_ptr<JobCheck> jobs,
-               std::unique_ptr<ClaimSender> claims)
+Market::Market(MarketOptions options, std::shared_ptr<const chain::PrivateKey> host_key,
+               std::shared_ptr<Ledger> ledger, Parts parts)
     : options_(std::move(options)),
       host_key_(std::move(host_key)),
       ledger_(std::move(ledger)),
-      jobs_(std::move(jobs)),
-      claims_(std::move(claims)),
+      parts_(std::move(parts)),
       book_(options_.book) {}
+
+Market::Figures Market::figures() {
+    Figures figures;
+    figures.ledger = ledger_->totals();
+    figures.sessions = static_cast<std::int64_t>(book_.size());
+    if (parts_.checkpoints) figures.outbox = parts_.checkpoints->waiting();
+    if (!parts_.claims) return figures;
+    const ClaimSender::Status status = parts_.claims->status();
+    figures.balance = status.balance;
+    figures.problem = status.problem;
+    return figures;
+}
 
 OrRefusal<std::optional<chain::SessionJob>> Market::paying_job(const std::string& job,
                                                                const chain::Word& model) {
-    if (options_.job_rule == JobRule::off || jobs_ == nullptr) return std::nullopt;
-    auto answer = jobs_->check(job, model);
+    if (options_.job_rule == JobRule::off || parts_.jobs == nullptr) return std::nullopt;
+    auto answer = parts_.jobs->check(job, model);
     if (const auto* found = std::get_if<chain::SessionJob>(&answer)) return *found;
     const auto& refusal = std::get<Refusal>(answer);
     if (options_.job_rule == JobRule::require) return refusal;
@@ -47,7 +55,7 @@ void Market::tick(SessionBook::Clock::time_point now) {
             something_is_due = true;
         }
     }
-    if (something_is_due && claims_) claims_->nudge();
+    if (something_is_due && parts_.claims) parts_.claims->nudge();
 }
 
 }  // namespace gptoss::marketplace

@@ -8,9 +8,11 @@
 #include <string>
 
 #include "api/service.h"
+#include "marketplace/checkpoints.h"
 #include "marketplace/claim_sender.h"
 #include "marketplace/job_check.h"
 #include "marketplace/ledger.h"
+#include "marketplace/outbox_sender.h"
 #include "marketplace/session_book.h"
 #include "provenance/chain/private_key.h"
 
@@ -28,15 +30,32 @@ struct MarketOptions {
 
 class Market {
   public:
-    // `jobs` and `claims` may be null: nothing is asked of the chain, and nothing claimed.
-    Market(MarketOptions options, std::optional<chain::PrivateKey> host_key, std::shared_ptr<Ledger> ledger,
-           std::unique_ptr<JobCheck> jobs, std::unique_ptr<ClaimSender> claims);
+    // What asks the chain, claims and tells. All may be null: nothing is asked, claimed or told.
+    struct Parts {
+        std::unique_ptr<JobCheck> jobs;
+        std::shared_ptr<Checkpoints> checkpoints;
+        std::unique_ptr<ClaimSender> claims;
+        std::unique_ptr<OutboxSender> outbox;
+    };
+    // The host's key outlives the parts, which may use it.
+    Market(MarketOptions options, std::shared_ptr<const chain::PrivateKey> host_key,
+           std::shared_ptr<Ledger> ledger, Parts parts);
 
     const MarketOptions& options() const { return options_; }
-    const chain::PrivateKey* host_key() const { return host_key_ ? &*host_key_ : nullptr; }
+    const chain::PrivateKey* host_key() const { return host_key_.get(); }
     Ledger& ledger() { return *ledger_; }
     SessionBook& book() { return book_; }
-    ClaimSender* claims() { return claims_.get(); }
+    ClaimSender* claims() { return parts_.claims.get(); }
+    Checkpoints* checkpoints() { return parts_.checkpoints.get(); }
+
+    // For operators. `problem`: what keeps claims from being sent; empty when nothing does.
+    struct Figures {
+        Ledger::Totals ledger;
+        std::int64_t sessions = 0, outbox = 0;
+        double balance = 0;
+        std::string problem;
+    };
+    Figures figures();
 
     // The job that pays, as the rule has it: nothing where the rule is off, or warns and the job will not do.
     // Blocks while the chain is asked.
@@ -50,10 +69,9 @@ class Market {
 
   private:
     const MarketOptions options_;
-    const std::optional<chain::PrivateKey> host_key_;
+    const std::shared_ptr<const chain::PrivateKey> host_key_;
     const std::shared_ptr<Ledger> ledger_;
-    const std::unique_ptr<JobCheck> jobs_;
-    const std::unique_ptr<ClaimSender> claims_;
+    const Parts parts_;
     SessionBook book_;
     std::atomic<ConnectionNumber> connections_ = 0;
     std::optional<SessionBook::Clock::time_point> started_;

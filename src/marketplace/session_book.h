@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "provenance/chain/bytes.h"
+#include "base/limits.h"
 #include "provenance/marketplace/hexadecimal.h"
 #include "provenance/marketplace/refusal.h"
 
@@ -41,8 +41,8 @@ struct Session {
 using ConnectionNumber = std::uint64_t;
 
 struct BookLimits {
-    std::size_t sessions = 4096;
-    std::size_t sessions_each = 64;  // of one client
+    std::size_t sessions = limits::kSessions;
+    std::size_t sessions_each = limits::kSessionsOfClient;
     std::chrono::seconds grace{120};
     std::chrono::seconds lifetime{24 * 3600};  // of a key
 };

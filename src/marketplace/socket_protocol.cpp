@@ -1,12 +1,13 @@
 #include "marketplace/socket_protocol.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "api/error_reply.h"
 #include "api/inference_request.h"
 #include "api/random_id.h"
+#include "base/limits.h"
 #include "marketplace/frames.h"
+#include "marketplace/message_fields.h"
 #include "provenance/marketplace/sealed_payload.h"
 #include "provenance/marketplace/session_init.h"
 
@@ -19,59 +20,12 @@ using api::Json;
 namespace {
 
 constexpr std::size_t kQuickBytes = 512;
-constexpr std::size_t kSessionIdBytes = 128;
-
-// In either spelling; numbers as their digits. Nothing when it is absent.
-std::optional<std::string> name_in(const Json& message, const char* snake, const char* camel) {
-    for (const char* field : {snake, camel}) {
-        const auto found = message.find(field);
-        if (found == message.end()) continue;
-        if (found->is_string() && !found->get_ref<const std::string&>().empty())
-            return found->get<std::string>();
-        if (found->is_number_unsigned()) return std::to_string(found->get<std::uint64_t>());
-    }
-    return std::nullopt;
-}
-
-Json id_of(const Json& message) {
-    const auto found = message.find("id");
-    return found != message.end() && (found->is_string() || found->is_number()) ? *found : Json();
-}
-
-// Throws Refusal.
-std::string session_id_of(const Json& message) {
-    auto id = name_in(message, "session_id", "sessionId");
-    if (!id) throw Refusal{"MISSING_SESSION_ID", "The message has no session_id."};
-    if (id->size() > kSessionIdBytes) throw Refusal{"INVALID_PAYLOAD", "session_id has more than 128 bytes."};
-    return *std::move(id);
-}
-
-// n of "message_{n}", where the client counts.
-std::optional<std::uint64_t> count_of(std::string_view associated_data) {
-    constexpr std::string_view kPrefix = "message_";
-    if (!associated_data.starts_with(kPrefix)) return std::nullopt;
-    const std::string_view digits = associated_data.substr(kPrefix.size());
-    std::uint64_t count = 0;
-    const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
-    if (problem != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-    return count;
-}
+constexpr std::int64_t kToldTokens = 250;
 
 template <typename Value>
 Value unless_refused(OrRefusal<Value> answer) {
     if (auto* refusal = std::get_if<Refusal>(&answer)) throw *std::move(refusal);
     return std::get<Value>(std::move(answer));
-}
-
-// What says how to generate, where the message does not say it inside: what was encrypted counts first.
-void add_options(Json& request, const Json& outside) {
-    for (const char* field : {"model", "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop",
-                              "web_search", "max_searches", "search_queries", "thinking"}) {
-        if (!request.contains(field) && outside.contains(field)) request[field] = outside[field];
-    }
-    if (!request.contains("model") || !request["model"].is_string()) request["model"] = "";
-    request["stream"] = true;
-    request.erase("request_id");
 }
 
 }  // namespace
@@ -85,6 +39,7 @@ SocketProtocol::SocketProtocol(std::shared_ptr<Market> market, FindService find_
 SocketProtocol::~SocketProtocol() {
     for (Answer& answer : answers_) {
         answer.exchange.reset();  // cancels it
+        tell(answer, true);
         market_->ledger().end_request(answer.request, "");
     }
     market_->book().detach(connection_, SessionBook::Clock::now());
@@ -196,6 +151,8 @@ void SocketProtocol::open_encrypted(const Json& message, std::string_view text) 
         if (const auto refusal = market_->book().open(session, connection_, now)) throw Refusal(*refusal);
         if (job)
             market_->ledger().open_job(session.job, session.id, static_cast<std::int64_t>(job->tokens_used));
+        if (job && market_->checkpoints() != nullptr)
+            market_->checkpoints()->open(session.job, session.id, keys->recovery_public_key);
     }
     say(ack_frame(session.id, init.job_id, market_->options().chain_id, session.client, id_of(message)));
 }
@@ -248,7 +205,7 @@ void SocketProtocol::begin(const Session& session, std::string_view nonce, Json 
         });
         if (busy)
             throw Refusal{"REQUEST_IN_PROGRESS", "This session's last request is still being answered."};
-        if (answers_.size() >= kAnswersAtOnce)
+        if (answers_.size() >= limits::kSocketAnswers)
             throw Refusal{"TOO_MANY_REQUESTS", "Too many answers at once on this connection."};
     }
     const auto service = find_service_();
@@ -282,6 +239,8 @@ void SocketProtocol::begin(const Session& session, std::string_view nonce, Json 
         market_->ledger().end_request(*number, "");
         throw;
     }
+    if (market_->checkpoints() != nullptr && !session.job.empty())
+        market_->checkpoints()->add_message(session.job, "user", request.value("prompt", ""), false);
     {
         const std::lock_guard lock(mutex_);
         answers_.push_back(std::move(answer));
@@ -333,9 +292,11 @@ void SocketProtocol::advance(Answer& answer, bool& finished, Frames& out) {
     }
     if (!output.events.empty())
         market_->ledger().count(answer.request, answer.exchange->spent().prompt_tokens, answer.tokens);
+    answer.untold += text;
+    finished = output.finished;
+    tell(answer, finished);
     if (!text.empty()) add_chunk(answer, text, out);
-    if (!output.finished) return;
-    finished = true;
+    if (!finished) return;
     market_->ledger().end_request(answer.request, last.is_object() ? last.value("id", "") : "");
     if (!answer.session.job.empty() && market_->claims() != nullptr) market_->claims()->nudge();
     if (failure || !last.is_object()) {
@@ -345,6 +306,16 @@ void SocketProtocol::advance(Answer& answer, bool& finished, Frames& out) {
         return;
     }
     add_end(answer, last, out);
+}
+
+// In pieces, so that a proof in the middle of a long answer goes with what was said until then.
+void SocketProtocol::tell(Answer& answer, bool finished) const {
+    if (market_->checkpoints() == nullptr || answer.session.job.empty()) return;
+    const bool is_much = answer.tokens - answer.told_tokens >= kToldTokens;
+    if (answer.untold.empty() || (!finished && !is_much)) return;
+    market_->checkpoints()->add_message(answer.session.job, "assistant", answer.untold, !finished);
+    answer.untold.clear();
+    answer.told_tokens = answer.tokens;
 }
 
 void SocketProtocol::keep_alive() {

@@ -42,9 +42,6 @@ class SocketProtocol {
     // A piece of nothing for every answer that has been silent, so that clients go on waiting.
     void keep_alive();
 
-    // Of one connection: more answers at once are refused.
-    static constexpr std::size_t kAnswersAtOnce = 8;
-
   private:
     struct Answer {
         Session session;
@@ -52,6 +49,8 @@ class SocketProtocol {
         std::int64_t request = 0;  // in the ledger
         std::uint64_t chunks = 0;
         std::int64_t tokens = 0;
+        std::string untold;  // of the text: what no checkpoint knows yet
+        std::int64_t told_tokens = 0;
         bool cancelled = false, asks_to_cancel = false;
         std::unique_ptr<api::Exchange> exchange;
     };
@@ -65,6 +64,7 @@ class SocketProtocol {
     chain::Word served_model() const;
 
     void advance(Answer& answer, bool& finished, Frames& out);
+    void tell(Answer& answer, bool finished) const;  // to the checkpoints
     void add_chunk(Answer& answer, const std::string& text, Frames& out) const;
     void add_end(Answer& answer, const api::Json& last, Frames& out) const;
     void say(const api::Json& frame);

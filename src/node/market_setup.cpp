@@ -11,6 +11,7 @@ namespace {
 namespace chain = provenance::chain;
 using marketplace::BilledTokens;
 using marketplace::JobRule;
+using marketplace::Market;
 
 [[noreturn]] void missing(const std::string& setting, const std::string& why) {
     throw Error(ErrorCode::setting_invalid, why, "Set " + setting + ", or GPTOSS_SESSIONS=off.",
@@ -58,6 +59,19 @@ void look_at_contract(const marketplace::ChainPlace& place) {
     }
 }
 
+marketplace::ClaimOptions claim_options(const Settings& settings, const marketplace::ChainPlace& place) {
+    marketplace::ClaimOptions claiming;
+    claiming.place = place;
+    claiming.proof_tokens = settings.proof_tokens;
+    claiming.confirmations = static_cast<int>(settings.confirmations);
+    claiming.legacy = settings.legacy_transactions;
+    claiming.gas_price_max = static_cast<chain::Amount>(settings.gas_price_max_gwei) * 1'000'000'000;
+    claiming.poll_ms = settings.chain_poll_ms;
+    claiming.stuck_s = settings.transaction_stuck_s;
+    if (settings.billed_tokens == "all") claiming.billed = BilledTokens::all;
+    return claiming;
+}
+
 }  // namespace
 
 std::shared_ptr<marketplace::Market> open_market(const Settings& settings) {
@@ -69,13 +83,14 @@ std::shared_ptr<marketplace::Market> open_market(const Settings& settings) {
     options.billed = settings.billed_tokens == "all" ? BilledTokens::all : BilledTokens::completion;
     options.book.grace = std::chrono::seconds(settings.session_grace_s);
     options.book.lifetime = std::chrono::hours(settings.session_hours);
-    std::optional<chain::PrivateKey> key;
-    if (!settings.host_private_key.empty()) key.emplace(settings.host_private_key, "HOST_PRIVATE_KEY");
+    std::shared_ptr<const chain::PrivateKey> key;
+    if (!settings.host_private_key.empty())
+        key = std::make_shared<const chain::PrivateKey>(settings.host_private_key, "HOST_PRIVATE_KEY");
     if (!key && !settings.plaintext_sessions)
         missing("HOST_PRIVATE_KEY_FILE", "encrypted sessions need a host key");
     const auto ledger = std::make_shared<marketplace::Ledger>(settings.ledger_path, options.billed);
     if (options.job_rule == JobRule::off)
-        return std::make_shared<marketplace::Market>(options, std::move(key), ledger, nullptr, nullptr);
+        return std::make_shared<marketplace::Market>(options, key, ledger, Market::Parts());
 
     if (!key) missing("HOST_PRIVATE_KEY_FILE", "jobs are paid to a host key");
     if (options.plaintext_sessions && options.job_rule == JobRule::require)
@@ -85,22 +100,22 @@ std::shared_ptr<marketplace::Market> open_market(const Settings& settings) {
     if (settings.ledger_path.empty()) missing("GPTOSS_LEDGER_PATH", "jobs that pay need a ledger that lasts");
     const marketplace::ChainPlace place = chain_place(settings);
     look_at_contract(place);
-    auto jobs = std::make_unique<marketplace::JobCheck>(place, key->address(), least_prices(settings));
-    marketplace::ClaimOptions claiming;
-    claiming.place = place;
-    claiming.proof_tokens = settings.proof_tokens;
-    claiming.confirmations = static_cast<int>(settings.confirmations);
-    claiming.legacy = settings.legacy_transactions;
-    claiming.gas_price_max = static_cast<chain::Amount>(settings.gas_price_max_gwei) * 1'000'000'000;
-    claiming.poll_ms = settings.chain_poll_ms;
-    claiming.stuck_s = settings.transaction_stuck_s;
-    claiming.billed = options.billed;
-    auto claims = std::make_unique<marketplace::ClaimSender>(
-        claiming, chain::PrivateKey(settings.host_private_key, "HOST_PRIVATE_KEY"), ledger);
-    claims->start();
+    Market::Parts parts;
+    parts.jobs = std::make_unique<marketplace::JobCheck>(place, key->address(), least_prices(settings));
+    if (settings.checkpoints != "off") {
+        if (settings.enhanced_s5_url.empty())
+            missing("ENHANCED_S5_URL", "checkpoints need S5; GPTOSS_CHECKPOINTS=off makes none");
+        parts.checkpoints = std::make_shared<marketplace::Checkpoints>(settings.ledger_path, *key,
+                                                                       settings.checkpoints == "all");
+        parts.outbox = std::make_unique<marketplace::OutboxSender>(
+            parts.checkpoints, marketplace::bridge_upload(settings.enhanced_s5_url));
+    }
+    parts.claims = std::make_unique<marketplace::ClaimSender>(
+        claim_options(settings, place), chain::PrivateKey(settings.host_private_key, "HOST_PRIVATE_KEY"),
+        ledger, parts.checkpoints);
+    parts.claims->start();
     spdlog::info("sessions: jobs are paid to {}", chain::to_checksum_text(key->address()));
-    return std::make_shared<marketplace::Market>(options, std::move(key), ledger, std::move(jobs),
-                                                 std::move(claims));
+    return std::make_shared<Market>(options, key, ledger, std::move(parts));
 }
 
 }  // namespace gptoss::node

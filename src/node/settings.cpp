@@ -295,6 +295,12 @@ std::vector<SettingSpec> make_specs() {
                &S::session_grace_s, 0, 86'400),
         number("GPTOSS_SESSION_HOURS", "--session-hours", "Marketplace", "How long a session's key is good.",
                &S::session_hours, 1, 8760),
+        text("GPTOSS_CHECKPOINTS", "--checkpoints", "Marketplace",
+             "Publish conversations on S5 with their proofs: off; encrypted, for clients that give a key to "
+             "encrypt to; or all, where others' can be read by everybody.",
+             &S::checkpoints, {"off", "encrypted", "all"}),
+        text("ENHANCED_S5_URL", "--s5-url", "Marketplace",
+             "The S5 bridge that checkpoints are uploaded through.", &S::enhanced_s5_url),
         text("GPTOSS_PRICE_NATIVE", "--price-native", "Marketplace",
              "The least that a job must pay for 1000 tokens, in the smallest unit of the chain's coin.",
              &S::price_native),

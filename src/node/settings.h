@@ -88,6 +88,7 @@ struct Settings {
     bool legacy_transactions = false;
     std::int64_t chain_poll_ms = 2000, transaction_stuck_s = 90;
     std::int64_t session_grace_s = 120, session_hours = 24;
+    std::string checkpoints = "off", enhanced_s5_url;
     std::string price_native, price_stable, usdc_token;
 
     std::string receipts = "off";

@@ -16,6 +16,7 @@ struct HttpRequest {
     std::string url;
     std::vector<std::string> headers;         // "Name: value"
     std::string body;                         // POST when not empty
+    std::string method = {};                  // another than GET or POST
     std::int64_t timeout_ms = 30'000;         // of the whole exchange; 0 = none, for downloads
     std::int64_t stall_timeout_ms = 30'000;   // gives up when fewer than 1 KB/s arrive for so long
     std::int64_t bytes_per_second_max = 0;    // 0 = unlimited

@@ -103,6 +103,19 @@ void add_market_routes(http::Router& router, NodeState& state) {
         return std::make_unique<MarketSocket>(state, state.market());
     };
     router.add(std::move(socket));
+    router.add({"GET", "/v1/checkpoints/*", true,
+                [&state](const http::HttpRequest& request, const api::Caller&) -> api::Answer {
+                    const auto market = state.market();
+                    const auto index = market->checkpoints() != nullptr
+                                           ? market->checkpoints()->index(request.rest)
+                                           : std::nullopt;
+                    if (!index)
+                        throw Error(ErrorCode::not_found, "There are no checkpoints of this session.");
+                    api::Reply reply;
+                    reply.body = index->dump();
+                    return reply;
+                },
+                http::RunsOn::disk});
     router.add(
         {"POST", "/v1/auth/challenge", true,
          [&state](const http::HttpRequest& request, const api::Caller&) -> api::Answer {

@@ -94,7 +94,7 @@ struct Metrics::Families {
     prometheus::Gauge* picker_cache_of_now = nullptr;
     std::mutex scrape;
     std::map<const prometheus::Counter*, std::int64_t> last_counts;  // as the engine told them last
-    std::map<std::string, prometheus::Gauge*> gpu_gauges;            // made when the card first tells them
+    std::map<std::string, prometheus::Gauge*> late_gauges;           // made when they are first told
 
     void tell_pickers(const engine::EngineStats& stats) {
         picker_running.Set(stats.running);
@@ -109,8 +109,8 @@ struct Metrics::Families {
         picker_cache_of_now->Set(1);
     }
 
-    prometheus::Gauge& gpu_gauge(const std::string& name, const std::string& help) {
-        prometheus::Gauge*& found = gpu_gauges[name];
+    prometheus::Gauge& late_gauge(const std::string& name, const std::string& help) {
+        prometheus::Gauge*& found = late_gauges[name];
         if (found == nullptr) found = &gauge(name, help);
         return *found;
     }
@@ -149,6 +149,29 @@ void Metrics::on_reply(const std::string& route, int status) {
     families_->replies.Add({{"route", route}, {"status", std::to_string(status)}}).Increment();
 }
 
+void Metrics::show_market(const marketplace::Market::Figures& figures) {
+    Families& all = *families_;
+    const std::lock_guard lock(all.scrape);
+    const auto show = [&all](const char* name, const char* help, double value) {
+        all.late_gauge(name, help).Set(value);
+    };
+    const auto count = [](std::int64_t value) { return static_cast<double>(value); };
+    show("gptoss_market_sessions", "Sessions that are open or wait for their client",
+         count(figures.sessions));
+    show("gptoss_market_billed_tokens", "Tokens counted for jobs that pay", count(figures.ledger.billed));
+    show("gptoss_market_proven_tokens", "Tokens that the chain has taken proofs of",
+         count(figures.ledger.proven));
+    show("gptoss_market_unproven_tokens", "Tokens counted and not proven yet",
+         count(figures.ledger.unproven));
+    show("gptoss_market_proofs", "Proofs that have arrived", count(figures.ledger.proofs));
+    show("gptoss_market_failed_transactions", "Transactions that failed on the chain",
+         count(figures.ledger.failed_transactions));
+    show("gptoss_market_balance_coins", "The host account's own coins, for gas, when it last sent something",
+         figures.balance);
+    show("gptoss_market_claims_healthy", "0 while claims cannot be sent", figures.problem.empty() ? 1 : 0);
+    show("gptoss_market_outbox_files", "Files that wait to be uploaded to S5", count(figures.outbox));
+}
+
 std::string Metrics::to_text(const engine::EngineStats* stats, const GpuStatus* gpu) {
     Families& all = *families_;
     const std::lock_guard lock(all.scrape);
@@ -182,8 +205,8 @@ std::string Metrics::to_text(const engine::EngineStats* stats, const GpuStatus* 
     }
     if (gpu != nullptr) {
         for (const GpuStatus::Value& each : gpu->values)
-            all.gpu_gauge("gptoss_gpu_" + std::string(each.name), std::string(each.help)).Set(each.value);
-        all.gpu_gauge("gptoss_gpu_healthy", "0 after an error that only a reset of the card mends")
+            all.late_gauge("gptoss_gpu_" + std::string(each.name), std::string(each.help)).Set(each.value);
+        all.late_gauge("gptoss_gpu_healthy", "0 after an error that only a reset of the card mends")
             .Set(gpu->failure.empty() ? 1 : 0);
     }
     return prometheus::TextSerializer().Serialize(all.registry.Collect());

@@ -8,6 +8,7 @@
 #include "api/mailbox.h"
 #include "engine/engine.h"
 #include "http/meter.h"
+#include "marketplace/market.h"
 #include "node/application/gpu_status.h"
 
 namespace gptoss::node {
@@ -22,6 +23,9 @@ class Metrics final : public api::GenerationObserver, public http::ReplyMeter {
     void on_finish(engine::FinishReason reason, const engine::Usage& usage) override;
 
     void on_reply(const std::string& route, int status) override;
+
+    // The marketplace's gauges, which are there from the first call on.
+    void show_market(const marketplace::Market::Figures& figures);
 
     // The text exposition format. `stats` is null before the model is loaded, `gpu` when none is watched.
     std::string to_text(const engine::EngineStats* stats, const GpuStatus* gpu = nullptr);

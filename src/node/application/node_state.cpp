@@ -54,13 +54,13 @@ std::shared_ptr<marketplace::Market> NodeState::market() const {
                 "The operator must set GPTOSS_SESSIONS=on.");
 }
 
+std::shared_ptr<marketplace::Market> NodeState::find_market() const {
+    const std::lock_guard lock(mutex_);
+    return market_;
+}
+
 void NodeState::tend_market() {
-    std::shared_ptr<marketplace::Market> market;
-    {
-        const std::lock_guard lock(mutex_);
-        market = market_;
-    }
-    if (market != nullptr) market->tick(std::chrono::steady_clock::now());
+    if (const auto market = find_market()) market->tick(std::chrono::steady_clock::now());
 }
 
 bool NodeState::is_ready() const {

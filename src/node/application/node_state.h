@@ -57,8 +57,9 @@ class NodeState {
     void set_market(std::shared_ptr<marketplace::Market> market);
     // Throws Error(not_found) where there is none.
     std::shared_ptr<marketplace::Market> market() const;
-    bool sessions_are_paid() const;  // every one of them
-    void tend_market();              // every second or so: sessions end by time
+    std::shared_ptr<marketplace::Market> find_market() const;  // null where there is none
+    bool sessions_are_paid() const;                            // every one of them
+    void tend_market();                                        // every second or so: sessions end by time
 
     // {"status": "loading" | "ready" | "refusing" | "stuck" | "draining" | "failed" | "distrusted", "progress"
     // or model and context}

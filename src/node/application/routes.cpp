@@ -57,6 +57,7 @@ void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
                     reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
                     const auto service = state.find_service();
                     const auto gpu = state.gpu();
+                    if (const auto market = state.find_market()) metrics.show_market(market->figures());
                     std::optional<engine::EngineStats> stats;
                     if (service != nullptr) stats = service->engine().stats();
                     reply.body = metrics.to_text(stats ? &*stats : nullptr, gpu ? &*gpu : nullptr);
