@@ -30,6 +30,15 @@ contract NodeRegistry {
         return nodeModels[node];
     }
 
+    // Of 1000 tokens, in the token's smallest unit; token zero is the chain's own coin.
+    mapping(address => mapping(bytes32 => mapping(address => uint256))) public modelTokenPricing;
+
+    function setModelTokenPricing(bytes32 modelId, address token, uint256 price) external {
+        require(isActiveNode[msg.sender], "Not registered");
+        require(token == address(0) ? price >= 227273 && price <= 22727272727273000 : price >= 1 && price <= 100000000, "Price out of range");
+        modelTokenPricing[msg.sender][modelId][token] = price;
+    }
+
     function getNodeApiUrl(address node) external view returns (string memory) {
         return apiUrls[node];
     }

@@ -1,5 +1,6 @@
 // The marketplace's contracts on a local chain, a host and a client with money, and jobs between them.
-import { decodeAbiParameters, encodeFunctionData, parseAbi, toFunctionSelector } from 'viem';
+import { createServer } from 'node:http';
+import { decodeAbiParameters, encodeFunctionData, parseAbi } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { createWalletClient, http, parseEther } from 'viem';
 import { foundry } from 'viem/chains';
@@ -58,5 +59,42 @@ export async function startMarket({ version = 'february', chainArguments = [], d
     const environment = (folder, more = {}) => ({ RPC_URL: chain.url, CHAIN_ID: '31337', HOST_PRIVATE_KEY: hostKey, GPTOSS_SESSIONS: 'on', REQUIRE_JOB: 'require',
         GPTOSS_LEDGER_PATH: `${folder}/ledger.sqlite`, CONTRACT_JOB_MARKETPLACE: contract.address, CONTRACT_HOST_EARNINGS: earnings,
         GPTOSS_MARKETPLACE_VERSION: version, GPTOSS_CHAIN_POLL_MS: '100', USDC_TOKEN: token.address, ...more });
-    return { chain, contract, token, wallets, host, client, earnings, makeJob, jobOf, credited, proofsOf, environment, write, selector: toFunctionSelector, stop: chain.stop };
+    return { chain, contract, token, wallets, host, client, earnings, makeJob, jobOf, credited, proofsOf, environment, write, stop: chain.stop };
+}
+
+// A JSON-RPC endpoint between a node and its chain. `answer(asked, next)` says what is answered: what next() brings from the
+// chain, something else, or nothing at all.
+export async function startProxy(chain, answer) {
+    const server = createServer(async (request, response) => {
+        let body = '';
+        for await (const piece of request) body += piece;
+        const asked = JSON.parse(body);
+        const next = async (text = body) => (await fetch(chain.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: text })).json();
+        const reply = await answer(asked, next).catch(() => undefined);
+        if (reply === undefined) return request.socket.destroy();
+        return response.end(JSON.stringify(reply));
+    });
+    await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    return { url: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close(); } };
+}
+
+// The part of an S5 bridge that a node uses, from its description: files by their paths, named by their bytes. `down` refuses.
+export async function startBridge(identify) {
+    const files = new Map();
+    const bridge = { files, puts: 0, down: false };
+    const server = createServer(async (request, response) => {
+        const pieces = [];
+        for await (const piece of request) pieces.push(piece);
+        const path = decodeURIComponent(request.url.replace('/s5/fs/', ''));
+        if (bridge.down || request.method !== 'PUT' || !/^(home|archive)\//.test(path)) { response.statusCode = bridge.down ? 503 : 400; return response.end('{}'); }
+        bridge.puts += 1;
+        const body = Buffer.concat(pieces);
+        files.set(path, body);
+        response.statusCode = 201;
+        return response.end(JSON.stringify({ success: true, path, size: body.length, cid: identify(body), networkUploaded: true }));
+    });
+    await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    bridge.url = `http://127.0.0.1:${server.address().port}`;
+    bridge.stop = () => { server.closeAllConnections(); server.close(); };
+    return bridge;
 }

@@ -106,3 +106,6 @@ export class ClientSession {
         return this.answer();
     }
 }
+
+// Makes the demo model say exactly so many tokens: none that would end its answer (<|endoftext|>, <|return|>, <|call|>).
+export const exactly = (tokens) => ({ prompt: 'Tell me of rivers.', max_tokens: tokens, temperature: 1, logit_bias: { 4087: -100, 4088: -100, 4094: -100 } });

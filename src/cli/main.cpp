@@ -35,6 +35,7 @@ void add_subcommands(CLI::App& app, int& exit_code) {
     add_verify(app, exit_code);
     add_register(app, exit_code);
     add_node_models(app, exit_code);
+    add_price(app, exit_code);
     add_earnings(app, exit_code);
     add_receipt(app, exit_code);
     add_verify_host(app, exit_code);

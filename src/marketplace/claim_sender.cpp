@@ -17,6 +17,7 @@ namespace {
 constexpr int kLooks = 10;
 constexpr std::int64_t kFirstRetry_s = 5, kLastRetry_s = 3600;
 constexpr double kWei = 1e18;
+constexpr auto kLeastTokens = static_cast<std::int64_t>(chain::JobMarketplace::kProofTokensMin);
 
 std::int64_t tokens_of(chain::Amount amount) {
     constexpr chain::Amount kMost = std::numeric_limits<std::int64_t>::max();
@@ -156,9 +157,14 @@ void ClaimSender::arrived(const LedgerTransaction& transaction, bool succeeded) 
         api::now_s() + std::min(kLastRetry_s, kFirstRetry_s << std::min(times - 1, 10));
 }
 
+// While an answer goes on, the least that a proof may have is kept back: its end can then be proven too, however
+// few tokens it brings.
+std::int64_t ClaimSender::claimable(const LedgerJob& job) {
+    return job.running > 0 ? job.unproven() - kLeastTokens : job.unproven();
+}
+
 bool ClaimSender::is_proof_due(const LedgerJob& job) const {
-    constexpr auto kLeast = static_cast<std::int64_t>(chain::JobMarketplace::kProofTokensMin);
-    return job.unproven() >= options_.proof_tokens || (job.unproven() >= kLeast && job.running == 0);
+    return claimable(job) >= (job.running > 0 ? options_.proof_tokens : kLeastTokens);
 }
 
 bool ClaimSender::look_at(LedgerJob job) {
@@ -178,11 +184,11 @@ bool ClaimSender::look_at(LedgerJob job) {
         ledger_->close_job(job.job, job.unproven() > 0 ? JobState::lost : JobState::settled);
         return false;
     }
-    const std::int64_t claimable = std::min(job.unproven(), tokens_of(on_chain->tokens_left()));
-    const bool enough = claimable >= static_cast<std::int64_t>(chain::JobMarketplace::kProofTokensMin);
+    const std::int64_t tokens = std::min(claimable(job), tokens_of(on_chain->tokens_left()));
+    const bool enough = tokens >= kLeastTokens;
     try {
         if (enough && is_proof_due(job)) {
-            claim(job, claimable);
+            claim(job, tokens);
             return true;
         }
         if (enough || job.state != JobState::ended || job.running > 0) return false;

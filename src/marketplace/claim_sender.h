@@ -23,7 +23,8 @@ namespace gptoss::marketplace {
 
 struct ClaimOptions {
     ChainPlace place;
-    std::int64_t proof_tokens = 1000;  // a proof is made when so many wait, or at an answer's end
+    // A proof is made when so many wait beside those that are kept back for the next, or at an answer's end.
+    std::int64_t proof_tokens = 1000;
     int confirmations = 1;
     bool legacy = false;              // no EIP-1559
     chain::Amount gas_price_max = 0;  // wei; nothing is sent while gas costs more; 0 = no limit
@@ -62,6 +63,7 @@ class ClaimSender {
     // False when the chain must be looked at again before it is known what became of a proof.
     bool reconcile(LedgerJob& job, const chain::SessionJob& on_chain);
     bool is_proof_due(const LedgerJob& job) const;
+    static std::int64_t claimable(const LedgerJob& job);
     void claim(const LedgerJob& job, std::int64_t tokens);
     void complete(const LedgerJob& job);
     void send(const chain::Bytes& data, LedgerTransaction transaction, const LedgerTransaction* replaced);

@@ -25,6 +25,7 @@ struct MarketOptions {
     bool plaintext_sessions = false;  // only where nobody pays: a job's number is no secret
     std::uint64_t chain_id = 0;
     BilledTokens billed = BilledTokens::completion;
+    std::int64_t stable_price = 0;  // what is asked of jobs in the stablecoin for 1000 tokens
     BookLimits book;
 };
 

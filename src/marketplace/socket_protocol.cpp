@@ -101,10 +101,6 @@ void SocketProtocol::receive(std::string_view text) {
     }
 }
 
-void SocketProtocol::refuse_busy() {
-    refuse(Refusal{"SERVER_BUSY", "Too many requests wait already; try again later."}, {});
-}
-
 void SocketProtocol::open_plain(const Json& message) {
     if (!market_->options().plaintext_sessions)
         throw Refusal{"ENCRYPTION_REQUIRED", "This node takes encrypted sessions alone."};
@@ -134,7 +130,8 @@ void SocketProtocol::open_encrypted(const Json& message, std::string_view text) 
             throw Refusal{"SESSION_AUTH_DENIED", "The job was paid by another than who signed this message."};
         session.job = init.job_id;
     }
-    session.client = chain::to_checksum_text(client);
+    // Of an unpaid session's two possible signers one is nobody, and another one each time.
+    session.client = job ? chain::to_checksum_text(client) : caller_.name;
     session.setup = message["payload"]["nonceHex"].get<std::string>();
     const auto keys = std::make_shared<SessionKeys>();
     keys->key = init.session_key;
@@ -154,7 +151,8 @@ void SocketProtocol::open_encrypted(const Json& message, std::string_view text) 
         if (job && market_->checkpoints() != nullptr)
             market_->checkpoints()->open(session.job, session.id, keys->recovery_public_key);
     }
-    say(ack_frame(session.id, init.job_id, market_->options().chain_id, session.client, id_of(message)));
+    say(ack_frame(session.id, init.job_id, market_->options().chain_id, chain::to_checksum_text(client),
+                  id_of(message)));
 }
 
 void SocketProtocol::ask_encrypted(const Json& message, std::string_view text) {

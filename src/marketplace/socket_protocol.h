@@ -35,7 +35,8 @@ class SocketProtocol {
     // True when the message is answered at once without asking anybody: a cancellation.
     static bool is_quick(std::string_view message);
     void receive(std::string_view message);
-    void refuse_busy();  // a message that nobody has time for
+    // A message that is not received, and why.
+    void refuse(const Error& error) { refuse(error, {}); }
 
     Frames take();
     bool is_generating() const;

@@ -81,6 +81,8 @@ std::shared_ptr<marketplace::Market> open_market(const Settings& settings) {
     options.plaintext_sessions = settings.plaintext_sessions;
     options.chain_id = static_cast<std::uint64_t>(settings.chain_id);
     options.billed = settings.billed_tokens == "all" ? BilledTokens::all : BilledTokens::completion;
+    if (!settings.price_stable.empty())
+        options.stable_price = static_cast<std::int64_t>(price(settings.price_stable, "GPTOSS_PRICE_STABLE"));
     options.book.grace = std::chrono::seconds(settings.session_grace_s);
     options.book.lifetime = std::chrono::hours(settings.session_hours);
     std::shared_ptr<const chain::PrivateKey> key;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "support/temporary_folder.h"
 
 namespace gptoss::marketplace {

@@ -7,6 +7,7 @@
 
 #include "api/api_fixture.h"
 #include "provenance/marketplace/key_agreement.h"
+#include "provenance/marketplace/sealed_payload.h"
 #include "provenance/s5/sealing.h"
 
 namespace gptoss::marketplace {

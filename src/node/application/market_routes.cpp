@@ -22,6 +22,7 @@ namespace {
 struct MessageJob {
     std::shared_ptr<SocketProtocol> protocol;
     http::WebSocket::Message message;
+    http::ClientLimits::Admission admission;  // its place among the client's requests
     std::function<void()> wake;
     std::atomic<bool> done = false;
 
@@ -80,10 +81,16 @@ class MarketSocket final : public http::Upgrade {
         }
         auto job = std::make_shared<MessageJob>();
         job->protocol = protocol;
+        try {
+            job->admission = upgraded.admit();
+        } catch (const Error& error) {
+            protocol->refuse(error);
+            return nullptr;
+        }
         job->message = *std::move(message);
         job->wake = upgraded.caller.wake;
         if (upgraded.workers.submit(upgraded.caller.name, [job] { job->run(); })) return job;
-        protocol->refuse_busy();
+        protocol->refuse(Error(ErrorCode::queue_full, "Too many requests wait already.", "Try again later."));
         return nullptr;
     }
 

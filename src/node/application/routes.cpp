@@ -4,6 +4,7 @@
 #include "node/application/console_files.h"
 #include "node/application/discovery_routes.h"
 #include "node/application/market_routes.h"
+#include "node/application/node_card.h"
 #include "node/application/response_routes.h"
 
 namespace gptoss::node {
@@ -143,6 +144,10 @@ Router make_routes(NodeState& state, Metrics& metrics, bool for_operators) {
     add_message_routes(router, state);
     add_discovery_routes(router, state);
     add_market_routes(router, state);
+    router.add({"GET", "/.well-known/gpt-oss-node.json", true,
+                [&state](const HttpRequest&, const Caller&) -> Answer {
+                    return api::json_reply(node_card(*state.service(), state.find_market().get()));
+                }});
     router.add({"GET", "/v1/models", false,
                 [&state](const HttpRequest&, const Caller&) -> Answer { return state.service()->models(); }});
     router.add({"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
