@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
+import { checkAccessibility } from './support/accessibility.mjs';
 import { openPage, startBrowser } from './support/browser.mjs';
 import { end, piece, startStandIn } from './support/console_stand_in.mjs';
 import { startNode, waitFor } from './support/node.mjs';
 
-const axe = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'console-'));
 const keyFile = path.join(temporary, 'keys');
 fs.writeFileSync(keyFile, 'alice sk-a-key-nobody-guesses\n');
@@ -26,19 +25,6 @@ const titlesOf = (page) => page.locator('.entry').evaluateAll((entries) => entri
 async function ask(page, text) {
     await page.fill('#message', text);
     await page.keyboard.press('Enter');
-}
-
-// axe's findings of weight, in the light and the dark scheme. Its source is run by the debugger: the page's policy stays as it is.
-async function checkAccessibility(page) {
-    await page.evaluate(axe);
-    for (const colorScheme of ['light', 'dark']) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        // In the other scheme only the colours differ.
-        const runOnly = colorScheme === 'light' ? ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] : ['color-contrast'];
-        const { violations } = await page.evaluate((rules) => globalThis.axe.run(document, { runOnly: rules }), runOnly);
-        const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-        assert.deepEqual(serious.map(({ id, nodes }) => `${colorScheme} ${id}: ${nodes.map(({ html }) => html).join(' ')}`), []);
-    }
 }
 
 describe('with the demo model', { concurrency: false }, () => {

@@ -15,5 +15,5 @@ export default defineConfig({
     plugins: [onlyWoff2, frames],
     esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
     build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 400 },
-    server: { proxy: { '/v1': 'http://127.0.0.1:8080', '/ready': 'http://127.0.0.1:8080', '/tokenize': 'http://127.0.0.1:8080' } },
+    server: { fs: { allow: ['..'] }, proxy: { '/v1': 'http://127.0.0.1:8080', '/ready': 'http://127.0.0.1:8080', '/tokenize': 'http://127.0.0.1:8080' } },
 });

@@ -1,5 +1,6 @@
 import { ask } from './asking';
 import { builtinTools } from './builtin_tools';
+import type { Settings } from './conversation';
 import { FirstStart } from './first_start';
 import { Icon } from './icons';
 import { commit, current } from './state';
@@ -19,17 +20,19 @@ export function Welcome() {
         </section>;
     }
     const ready = status?.status === 'ready';
-    const askWithTools = () => {
-        commit({ ...current.value, settings: { ...current.value.settings, tools: JSON.stringify(builtinTools, null, 1) } });
-        ask(toolSuggestion);
+    // The demo model is small: what it is likeliest to say is right, what is less likely often is not.
+    const settings = status?.card?.demo ? { temperature: 0 } : {};
+    const suggest = (text: string, more: Partial<Settings> = {}) => {
+        commit({ ...current.value, settings: { ...current.value.settings, ...settings, ...more } });
+        ask(text);
     };
     return <section class="welcome">
         <h2>Talk to {status?.model ?? 'the model'}</h2>
         <p class="hint">Its reasoning, the tools it calls and its answer appear as they come. Everything stays between this browser and your node.</p>
         <FirstStart />
         <div class="suggestions">
-            {suggestions.map((text) => <button key={text} disabled={!ready} onClick={() => ask(text)}>{text}</button>)}
-            <button disabled={!ready} onClick={askWithTools}><Icon name="tool" />{toolSuggestion}</button>
+            {suggestions.map((text) => <button key={text} disabled={!ready} onClick={() => suggest(text)}>{text}</button>)}
+            <button disabled={!ready} onClick={() => suggest(toolSuggestion, { tools: JSON.stringify(builtinTools, null, 1) })}><Icon name="tool" />{toolSuggestion}</button>
         </div>
     </section>;
 }

@@ -1,4 +1,4 @@
-import{d as m,l as u,n as g,u as e,I as f,k as w,S as y,A as h,m as k,o as A}from"./index-CD7sGm-3.js";const _=`# Agents
+import{d as m,l as u,n as g,u as e,I as f,k as w,S as y,A as h,m as A,o as _}from"./index-Gs_agNg0.js";const k=`# Agents
 
 The node speaks what coding agents and agent frameworks speak: OpenAI's Responses API (\`POST /v1/responses\`), Anthropic's
 Messages API (\`POST /v1/messages\`), and chat completions (docs/api.md). Any model name is served, unless
@@ -21,6 +21,8 @@ wire_api = "responses"
 
 \`supports_websockets = true\` in the provider spares each turn the way of its history. With keys, add \`env_key = "NODE_KEY"\` to the provider and put the key into that variable. \`web_search = "disabled"\` keeps
 Codex from offering a search that the node cannot do; without the line it is left out all the same.
+
+\`codex --oss --local-provider ollama\` finds the node too, with \`CODEX_OSS_BASE_URL=http://127.0.0.1:8080/v1\`.
 
 ## Claude Code
 
@@ -55,6 +57,39 @@ import { ChatOpenAI } from '@langchain/openai';
 const model = new ChatOpenAI({ model: 'gpt-oss-120b', apiKey: 'none', useResponsesApi: true, configuration: { baseURL: 'http://127.0.0.1:8080/v1' } });
 const { text } = await model.invoke('What is 2+2?');
 \`\`\`
+
+## opencode
+
+\`opencode.json\` in the project, or \`~/.config/opencode/opencode.json\`:
+
+\`\`\`json
+{
+  "model": "node/gpt-oss-120b",
+  "provider": {
+    "node": {
+      "npm": "@ai-sdk/openai-compatible",
+      "options": { "baseURL": "http://127.0.0.1:8080/v1", "apiKey": "none" },
+      "models": { "gpt-oss-120b": {} }
+    }
+  }
+}
+\`\`\`
+
+## Qwen Code
+
+\`\`\`sh
+export OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=none OPENAI_MODEL=gpt-oss-120b
+qwen --auth-type openai
+\`\`\`
+
+## Cline
+
+\`\`\`sh
+cline auth --provider openai --apikey none --baseurl http://127.0.0.1:8080/v1 --modelid gpt-oss-120b
+cline -P openai -m gpt-oss-120b "List the files"
+\`\`\`
+
+In VS Code: provider "OpenAI Compatible" with the same base URL, key and model.
 
 ## What agents should know of the node
 
@@ -108,7 +143,7 @@ conversations and background responses work. \`GPTOSS_RESPONSES_KEPT=false\` kee
 opens. To change keys, put a new line on top (\`openssl rand -hex 32\`) and start the node again; take the old line out when
 no client has anything sealed by it any more. Nodes of a fleet share one file. The node makes the file, mode 0600, where it
 is missing; without a file a random key lasts until the node stops.
-`,S="http://127.0.0.1:8080",b="gpt-oss-120b",O="## What agents should know of the node",v=({origin:n,model:t,key:s})=>[`## curl
+`,b="http://127.0.0.1:8080",S="gpt-oss-120b",O="## What agents should know of the node",v=({origin:n,model:t,key:s})=>[`## curl
 
 \`\`\`sh
 curl ${n}/v1/chat/completions -H 'Content-Type: application/json' \\
@@ -131,6 +166,6 @@ console.log(reply.output_text);
 \`\`\``].join(`
 
 `);function I(n,t){const s=n.slice(n.indexOf(`
-## `),n.indexOf(O)).replaceAll(S,t.origin).replaceAll(b,t.model).replace(/=none( *#[^\n]*)?/g,`=${t.key||"none"}`).replaceAll("'none'",`'${t.key||"none"}'`).replaceAll('"none"',`"${t.key||"none"}"`);return`${v(t)}
+## `),n.indexOf(O)).replaceAll(b,t.origin).replaceAll(S,t.model).replace(/=none( *#[^\n]*)?/g,`=${t.key||"none"}`).replaceAll("'none'",`'${t.key||"none"}'`).replaceAll('"none"',`"${t.key||"none"}"`);return`${v(t)}
 ${s}`.split(/^## /m).filter(a=>a.trim()).map(a=>{const r=a.indexOf(`
-`);return{name:a.slice(0,r).trim(),text:a.slice(r).trim()}})}const T="YOUR-KEY";function E(){const[n,t]=m(!1),s=u(),a=s?n?s:T:"",r=g.value?.model??"gpt-oss-120b",c=I(_,{origin:location.origin,model:r,key:a}),p=`${location.origin}/v1`;return e("main",{class:"machine connect",tabIndex:0,children:[e("section",{class:"model",children:[e("h1",{children:"Connect"}),e("p",{class:"soft",children:"Whatever speaks OpenAI's API or Anthropic's can use this node."})]}),e("section",{class:"card",children:e("dl",{class:"facts",children:[e(l,{name:"Base URL",value:p}),e(l,{name:"Base URL, Anthropic's API",value:location.origin}),e(l,{name:"Model",value:r}),e("dt",{children:"API key"}),e("dd",{children:s?e("label",{children:[e("input",{type:"checkbox",checked:n,onChange:o=>t(o.currentTarget.checked)})," put this tab's key into the settings below"]}):"This node asks for none. Programs that insist on one may send any text."})]})}),e("nav",{"aria-label":"Clients",class:"row wrap",children:c.map(({name:o})=>e("a",{class:"button small",href:`#connect/${encodeURIComponent(o)}`,onClick:i=>{i.preventDefault(),document.getElementById(d(o))?.scrollIntoView()},children:o},o))}),c.map(({name:o,text:i})=>e("section",{class:"card",id:d(o),children:[e("h2",{children:o}),e(P,{text:i})]},o))]})}const d=n=>`client-${n.replace(/\W+/g,"-")}`;function l({name:n,value:t}){return e(y,{children:[e("dt",{children:n}),e("dd",{children:[e("code",{children:t}),e("button",{class:"quiet small","aria-label":`Copy: ${n}`,onClick:()=>void w(t),children:e(f,{name:"copy"})})]})]})}function P({text:n}){const t=h(null),s=h();return k(()=>{(s.current??=new A(t.current)).update(n,!0)},[n]),e("div",{ref:t})}export{E as ConnectPage};
+`);return{name:a.slice(0,r).trim(),text:a.slice(r).trim()}})}const P="YOUR-KEY";function x(){const[n,t]=m(!1),s=u(),a=s?n?s:P:"",r=g.value?.model??"gpt-oss-120b",c=I(k,{origin:location.origin,model:r,key:a}),p=`${location.origin}/v1`;return e("main",{class:"machine connect",tabIndex:0,children:[e("section",{class:"model",children:[e("h1",{children:"Connect"}),e("p",{class:"soft",children:"Whatever speaks OpenAI's API or Anthropic's can use this node."})]}),e("section",{class:"card",children:e("dl",{class:"facts",children:[e(l,{name:"Base URL",value:p}),e(l,{name:"Base URL, Anthropic's API",value:location.origin}),e(l,{name:"Model",value:r}),e("dt",{children:"API key"}),e("dd",{children:s?e("label",{children:[e("input",{type:"checkbox",checked:n,onChange:o=>t(o.currentTarget.checked)})," put this tab's key into the settings below"]}):"This node asks for none. Programs that insist on one may send any text."})]})}),e("nav",{"aria-label":"Clients",class:"row wrap",children:c.map(({name:o})=>e("a",{class:"button small",href:`#connect/${encodeURIComponent(o)}`,onClick:i=>{i.preventDefault(),document.getElementById(d(o))?.scrollIntoView()},children:o},o))}),c.map(({name:o,text:i})=>e("section",{class:"card",id:d(o),children:[e("h2",{children:o}),e(T,{text:i})]},o))]})}const d=n=>`client-${n.replace(/\W+/g,"-")}`;function l({name:n,value:t}){return e(y,{children:[e("dt",{children:n}),e("dd",{children:[e("code",{children:t}),e("button",{class:"quiet small","aria-label":`Copy: ${n}`,onClick:()=>void w(t),children:e(f,{name:"copy"})})]})]})}function T({text:n}){const t=h(null),s=h();return A(()=>{(s.current??=new _(t.current)).update(n,!0)},[n]),e("div",{ref:t})}export{x as ConnectPage};
