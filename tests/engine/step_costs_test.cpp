@@ -92,5 +92,22 @@ TEST(StepCosts, ChargeTheContextOfRowsThatGenerate) {
     EXPECT_NEAR(costs.ms({.decode_rows = 64, .decode_context = 64 * 1000}), 19, 1);
 }
 
+TEST(StepCosts, KeepThePriceOfContextByTheNumberOfRows) {
+    StepCosts costs;
+    for (const std::int32_t rows : {128, 512, 2048}) costs.record({.prompt_rows = rows}, 20);
+    const auto far = [](std::int32_t rows) {
+        return StepShape{.prompt_rows = rows, .prompt_context = rows * 10'000LL};
+    };
+    costs.record(far(2048), 20 + 2048 * 10'000 * 1e-6);
+    EXPECT_NEAR(costs.ms(far(2048)), 40.5, 0.1);
+    EXPECT_GT(costs.ms(far(512)), 20 + 512 * 10'000 * 1e-6)
+        << "not known yet: fewer rows pay more for a token";
+    costs.record(far(512), 20 + 512 * 10'000 * 2e-6);
+    EXPECT_NEAR(costs.ms(far(512)), 30.2, 0.1);
+    EXPECT_NEAR(costs.ms(far(2048)), 40.5, 0.1) << "what many rows pay is another matter";
+    EXPECT_NEAR(costs.ms(far(1024)), 20 + 1024 * 10'000 * 2e-6, 0.1)
+        << "as dear as for the next fewer that are known";
+}
+
 }  // namespace
 }  // namespace gptoss::engine
