@@ -106,7 +106,9 @@ function take(stored: Conversation): void {
         signal.value = mergeTurns(signal.peek() ?? turn, turn);
     }
     const rest = { ...stored, turns: stored.turns.filter((turn) => !grows.includes(turn)) };
-    put(mine ? mergeConversations(mine, rest) : rest);
+    const merged = mine ? mergeConversations(mine, rest) : rest;
+    // Every third of a second while an answer grows: what did not change is not drawn again.
+    if (!mine || rest.turns.length || merged.changed !== mine.changed || JSON.stringify([merged.stamps, merged.chosen]) !== JSON.stringify([mine.stamps, mine.chosen])) put(merged);
     for (const turn of rest.turns) noteEnd(stored.id, mine?.turns.find(({ id }) => id === turn.id), turn);
 }
 
