@@ -14,7 +14,7 @@ function gpuNames() {
 }
 
 async function nodeNames() {
-    const node = await startNode(['--context', '2048']);
+    const node = await startNode(['--context', '2048'], { GPTOSS_SESSIONS: 'on', GPTOSS_PLAINTEXT_SESSIONS: 'true' });   // for the marketplace's
     await node.post('/v1/chat/completions', { messages: [{ role: 'user', content: 'What is 2+2?' }], max_tokens: 2 });
     const text = await (await fetch(`${node.origin}/metrics`)).text();
     await node.stop();
