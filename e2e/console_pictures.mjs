@@ -15,7 +15,7 @@ async function ask(text) {
     await page.waitForTimeout(500);
 }
 async function take(name) {
-    for (const [ending, colorScheme, width] of [['', 'light', 1280], ['-dark', 'dark', 1280], ['-phone', 'dark', 390]]) {
+    for (const [ending, colorScheme, width] of [['', 'light', 1280], ['-dark', 'dark', 1280], ['-phone', 'dark', 390], ['-wide', 'light', 1920]]) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width, height: 800 });
         await page.waitForTimeout(500);
@@ -26,6 +26,12 @@ async function take(name) {
 }
 
 await page.waitForSelector('.dot.good');
+await page.waitForSelector('.first-start');
+await take('start');
+await page.click('a[href="#connect"]');
+await page.waitForSelector('.connect >> text=Claude Code');
+await take('connect');
+await page.goBack();
 await ask('What is the capital of France?');
 await page.keyboard.press('Control+Shift+O');
 await ask('Write a short poem about computers.');

@@ -28,7 +28,7 @@ function TurnsOf() {
     const lastTop = useRef(0);
     const [behind, setBehind] = useState(false);
     const [place] = useState<Place>(() => ({ stretches: new Nearness(stretchNearPixels), turns: new Nearness(turnNearPixels), queue: new FrameQueue() }));
-    const toEnd = () => { box.current!.scrollTop = box.current!.scrollHeight; };
+    const toEnd = () => { if (shown.peek().length) box.current!.scrollTop = box.current!.scrollHeight; };   // a welcome is read from its beginning
     useLayoutEffect(() => {
         place.stretches.within(box.current!);
         place.turns.within(box.current!);
