@@ -214,6 +214,29 @@ test('what bits depend on is told in /version and /v1/models, and signed', async
     assert.equal(receipt.numerics, numerics.text);
 });
 
+test('a fingerprint is signed where it is asked for; with the model it fits, and not when the tokens were drawn otherwise', async () => {
+    const model = new URL('../models/demo/gpt-oss-demo-00001-of-00003.gguf', import.meta.url).pathname;
+    const telling = await startNode([], { ...env, GPTOSS_RECEIPTS_PATH: path.join(folder, 'fingerprints.sqlite'), GPTOSS_RECEIPTS_FINGERPRINT: 'true' });
+    try {
+        const body = { messages: [{ role: 'user', content: 'Write a short poem about computers.' }], max_tokens: 100, temperature: 1.3, seed: 8 };
+        const reply = await (await telling.post('/v1/chat/completions', body)).json();
+        const receipt = await (await fetch(`${telling.url}/receipts/${reply.id}`)).json();
+        assert.equal(receipt.message.fingerprintHash, keccak256(receipt.fingerprint));
+        assert.equal((receipt.fingerprint.length - 2) / 2, 101 * Math.ceil(receipt.tokens.output.length / 32));
+        const fits = command('check', save(receipt), '--model', model);
+        assert.equal(fits.status, 0, fits.output);
+        assert.match(fits.output, /the fingerprints fit: .*, 0 tokens by near ties/);
+        const forged = command('check', save({ ...receipt, fingerprint: receipt.fingerprint.replace(/.$/, (c) => (c === '0' ? '1' : '0')) }));
+        assert.equal(forged.status, 4);
+        assert.match(forged.output, /FORGED: the fingerprint/);
+    } finally {
+        await telling.stop();
+    }
+    const without = command('check', save(await receiptOf((await ask()).id)), '--model', model);
+    assert.equal(without.status, 1);
+    assert.match(without.output, /has no fingerprint/);
+});
+
 test('receipts of version 1 are still found genuine, by the command and by the contract', async () => {
     const { types, message: { numericsHash, formHash, toolsHash, fingerprintHash, finish, maxTokens, ...message }, domain } = typed(await receiptOf((await ask()).id));
     const old = { types: { Receipt: types.Receipt.slice(0, 12) }, primaryType: 'Receipt', domain: { ...domain, version: '1' }, message };

@@ -39,6 +39,7 @@ void GenerationExchange::add_choice(engine::GenerationRequest request, std::uniq
     choice.reader = std::move(reader);
     if (receipts_ != nullptr) {
         const std::string suffix = choices_.empty() ? "" : "." + std::to_string(choices_.size());
+        request.fingerprint = receipts_->wants_fingerprints();
         AnsweredChoice& answered = choice.answered.emplace();
         answered.id = reply_id_ + suffix;
         answered.prompt = request.prompt;
@@ -90,7 +91,11 @@ void GenerationExchange::poll(std::size_t index, Output& output) {
     for (const backend::SampledToken& token : contents.tokens) {
         if (choice.stopped) break;
         choice.reader->push(token, events);
-        if (choice.answered) choice.answered->output.push_back(token.token);
+        if (choice.answered) {
+            const auto place = static_cast<std::int32_t>(choice.answered->output.size());
+            if (!token.hidden.empty()) choice.answered->fingerprints.push_back({place, token.hidden});
+            choice.answered->output.push_back(token.token);
+        }
         if (choice.reader->stopped()) {
             choice.stopped = true;
             engine_->cancel(choice.request_id);

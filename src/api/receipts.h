@@ -11,6 +11,7 @@
 
 #include "api/json_reader.h"
 #include "backend/sampling.h"
+#include "engine/fingerprint.h"
 
 namespace gptoss::api {
 
@@ -29,13 +30,16 @@ struct AnsweredChoice {
     bool constrained = false;  // tokens outside the form asked for could not be drawn
     std::int64_t completed_at_s = 0;
     std::shared_ptr<const SignedForm> form;
-    std::string finish;           // "stop", "length", "tool_calls" or "stop_string"
-    std::int32_t max_tokens = 0;  // the most that could be generated
+    std::string finish;                             // "stop", "length", "tool_calls" or "stop_string"
+    std::int32_t max_tokens = 0;                    // the most that could be generated
+    std::vector<engine::Fingerprint> fingerprints;  // where they are wanted
 };
 
 class Receipts {
   public:
     virtual ~Receipts() = default;
+
+    virtual bool wants_fingerprints() const { return false; }
 
     // Any thread; never blocks.
     virtual void add(AnsweredChoice choice) = 0;

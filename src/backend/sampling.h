@@ -60,10 +60,17 @@ struct TokenLogprob {
     float logprob = 0;
 };
 
+// Of the hidden state that the head makes logits of.
+struct HiddenValue {
+    std::int32_t index = 0;
+    float value = 0;
+};
+
 struct SampledToken {
     TokenId token = 0;
-    float logprob = 0;              // when asked for
-    std::vector<TokenLogprob> top;  // when asked for, most probable first
+    float logprob = 0;                     // when asked for
+    std::vector<TokenLogprob> top;         // when asked for, most probable first
+    std::vector<HiddenValue> hidden = {};  // when asked for, the largest by magnitude first
 };
 
 // A number in (0, 1) that depends only on its arguments: SplitMix64's finaliser (Steele, Lea, Flood 2014)

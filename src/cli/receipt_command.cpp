@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/settings_flags.h"
+#include "node/fingerprint_check.h"
+#include "node/fingerprint_code.h"
 #include "node/receipt_replay.h"
 #include "provenance/chain/reply_receipt.h"
 
@@ -73,10 +75,6 @@ std::vector<OpenedReceipt> genuine(const ReceiptOptions& options) {
     return opened;
 }
 
-int check_receipts(const ReceiptOptions& options) {
-    return genuine(options).size() == options.files.size() ? kHolds : kDiffers;
-}
-
 // One model for all of them.
 node::Settings replay_settings(const ReceiptOptions& options, const std::vector<OpenedReceipt>& receipts) {
     node::Settings settings;
@@ -91,6 +89,34 @@ node::Settings replay_settings(const ReceiptOptions& options, const std::vector<
             settings.max_context_length, std::int64_t{fields.prompt_tokens} + fields.output_tokens + 1);
     }
     return settings;
+}
+
+std::vector<engine::Fingerprint> fingerprints_of(const OpenedReceipt& receipt) {
+    const auto bytes = chain::bytes_from_hex(receipt.document.value("fingerprint", ""));
+    if (!bytes || bytes->empty())
+        throw Error(
+            ErrorCode::file_corrupt, receipt.file + " has no fingerprint",
+            "The node signs them with GPTOSS_RECEIPTS_FINGERPRINT=true. Without one, use receipt replay.");
+    return node::read_fingerprints(*bytes);
+}
+
+// With a model, the fingerprints too.
+int check_receipts(const ReceiptOptions& options) {
+    const std::vector<OpenedReceipt> receipts = genuine(options);
+    const bool genuine_all = receipts.size() == options.files.size();
+    if (options.model.empty() || receipts.empty()) return genuine_all ? kHolds : kDiffers;
+    node::ReplayModel model(replay_settings(options, receipts), devices());
+    bool fits = genuine_all;
+    for (const OpenedReceipt& each : receipts) {
+        const Json tokens =
+            options.tokens.empty() ? each.document.value("tokens", Json()) : read_json(options.tokens);
+        const node::FingerprintVerdict verdict = node::check_fingerprints(
+            model, each.receipt.receipt, node::read_told_tokens(tokens), fingerprints_of(each));
+        if (receipts.size() > 1) std::printf("%s: ", each.file.c_str());
+        std::printf("%s\n", verdict.why.c_str());
+        fits = fits && verdict.holds;
+    }
+    return fits ? kHolds : kDiffers;
 }
 
 int replay(const ReceiptOptions& options) {
@@ -131,10 +157,15 @@ void add_receipt(CLI::App& app, int& exit_code) {
     }
     replay_command->add_option("--model", options->model, "A GGUF file, or any part of a split one")
         ->required();
-    replay_command->add_option("--tokens", options->tokens,
-                               "File with {\"prompt\": [...], \"output\": [...], \"form\": \"...\"}, when "
-                               "the receipt has none beside it");
-    replay_command->add_option("--device", options->device, "auto, cpu or cuda");
+    check_command->add_option("--model", options->model,
+                              "GGUF file: do the receipt's fingerprints fit it, whatever device made them?");
+    for (CLI::App* each : {check_command, replay_command}) {
+        each->add_option(
+            "--tokens", options->tokens,
+            "File with {\"prompt\": [...], \"output\": [...], \"form\": \"...\"}, when the receipt "
+            "has none beside it");
+        each->add_option("--device", options->device, "With a model: auto, cpu or cuda");
+    }
     command->footer("Exit status: 0 it holds, 4 it does not, 1 error. docs/receipts.md has the encoding.");
     check_command->callback([options, &exit_code] { exit_code = check_receipts(*options); });
     replay_command->callback([options, &exit_code] { exit_code = replay(*options); });

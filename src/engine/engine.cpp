@@ -190,6 +190,7 @@ RequestId Engine::submit(GenerationRequest request, std::shared_ptr<GenerationSi
     made->stop_tokens = std::move(request.stop_tokens);
     made->constraint = std::move(request.constraint);
     made->sink = std::move(sink);
+    made->fingerprint = request.fingerprint;
     made->submitted = Clock::now();
 
     std::lock_guard lock(state.mutex);

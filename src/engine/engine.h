@@ -44,6 +44,7 @@ struct GenerationRequest {
     std::int32_t priority = 0;                         // larger goes first
     std::shared_ptr<TokenConstraint> constraint = {};  // may be null
     std::string client = {};                           // fairness: clients take turns
+    bool fingerprint = false;  // some tokens come with values of the hidden state (fingerprint.h)
 };
 
 using RequestId = std::uint64_t;

@@ -1,6 +1,7 @@
 #include "engine/replay.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <span>
 #include <string>
@@ -17,10 +18,17 @@ struct Moment {
     std::vector<std::uint32_t> allowed;
     std::vector<backend::TokenCount> counts;
     bool ended = false;  // the constraint lets nothing follow
+    bool choice = true;  // it lets several tokens follow
 };
 
 bool allows_nothing(std::span<const std::uint32_t> allowed) {
     return !allowed.empty() && std::ranges::all_of(allowed, [](std::uint32_t word) { return word == 0; });
+}
+
+int allowed_count(std::span<const std::uint32_t> allowed) {
+    int count = 0;
+    for (const std::uint32_t word : allowed) count += std::popcount(word);
+    return count;
 }
 
 // Walks along the output as the engine did.
@@ -42,6 +50,7 @@ class Told {
             const auto allowed = request_.constraint->allowed();
             moment.allowed.assign(allowed.begin(), allowed.end());
             moment.ended = allows_nothing(allowed);
+            moment.choice = allowed.empty() || allowed_count(allowed) > 1;
             request_.constraint->accept(token);
         }
         if (penalised_) counts_.add(token, 1);
@@ -89,7 +98,8 @@ ReplayResult Replayer::run(ReplayRequest request) {
     tokens.insert(tokens.end(), request.output.begin(), request.output.end());
     const auto first_sampled = static_cast<std::int32_t>(request.prompt.size()) - 1;
     const auto end = static_cast<std::int32_t>(tokens.size()) - 1;  // nothing follows the last one
-    while (runner_.position(0) < end && !result.difference) {
+    std::int32_t fingerprint_from = 0;
+    while (runner_.position(0) < end && (!result.difference || request.goes_on)) {
         const std::int32_t done = runner_.position(0);
         const bool samples = done >= first_sampled;
         const std::int32_t count =
@@ -112,18 +122,31 @@ ReplayResult Replayer::run(ReplayRequest request) {
             row.allowed = moments[i].allowed;
             row.biases = request.biases;
             row.counts = moments[i].counts;
+            const auto place = static_cast<std::int32_t>(row.step);
+            if (request.hidden_values > 0 && moments[i].choice && place >= fingerprint_from) {
+                row.hidden_values = request.hidden_values;
+                fingerprint_from = next_fingerprint(place);
+            }
             rows.push_back(row);
         }
         const std::span<const backend::SampledToken> sampled = backend_.wait(backend_.sample(rows));
-        for (std::int32_t i = 0; i < count && !result.difference; ++i) {
+        // Kept: what explains a difference may be asked of the backend only while its logits are there.
+        const std::vector<backend::SampledToken> chosen(sampled.begin(), sampled.end());
+        for (std::int32_t i = 0; i < count && (!result.difference || request.goes_on); ++i) {
             const std::int32_t place = done + i - first_sampled;
             const TokenId output = request.output[place];
-            if (moments[i].ended)
-                result.difference = {ReplayDifference::Kind::ended, place, output, -1, 0};
-            else if (sampled[i].token == output)
-                result.chosen.push_back(sampled[i]);
+            if (!chosen[i].hidden.empty()) result.fingerprints.push_back({place, chosen[i].hidden});
+            if (!moments[i].ended && chosen[i].token == output) {
+                result.chosen.push_back(chosen[i]);
+                continue;
+            }
+            const ReplayDifference difference =
+                moments[i].ended ? ReplayDifference{ReplayDifference::Kind::ended, place, output, -1, 0}
+                                 : explain(rows[i], place, output);
+            if (result.difference)
+                result.others.push_back(difference);
             else
-                result.difference = explain(rows[i], place, output);
+                result.difference = difference;
         }
     }
     result.complete =

@@ -11,6 +11,7 @@
 #include "backend/backend.h"
 #include "backend/sequence_runner.h"
 #include "base/token_constraint.h"
+#include "engine/fingerprint.h"
 
 namespace gptoss::engine {
 
@@ -19,6 +20,9 @@ struct ReplayRequest {
     backend::SamplingParameters sampling = {};
     std::vector<backend::TokenBias> biases = {};
     std::unique_ptr<TokenConstraint> constraint = {};  // at its beginning; may be null
+    // Of the places with a fingerprint, so many of the hidden state's largest values.
+    std::int32_t hidden_values = 0;
+    bool goes_on = false;  // behind a difference: for all of them
 };
 
 // Where a reply is not what seed and logits choose.
@@ -42,8 +46,10 @@ struct ReplayDifference {
 
 struct ReplayResult {
     std::optional<ReplayDifference> difference;  // the first
-    // What was chosen, up to the difference, with log-probabilities where they are asked for.
+    std::vector<ReplayDifference> others;        // those behind it, where they are asked for
+    // What was chosen as it was told, with log-probabilities where they are asked for.
     std::vector<backend::SampledToken> chosen;
+    std::vector<Fingerprint> fingerprints;
     bool complete = false;  // the constraint lets nothing follow the last token
 };
 

@@ -51,6 +51,8 @@ struct Request final : Sequence {
     TokenId only_token = -1;   // the only one that `allowed` holds; -1 = there are several
     std::int32_t untold = 0;   // the last of `tokens`, of which the sink has not heard
     bool has_sampled = false;  // since then it hears of each at once
+    bool fingerprint = false;
+    std::int32_t fingerprint_from = 0;  // the next one's place, or a later one's
 
     Clock::time_point submitted, admitted, first_token, last_token;
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "engine/fingerprint.h"
 #include "engine/step_calibration.h"
 
 namespace gptoss::engine {
@@ -144,6 +145,9 @@ void StepLoop::build_samples(const StepPlan& plan, StepInFlight& step) {
         row.biases = request.biases;
         row.counts = request.counts.all();
         row.last_is_uncounted = request.has_penalties() && request.in_flight > 0;
+        if (request.fingerprint && request.only_token < 0 &&
+            row.step >= static_cast<std::uint64_t>(request.fingerprint_from))
+            row.hidden_values = kFingerprintValues;
         samples_.push_back(row);
         step.rows.push_back({request.id, request.epoch});
     }
@@ -167,9 +171,19 @@ void StepLoop::collect() {
 }
 
 void StepLoop::deliver(Request& request, const backend::SampledToken& token) {
+    const auto place = static_cast<std::int32_t>(request.tokens.size()) - request.prompt_count;
     scheduler_.token_read(request, token.token);
     request.has_sampled = true;
-    if (hand_out(request, token) && prepare_next_token(request)) jump_ahead(request);
+    bool goes_on = false;
+    if (!token.hidden.empty() && place < request.fingerprint_from) {  // sampled ahead of the one before it
+        backend::SampledToken bare = token;
+        bare.hidden.clear();
+        goes_on = hand_out(request, bare);
+    } else {
+        if (!token.hidden.empty()) request.fingerprint_from = next_fingerprint(place);
+        goes_on = hand_out(request, token);
+    }
+    if (goes_on && prepare_next_token(request)) jump_ahead(request);
 }
 
 // False when the request is over with it.

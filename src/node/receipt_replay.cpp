@@ -98,38 +98,56 @@ ReceiptVerdict check_signature(const chain::SignedReceipt& receipt, const Json& 
         if (fields.version > 1 && told.form && chain::keccak256(*told.form) != fields.form)
             return no("FORGED: the form beside the receipt is not the signed one");
     }
+    if (fields.version > 1 && document.contains("fingerprint") && document["fingerprint"].is_string()) {
+        const auto bytes = chain::bytes_from_hex(document["fingerprint"].get<std::string>());
+        if (!bytes || chain::keccak256(*bytes) != fields.fingerprint)
+            return no("FORGED: the fingerprint beside the receipt is not the signed one");
+    }
     if (fields.version > 1 && document.contains("numerics") && document["numerics"].is_string() &&
         chain::keccak256(document["numerics"].get<std::string>()) != fields.numerics)
         return no("FORGED: the numerics beside the receipt are not the signed ones");
     return {true, "signed by " + signer, 0, std::nullopt};
 }
 
+PreparedReplay prepare_replay(ReplayModel& model, const chain::ReplyReceipt& receipt,
+                              const ToldTokens& told) {
+    PreparedReplay prepared;
+    if (model.composite() != chain::to_hex_prefixed(receipt.composite))
+        prepared.fault = "DIFFERS: this model's composite hash is " + model.composite();
+    else if (chain::hash_of_tokens(told.prompt) != receipt.prompt_hash ||
+             receipt.prompt_tokens != told.prompt.size())
+        prepared.fault = "DIFFERS: the prompt tokens given are not the signed ones";
+    else if (chain::hash_of_tokens(told.output) != receipt.output_hash ||
+             receipt.output_tokens != told.output.size())
+        prepared.fault = "DIFFERS: the reply's tokens given are not the signed ones";
+    if (!prepared.fault.empty()) return prepared;
+    std::optional<api::ReplyForm> form = signed_form(receipt, told);
+    if (!form) {
+        prepared.fault = "DIFFERS: the form given is not the signed one";
+        return prepared;
+    }
+    prepared.form = *std::move(form);
+    const SignedSampling drawn = read_sampling_text(receipt.sampling);
+    prepared.constrained = drawn.constrained;
+    prepared.request.prompt = told.prompt;
+    prepared.request.output = told.output;
+    prepared.request.sampling = drawn.sampling;
+    prepared.request.sampling.seed = receipt.seed;
+    prepared.request.biases = drawn.biases;
+    if (prepared.form.constrained)
+        prepared.request.constraint = model.constraints().make(prepared.form.rules)->fork();
+    return prepared;
+}
+
 ReceiptVerdict replay_receipt(ReplayModel& model, const chain::ReplyReceipt& receipt,
                               const ToldTokens& told) {
-    if (model.composite() != chain::to_hex_prefixed(receipt.composite))
-        return no("DIFFERS: this model's composite hash is " + model.composite());
-    if (chain::hash_of_tokens(told.prompt) != receipt.prompt_hash ||
-        receipt.prompt_tokens != told.prompt.size())
-        return no("DIFFERS: the prompt tokens given are not the signed ones");
-    if (chain::hash_of_tokens(told.output) != receipt.output_hash ||
-        receipt.output_tokens != told.output.size())
-        return no("DIFFERS: the reply's tokens given are not the signed ones");
-    const std::optional<api::ReplyForm> form = signed_form(receipt, told);
-    if (!form) return no("DIFFERS: the form given is not the signed one");
-    const SignedSampling drawn = read_sampling_text(receipt.sampling);
-
-    engine::ReplayRequest request;
-    request.prompt = told.prompt;
-    request.output = told.output;
-    request.sampling = drawn.sampling;
-    request.sampling.seed = receipt.seed;
-    request.biases = drawn.biases;
-    if (form->constrained) request.constraint = model.constraints().make(form->rules)->fork();
-    const engine::ReplayResult result = model.replayer().run(std::move(request));
+    PreparedReplay prepared = prepare_replay(model, receipt, told);
+    if (!prepared.fault.empty()) return no(prepared.fault);
+    const engine::ReplayResult result = model.replayer().run(std::move(prepared.request));
     if (result.difference) {
         ReceiptVerdict verdict{false, "DIFFERS: " + said(*result.difference, model.tokenizer()),
                                result.chosen.size(), result.difference};
-        if (receipt.version == 1 && drawn.constrained)
+        if (receipt.version == 1 && prepared.constrained)
             verdict.why += "; the reply was held to a form that this older receipt does not hold";
         if (receipt.version > 1 && receipt.numerics != model.numerics().digest)
             verdict.why += "; the numerics are others here: " + model.numerics().text;
@@ -137,9 +155,9 @@ ReceiptVerdict replay_receipt(ReplayModel& model, const chain::ReplyReceipt& rec
     }
     if (receipt.version > 1) {
         const std::string fault =
-            drawn.constrained != form->constrained
+            prepared.constrained != prepared.form.constrained
                 ? "the sampling settings and the form do not agree on whether the reply was constrained"
-                : end_fault(receipt, *form, model.tokenizer(), told.output, result.complete);
+                : end_fault(receipt, prepared.form, model.tokenizer(), told.output, result.complete);
         if (!fault.empty()) return no("DIFFERS: " + fault);
     }
     return {true, "the same tokens: " + std::to_string(result.chosen.size()), result.chosen.size(),

@@ -34,6 +34,16 @@ ToldTokens read_told_tokens(const nlohmann::json& json);
 ReceiptVerdict check_signature(const provenance::chain::SignedReceipt& receipt,
                                const nlohmann::json& document, const std::string& wanted_signer);
 
+// What a receipt says, ready to be computed again; `fault` when it is not this model's or not these tokens'.
+struct PreparedReplay {
+    engine::ReplayRequest request;
+    api::ReplyForm form;
+    bool constrained = false;  // by the sampling settings
+    std::string fault;
+};
+PreparedReplay prepare_replay(ReplayModel& model, const provenance::chain::ReplyReceipt& receipt,
+                              const ToldTokens& told);
+
 // The signature is not looked at. Throws Error(file_corrupt) for a form or sampling settings that cannot be
 // read and for a missing form.
 ReceiptVerdict replay_receipt(ReplayModel& model, const provenance::chain::ReplyReceipt& receipt,

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "node/fingerprint_code.h"
 #include "node/receipt_store.h"
 #include "node/sampling_text.h"
 #include "provenance/chain/reply_receipt.h"
@@ -41,6 +42,7 @@ class ReceiptBook final : public api::Receipts {
           key_(settings.host_private_key, "HOST_PRIVATE_KEY"),
           chain_id_(static_cast<std::uint64_t>(settings.chain_id)),
           keeps_tokens_(settings.receipts == "tokens"),
+          wants_fingerprints_(settings.receipts_fingerprint),
           path_(settings.receipts_path),
           numerics_(numerics.text) {
         weights_.numerics = numerics.digest;
@@ -57,6 +59,8 @@ class ReceiptBook final : public api::Receipts {
         }
         changed_.notify_all();  // the writer finishes what waits
     }
+
+    bool wants_fingerprints() const override { return wants_fingerprints_; }
 
     void add(api::AnsweredChoice choice) override {
         if (check_ && !check_->mismatch().empty()) {
@@ -135,10 +139,13 @@ class ReceiptBook final : public api::Receipts {
             receipt.form = chain::keccak256(choice.form->text);
             if (!choice.form->tools.empty()) receipt.tools = chain::keccak256(choice.form->tools);
         }
+        const chain::Bytes fingerprint = fingerprint_bytes(choice.fingerprints);
+        if (!fingerprint.empty()) receipt.fingerprint = chain::keccak256(fingerprint);
         receipt.finish = choice.finish;
         receipt.max_tokens = static_cast<std::uint32_t>(choice.max_tokens);
         nlohmann::json json = chain::to_json(chain::sign_receipt(receipt, chain_id_, key_));
         json["numerics"] = numerics_;
+        if (!fingerprint.empty()) json["fingerprint"] = chain::to_hex_prefixed(fingerprint);
         if (!keeps_tokens_) return json;
         json["tokens"] = {{"prompt", choice.prompt}, {"output", choice.output}};
         if (choice.form) json["tokens"]["form"] = choice.form->text;
@@ -149,7 +156,7 @@ class ReceiptBook final : public api::Receipts {
     ReceiptStore store_;
     chain::PrivateKey key_;
     std::uint64_t chain_id_;
-    bool keeps_tokens_;
+    bool keeps_tokens_, wants_fingerprints_;
     std::string path_, numerics_;
     chain::ReplyReceipt weights_;  // what is the same in every receipt
 

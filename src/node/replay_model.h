@@ -23,6 +23,7 @@ class ReplayModel {
 
     const Tokenizer& tokenizer() const { return tokenizer_; }
     const std::string& composite() const { return composite_; }  // "0x…"
+    std::int32_t hidden_size() const { return source_.shape().hidden; }
     const Numerics& numerics() const { return numerics_; }
     const backend::BackendInfo& backend_info() const { return backend_->info(); }
     harmony::ConstraintFactory& constraints() { return constraints_; }

@@ -316,6 +316,10 @@ std::vector<SettingSpec> make_specs() {
              "SQLite file that keeps the receipts. Its folder must be there.", &S::receipts_path),
         number("GPTOSS_RECEIPTS_KEPT", "--receipts-kept", "Chain", "Receipts kept; the oldest go first.",
                &S::receipts_kept, 1, 1'000'000'000),
+        yes_or_no("GPTOSS_RECEIPTS_FINGERPRINT", "--receipts-fingerprint", "Chain",
+                  "Sign values of the hidden state of one token in 32, by which other devices can check a "
+                  "reply. CPU only.",
+                  &S::receipts_fingerprint),
     };
 }
 

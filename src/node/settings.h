@@ -94,6 +94,7 @@ struct Settings {
     std::string receipts = "off";
     std::string receipts_path;
     std::int64_t receipts_kept = 100'000;
+    bool receipts_fingerprint = false;
     bool hash_weights = false;  // no setting: for commands that need the hash whatever the mode
 };
 

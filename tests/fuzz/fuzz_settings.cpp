@@ -10,6 +10,7 @@
 #include "http/api_keys.h"
 #include "memory_file.h"
 #include "node/application/named_addresses.h"
+#include "node/fingerprint_code.h"
 #include "node/receipt_replay.h"
 #include "node/sampling_text.h"
 #include "node/settings_loader.h"
@@ -30,6 +31,13 @@ void read_beside_receipt(const std::string& text) {
         const std::string again = api::form_text(api::read_form(text));
         check(api::form_text(api::read_form(again)) == again,
               "a form that was read is written and read alike");
+    } catch (const Error&) {
+    }
+    try {
+        const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+        const auto read = node::read_fingerprints({bytes, text.size()});
+        check(node::fingerprint_bytes(read) == provenance::chain::Bytes(bytes, bytes + text.size()),
+              "fingerprints that were read are written alike");
     } catch (const Error&) {
     }
     const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);

@@ -8,6 +8,7 @@
 #include "backend/check_batch.h"
 #include "backend/cpu/forward_pass.h"
 #include "backend/host_sampler.h"
+#include "backend/largest_values.h"
 #include "backend/split_backend.h"
 #include "base/check.h"
 
@@ -32,6 +33,7 @@ void describe_numerics(BackendInfo& info, const cpu::ForwardPass& forward, const
     info.numerics = "cpu; order " + std::to_string(kNumericsOrder) + "; " + forward.description() +
                     " kernels; " + model::name_of(options.plan.request.kv_type) + " cache";
     info.batch_invariant = true;
+    info.tells_hidden = true;
 }
 
 // "layers 0-11"
@@ -89,6 +91,9 @@ class CpuBackend final : public Backend {
                 sampling_scratch_.as<float>().subspan(i % max_sequences_ * vocabulary_, vocabulary_);
             std::ranges::copy(logits, scratch.begin());
             results[i] = sample_on_host(scratch, rows[i], padding_from_, last_tokens_[rows[i].slot]);
+            if (rows[i].hidden_values > 0)
+                results[i].hidden =
+                    largest_values(forward_->hidden(rows[i].logits_index), rows[i].hidden_values);
         });
         for (std::size_t i = 0; i < rows.size(); ++i) last_tokens_[rows[i].slot] = results[i].token;
         return next_ticket_++;

@@ -78,9 +78,14 @@ class ExactForward final : public ForwardPass {
         last = norm(last, weights_.output_norm);
         const auto wanted = static_cast<std::int64_t>(batch.logits_rows.size());
         std::ranges::copy(product(weights_.head, nullptr, last, wanted), logits.begin());
+        head_input_ = std::move(last);
     }
 
     std::span<const float> residual() const override { return residual_; }
+    std::span<const float> hidden(std::int32_t logits_index) override {
+        return std::span<const float>(head_input_)
+            .subspan(static_cast<std::size_t>(logits_index) * shape_.hidden, shape_.hidden);
+    }
     KvCache& kv_cache() override { return cache_; }
     std::string description() const override { return "float32 reference"; }
     std::int64_t claimed_bytes() const override {
@@ -263,6 +268,7 @@ class ExactForward final : public ForwardPass {
     ThreadPool& pool_;
     KvCache cache_;
     Floats residual_;
+    Floats head_input_;  // [logits_rows][hidden]
 };
 
 }  // namespace

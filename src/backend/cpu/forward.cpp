@@ -74,6 +74,9 @@ class FastForward final : public ForwardPass {
     std::span<const float> residual() const override {
         return stream_.as<float>().first(static_cast<std::size_t>(computed_rows_ * shape_.hidden));
     }
+    std::span<const float> hidden(std::int32_t logits_index) override {
+        return {normed_.floats(logits_index), static_cast<std::size_t>(shape_.hidden)};
+    }
     KvCache& kv_cache() override { return cache_; }
     std::string description() const override { return std::string(kernels_.name); }
     std::int64_t claimed_bytes() const override {

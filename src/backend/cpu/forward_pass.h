@@ -24,6 +24,9 @@ class ForwardPass {
     // [row][hidden] after the last layer computed here, of the last compute().
     virtual std::span<const float> residual() const = 0;
 
+    // [hidden]: what the head was given for one of the last compute()'s logits_rows.
+    virtual std::span<const float> hidden(std::int32_t logits_index) = 0;
+
     virtual KvCache& kv_cache() = 0;
     virtual std::string description() const = 0;  // "float32 reference", "AVX-512 VNNI"
     virtual std::int64_t claimed_bytes() const = 0;

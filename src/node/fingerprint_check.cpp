@@ -1,0 +1,80 @@
+#include "node/fingerprint_check.h"
+
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+namespace gptoss::node {
+namespace {
+
+// |told - here| / |told|; `here` holds every value of the hidden state.
+double distance_of(const engine::Fingerprint& told, const engine::Fingerprint& here) {
+    std::vector<float> hidden(here.values.size());
+    for (const backend::HiddenValue& value : here.values)
+        hidden[static_cast<std::size_t>(value.index)] = value.value;
+    double difference = 0, size = 0;
+    for (const backend::HiddenValue& value : told.values) {
+        const auto index = static_cast<std::size_t>(value.index);
+        const double other = index < hidden.size() ? double{hidden[index]} : 0;
+        difference += (value.value - other) * (value.value - other);
+        size += double{value.value} * value.value;
+    }
+    const double distance = std::sqrt(difference / size);
+    return distance >= 0 ? distance : INFINITY;  // no values, or no numbers
+}
+
+FingerprintVerdict verdict_of(FingerprintVerdict verdict, std::size_t tokens) {
+    char text[96];
+    std::snprintf(text, sizeof text, "%.2g from the model's in the mean of %zu", verdict.distance,
+                  verdict.places);
+    const bool is_near = verdict.distance <= kMostFingerprintDistance;
+    const bool few = verdict.near_ties <= 1 + kMostNearTies * static_cast<double>(tokens);
+    verdict.holds = is_near && few && verdict.others == 0;
+    if (!is_near)
+        verdict.why =
+            std::string("DIFFERS: other weights, another precision or another context: fingerprints are ") +
+            text;
+    else if (!verdict.holds)
+        verdict.why = "DIFFERS: " + std::to_string(verdict.others) +
+                      " tokens are not what seed and logits choose, " + std::to_string(verdict.near_ties) +
+                      " more by near ties";
+    else
+        verdict.why = std::string("the fingerprints fit: ") + text + ", " +
+                      std::to_string(verdict.near_ties) + " tokens by near ties";
+    return verdict;
+}
+
+}  // namespace
+
+FingerprintVerdict check_fingerprints(ReplayModel& model, const provenance::chain::ReplyReceipt& receipt,
+                                      const ToldTokens& told,
+                                      std::span<const engine::Fingerprint> fingerprints) {
+    PreparedReplay prepared = prepare_replay(model, receipt, told);
+    if (!prepared.fault.empty()) return {false, prepared.fault, 0, 0, 0, 0};
+    prepared.request.hidden_values = model.hidden_size();
+    prepared.request.goes_on = true;
+    const engine::ReplayResult result = model.replayer().run(std::move(prepared.request));
+    FingerprintVerdict verdict;
+    if (result.fingerprints.size() != fingerprints.size() || fingerprints.empty())
+        return {false,
+                "DIFFERS: there are " + std::to_string(fingerprints.size()) + " fingerprints, not " +
+                    std::to_string(result.fingerprints.size()),
+                0,
+                0,
+                0,
+                0};
+    for (std::size_t i = 0; i < fingerprints.size(); ++i) {
+        if (fingerprints[i].place != result.fingerprints[i].place)
+            return {false, "DIFFERS: the fingerprints are of other tokens", 0, 0, 0, 0};
+        verdict.distance += distance_of(fingerprints[i], result.fingerprints[i]);
+    }
+    verdict.places = fingerprints.size();
+    verdict.distance /= static_cast<double>(verdict.places);
+    std::vector<engine::ReplayDifference> differences = result.others;
+    if (result.difference) differences.push_back(*result.difference);
+    for (const engine::ReplayDifference& each : differences)
+        ++(each.is_near_tie() ? verdict.near_ties : verdict.others);
+    return verdict_of(std::move(verdict), told.output.size());
+}
+
+}  // namespace gptoss::node
