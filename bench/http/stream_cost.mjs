@@ -15,13 +15,20 @@ const words = 'the quick brown fox jumps over a lazy dog and runs far away '.rep
 const script = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'stream-cost-')), 'script.jsonl');
 fs.writeFileSync(script, JSON.stringify({ say: `<|channel|>final<|message|>${words}<|return|>` }) + '\n');
 const node = spawn(path.join(build, 'tests/http/scripted_node'), [script, '--step-ms', step_ms, '--sequences', streams], { stdio: ['ignore', 'ignore', 'pipe'] });
-const url = await new Promise((resolve) => node.stderr.on('data', (text) => resolve(String(text).match(/http:\S+/)[0])));
+let said = '';
+const url = await new Promise((resolve) => node.stderr.on('data', (text) => {
+    said += text;
+    const found = said.match(/(http:\S+)\n/);   // it comes in pieces
+    if (found) resolve(found[1]);
+}));
 
 let tokens = 0;
+let begun = 0;
 const agent = new http.Agent({ maxSockets: Infinity });
 const body = JSON.stringify({ messages: [{ role: 'user', content: 'hello' }], stream: true });
 function ask() {
     const request = http.request(`${url}/v1/chat/completions`, { method: 'POST', agent, headers: { 'content-type': 'application/json' } }, (reply) => {
+        reply.once('data', () => { ++begun; });
         reply.on('data', (bytes) => { for (let at = bytes.indexOf('data: '); at >= 0; at = bytes.indexOf('data: ', at + 6)) ++tokens; });
         reply.on('end', ask);
     });
@@ -36,7 +43,8 @@ function threads() {
     return new Map(fs.readdirSync(root).map((id) => [id, fs.readFileSync(`${root}/${id}/schedstat`, 'utf8').trim().split(' ').map(Number)]));
 }
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-await pause(4000);
+while (begun < Number(streams)) await pause(100);
+await pause(3000);   // until all of them are past their prompts
 const [before, tokens_before, began] = [threads(), tokens, performance.now()];
 await pause(1000 * Number(seconds));
 const [after, count, took_s] = [threads(), tokens - tokens_before, (performance.now() - began) / 1000];
