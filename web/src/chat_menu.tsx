@@ -1,5 +1,5 @@
 // What can be done with a conversation: a button that opens a small list of them.
-import { useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { copyText } from './clipboard';
 import type { Conversation } from './conversation';
 import { LineDialog } from './dialog';
@@ -16,14 +16,15 @@ export function ChatMenu({ conversation, name }: { conversation: Conversation; n
     const button = useRef<HTMLButtonElement>(null);
     const [asked, askFor] = useState<'title' | 'folder' | null>(null);
     const [isOpen, setOpen] = useState(false);
-    const show = () => {
-        menu.current!.showPopover();
+    // Its buttons are there once it is open.
+    useLayoutEffect(() => {
+        if (!isOpen) return;
         const { bottom, left, right } = button.current!.getBoundingClientRect();
         const { offsetWidth, offsetHeight } = menu.current!;
         menu.current!.style.top = `${Math.max(4, Math.min(bottom + 2, innerHeight - offsetHeight - 4))}px`;
         menu.current!.style.left = `${Math.max(4, left + offsetWidth > innerWidth ? right - offsetWidth : left)}px`;
         menu.current!.querySelector('button')?.focus();
-    };
+    }, [isOpen]);
     const item = (icon: IconName, words: string, act: () => void) =>
         <button class="quiet" onClick={() => { menu.current!.hidePopover(); act(); }}><Icon name={icon} />{words}</button>;
     // Up and down as in any menu; Tab works too.
@@ -35,7 +36,7 @@ export function ChatMenu({ conversation, name }: { conversation: Conversation; n
         buttons[(buttons.indexOf(document.activeElement as HTMLButtonElement) + step + buttons.length) % buttons.length].focus();
     };
     return <>
-        <button class="quiet small more" ref={button} aria-label={name} title={name} aria-haspopup="true" aria-expanded={isOpen} onClick={show}><Icon name="more" /></button>
+        <button class="quiet small more" ref={button} aria-label={name} title={name} aria-haspopup="true" aria-expanded={isOpen} onClick={() => menu.current!.showPopover()}><Icon name="more" /></button>
         <div popover="auto" class="menu" role="group" aria-label="What can be done" ref={menu} onKeyDown={onKey} onToggle={(event) => setOpen((event as ToggleEvent).newState === 'open')}>
             {isOpen && <>
                 {item('edit', 'Rename', () => askFor('title'))}

@@ -95,7 +95,8 @@ function Footer({ turn, isLast, isStreaming, place, versions }: TurnProperties &
     ].filter(Boolean);
     return <footer>
         <Versions turn={turn} place={place} versions={versions} />
-        {!isStreaming && turn.text && <button class="quiet small" onClick={() => void copy()}><Icon name="copy" /><span role="status">{copied ? 'Copied' : 'Copy'}</span></button>}
+        {!isStreaming && turn.text && <button class="quiet small" onClick={() => void copy()}><Icon name="copy" />{copied ? 'Copied' : 'Copy'}</button>}
+        <span role="status" class="hidden">{copied ? 'Copied' : ''}</span>
         {!isStreaming && isLast && <button class="quiet small" disabled={isBusy()} onClick={regenerate}><Icon name="again" />Regenerate</button>}
         <span class="figures">{words.join(' · ')}</span>
     </footer>;
