@@ -5,9 +5,6 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Receipt } from './api';
 
-const fields = [['string', 'id'], ['bytes32', 'modelId'], ['bytes32', 'compositeHash'], ['bytes32', 'promptHash'], ['bytes32', 'outputHash'], ['uint32', 'promptTokens'],
-    ['uint32', 'reasoningTokens'], ['uint32', 'outputTokens'], ['string', 'sampling'], ['uint64', 'seed'], ['string', 'nodeVersion'], ['uint64', 'completedAt']] as const;
-
 const hashOf = (text: string): Uint8Array => keccak_256(utf8ToBytes(text));
 const number = (value: number | string): Uint8Array => hexToBytes(BigInt(value).toString(16).padStart(64, '0'));
 const hex = (text: string, bytes: number): Uint8Array => {
@@ -15,12 +12,18 @@ const hex = (text: string, bytes: number): Uint8Array => {
     return hexToBytes(text.slice(2));
 };
 
-const encoded = { string: (value: unknown) => hashOf(String(value)), bytes32: (value: unknown) => hex(String(value), 32), uint32: (value: unknown) => number(value as number), uint64: (value: unknown) => number(value as string) };
+const encoded: Record<string, (value: unknown) => Uint8Array> = { string: (value: unknown) => hashOf(String(value)), bytes32: (value: unknown) => hex(String(value), 32), uint32: (value: unknown) => number(value as number), uint64: (value: unknown) => number(value as string) };
 
-function digestOf({ domain, message }: Receipt): Uint8Array {
+// The fields are those that the receipt lists, as later nodes sign more of them: the list is hashed with them, so that another
+// list gives another signer.
+function digestOf({ domain, message, types }: Receipt): Uint8Array {
+    const fields = types.Receipt.map(({ type: kind, name }) => [kind, name] as const);
+    const values = message as Record<string, unknown>;
+    for (const [kind, name] of fields) if (!Object.hasOwn(encoded, kind) || !Object.hasOwn(values, name)) throw new Error(`The field ${name} is not understood.`);
+    if (Object.keys(values).length !== fields.length) throw new Error('It holds fields that are not signed.');
     const domainHash = keccak_256(concatBytes(hashOf('EIP712Domain(string name,string version,uint256 chainId)'), hashOf(domain.name), hashOf(domain.version), number(domain.chainId)));
     const type = `Receipt(${fields.map(([kind, name]) => `${kind} ${name}`).join(',')})`;
-    const messageHash = keccak_256(concatBytes(hashOf(type), ...fields.map(([kind, name]) => encoded[kind](message[name]))));
+    const messageHash = keccak_256(concatBytes(hashOf(type), ...fields.map(([kind, name]) => encoded[kind](values[name]))));
     return keccak_256(concatBytes(new Uint8Array([0x19, 0x01]), domainHash, messageHash));
 }
 

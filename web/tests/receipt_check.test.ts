@@ -24,6 +24,15 @@ test('a change of any field is found', () => {
     expect(verdictOn({ ...receipt(), domain: { ...receipt().domain, chainId: 1 } }).holds).toBe(false);
 });
 
+test('a field that is not signed, or a list without one, is found', () => {
+    const more = receipt();
+    Object.assign(more.message, { note: 'trust me' });
+    expect(verdictOn(more)).toMatchObject({ holds: false, words: expect.stringContaining('not signed') });
+    const fewer = receipt();
+    fewer.types.Receipt.pop();
+    expect(verdictOn(fewer).holds).toBe(false);
+});
+
 test('what is no signature is told in words', () => {
     for (const signature of ['', '0x', `0x${'00'.repeat(65)}`, `0x${'ff'.repeat(65)}`, receipt().signature.replace(/1c$/, '05').replace(/1b$/, '05')])
         expect(verdictOn({ ...receipt(), signature })).toMatchObject({ holds: false, words: expect.stringContaining('does not hold') });
