@@ -109,7 +109,7 @@ test('completions are scripts that complete, and man has a page', () => {
     const script = path.join(folder, 'completion.bash');
     fs.writeFileSync(script, run(['completion', 'bash']).stdout);
     const completed = (words) => spawnSync('bash', ['-c', `. ${script}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _gpt_oss_node; printf '%s\\n' "\${COMPREPLY[@]}"`], { encoding: 'utf8' }).stdout.trim().split('\n');
-    assert.deepEqual(completed(['gpt-oss-node', 'ver']), ['verify']);
+    assert.deepEqual(completed(['gpt-oss-node', 'ver']), ['verify', 'verify-host']);
     assert.deepEqual(completed(['gpt-oss-node', 'serve', '--api-k']), ['--api-keys-file']);
     assert.ok(completed(['gpt-oss-node', 'receipt', '']).includes('replay'));
     assert.match(run(['completion', 'zsh']).stdout, /^#compdef gpt-oss-node/);
