@@ -124,13 +124,18 @@ function(gptoss_collect group program)
     add_dependencies(${group} ${program})
 endfunction()
 
-# gptoss_test(NAME FILES file... USES room... [LABELS label...]): one GoogleTest program, one ctest entry a case
+# gptoss_test(NAME FILES file... USES room... [LABELS label...] [ALONE]): one GoogleTest program, one ctest entry a case
 # (under sanitizers one in all); `test_programs` builds all.
 # LABELS optimised: what an optimiser can get wrong, or random cases of which the slow sanitizer builds run only a part.
 # `optimised_tests` builds these; ./test runs the others under sanitizers alone.
+# ALONE: its cases compute with all cores; beside each other their spinning threads take five times as long.
 include(GoogleTest)
 function(gptoss_test name)
-    cmake_parse_arguments(TEST "" "" "FILES;USES;LIBRARIES;LABELS" ${ARGN})
+    cmake_parse_arguments(TEST "ALONE" "" "FILES;USES;LIBRARIES;LABELS" ${ARGN})
+    set(processors 1)
+    if(TEST_ALONE)
+        set(processors 3)  # as many as ./test runs side by side
+    endif()
     find_package(GTest REQUIRED)
     add_executable(${name} ${TEST_FILES})
     gptoss_collect(test_programs ${name})
@@ -156,7 +161,7 @@ function(gptoss_test name)
             set_tests_properties(${name} PROPERTIES PROCESSORS 2)
         endif()
     else()
-        gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${TEST_LABELS}")
+        gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 PROCESSORS ${processors} LABELS "${TEST_LABELS}")
     endif()
 endfunction()
 

@@ -143,7 +143,7 @@ class SameBits : public testing::Test {
 };
 
 TEST_F(SameBits, InACrowdAloneAndAsOnePrompt) {
-    const auto count = static_cast<std::size_t>(test::long_rounds(90, 2000));
+    const auto count = static_cast<std::size_t>(test::long_rounds(48, 2000));
     std::vector<Case> cases;
     {
         SigningNode node(settings(256, true));

@@ -103,7 +103,7 @@ class FingerprintCheck : public testing::Test {
         RandomAsks asks(99);
         std::vector<FingerprintDocument> receipts;
         const auto nothing = [] {};
-        while (receipts.size() < static_cast<std::size_t>(test::long_rounds(24, 1000))) {
+        while (receipts.size() < static_cast<std::size_t>(test::long_rounds(12, 1000))) {
             std::vector<Ask> together;
             for (int i = 0; i < 16; ++i) together.push_back(asks.next());
             for (FingerprintDocument& receipt : node.receipts_of(together, nothing))
