@@ -33,8 +33,12 @@ test('ask, ask again, edit, compare, rename, pin, throw away and bring back, wit
         }
         assert.fail(`no way to ${name}`);
     };
+    // A new chat is drawn a moment after its keys: what is typed before that would go to the chat before it.
+    const emptyMessage = () => page.waitForFunction(() => document.activeElement.id === 'message' && document.activeElement.value === '' &&
+        document.querySelectorAll('.turn').length === 0, undefined, { timeout: 5000 });
     await page.waitForSelector('.dot.good');
     await press('Control+Shift+O');
+    await emptyMessage();
     await keyboard.type('First?');
     await press('Enter');
     await page.waitForSelector('text=Answer 1 to First?');
@@ -65,6 +69,7 @@ test('ask, ask again, edit, compare, rename, pin, throw away and bring back, wit
     await press('ArrowDown', 'Enter');
     await page.waitForSelector('.entries h2 >> text=Pinned');
     await press('Control+Shift+O');
+    await emptyMessage();
     await keyboard.type('Third?');
     await press('Enter');
     await page.waitForSelector('text=Answer 4 to Third?');
@@ -80,7 +85,9 @@ test('ask, ask again, edit, compare, rename, pin, throw away and bring back, wit
     await walkTo('Bring back: Named');
     await press('Enter', 'Escape');
     await page.waitForSelector('h1 >> text=Named');
+    await page.waitForSelector('dialog', { state: 'detached' });   // keys of the page wait until it is closed
     await press('Control+k');
+    await page.waitForSelector('input[type="search"]:focus', { timeout: 5000 });
     await keyboard.type('third');
     await page.waitForFunction(() => document.querySelectorAll('.entry').length === 1);
     await walkTo('Keyboard');
