@@ -94,7 +94,11 @@ describe('with the demo model', { concurrency: false }, () => {
         await page.reload();
         await page.waitForSelector('.entries h2 >> text=Pinned');
         assert.deepEqual(await page.locator('.entries h2').allInnerTexts(), ['Pinned', 'Arithmetic']);
-        await page.keyboard.press('Control+k');
+        // Pressed until the page, which was just loaded, takes it.
+        while (!await page.evaluate(() => document.activeElement.id === 'search')) {
+            await page.keyboard.press('Control+k');
+            await page.waitForTimeout(50);
+        }
         await page.keyboard.type('arith');
         await page.waitForFunction(() => document.querySelectorAll('.entry').length === 1);
         await page.fill('#search', '');
