@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/state_file.h"
+
 namespace gptoss::cli {
 
 struct LineEditor::Terminal {
@@ -115,11 +117,7 @@ std::optional<std::string> LineEditor::read() {
 }
 
 std::string chat_history_file() {
-    const char* state = std::getenv("XDG_STATE_HOME");
-    const char* home = std::getenv("HOME");
-    if (state != nullptr && *state == '/') return std::string(state) + "/gpt-oss-node/chat_history";
-    if (home == nullptr || *home != '/') return "";
-    return std::string(home) + "/.local/state/gpt-oss-node/chat_history";
+    return state_file("chat_history").string();
 }
 
 }  // namespace gptoss::cli

@@ -1,6 +1,5 @@
 #include "node/kernel_decision.h"
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/state_file.h"
 #include "provenance/sha256.h"
 #include "provenance/whole_file.h"
 
@@ -100,12 +100,7 @@ DecisionSubject decision_subject(const std::string& device, const std::string& c
 }
 
 std::filesystem::path default_decision_path() {
-    const char* state = std::getenv("XDG_STATE_HOME");
-    const char* home = std::getenv("HOME");
-    if (state != nullptr && *state == '/')
-        return std::filesystem::path(state) / "gpt-oss-node/qualification.json";
-    if (home == nullptr || *home != '/') return {};
-    return std::filesystem::path(home) / ".local/state/gpt-oss-node/qualification.json";
+    return state_file("qualification.json");
 }
 
 void save_decision(const std::filesystem::path& path, const KernelDecision& decision) {

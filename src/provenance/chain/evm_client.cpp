@@ -70,6 +70,12 @@ bool EvmClient::has_code(const Address& contract) {
     return result.get<std::string>().size() > 2;
 }
 
+void EvmClient::require_code(const Address& contract, const std::string& setting) {
+    if (!has_code(contract))
+        throw Error(ErrorCode::chain_failed, "no contract stands at " + to_checksum_text(contract),
+                    "Check " + setting + " and CHAIN_ID.", {{"setting", setting}});
+}
+
 Amount EvmClient::balance(const Address& account) {
     return quantity("eth_getBalance", {to_hex_prefixed(account), "latest"});
 }

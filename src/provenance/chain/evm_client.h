@@ -42,6 +42,8 @@ class EvmClient {
 
     Bytes call(const Address& contract, const Bytes& data);  // a revert is an error with its reason
     bool has_code(const Address& contract);
+    // Throws Error(chain_failed) where no contract stands; `setting` is what named the address.
+    void require_code(const Address& contract, const std::string& setting);
     Amount balance(const Address& account);
     // The contract's events of these kinds with this first indexed value, oldest first. Throws
     // Error(chain_failed) also where an endpoint keeps no history or limits how much of it may be asked.

@@ -6,9 +6,7 @@
 namespace gptoss::provenance::chain {
 
 HostEarnings::HostEarnings(EvmClient& chain, const Address& contract) : chain_(chain), contract_(contract) {
-    if (!chain_.has_code(contract_))
-        throw Error(ErrorCode::chain_failed, "no contract stands at " + to_checksum_text(contract_),
-                    "Check CONTRACT_HOST_EARNINGS and CHAIN_ID.", {{"setting", "CONTRACT_HOST_EARNINGS"}});
+    chain_.require_code(contract_, "CONTRACT_HOST_EARNINGS");
 }
 
 Amount HostEarnings::balance(const Address& host, const Address& token) {

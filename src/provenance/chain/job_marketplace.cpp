@@ -30,10 +30,7 @@ Amount SessionJob::tokens_left() const {
 
 JobMarketplace::JobMarketplace(EvmClient& chain, const Address& contract, MarketplaceVersion version)
     : chain_(chain), contract_(contract), version_(version) {
-    if (!chain_.has_code(contract_))
-        throw Error(ErrorCode::chain_failed, "no contract stands at " + to_checksum_text(contract_),
-                    "Check CONTRACT_JOB_MARKETPLACE and CHAIN_ID.",
-                    {{"setting", "CONTRACT_JOB_MARKETPLACE"}});
+    chain_.require_code(contract_, "CONTRACT_JOB_MARKETPLACE");
     // Job 0 never exists, and an empty job's size tells how many fields a job has.
     const std::size_t size = job_data(0).size();
     if (size != (fields_of(version) + kEmptyTexts) * sizeof(Word))

@@ -11,9 +11,7 @@ PriceBounds price_bounds(bool native) {
 }
 
 ModelPricing::ModelPricing(EvmClient& chain, const Address& registry) : chain_(chain), registry_(registry) {
-    if (!chain_.has_code(registry_))
-        throw Error(ErrorCode::chain_failed, "no contract stands at " + to_checksum_text(registry_),
-                    "Check CONTRACT_NODE_REGISTRY and CHAIN_ID.", {{"setting", "CONTRACT_NODE_REGISTRY"}});
+    chain_.require_code(registry_, "CONTRACT_NODE_REGISTRY");
 }
 
 Amount ModelPricing::price(const Address& host, const Word& model, const Address& token) {

@@ -10,9 +10,7 @@ Word model_id(const std::string& repository, const std::string& first_file) {
 }
 
 ModelRegistry::ModelRegistry(EvmClient& chain, const Address& contract) : chain_(chain), contract_(contract) {
-    if (!chain_.has_code(contract_))
-        throw Error(ErrorCode::chain_failed, "no contract stands at " + to_checksum_text(contract_),
-                    "Check CONTRACT_MODEL_REGISTRY and CHAIN_ID.", {{"setting", "CONTRACT_MODEL_REGISTRY"}});
+    chain_.require_code(contract_, "CONTRACT_MODEL_REGISTRY");
 }
 
 std::optional<ModelEntry> ModelRegistry::find(const Word& id) {

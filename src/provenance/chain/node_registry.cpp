@@ -15,9 +15,7 @@ namespace {
 }  // namespace
 
 NodeRegistry::NodeRegistry(EvmClient& chain, const Address& contract) : chain_(chain), contract_(contract) {
-    if (!chain_.has_code(contract_))
-        throw Error(ErrorCode::chain_failed, "no contract stands at " + to_checksum_text(contract_),
-                    "Check CONTRACT_NODE_REGISTRY and CHAIN_ID.", {{"setting", "CONTRACT_NODE_REGISTRY"}});
+    chain_.require_code(contract_, "CONTRACT_NODE_REGISTRY");
 }
 
 bool NodeRegistry::is_active(const Address& host) {
