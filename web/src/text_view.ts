@@ -41,11 +41,17 @@ export class PlainView {
     }
 }
 
-// Markdown. Finished blocks are drawn once; the one that grows is drawn again, the seldomer the longer that takes.
+const blocksInRun = 32;
+const estimatedLineChars = 80, estimatedLinePixels = 24, estimatedBlockPixels = 15;
+
+// Markdown. Finished blocks are drawn once; the one that grows is drawn again, the seldomer the longer that takes. Blocks lie in runs,
+// which the browser skips as a whole while they are out of sight: what a frame costs does not grow with the text.
 export class MarkdownView {
     private seen = '';
     private cutter = new BlockCutter();
     private drawnBlocks = 0;
+    private run: HTMLElement | null = null;
+    private runPixels = 0;   // how high it may be, until it is drawn
     private tail: HTMLElement | null = null;
     private plainTail: PlainView | null = null;
     private nextDrawingMs = 0;
@@ -60,6 +66,7 @@ export class MarkdownView {
         const tail = this.cutter.tail;
         if (isFinal) {
             if (tail) this.finish(tail);
+            this.endRun();
             this.seen = '\u0000';   // whatever comes next begins anew
             return;
         }
@@ -74,21 +81,34 @@ export class MarkdownView {
         this.seen = '';
         this.cutter = new BlockCutter();
         this.drawnBlocks = 0;
-        this.tail = this.plainTail = null;
+        this.run = this.tail = this.plainTail = null;
         this.nextDrawingMs = 0;
     }
 
     private place(): HTMLElement {
         if (this.tail) return this.tail;
+        if (!this.run) {
+            this.run = document.createElement('div');
+            this.run.className = 'run';
+            this.root.append(this.run);
+            this.runPixels = 0;
+        }
         this.tail = document.createElement('div');
         this.tail.className = 'block';
         this.tail.dir = 'auto';
-        this.root.append(this.tail);
+        this.run.append(this.tail);
         return this.tail;
+    }
+
+    private endRun(): void {
+        if (this.run) this.run.style.containIntrinsicBlockSize = `auto ${this.runPixels}px`;
+        this.run = null;
     }
 
     private finish(text: string): void {
         const place = this.place();
+        this.runPixels += estimatedBlockPixels + estimatedLinePixels * Math.ceil(text.length / estimatedLineChars);
+        if (this.drawnBlocks % blocksInRun === blocksInRun - 1) this.endRun();
         this.tail = this.plainTail = null;
         this.nextDrawingMs = 0;
         if (text.length > longestBlockChars) return drawPlain(place, text);

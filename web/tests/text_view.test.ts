@@ -38,3 +38,13 @@ test('plain text keeps its lines and never becomes one long element', () => {
     expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThanOrEqual(4000);
     expect(place.querySelector('b')).toBeNull();
 });
+
+test('blocks lie in runs, so that a frame costs the same however long the text is', () => {
+    // The last two paragraphs are one block: nothing yet says that the last has begun a new one.
+    const place = document.createElement('div');
+    const view = new MarkdownView(place);
+    const paragraphs = Array.from({ length: 100 }, (_, index) => `Paragraph ${index}.`).join('\n\n');
+    for (let at = 7; at < paragraphs.length; at += 7) view.update(paragraphs.slice(0, at), false);
+    view.update(paragraphs, true);
+    expect([...place.children].map((run) => `${run.className} ${run.children.length}`)).toEqual(['run 32', 'run 32', 'run 32', 'run 3']);
+});
