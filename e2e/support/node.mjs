@@ -14,8 +14,10 @@ export function endWithTest(child) {
 
 export async function startNode(args = [], env = {}, program = binary) {
     const port = args.includes('--port') ? [] : ['--port', '0'];
+    // Several nodes run side by side: threads that spin for each other would take turns, and what steps of 2,048 rows take is
+    // measured at each start.
     const child = spawn(program, ['serve', ...port, '--date', '2026-11-22', ...args],
-        { cwd: '/', env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+        { cwd: '/', env: { PATH: process.env.PATH, GPTOSS_THREADS: '1', LLAMA_BATCH_SIZE: '256', ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
     endWithTest(child);
     let log = '';
     child.stderr.on('data', (data) => { log += data; });
