@@ -54,7 +54,7 @@ inline constexpr float kE2M1[16] = {0.0F,  0.5F,  1.0F,  1.5F,  2.0F,  3.0F,  4.
                                     -0.0F, -0.5F, -1.0F, -1.5F, -2.0F, -3.0F, -4.0F, -6.0F};
 
 // Half of an E8M0 scale: 2^(code - 128). Codes 0 and 1 are subnormals. Code 255, NaN in the standard, is an
-// ordinary 2^127 here as in ggml.
+// ordinary 2^127 here as in ggml; files in which it scales more than zeros are refused (finite_weights.h).
 inline float half_of_e8m0(std::uint8_t code) {
     return std::ldexp(1.0F, static_cast<int>(code) - 128);
 }

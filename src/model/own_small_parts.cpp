@@ -1,5 +1,9 @@
 #include "model/own_small_parts.h"
 
+#include <string>
+
+#include "gguf/finite_weights.h"
+
 namespace gptoss::model {
 namespace {
 
@@ -7,13 +11,19 @@ class Copier {
   public:
     explicit Copier(OwnedParts& owned) : owned_(owned) {}
 
+    // Where what comes next belongs, for errors.
+    void at(std::string place) { place_ = std::move(place); }
     void floats(const float*& values, std::int64_t count) {
         if (values == nullptr) return;
         const auto bytes = std::as_bytes(std::span(values, static_cast<std::size_t>(count)));
+        if (!gguf::all_finite(gguf::TensorType::F32, bytes))
+            gguf::refuse_not_finite("a norm, bias or sink of " + place_, gguf::TensorType::F32);
         values = reinterpret_cast<const float*>(
             owned_.bytes.emplace_back(bytes.begin(), bytes.end()).data());  // as operator new aligns
     }
     void matrix(Matrix& matrix) {
+        if (!gguf::all_finite(matrix.tensor->type, matrix.tensor->data))
+            gguf::refuse_not_finite("tensor " + matrix.tensor->name, matrix.tensor->type);
         gguf::Tensor& copy = owned_.tensors.emplace_back(*matrix.tensor);
         copy.data = owned_.bytes.emplace_back(copy.data.begin(), copy.data.end());
         matrix.tensor = &copy;
@@ -21,6 +31,7 @@ class Copier {
 
   private:
     OwnedParts& owned_;
+    std::string place_ = "the model";
 };
 
 }  // namespace
@@ -35,6 +46,7 @@ Weights own_small_parts(const Weights& weights, const LayerRange& range) {
     const std::int64_t expert_rows = std::int64_t{shape.experts} * shape.expert_width;
     for (std::int32_t index = range.first; index < range.end; ++index) {
         LayerWeights& layer = result.layers[static_cast<std::size_t>(index)];
+        copy.at("layer " + std::to_string(index));
         copy.floats(layer.attention_norm, shape.hidden);
         copy.floats(layer.query_bias, shape.query_width());
         copy.floats(layer.key_bias, shape.kv_width());

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "backend/cpu/matmul.h"
+#include "base/error.h"
 #include "gguf/dequantize.h"
 #include "gguf/numbers.h"
 #include "kernel_sets.h"
@@ -187,6 +188,29 @@ TEST(Packing, Mxfp4OutsideTheFastRangeOfExponentsIsKeptAsFloats) {
     RandomMatrix zero(TensorType::MXFP4, 16, 64, 1);
     std::fill_n(zero.bytes.begin(), 17, std::byte{0});  // a block of zeros whose exponent says nothing
     EXPECT_EQ(pack(zero.matrix, 1, pool).format, PackedFormat::mxfp4);
+    zero.bytes[0] = std::byte{255};
+    EXPECT_EQ(pack(zero.matrix, 1, pool).format, PackedFormat::mxfp4);
+}
+
+TEST(Packing, WeightsThatAreNoNumbersAreRefusedByName) {
+    ThreadPool pool(2);
+    for (const TensorType type : {TensorType::MXFP4, TensorType::Q8_0, TensorType::F16, TensorType::Q4_K}) {
+        RandomMatrix random(type, 64, 256, 1);
+        random.tensor.name = "blk.0.some.weight";
+        EXPECT_NO_THROW(pack(random.matrix, 1, pool));
+        const gguf::TypeTraits& traits = gguf::traits(type);
+        // The last block's scale: byte 255, or a half float that is infinite.
+        const std::size_t at = random.bytes.size() - traits.block_bytes;
+        random.bytes[at] = type == TensorType::MXFP4 ? std::byte{255} : std::byte{0};
+        random.bytes[at + 1] = std::byte{0x7C};
+        try {
+            pack(random.matrix, 1, pool);
+            ADD_FAILURE() << traits.name << " was packed";
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), ErrorCode::file_corrupt);
+            EXPECT_NE(std::string(error.what()).find("blk.0.some.weight"), std::string::npos) << error.what();
+        }
+    }
 }
 
 TEST(Packing, ColumnsThatAreNoWholeBlockAreFilledWithZeros) {

@@ -117,6 +117,38 @@ TEST(ModelFiles, FusedQueryKeyValueComputesTheSame) {
     for (const bool exact : {true, false}) EXPECT_EQ(logits_of(path, exact), logits_of(plain, exact));
 }
 
+// Scale byte 255 of MXFP4 is a NaN in the standard: over zeros it says nothing, over weights the file is damaged.
+TEST(ModelFiles, WeightsThatAreNoNumbersAreNotServed) {
+    const auto with_byte = [](const std::string& name, std::byte codes) {
+        return [name, codes](gguf::TensorToWrite& tensor, const gguf::File&) {
+            if (tensor.name != name) return true;
+            tensor.fill = [fill = std::move(tensor.fill), codes](std::span<std::byte> bytes) {
+                fill(bytes);
+                std::ranges::fill(bytes.first(17), codes);
+                bytes[0] = std::byte{255};
+            };
+            return true;
+        };
+    };
+    const std::string experts = "blk.1.ffn_down_exps.weight";
+    const gptoss::test::TemporaryFolder folder;
+    EXPECT_NO_THROW(logits_of(rewritten(folder.path(), with_byte(experts, std::byte{0})), false));
+    try {
+        logits_of(rewritten(folder.path(), with_byte(experts, std::byte{0x11})), false);
+        FAIL() << "the file was loaded";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::file_corrupt);
+        EXPECT_NE(std::string(error.what()).find(experts), std::string::npos) << error.what();
+    }
+    // Norms, biases and sinks as well: here four bytes of NaN.
+    const auto with_nan = [](gguf::TensorToWrite& tensor, const gguf::File&) {
+        if (tensor.name == "blk.1.attn_sinks.weight")
+            tensor.fill = [](std::span<std::byte> bytes) { std::ranges::fill(bytes, std::byte{0xFF}); };
+        return true;
+    };
+    EXPECT_THROW(logits_of(rewritten(folder.path(), with_nan), false), Error);
+}
+
 // What is served was read when it was loaded: the file may be written to or cut short afterwards.
 TEST(ModelFiles, ALoadedModelNoLongerReadsItsFile) {
     const gptoss::test::TemporaryFolder folder;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gguf/dequantize.h"
+#include "gguf/finite_weights.h"
 #include "gguf/numbers.h"
 
 namespace gptoss::backend::cpu {
@@ -212,6 +213,7 @@ bool pack_as(PackedFormat format, std::span<const model::Matrix> matrices, std::
     const std::int64_t panels = std::int64_t{groups} * out.panels;
     out.memory = AlignedBuffer(static_cast<std::size_t>(panels) * out.panel_bytes + kPrefetchSlack);
     std::atomic<bool> fits = true;
+    std::atomic<const gguf::Tensor*> not_finite = nullptr;
     pool.for_each(panels, 8, [&](std::int64_t index) {
         const std::int64_t group = index / out.panels;
         const std::int64_t first = index % out.panels * panel_rows;
@@ -223,11 +225,16 @@ bool pack_as(PackedFormat format, std::span<const model::Matrix> matrices, std::
             const std::size_t row_bytes = matrix.columns / type.block_elements * type.block_bytes;
             source[row] =
                 matrix.tensor->data.data() + (group * out.group_rows + first + row % panel_rows) * row_bytes;
+            // While its bytes come from the file anyway.
+            if (!gguf::all_finite(matrix.tensor->type, {source[row], row_bytes}))
+                not_finite.store(matrix.tensor, std::memory_order_relaxed);
         }
         std::byte* panel = out.memory.data() + static_cast<std::size_t>(index) * out.panel_bytes;
         if (!pack_panel(format, matrices, source, out.blocks(), panel))
             fits.store(false, std::memory_order_relaxed);
     });
+    if (const gguf::Tensor* tensor = not_finite)
+        gguf::refuse_not_finite("tensor " + tensor->name, tensor->type);
     return fits;
 }
 

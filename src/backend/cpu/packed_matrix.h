@@ -43,7 +43,7 @@ struct PackedMatrix {
 };
 
 // In the format that keeps the matrix's values and is fastest. Throws Error(does_not_fit) when there is no
-// memory.
+// memory, Error(file_corrupt) when a weight is no finite number.
 PackedMatrix pack(const model::Matrix& matrix, std::int32_t groups, ThreadPool& pool);
 
 // Two matrices of one shape: a panel's first half is 16 rows of `first`, its second half the same rows of

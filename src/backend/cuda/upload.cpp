@@ -17,6 +17,7 @@
 #include "backend/cuda/relayout.h"
 #include "backend/cuda/weight_layout.h"
 #include "gguf/dequantize.h"
+#include "gguf/finite_weights.h"
 
 namespace gptoss::backend::cuda {
 namespace {
@@ -117,6 +118,8 @@ class Lane {
             chunk.matrix->tensor->data.subspan(static_cast<std::size_t>(chunk.first_row * row_bytes),
                                                static_cast<std::size_t>(chunk.rows * row_bytes));
         populate(source);
+        if (!gguf::all_finite(type, source))
+            gguf::refuse_not_finite("tensor " + chunk.matrix->tensor->name, type);
         std::size_t bytes = source.size();
         if (chunk.dequantise) {
             const auto elements = static_cast<std::size_t>(chunk.rows * chunk.matrix->columns);
@@ -181,6 +184,9 @@ void send_chunks(const std::vector<Chunk>& chunks, std::int32_t threads, const L
 }
 
 void send_floats(const float* to, const float* from, std::int64_t count) {
+    const auto bytes = std::as_bytes(std::span(from, static_cast<std::size_t>(count)));
+    if (!gguf::all_finite(TensorType::F32, bytes))
+        gguf::refuse_not_finite("a norm, bias, sink or router", TensorType::F32);
     cuda_check(cudaMemcpy(const_cast<float*>(to), from, static_cast<std::size_t>(count) * sizeof(float),
                           cudaMemcpyHostToDevice));
 }
