@@ -18,12 +18,12 @@ class IdleBackend final : public backend::Backend {
     explicit IdleBackend(bool asynchronous) { info_.asynchronous = asynchronous; }
     const backend::BackendInfo& info() const override { return info_; }
     void forward(const backend::Batch&) override {}
-    backend::Ticket sample(std::span<const backend::SampleRow> rows) override {
+    backend::StepHandle sample(std::span<const backend::SampleRow> rows) override {
         results_[next_ % 3].assign(rows.size(), {.token = 1, .logprob = 0, .top = {}});
         return next_++;
     }
-    std::span<const backend::SampledToken> wait(backend::Ticket ticket) override {
-        return results_[ticket % 3];
+    std::span<const backend::SampledToken> wait(backend::StepHandle handle) override {
+        return results_[handle % 3];
     }
     void read_logits(std::int32_t, std::span<float>) override {}
     void copy_block(backend::Pool, backend::BlockId, backend::BlockId) override {}
@@ -31,7 +31,7 @@ class IdleBackend final : public backend::Backend {
   private:
     backend::BackendInfo info_;
     std::vector<backend::SampledToken> results_[3];
-    backend::Ticket next_ = 0;
+    backend::StepHandle next_ = 0;
 };
 
 class SilentSink final : public engine::GenerationSink {

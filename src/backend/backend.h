@@ -98,7 +98,7 @@ struct OperationTime {
 
 enum class Pool { full, sliding };
 
-using Ticket = std::uint64_t;
+using StepHandle = std::uint64_t;
 
 class Backend {
   public:
@@ -110,12 +110,12 @@ class Backend {
     // max_sequences segments and max_sequences logits rows.
     virtual void forward(const Batch& batch) = 0;
 
-    // Samples one token a row from the logits of the last forward(). At most two tickets may be outstanding.
-    // With no rows the ticket only marks the end of that forward().
-    virtual Ticket sample(std::span<const SampleRow> rows) = 0;
+    // Samples one token a row from the logits of the last forward(). At most two handles may be outstanding.
+    // With no rows the handle only marks the end of that forward().
+    virtual StepHandle sample(std::span<const SampleRow> rows) = 0;
 
-    // The tokens of that sample(), in the order of its rows. Valid until the ticket after the next one.
-    virtual std::span<const SampledToken> wait(Ticket ticket) = 0;
+    // The tokens of that sample(), in the order of its rows. Valid until the handle after the next one.
+    virtual std::span<const SampledToken> wait(StepHandle handle) = 0;
 
     // Copies one logits row of the last forward() to the host: [vocabulary]. For `logits`, tests and echo.
     virtual void read_logits(std::int32_t logits_index, std::span<float> out) = 0;

@@ -45,16 +45,16 @@ class SplitBackend final : public Backend {
         upper_->forward(whole);
     }
 
-    Ticket sample(std::span<const SampleRow> rows) override {
-        const Ticket ticket = upper_->sample(rows);
-        if (rows.empty()) return ticket;
-        const std::span<const SampledToken> sampled = upper_->wait(ticket);
+    StepHandle sample(std::span<const SampleRow> rows) override {
+        const StepHandle handle = upper_->sample(rows);
+        if (rows.empty()) return handle;
+        const std::span<const SampledToken> sampled = upper_->wait(handle);
         for (std::size_t i = 0; i < rows.size(); ++i)
             last_tokens_.at(static_cast<std::size_t>(rows[i].slot)) = sampled[i].token;
-        return ticket;
+        return handle;
     }
 
-    std::span<const SampledToken> wait(Ticket ticket) override { return upper_->wait(ticket); }
+    std::span<const SampledToken> wait(StepHandle handle) override { return upper_->wait(handle); }
 
     void read_logits(std::int32_t logits_index, std::span<float> out) override {
         upper_->read_logits(logits_index, out);

@@ -91,7 +91,7 @@ WeightReads reads_of(const model::Hyperparameters& shape) {
     const double hidden = shape.hidden, q8_0 = 34.0 / 32, mxfp4 = 17.0 / 32;
     const double attention = hidden * (2.0 * shape.query_width() + 2.0 * shape.kv_width());
     return {q8_0 * hidden * shape.vocabulary + shape.layers * (q8_0 * attention + 4 * hidden * shape.experts),
-            shape.layers * mxfp4 * shape.experts * 3 * hidden * shape.expert_width};
+            shape.layers * mxfp4 * shape.experts * 3 * hidden * shape.intermediate_size};
 }
 
 // What one step of generation must read: the dense weights once, the experts its tokens chose, and the keys
@@ -101,7 +101,8 @@ double bytes_per_step(const Subject& subject, const BenchOptions& options) {
     const model::Hyperparameters& shape = subject.shape;
     const WeightReads reads = subject.weights() != nullptr ? reads_of(*subject.weights()) : reads_of(shape);
     const double share_of_experts =
-        1.0 - std::pow(1.0 - static_cast<double>(shape.experts_used) / shape.experts, options.concurrency);
+        1.0 -
+        std::pow(1.0 - static_cast<double>(shape.experts_per_token) / shape.experts, options.concurrency);
     const double visible = options.depth + options.generate / 2.0;
     const double token_bytes = 2.0 * shape.kv_width() * model::kv_element_bytes(model::KvType::bf16);
     double total = reads.always + reads.experts * share_of_experts;
@@ -138,8 +139,8 @@ std::vector<TokenId> random_tokens(std::int32_t count, std::int32_t vocabulary) 
 
 // One generated token for each sequence, the most probable one. Returns before it is computed when the
 // backend does.
-backend::Ticket generate_step(backend::Backend& backend, backend::SequenceRunner& runner,
-                              std::int32_t sequences, std::uint64_t step) {
+backend::StepHandle generate_step(backend::Backend& backend, backend::SequenceRunner& runner,
+                                  std::int32_t sequences, std::uint64_t step) {
     static constexpr TokenId kLast = backend::kTokenFromLastSample;
     std::vector<backend::SequenceRunner::Feed> feeds;
     std::vector<backend::SampleRow> rows(sequences);
@@ -156,12 +157,12 @@ backend::Ticket generate_step(backend::Backend& backend, backend::SequenceRunner
 // As the engine does it: while a step is computed, the next one is submitted.
 void generate(backend::Backend& backend, backend::SequenceRunner& runner, std::int32_t sequences,
               std::int32_t steps) {
-    std::optional<backend::Ticket> ahead;
+    std::optional<backend::StepHandle> ahead;
     for (std::int32_t step = 0; step < steps; ++step) {
-        const backend::Ticket ticket =
+        const backend::StepHandle handle =
             generate_step(backend, runner, sequences, static_cast<std::uint64_t>(step));
         if (ahead) backend.wait(*ahead);
-        ahead = ticket;
+        ahead = handle;
     }
     if (ahead) backend.wait(*ahead);
 }
@@ -216,7 +217,7 @@ Result measure(const Subject& subject, const BenchOptions& options) {
             runner.pretend(slot, options.depth);
         }
     };
-    // Waits for what was submitted: a ticket with no rows marks the end of a forward().
+    // Waits for what was submitted: a handle with no rows marks the end of a forward().
     const auto finish = [&] { backend->wait(backend->sample({})); };
 
     start_at_depth();

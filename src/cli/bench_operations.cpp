@@ -18,8 +18,9 @@ double bytes_of_call(const std::string& operation, std::int32_t rows, const mode
     constexpr double kQ8Bytes = 34.0 / 32, kMxfp4Bytes = 17.0 / 32;  // of a weight
     const double hidden = shape.hidden;
     const double experts_hit =
-        shape.experts * (1 - std::pow(1 - static_cast<double>(shape.experts_used) / shape.experts, rows));
-    const double expert_bytes = kMxfp4Bytes * hidden * shape.expert_width;
+        shape.experts *
+        (1 - std::pow(1 - static_cast<double>(shape.experts_per_token) / shape.experts, rows));
+    const double expert_bytes = kMxfp4Bytes * hidden * shape.intermediate_size;
     const auto cached = [&](double tokens) { return rows * tokens * 2 * shape.kv_width() * 2; };
     if (operation == "query, key, value")
         return kQ8Bytes * hidden * (shape.query_width() + 2 * shape.kv_width());

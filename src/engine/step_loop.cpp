@@ -12,7 +12,7 @@
 namespace gptoss::engine {
 namespace {
 
-constexpr std::size_t kStepsInFlight = 2;  // as many tickets as a backend keeps
+constexpr std::size_t kStepsInFlight = 2;  // as many handles as a backend keeps
 
 // The only token of a mask; -1 where there are several, kNoToken where there is none.
 constexpr TokenId kNoToken = -2;
@@ -94,7 +94,7 @@ void StepLoop::submit(const StepPlan& plan) {
     build_batch(plan);
     backend_->forward({batch_tokens_, segments_, logits_rows_});
     build_samples(plan, step);
-    step.ticket = backend_->sample(samples_);
+    step.handle = backend_->sample(samples_);
 
     for (const PlannedRows& rows : plan.rows) {
         auto& request = static_cast<Request&>(*rows.sequence);
@@ -157,7 +157,7 @@ void StepLoop::build_samples(const StepPlan& plan, StepInFlight& step) {
 void StepLoop::collect() {
     const StepInFlight step = std::move(in_flight_.front());
     in_flight_.pop_front();
-    const std::span<const backend::SampledToken> tokens = backend_->wait(step.ticket);
+    const std::span<const backend::SampledToken> tokens = backend_->wait(step.handle);
     check(tokens.size() == step.rows.size(), "a backend samples one token a row");
     const Clock::time_point now = Clock::now();
     // A step submitted ahead begins when the one before it ends.

@@ -54,7 +54,7 @@ class StepLoop {
         std::uint32_t epoch = 0;  // of the sequence when the row was submitted
     };
     struct StepInFlight {
-        backend::Ticket ticket = 0;
+        backend::StepHandle handle = 0;
         std::vector<SampledRow> rows;
         StepShape shape;
         Clock::time_point submitted;

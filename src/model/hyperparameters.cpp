@@ -89,24 +89,24 @@ Hyperparameters read_hyperparameters(const gguf::Metadata& metadata, std::int32_
     shape.head_size = of_layers("attention.key_length", 64, 64);  // kernels are written for 64
     if (metadata.contains("gpt-oss.attention.value_length")) of_layers("attention.value_length", 64, 64);
     shape.experts = of_layers("expert_count", 1, 4096);
-    shape.experts_used = of_layers("expert_used_count", 1, 8);
-    shape.expert_width = of_layers("expert_feed_forward_length", 32, 1 << 16);
+    shape.experts_per_token = of_layers("expert_used_count", 1, 8);
+    shape.intermediate_size = of_layers("expert_feed_forward_length", 32, 1 << 16);
     shape.sliding_window = read.integer("attention.sliding_window", 1, 1 << 20);
     shape.context_length = read.integer("context_length", 1, 1 << 24);
     shape.rope_base = read.positive_real("rope.freq_base");
     shape.rms_epsilon = read.positive_real("attention.layer_norm_rms_epsilon");
     read.require_text("rope.scaling.type", "yarn");
     shape.rope_scaling_factor = read.positive_real("rope.scaling.factor");
-    shape.rope_magnitude_factor = read.positive_real_or("rope.scaling.attn_factor", 1.0);
+    shape.rope_attention_factor = read.positive_real_or("rope.scaling.attn_factor", 1.0);
     shape.original_context_length = read.integer("rope.scaling.original_context_length", 1, 1 << 24);
     shape.vocabulary = vocabulary;
     if (shape.query_heads % shape.kv_heads != 0)
         impossible("gpt-oss.attention.head_count", std::to_string(shape.query_heads),
                    "a multiple of head_count_kv, " + std::to_string(shape.kv_heads));
-    if (shape.experts_used > shape.experts)
-        impossible("gpt-oss.expert_used_count", std::to_string(shape.experts_used),
+    if (shape.experts_per_token > shape.experts)
+        impossible("gpt-oss.expert_used_count", std::to_string(shape.experts_per_token),
                    "at most expert_count, " + std::to_string(shape.experts));
-    if (shape.hidden % 32 != 0 || shape.expert_width % 32 != 0)
+    if (shape.hidden % 32 != 0 || shape.intermediate_size % 32 != 0)
         impossible("gpt-oss.embedding_length", std::to_string(shape.hidden), "a multiple of 32");
     check_fixed_keys(metadata, shape);
     return shape;
@@ -120,8 +120,8 @@ Hyperparameters gpt_oss_120b() {
     shape.kv_heads = 8;
     shape.head_size = 64;
     shape.experts = 128;
-    shape.experts_used = 4;
-    shape.expert_width = 2880;
+    shape.experts_per_token = 4;
+    shape.intermediate_size = 2880;
     shape.vocabulary = 201088;
     shape.sliding_window = 128;
     shape.context_length = 131072;

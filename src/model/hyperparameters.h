@@ -14,15 +14,15 @@ struct Hyperparameters {
     std::int32_t kv_heads = 0;
     std::int32_t head_size = 0;  // 64; never hidden / heads
     std::int32_t experts = 0;
-    std::int32_t experts_used = 0;    // 4
-    std::int32_t expert_width = 0;    // rows of gate and up
-    std::int32_t vocabulary = 0;      // rows of the head, padding included
-    std::int32_t sliding_window = 0;  // keys seen by even layers, the token itself included
-    std::int32_t context_length = 0;  // tokens the model was made for
+    std::int32_t experts_per_token = 0;  // 4
+    std::int32_t intermediate_size = 0;  // rows of gate and up
+    std::int32_t vocabulary = 0;         // rows of the head, padding included
+    std::int32_t sliding_window = 0;     // keys seen by even layers, the token itself included
+    std::int32_t context_length = 0;     // tokens the model was made for
     std::int32_t original_context_length = 0;
     double rope_base = 0;
     double rope_scaling_factor = 0;
-    double rope_magnitude_factor = 1;  // on top of YaRN's own, for q and for k
+    double rope_attention_factor = 1;  // on top of YaRN's own, for q and for k
     double rms_epsilon = 0;
 
     static constexpr float kSwigluAlpha = 1.702F;

@@ -43,7 +43,7 @@ Weights own_small_parts(const Weights& weights, const LayerRange& range) {
     Copier copy(*result.owned);
     if (range.first == 0) copy.matrix(result.embedding);
     copy.floats(result.output_norm, shape.hidden);
-    const std::int64_t expert_rows = std::int64_t{shape.experts} * shape.expert_width;
+    const std::int64_t expert_rows = std::int64_t{shape.experts} * shape.intermediate_size;
     for (std::int32_t index = range.first; index < range.end; ++index) {
         LayerWeights& layer = result.layers[static_cast<std::size_t>(index)];
         copy.at("layer " + std::to_string(index));

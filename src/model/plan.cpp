@@ -85,7 +85,7 @@ std::int64_t f32_bytes(std::int64_t elements) {
 }  // namespace
 
 std::int64_t published_layer_bytes(const Hyperparameters& shape) {
-    const std::int64_t hidden = shape.hidden, width = shape.expert_width, experts = shape.experts;
+    const std::int64_t hidden = shape.hidden, width = shape.intermediate_size, experts = shape.experts;
     const auto mxfp4 = [](std::int64_t elements) { return elements / 32 * 17; };
     const std::int64_t attention =
         q8_0_bytes(hidden * (shape.query_width() + 2LL * shape.kv_width())) +

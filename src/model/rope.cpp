@@ -17,8 +17,9 @@ RopeTable rope_table(const Hyperparameters& shape) {
     };
     const double low = pair_that_turns(kBetaFast), high = pair_that_turns(kBetaSlow);
     RopeTable table;
-    table.magnitude = shape.rope_scaling_factor > 1.0 ? 0.1 * std::log(shape.rope_scaling_factor) + 1.0 : 1.0;
-    table.magnitude *= shape.rope_magnitude_factor;
+    table.attention_factor =
+        shape.rope_scaling_factor > 1.0 ? 0.1 * std::log(shape.rope_scaling_factor) + 1.0 : 1.0;
+    table.attention_factor *= shape.rope_attention_factor;
     for (int i = 0; i < shape.head_size / 2; ++i) {
         const double frequency = std::pow(shape.rope_base, i / half);
         const double ramp = std::clamp((i - low) / (high - low), 0.0, 1.0);
@@ -31,8 +32,8 @@ RopeTable rope_table(const Hyperparameters& shape) {
 void rope_row(const RopeTable& table, std::int32_t position, float* out) {
     for (std::size_t i = 0; i < table.inverse_frequencies.size(); ++i) {
         const double angle = position * table.inverse_frequencies[i];
-        out[2 * i] = static_cast<float>(table.magnitude * std::cos(angle));
-        out[2 * i + 1] = static_cast<float>(table.magnitude * std::sin(angle));
+        out[2 * i] = static_cast<float>(table.attention_factor * std::cos(angle));
+        out[2 * i + 1] = static_cast<float>(table.attention_factor * std::sin(angle));
     }
 }
 

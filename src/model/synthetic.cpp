@@ -123,7 +123,7 @@ SyntheticModel::SyntheticModel(const Hyperparameters& shape, std::uint64_t seed,
     : seed_(seed) {
     weights_.hyperparameters = shape;
     LayerWeights layer;
-    const std::int64_t stacked = std::int64_t{shape.experts} * shape.expert_width;
+    const std::int64_t stacked = std::int64_t{shape.experts} * shape.intermediate_size;
     layer.attention_norm = layer.expert_norm = floats(shape.hidden, 1.0F, 0.1F);
     layer.query = matrix(types.dense, shape.hidden, shape.query_width());
     layer.key = matrix(types.dense, shape.hidden, shape.kv_width());
@@ -138,15 +138,15 @@ SyntheticModel::SyntheticModel(const Hyperparameters& shape, std::uint64_t seed,
     layer.router_bias = floats(shape.experts, 0, 0.1F);
     layer.gate = matrix(types.experts, shape.hidden, stacked);
     layer.up = matrix(types.experts, shape.hidden, stacked);
-    layer.down = matrix(types.experts, shape.expert_width, std::int64_t{shape.experts} * shape.hidden);
+    layer.down = matrix(types.experts, shape.intermediate_size, std::int64_t{shape.experts} * shape.hidden);
     layer.gate_bias = floats(stacked, 0, 0.1F);
     layer.up_bias = floats(stacked, 0, 0.1F);
     layer.down_bias = floats(std::int64_t{shape.experts} * shape.hidden, 0, 0.1F);
     weights_.layers.assign(static_cast<std::size_t>(shape.layers), layer);
     weights_.output_norm = floats(shape.hidden, 1.0F, 0.1F);
-    weights_.head = matrix(types.dense, shape.hidden, shape.vocabulary);
+    weights_.lm_head = matrix(types.dense, shape.hidden, shape.vocabulary);
     // Of the same size and type as the head: one set of bytes serves both.
-    weights_.embedding = weights_.head;
+    weights_.embedding = weights_.lm_head;
 }
 
 const gguf::Tensor& SyntheticModel::tensor(TensorType type, std::int64_t columns, std::int64_t rows,
@@ -195,15 +195,15 @@ gguf::Metadata synthetic_metadata(const Hyperparameters& shape) {
     count("block_count", shape.layers);
     count("context_length", shape.context_length);
     count("embedding_length", shape.hidden);
-    count("feed_forward_length", shape.expert_width);
-    count("expert_feed_forward_length", shape.expert_width);
+    count("feed_forward_length", shape.intermediate_size);
+    count("expert_feed_forward_length", shape.intermediate_size);
     count("attention.head_count", shape.query_heads);
     count("attention.head_count_kv", shape.kv_heads);
     count("attention.key_length", shape.head_size);
     count("attention.value_length", shape.head_size);
     count("attention.sliding_window", shape.sliding_window);
     count("expert_count", shape.experts);
-    count("expert_used_count", shape.experts_used);
+    count("expert_used_count", shape.experts_per_token);
     count("rope.scaling.original_context_length", shape.original_context_length);
     metadata.set("gpt-oss.rope.scaling.type", std::string("yarn"));
     metadata.set("gpt-oss.rope.scaling.factor", shape.rope_scaling_factor);
@@ -258,14 +258,14 @@ std::uint64_t write_synthetic(const std::filesystem::path& path, const Weights& 
         add_matrix(prefix + "ffn_gate_inp", layer.router);
         add_floats(prefix + "ffn_gate_inp.bias", layer.router_bias, shape.experts);
         add_matrix(prefix + "ffn_gate_exps", layer.gate, shape.experts);
-        add_floats(prefix + "ffn_gate_exps.bias", layer.gate_bias, shape.expert_width, shape.experts);
+        add_floats(prefix + "ffn_gate_exps.bias", layer.gate_bias, shape.intermediate_size, shape.experts);
         add_matrix(prefix + "ffn_up_exps", layer.up, shape.experts);
-        add_floats(prefix + "ffn_up_exps.bias", layer.up_bias, shape.expert_width, shape.experts);
+        add_floats(prefix + "ffn_up_exps.bias", layer.up_bias, shape.intermediate_size, shape.experts);
         add_matrix(prefix + "ffn_down_exps", layer.down, shape.experts);
         add_floats(prefix + "ffn_down_exps.bias", layer.down_bias, shape.hidden, shape.experts);
     }
     add_floats("output_norm.weight", weights.output_norm, shape.hidden);
-    add_matrix("output", weights.head);
+    add_matrix("output", weights.lm_head);
     std::uint64_t bytes = 0;
     for (const std::filesystem::path& part : gguf::write(path, metadata, tensors, {.parts = parts}))
         bytes += std::filesystem::file_size(part);

@@ -148,12 +148,14 @@ LayerWeights find_layer(const Finder& find, const Hyperparameters& shape, std::i
     layer.router = find.matrix(prefix + "ffn_gate_inp.weight", shape.hidden, shape.experts);
     layer.router_bias = find.floats(prefix + "ffn_gate_inp.bias", u(shape.experts));
     layer.gate =
-        find.matrix(prefix + "ffn_gate_exps.weight", shape.hidden, shape.expert_width, shape.experts);
-    layer.up = find.matrix(prefix + "ffn_up_exps.weight", shape.hidden, shape.expert_width, shape.experts);
+        find.matrix(prefix + "ffn_gate_exps.weight", shape.hidden, shape.intermediate_size, shape.experts);
+    layer.up =
+        find.matrix(prefix + "ffn_up_exps.weight", shape.hidden, shape.intermediate_size, shape.experts);
     layer.down =
-        find.matrix(prefix + "ffn_down_exps.weight", shape.expert_width, shape.hidden, shape.experts);
-    layer.gate_bias = find.floats(prefix + "ffn_gate_exps.bias", u(shape.expert_width), u(shape.experts));
-    layer.up_bias = find.floats(prefix + "ffn_up_exps.bias", u(shape.expert_width), u(shape.experts));
+        find.matrix(prefix + "ffn_down_exps.weight", shape.intermediate_size, shape.hidden, shape.experts);
+    layer.gate_bias =
+        find.floats(prefix + "ffn_gate_exps.bias", u(shape.intermediate_size), u(shape.experts));
+    layer.up_bias = find.floats(prefix + "ffn_up_exps.bias", u(shape.intermediate_size), u(shape.experts));
     layer.down_bias = find.floats(prefix + "ffn_down_exps.bias", u(shape.hidden), u(shape.experts));
     return layer;
 }
@@ -174,7 +176,7 @@ Weights find_weights(const gguf::File& file) {
     weights.owned = std::make_shared<OwnedParts>();
     weights.embedding = find.matrix("token_embd.weight", shape.hidden, shape.vocabulary);
     weights.output_norm = find.floats("output_norm.weight", static_cast<std::uint64_t>(shape.hidden));
-    weights.head = find.matrix("output.weight", shape.hidden, shape.vocabulary);
+    weights.lm_head = find.matrix("output.weight", shape.hidden, shape.vocabulary);
     for (std::int32_t layer = 0; layer < shape.layers; ++layer)
         weights.layers.push_back(find_layer(find, shape, layer, weights.owned->tensors));
     find.require_all_taken();

@@ -28,9 +28,9 @@ struct LayerWeights {
     const float* expert_norm = nullptr;            // [hidden]; GGUF calls it post_attention_norm
     Matrix router;                                 // [experts][hidden], F32
     const float* router_bias = nullptr;            // [experts]
-    Matrix gate, up;                               // [experts * expert_width][hidden], experts stacked
-    Matrix down;                                   // [experts * hidden][expert_width]
-    const float *gate_bias = nullptr, *up_bias = nullptr;  // [experts][expert_width]
+    Matrix gate, up;                               // [experts * intermediate_size][hidden], experts stacked
+    Matrix down;                                   // [experts * hidden][intermediate_size]
+    const float *gate_bias = nullptr, *up_bias = nullptr;  // [experts][intermediate_size]
     const float* down_bias = nullptr;                      // [experts][hidden]
 };
 
@@ -46,7 +46,7 @@ struct Weights {
     Matrix embedding;  // [vocabulary][hidden]
     std::vector<LayerWeights> layers;
     const float* output_norm = nullptr;  // [hidden]
-    Matrix head;                         // [vocabulary][hidden]
+    Matrix lm_head;                      // [vocabulary][hidden]
     std::shared_ptr<OwnedParts> owned;   // null when everything is the file's
 };
 

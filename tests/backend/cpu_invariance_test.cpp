@@ -20,7 +20,7 @@ model::Hyperparameters small_shape() {
     shape.query_heads = 10;  // five to a KV head: a whole tile of heads and a remainder
     shape.kv_heads = 2;
     shape.experts = 6;
-    shape.expert_width = 64;
+    shape.intermediate_size = 64;
     shape.vocabulary = 200;
     return shape;
 }

@@ -23,7 +23,7 @@ model::Hyperparameters small_shape() {
     shape.query_heads = 10;
     shape.kv_heads = 2;
     shape.experts = 6;
-    shape.expert_width = 64;
+    shape.intermediate_size = 64;
     shape.vocabulary = kVocabulary;
     return shape;
 }
@@ -96,8 +96,8 @@ TEST_P(Split, GivesTheBitsOfTheWholeModel) {
             rows[i].parameters.seed = 40 + i;
             rows[i].parameters.top_logprobs = 2;
         }
-        const Ticket expected_ticket = whole_->sample(rows), ticket = split_->sample(rows);
-        const auto expected = whole_->wait(expected_ticket), found = split_->wait(ticket);
+        const StepHandle expected_handle = whole_->sample(rows), handle = split_->sample(rows);
+        const auto expected = whole_->wait(expected_handle), found = split_->wait(handle);
         ASSERT_EQ(found.size(), expected.size());
         for (std::size_t i = 0; i < found.size(); ++i) {
             EXPECT_EQ(found[i].token, expected[i].token);

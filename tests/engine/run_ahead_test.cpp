@@ -104,15 +104,15 @@ TEST(RunAhead, PenaltiesSeeThePromptAndTheAnswer) {
             : inner_(std::move(inner)), seen_(std::move(seen)) {}
         const backend::BackendInfo& info() const override { return inner_->info(); }
         void forward(const backend::Batch& batch) override { inner_->forward(batch); }
-        backend::Ticket sample(std::span<const backend::SampleRow> rows) override {
+        backend::StepHandle sample(std::span<const backend::SampleRow> rows) override {
             seen_->clear();
             for (const backend::TokenCount& count : rows[0].counts)
                 seen_->push_back({count.token, count.count});
             if (rows[0].last_is_uncounted) ++seen_->back().second;  // every token of the answer is the same
             return inner_->sample(rows);
         }
-        std::span<const backend::SampledToken> wait(backend::Ticket ticket) override {
-            return inner_->wait(ticket);
+        std::span<const backend::SampledToken> wait(backend::StepHandle handle) override {
+            return inner_->wait(handle);
         }
         void read_logits(std::int32_t index, std::span<float> out) override {
             inner_->read_logits(index, out);

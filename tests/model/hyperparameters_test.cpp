@@ -98,7 +98,7 @@ TEST(Hyperparameters, TheAttentionFactorIsObeyed) {
     gguf::Metadata metadata = good();
     metadata.set("gpt-oss.rope.scaling.attn_factor", 2.0);
     const Hyperparameters shape = read_hyperparameters(metadata, 201088);
-    EXPECT_EQ(rope_table(shape).magnitude, 2.0 * rope_table(gpt_oss_120b()).magnitude);
+    EXPECT_EQ(rope_table(shape).attention_factor, 2.0 * rope_table(gpt_oss_120b()).attention_factor);
     metadata.set("gpt-oss.rope.scaling.attn_factor", 0.0);
     EXPECT_EQ(refusal(metadata, "attn_factor"), ErrorCode::key_invalid);
 }

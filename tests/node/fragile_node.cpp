@@ -33,9 +33,11 @@ class FragileBackend final : public backend::Backend {
         fail_when_told("fails");
         inner_->forward(batch);
     }
-    backend::Ticket sample(std::span<const backend::SampleRow> rows) override { return inner_->sample(rows); }
-    std::span<const backend::SampledToken> wait(backend::Ticket ticket) override {
-        return inner_->wait(ticket);
+    backend::StepHandle sample(std::span<const backend::SampleRow> rows) override {
+        return inner_->sample(rows);
+    }
+    std::span<const backend::SampledToken> wait(backend::StepHandle handle) override {
+        return inner_->wait(handle);
     }
     void read_logits(std::int32_t index, std::span<float> out) override { inner_->read_logits(index, out); }
     void copy_block(backend::Pool pool, backend::BlockId from, backend::BlockId to) override {

@@ -47,9 +47,11 @@ class FaultyBackend final : public backend::Backend {
             std::this_thread::sleep_for(2 * (std::chrono::steady_clock::now() - begin) +
                                         std::chrono::milliseconds(2));
     }
-    backend::Ticket sample(std::span<const backend::SampleRow> rows) override { return inner_->sample(rows); }
-    std::span<const backend::SampledToken> wait(backend::Ticket ticket) override {
-        return inner_->wait(ticket);
+    backend::StepHandle sample(std::span<const backend::SampleRow> rows) override {
+        return inner_->sample(rows);
+    }
+    std::span<const backend::SampledToken> wait(backend::StepHandle handle) override {
+        return inner_->wait(handle);
     }
     void read_logits(std::int32_t logits_index, std::span<float> out) override {
         inner_->read_logits(logits_index, out);

@@ -14,7 +14,7 @@ inline model::Hyperparameters small_shape() {
     shape.kv_heads = 1;
     shape.experts = 8;
     shape.context_length = 66'560;
-    shape.expert_width = 64;
+    shape.intermediate_size = 64;
     shape.vocabulary = 512;
     return shape;
 }

@@ -17,7 +17,7 @@ using model::kBlockTokens;
 
 namespace {
 
-constexpr std::size_t kTicketsKept = 3;  // a ticket's tokens stay valid until the ticket after the next one
+constexpr std::size_t kHandlesKept = 3;  // a handle's tokens stay valid until the handle after the next one
 
 }  // namespace
 
@@ -66,7 +66,7 @@ ScriptedBackend::ScriptedBackend(const ScriptedOptions& options, TokenSource sou
       full_(static_cast<std::size_t>(options.full_blocks) * kBlockTokens),
       sliding_(static_cast<std::size_t>(options.sliding_blocks) * kBlockTokens),
       last_sampled_(options.max_sequences, -1),
-      results_(kTicketsKept) {
+      results_(kHandlesKept) {
     info_ = {.device = "script", .placement = "nowhere", .asynchronous = options.asynchronous};
 }
 
@@ -149,9 +149,9 @@ ScriptedBackend::Cell& ScriptedBackend::cell(PoolCells& cells, std::span<const B
     return cells[place];
 }
 
-backend::Ticket ScriptedBackend::sample(std::span<const backend::SampleRow> rows) {
-    check(next_ticket_ - next_wait_ < 2, "at most two tickets are outstanding");
-    std::vector<backend::SampledToken>& result = results_[next_ticket_ % kTicketsKept];
+backend::StepHandle ScriptedBackend::sample(std::span<const backend::SampleRow> rows) {
+    check(next_handle_ - next_wait_ < 2, "at most two handles are outstanding");
+    std::vector<backend::SampledToken>& result = results_[next_handle_ % kHandlesKept];
     result.clear();
     for (const backend::SampleRow& row : rows) {
         const TokenId token = choose(row);
@@ -163,7 +163,7 @@ backend::Ticket ScriptedBackend::sample(std::span<const backend::SampleRow> rows
             sampled.top.push_back({(token + i) % options_.vocabulary, -0.25F - static_cast<float>(i)});
         result.push_back(sampled);
     }
-    return next_ticket_++;
+    return next_handle_++;
 }
 
 namespace {
@@ -192,12 +192,12 @@ TokenId ScriptedBackend::choose(const backend::SampleRow& row) {
     return nearest_allowed(row.allowed, token, options_.vocabulary);
 }
 
-std::span<const backend::SampledToken> ScriptedBackend::wait(backend::Ticket ticket) {
-    check(ticket == next_wait_ && ticket < next_ticket_, "tickets are waited for in order");
+std::span<const backend::SampledToken> ScriptedBackend::wait(backend::StepHandle handle) {
+    check(handle == next_wait_ && handle < next_handle_, "handles are waited for in order");
     ++next_wait_;
     if (options_.step_ms > 0)
         std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(options_.step_ms));
-    return results_[ticket % kTicketsKept];
+    return results_[handle % kHandlesKept];
 }
 
 void ScriptedBackend::read_logits(std::int32_t logits_index, std::span<float> out) {

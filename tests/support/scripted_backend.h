@@ -71,8 +71,8 @@ class ScriptedBackend final : public backend::Backend {
 
     const backend::BackendInfo& info() const override { return info_; }
     void forward(const backend::Batch& batch) override;
-    backend::Ticket sample(std::span<const backend::SampleRow> rows) override;
-    std::span<const backend::SampledToken> wait(backend::Ticket ticket) override;
+    backend::StepHandle sample(std::span<const backend::SampleRow> rows) override;
+    std::span<const backend::SampledToken> wait(backend::StepHandle handle) override;
     void read_logits(std::int32_t logits_index, std::span<float> out) override;
     void copy_block(backend::Pool pool, backend::BlockId from, backend::BlockId to) override;
 
@@ -104,8 +104,8 @@ class ScriptedBackend final : public backend::Backend {
     PoolCells full_, sliding_;
     std::vector<TokenId> last_sampled_;                        // by slot
     std::vector<std::vector<TokenId>> histories_;              // by logits index of the last forward()
-    std::vector<std::vector<backend::SampledToken>> results_;  // a ring of three tickets
-    backend::Ticket next_ticket_ = 0, next_wait_ = 0;
+    std::vector<std::vector<backend::SampledToken>> results_;  // a ring of three handles
+    backend::StepHandle next_handle_ = 0, next_wait_ = 0;
     Counts counts_;
 };
 

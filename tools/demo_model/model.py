@@ -23,8 +23,8 @@ class Shape:
     kv_heads: int = 2
     head_size: int = 64
     experts: int = 8
-    experts_used: int = 4
-    expert_width: int = 256
+    experts_per_token: int = 4
+    intermediate_size: int = 256
     vocabulary: int = 4096
     window: int = 128
     rope_base: float = 150000.0
@@ -55,7 +55,7 @@ def new_parameters(s, seed):
     normal = lambda *size, std: torch.randn(*size, generator=g) * std
     q, kv = s.query_heads * s.head_size, s.kv_heads * s.head_size
     zeros, ones, fan = torch.zeros, torch.ones, s.hidden ** -0.5
-    L, E, H, W = s.layers, s.experts, s.hidden, s.expert_width
+    L, E, H, W = s.layers, s.experts, s.hidden, s.intermediate_size
     return {
         "token_embd": normal(s.vocabulary, H, std=0.5), "output": normal(s.vocabulary, H, std=0.02), "output_norm": ones(H),
         "attn_norm": ones(L, H), "post_attention_norm": ones(L, H), "attn_sinks": zeros(L, s.query_heads),
@@ -73,7 +73,7 @@ def working_copies(s, p, rounding, dtype):
     """The weights as the layers use them, a dictionary a layer: matrices in the working type, experts rounded to MXFP4
     by `rounding` (0 … 1)."""
     gate, up, down = (rounded_straight_through(p[n], rounding) for n in ("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"))
-    L, rows = s.layers, s.experts * s.expert_width
+    L, rows = s.layers, s.experts * s.intermediate_size
     stacked = {
         "qkv": torch.cat([p["attn_q"], p["attn_k"], p["attn_v"]], 1).to(dtype),
         "qkv_bias": torch.cat([p["attn_q.bias"], p["attn_k.bias"], p["attn_v.bias"]], 1).to(dtype),
@@ -130,14 +130,14 @@ def block(s, attend, x, w, cos, sin, mask):
     n = rms_norm(x, w["norm2"])
     logits = F.linear(n, w["router"], w["router_bias"])
     larger = (logits[:, None, :] > logits[:, :, None]).sum(-1)  # how many experts come before this one
-    chosen = larger < s.experts_used
+    chosen = larger < s.experts_per_token
     share = logits.masked_fill(~chosen, float("-inf")).softmax(-1)
     gate, up = F.linear(n.to(dtype), w["gate_up"], w["gate_up_bias"]).chunk(2, -1)
     gate, up = gate.float().clamp(max=7.0), up.float().clamp(-7.0, 7.0)
     act = gate * torch.sigmoid(1.702 * gate) * (up + 1)
-    act = (act.view(tokens, s.experts, s.expert_width) * share[:, :, None]).to(dtype).view(tokens, -1)
+    act = (act.view(tokens, s.experts, s.intermediate_size) * share[:, :, None]).to(dtype).view(tokens, -1)
     x = x + F.linear(act, w["down"]).float() + share @ w["down_bias"]
-    balance = s.experts * (logits.softmax(-1).mean(0) * chosen.float().mean(0)).sum() / s.experts_used
+    balance = s.experts * (logits.softmax(-1).mean(0) * chosen.float().mean(0)).sum() / s.experts_per_token
     return x, balance
 
 

@@ -17,7 +17,7 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/decode_step.h"
 #include "backend/cuda/device_sampler.h"
-#include "backend/cuda/relayout.h"
+#include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
 #include "model/rope.h"
 
@@ -50,7 +50,7 @@ class Bench {
         const model::RopeTable rope = model::rope_table(shape);
         std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
                   model_.frequencies.inverse);
-        model_.frequencies.magnitude = rope.magnitude;
+        model_.frequencies.attention_factor = rope.attention_factor;
         logits_ = allocate_device(std::int64_t{kRows} * shape.vocabulary * 4);
         sampler_ = std::make_unique<DeviceSampler>(shape.vocabulary, 200019, kRows);
         step_ = std::make_unique<DecodeStep>(model_, sampler_->last_tokens(),
@@ -106,7 +106,7 @@ class Bench {
         const Stream capture = make_stream();
         cuda_check(cudaStreamBeginCapture(capture.get(), cudaStreamCaptureModeThreadLocal));
         for (std::int32_t layer = 0; layer < shape_.layers; ++layer)
-            step_->run_stages(rows, step_->splits_for(rows, depth), layer, first, last, capture.get());
+            step_->run_stages(rows, step_->kv_splits_for(rows, depth), layer, first, last, capture.get());
         cudaGraph_t captured = nullptr;
         cuda_check(cudaStreamEndCapture(capture.get(), &captured));
         cudaGraphExec_t executable = nullptr;
@@ -117,7 +117,7 @@ class Bench {
                shape_.layers;
     }
     double head_us(std::int32_t rows) {
-        return 1e3 * time_ms(10, [&] { step_->run_head(rows, stream_.get()); });
+        return 1e3 * time_ms(10, [&] { step_->run_lm_head(rows, stream_.get()); });
     }
 
     // Bytes the kernels read for one row, keys and values included.
@@ -125,7 +125,7 @@ class Bench {
         const DeviceLayer& layer = model_.weights.layers[0];
         auto bytes = [](const DeviceMatrix& matrix, double rows) {
             const double blocks = matrix.columns / 32.0;
-            const double scales = matrix.type == PlaneType::mxfp4 ? blocks : 2 * blocks;
+            const double scales = matrix.type == WeightFormat::mxfp4 ? blocks : 2 * blocks;
             return rows * (static_cast<double>(matrix.value_stride_bytes) + scales);
         };
         switch (stage) {
@@ -134,7 +134,8 @@ class Bench {
             case 2:
                 return bytes(layer.output, layer.output.rows) + 2.0 * shape_.experts * shape_.hidden;
             case 3:
-                return bytes(layer.gate_up, 4.0 * 2 * shape_.expert_width) + 32.0 * shape_.expert_width;
+                return bytes(layer.gate_up, 4.0 * 2 * shape_.intermediate_size) +
+                       32.0 * shape_.intermediate_size;
             case 4:
                 return bytes(layer.down, 4.0 * shape_.hidden) + 16.0 * shape_.hidden;
             default:

@@ -18,9 +18,9 @@
 #include <string>
 #include <vector>
 
+#include "backend/cuda/batched_forward.h"
 #include "backend/cuda/device_traits.h"
-#include "backend/cuda/prefill_forward.h"
-#include "backend/cuda/relayout.h"
+#include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
 #include "base/error.h"
 #include "model/rope.h"
@@ -59,10 +59,10 @@ class Bench {
         const model::RopeTable rope = model::rope_table(shape);
         std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
                   model_.frequencies.inverse);
-        model_.frequencies.magnitude = rope.magnitude;
+        model_.frequencies.attention_factor = rope.attention_factor;
         logits_ = allocate_device(std::int64_t{kSlots} * shape.vocabulary * 4);
         last_tokens_ = allocate_device(kSlots * 4);
-        forward_ = std::make_unique<PrefillForward>(
+        forward_ = std::make_unique<BatchedForward>(
             model_, reinterpret_cast<const std::int32_t*>(last_tokens_.get()),
             reinterpret_cast<float*>(logits_.get()), shape.vocabulary, kMostRows);
         cuda_check(cudaDeviceSynchronize());
@@ -93,7 +93,7 @@ class Bench {
     }
 
     void products(std::int32_t rows) {
-        const std::int64_t pairs = std::int64_t{rows} * kExpertsUsed;
+        const std::int64_t pairs = std::int64_t{rows} * kExpertsPerToken;
         const DeviceMemory activations = allocate_device(pairs * 4096 * 2),
                            output = allocate_device(pairs * 4096 * 4);
         const DeviceMemory routing_memory = allocate_device(pairs * 64 + (1 << 20));
@@ -106,7 +106,7 @@ class Bench {
         auto* groups = reinterpret_cast<GroupList*>(take(sizeof(GroupList)));
         auto* choices = reinterpret_cast<std::int32_t*>(take(pairs * 4));
         auto* sorted_pairs = reinterpret_cast<std::int32_t*>(take(pairs * 4));
-        auto* pair_weights = reinterpret_cast<float*>(take(pairs * 4));
+        auto* routing_weights = reinterpret_cast<float*>(take(pairs * 4));
         auto* cache_rows = reinterpret_cast<std::int64_t*>(take(rows * 8));
         const DeviceMemory rotation = allocate_device(std::int64_t{rows} * kHeadSize * 4);
         cuda_check(
@@ -127,7 +127,7 @@ class Bench {
         routing.epsilon = 1e-5F;
         routing.normalised = reinterpret_cast<__half*>(activations.get());
         routing.choices = choices;
-        routing.pair_weights = pair_weights;
+        routing.routing_weights = routing_weights;
         routing.groups = groups;
         routing.sorted_pairs = sorted_pairs;
         const DeviceMemory partial_logits = allocate_device(4 * partial_logits_count(shape_.hidden));
@@ -167,7 +167,7 @@ class Bench {
         grouped.activations = reinterpret_cast<const __half*>(activations.get());
         grouped.groups = groups;
         grouped.row_count = static_cast<std::int32_t>(pairs);
-        grouped.source_divisor = kExpertsUsed;
+        grouped.source_divisor = kExpertsPerToken;
         for (const MatrixKernel kernel :
              {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed, MatrixKernel::streamed_small}) {
             if (is_streamed(kernel) && rows > 512) continue;
@@ -188,7 +188,7 @@ class Bench {
             grouped.epilogue.kind = Epilogue::expert_output;
             grouped.epilogue.expert_outputs = reinterpret_cast<__half*>(output.get());
             grouped.epilogue.pairs = sorted_pairs;
-            grouped.epilogue.pair_weights = pair_weights;
+            grouped.epilogue.routing_weights = routing_weights;
             product("down", kernel, &DeviceLayer::down, grouped, double(pairs), read);
         }
     }
@@ -199,7 +199,7 @@ class Bench {
         const double ms = time_ms(5, [&](int i) {
             problem.weights = layer(i).*matrix;
             const std::int32_t rows =
-                problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsUsed;
+                problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsPerToken;
             const MatrixPlan plan =
                 kernel == MatrixKernel::wgmma && problem.groups == nullptr
                     ? plan_dense(rows, problem.weights.rows, device_)
@@ -208,7 +208,7 @@ class Bench {
         });
         const DeviceMatrix& w = problem.weights;
         const std::int32_t rows =
-            problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsUsed;
+            problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsPerToken;
         report((std::string(what) + " (" + name_of(kernel) + ")").c_str(), rows, ms,
                2.0 * product_rows * (w.rows / problem.experts) * w.columns,
                read * double(w.rows) * double(w.value_stride_bytes + w.scale_stride_bytes));
@@ -346,7 +346,7 @@ class Bench {
     DeviceModel model_;
     std::vector<DeviceMemory> pools_;
     DeviceMemory tables_, logits_, last_tokens_;
-    std::unique_ptr<PrefillForward> forward_;
+    std::unique_ptr<BatchedForward> forward_;
 };
 
 }  // namespace

@@ -81,8 +81,8 @@ class CpuBackend final : public Backend {
         forward_->compute(real, logits_.as<float>());
     }
 
-    Ticket sample(std::span<const SampleRow> rows) override {
-        std::vector<SampledToken>& results = sampled_[next_ticket_ % sampled_.size()];
+    StepHandle sample(std::span<const SampleRow> rows) override {
+        std::vector<SampledToken>& results = sampled_[next_handle_ % sampled_.size()];
         results.resize(rows.size());
         // A row of the real vocabulary takes a millisecond of logarithms: rows are sampled side by side.
         pool_.for_each(static_cast<std::int64_t>(rows.size()), 1, [&](std::int64_t i) {
@@ -96,12 +96,12 @@ class CpuBackend final : public Backend {
                     largest_values(forward_->hidden(rows[i].logits_index), rows[i].hidden_values);
         });
         for (std::size_t i = 0; i < rows.size(); ++i) last_tokens_[rows[i].slot] = results[i].token;
-        return next_ticket_++;
+        return next_handle_++;
     }
 
-    std::span<const SampledToken> wait(Ticket ticket) override {
-        check(ticket < next_ticket_ && ticket + sampled_.size() > next_ticket_, "a ticket that is too old");
-        return sampled_[ticket % sampled_.size()];
+    std::span<const SampledToken> wait(StepHandle handle) override {
+        check(handle < next_handle_ && handle + sampled_.size() > next_handle_, "a handle that is too old");
+        return sampled_[handle % sampled_.size()];
     }
 
     void read_logits(std::int32_t logits_index, std::span<float> out) override {
@@ -130,10 +130,10 @@ class CpuBackend final : public Backend {
     std::vector<TokenId> tokens_;
     cpu::AlignedBuffer logits_, sampling_scratch_;  // [max_sequences][vocabulary] float32
     std::int32_t logits_rows_ = 0;                  // of the last forward()
-    // sample() is done when it returns; the ring is one longer than the two outstanding tickets, so that
+    // sample() is done when it returns; the ring is one longer than the two outstanding handles, so that
     // wait()'s span survives the next sample().
     std::array<std::vector<SampledToken>, 4> sampled_;
-    Ticket next_ticket_ = 0;
+    StepHandle next_handle_ = 0;
     BackendInfo info_;
 };
 

@@ -67,7 +67,7 @@ class ExactForward final : public ForwardPass {
 
             h = norm(x, w.expert_norm);
             const Floats scores = product(w.router, w.router_bias, h, rows);
-            const Routing routing = route(scores, shape_.experts, shape_.experts_used);
+            const Routing routing = route(scores, shape_.experts, shape_.experts_per_token);
             add(x, experts(w, h, routing));
         }
         if (range.end < shape_.layers) return;
@@ -77,7 +77,7 @@ class ExactForward final : public ForwardPass {
                         &last[i * shape_.hidden]);
         last = norm(last, weights_.output_norm);
         const auto wanted = static_cast<std::int64_t>(batch.logits_rows.size());
-        std::ranges::copy(product(weights_.head, nullptr, last, wanted), logits.begin());
+        std::ranges::copy(product(weights_.lm_head, nullptr, last, wanted), logits.begin());
         head_input_ = std::move(last);
     }
 
@@ -136,7 +136,7 @@ class ExactForward final : public ForwardPass {
         return product(matrix, bias, in, rows, 0, matrix.rows);
     }
 
-    // [rows][head_size]: cosine and sine of each pair, times YaRN's magnitude.
+    // [rows][head_size]: cosine and sine of each pair, times YaRN's attention factor.
     Floats rope_angles(const Batch& batch) const {
         Floats angles(batch.tokens.size() * shape_.head_size);
         for (const Segment& segment : batch.segments)
@@ -229,7 +229,7 @@ class ExactForward final : public ForwardPass {
 
     Floats experts(const model::LayerWeights& w, const Floats& h, const Routing& routing) const {
         Floats out(h.size(), 0.0F);
-        const std::int64_t width = shape_.expert_width;
+        const std::int64_t width = shape_.intermediate_size;
         const std::int64_t hidden = shape_.hidden;
         for (std::int32_t expert = 0; expert < shape_.experts; ++expert) {
             const std::span<const Assignment> assigned = routing.of_expert(expert);

@@ -39,10 +39,10 @@ class FastForward final : public ForwardPass {
           scores_(float_rows(rows_, shape_.experts)),
           normed_(rows_, shape_.hidden),
           attended_(rows_, shape_.query_width()),
-          activated_(std::int64_t{rows_} * shape_.experts_used, shape_.expert_width) {
+          activated_(std::int64_t{rows_} * shape_.experts_per_token, shape_.intermediate_size) {
         for (std::int32_t layer = range_.first; layer < range_.end; ++layer)
             layers_.push_back(pack_layer(weights_.layers[layer]));
-        if (has_head()) head_ = pack(weights_.head, 1, pool_);
+        if (has_head()) head_ = pack(weights_.lm_head, 1, pool_);
     }
 
     void compute(const Batch& batch, std::span<float> logits) override {
@@ -162,7 +162,7 @@ class FastForward final : public ForwardPass {
             scores_.as<float>().first(static_cast<std::size_t>(rows) * shape_.experts);
         const Projection projection{&packed.router, w.router_bias, scores.data(), shape_.experts};
         project(pool_, kernels_, {&projection, 1}, normed_.rows(0, rows));
-        return route(scores, shape_.experts, shape_.experts_used);
+        return route(scores, shape_.experts, shape_.experts_per_token);
     }
 
     void project_logits(std::span<const std::int32_t> logits_rows, std::span<float> logits) {

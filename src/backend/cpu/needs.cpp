@@ -23,7 +23,7 @@ std::int64_t activation_bytes(const model::Hyperparameters& shape, const model::
     const std::int64_t floats =
         shape.hidden + shape.query_width() + 2LL * shape.kv_width() + shape.head_size + shape.experts;
     const std::int64_t inputs =
-        shape.hidden + shape.query_width() + std::int64_t{shape.experts_used} * shape.expert_width;
+        shape.hidden + shape.query_width() + std::int64_t{shape.experts_per_token} * shape.intermediate_size;
     const std::int64_t row_bytes = 4 * floats + 6 * inputs + inputs / 4;
     return request.max_batch_tokens * row_bytes;
 }
@@ -32,7 +32,7 @@ std::int64_t activation_bytes(const model::Hyperparameters& shape, const model::
 std::int64_t layer_bytes(const model::LayerWeights& layer, const model::Hyperparameters& shape) {
     std::int64_t bytes = 4LL * (3 * shape.hidden + shape.query_width() + 2 * shape.kv_width() +
                                 shape.query_heads + shape.experts);
-    bytes += 4LL * shape.experts * (2 * shape.expert_width + shape.hidden);
+    bytes += 4LL * shape.experts * (2 * shape.intermediate_size + shape.hidden);
     for (const model::Matrix* matrix : {&layer.query, &layer.key, &layer.value, &layer.attention_output,
                                         &layer.router, &layer.gate, &layer.up, &layer.down})
         bytes += static_cast<std::int64_t>(matrix->tensor->data.size());

@@ -10,7 +10,7 @@ namespace gptoss::backend::cpu {
 
 struct Assignment {
     std::int32_t row = 0;
-    std::int32_t place = 0;  // 0 = the row's most probable expert, up to experts_used - 1
+    std::int32_t place = 0;  // 0 = the row's most probable expert, up to experts_per_token - 1
     float weight = 0;
 };
 
@@ -26,6 +26,6 @@ struct Routing {
 };
 
 // `scores` is [rows][experts], biases included. Throws nothing; a NaN score is never chosen before a number.
-Routing route(std::span<const float> scores, std::int32_t experts, std::int32_t experts_used);
+Routing route(std::span<const float> scores, std::int32_t experts, std::int32_t experts_per_token);
 
 }  // namespace gptoss::backend::cpu

@@ -17,7 +17,7 @@ namespace {
 
 using model::KvType;
 
-constexpr int kKeys = kAttentionKeys, kHead = kAttentionHead, kTileBytes = kAttentionTileBytes;
+constexpr int kKeys = kAttentionKeys, kTileBytes = kAttentionTileBytes;
 constexpr int kRows = 128;  // query rows (tokens times heads of a group) of a block of threads
 constexpr int kThreads = 128;
 constexpr int kStages = 3;
@@ -28,16 +28,16 @@ template <KvType type>
 __device__ __forceinline__ void multiply(float (&sum)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                          std::uint32_t b1) {
     if constexpr (type == KvType::bf16)
-        BrainNumbers::multiply_add(sum, a, b0, b1);
+        MmaBf16::multiply_add(sum, a, b0, b1);
     else
-        HalfNumbers::multiply_add(sum, a, b0, b1);
+        MmaF16::multiply_add(sum, a, b0, b1);
 }
 
 template <KvType type>
 __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const PrefillAttention a) {
     extern __shared__ __align__(128) std::byte shared_memory[];
-    let_next_stage_start();
-    wait_for_previous_stage();
+    griddep_launch_dependents();
+    griddep_wait();
     const std::uint32_t shared = shared_address(shared_memory);
     const int group = a.query_heads / a.pool.kv_heads;  // a power of two
     const int tokens = kRows / group;
@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
         commit_copies();
     }
 
-    // Query row r of the tile is head r % group of token r / group. A lane has rows g and g + 8 of two slabs.
+    // Query row r of the tile is head r % group of token r / group. A lane has rows g and g + 8 of two M-tiles.
     std::uint32_t queries[2][4][4];
     int positions[2][2];
     float highest[2][2], sums[2][2];
@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
             sums[m][half] = c == 0 ? 1.0F : 0.0F;  // added up over the four lanes of a row at the end
             const std::int64_t row = place.segment.first_row + place.first_token + token;
             const auto* query =
-                reinterpret_cast<const std::uint32_t*>(a.queries + (row * a.query_heads + head) * kHead);
+                reinterpret_cast<const std::uint32_t*>(a.queries + (row * a.query_heads + head) * kHeadSize);
 #pragma unroll
             for (int k = 0; k < 4; ++k) {
                 queries[m][k][half] = query[k * 8 + c];
@@ -197,7 +197,7 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
             const int r = warp * 32 + m * 16 + half * 8 + g;
             if (r / group >= place.token_count) continue;
             const std::int64_t row = place.segment.first_row + place.first_token + r / group;
-            __half* to = a.output + (row * a.query_heads + kv_head * group + r % group) * kHead;
+            __half* to = a.output + (row * a.query_heads + kv_head * group + r % group) * kHeadSize;
 #pragma unroll
             for (int n = 0; n < 8; ++n)
                 store_attention_pair(to, a.order, n * 8 + 2 * c, output[m][n][2 * half] * inverse,
@@ -212,8 +212,8 @@ void launch(Kernel kernel, int rows, int threads, int shared_bytes, const Prefil
     const int tokens = rows / (a.query_heads / a.pool.kv_heads);
     // Enough for any division of the rows into segments; blocks past the last tile leave at once.
     const int tiles = a.row_count / tokens + a.segment_count;
-    launch_dependent(kernel, dim3(static_cast<unsigned>(tiles * a.pool.kv_heads)), threads, shared_bytes,
-                     stream, a);
+    launch_pdl(kernel, dim3(static_cast<unsigned>(tiles * a.pool.kv_heads)), threads, shared_bytes, stream,
+               a);
 }
 
 }  // namespace
@@ -230,12 +230,12 @@ void prepare_prefill_attention() {
     allow(prefill_attention_kernel<KvType::bf16>, kSharedBytes);
     allow(prefill_attention_kernel<KvType::f16>, kSharedBytes);
     allow(prefill_attention_kernel<KvType::f8>, kSharedBytes);
-    prepare_single_row_attention();
+    prepare_lone_row_attention();
 }
 
 void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma, cudaStream_t stream) {
     const std::int32_t group = attention.query_heads / attention.pool.kv_heads;
-    check(attention.pool.head_size == kHead, "head size 64");
+    check(attention.pool.head_size == kHeadSize, "head size 64");
     check(group > 0 && (group & (group - 1)) == 0 && group <= 64, "heads in a group: a power of two");
     if (attention.row_count == 0) return;
     const auto choose = [&]<KvType type>() {

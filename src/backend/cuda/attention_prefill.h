@@ -40,23 +40,22 @@ struct PrefillAttention {
 
 // Rows that are alone in their segment, one each of many sequences: a tile of the kernel above would be
 // nearly empty.
-struct SingleRows {
+struct LoneRows {
     const RowInput* inputs = nullptr;    // [row], device; position and slot are read
     const std::int32_t* rows = nullptr;  // device: which rows
     std::int32_t count = 0;
-    float* partials = nullptr;        // kSingleRowFloats
-    std::int32_t* tickets = nullptr;  // [count][kv heads], zero before and after
+    float* partials = nullptr;           // kLoneRowFloats
+    std::int32_t* semaphores = nullptr;  // [count][kv heads], zero before and after
 };
 // Blocks of threads that may share the rows' keys, and what each leaves for the last one.
-inline constexpr std::int32_t kSingleRowParts = kLoneRowBlocks;
-inline constexpr std::int64_t kSingleRowFloats =
-    std::int64_t{kSingleRowParts} * kMaxGroupHeads * (kHeadSize + 2);
+inline constexpr std::int32_t kLoneRowParts = kLoneRowBlocks;
+inline constexpr std::int64_t kLoneRowFloats = std::int64_t{kLoneRowParts} * kMaxGroupHeads * (kHeadSize + 2);
 
 // Ignores `segments`, `segment_count` and `row_count`. Throws Error(device_failed) when the launch fails.
-// `kv_splits`: into how many parts a row's keys may be split; count * kv heads * kv_splits <= kSingleRowParts
+// `kv_splits`: into how many parts a row's keys may be split; count * kv heads * kv_splits <= kLoneRowParts
 // unless it is 1.
-void launch_single_row_attention(const PrefillAttention& attention, const SingleRows& single,
-                                 std::int32_t kv_splits, cudaStream_t stream);
+void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows& lone,
+                               std::int32_t kv_splits, cudaStream_t stream);
 
 // Head size 64; heads in a group 1, 2, 4 or 8. Throws Error(device_failed) when the launch fails.
 // `use_wgmma`: sm_90a alone; an 8-bit cache is read by mma.sync all the same.
@@ -65,6 +64,6 @@ void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma,
 // Allows the kernels their shared memory on the current device; once for each device. Throws
 // Error(device_failed).
 void prepare_prefill_attention();
-void prepare_single_row_attention();  // its part for lone rows
+void prepare_lone_row_attention();  // its part for lone rows
 
 }  // namespace gptoss::backend::cuda

@@ -10,9 +10,8 @@
 
 namespace gptoss::backend::cuda {
 
-inline constexpr int kAttentionHead = 64;
 inline constexpr int kAttentionKeys = model::kBlockTokens;  // of a step: one block
-inline constexpr int kAttentionTileBytes = kAttentionKeys * kAttentionHead * 2;
+inline constexpr int kAttentionTileBytes = kAttentionKeys * kHeadSize * 2;
 static_assert(kAttentionKeys == 64, "fragments and descriptors are written for 64 keys");
 
 // Where a block of threads works: its tokens of one segment and what they see.
@@ -43,7 +42,7 @@ __device__ __forceinline__ AttentionPlace find_attention_place(const PrefillAtte
     return place;
 }
 
-// Rows of 128 bytes, their 16-byte pieces exchanged by the row: neighbouring rows hit different banks.
+// Swizzle: rows of 128 bytes, the index of a 16-byte piece XORed with the row. No bank conflicts.
 __device__ __forceinline__ int piece_offset(int row, int piece) {
     return row * 128 + ((piece ^ (row & 7)) << 4);
 }
@@ -56,7 +55,7 @@ __device__ __forceinline__ void copy_attention_tile(std::uint32_t to, std::byte*
         // e4m3 is exact in float16. 16 bytes become two pieces.
         for (int i = thread; i < kAttentionKeys * 4; i += threads) {
             const int row = i / 4, quarter = i % 4;
-            const uint4 packed = *reinterpret_cast<const uint4*>(from + row * kAttentionHead + quarter * 16);
+            const uint4 packed = *reinterpret_cast<const uint4*>(from + row * kHeadSize + quarter * 16);
             const std::uint32_t words[4] = {packed.x, packed.y, packed.z, packed.w};
             std::uint32_t halves[8];
 #pragma unroll

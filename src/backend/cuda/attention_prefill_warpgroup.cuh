@@ -32,7 +32,7 @@ struct WarpgroupAttention {
 // One lane's share of a warpgroup's 64 query rows: rows g and g + 8 of its warp's sixteen.
 template <model::KvType type>
 struct AttentionRows {
-    static constexpr bool kBrain = type == model::KvType::bf16;
+    static constexpr bool kIsBf16 = type == model::KvType::bf16;
     static constexpr float kLog2e = 1.4426950408889634F;
     static constexpr float kScale = 0.125F * kLog2e;  // 1 / sqrt(64), and exp2 in place of exp
     using Shared = WarpgroupAttention::Shared;
@@ -48,7 +48,7 @@ struct AttentionRows {
         warpgroup_fence();
 #pragma unroll
         for (int k = 0; k < 4; ++k)  // 16 columns are 32 bytes
-            warpgroup_multiply_64<kBrain, false>(scores, queries[k], b + 2 * k, k > 0);
+            warpgroup_multiply_64<kIsBf16, false>(scores, queries[k], b + 2 * k, k > 0);
         warpgroup_commit();
     }
 
@@ -57,7 +57,7 @@ struct AttentionRows {
         warpgroup_fence();
 #pragma unroll
         for (int k = 0; k < 4; ++k)  // 16 keys are 2048 bytes
-            warpgroup_multiply_64<kBrain, true>(output, probabilities[k], b + 128 * k, true);
+            warpgroup_multiply_64<kIsBf16, true>(output, probabilities[k], b + 128 * k, true);
         warpgroup_commit();
     }
 
@@ -113,22 +113,22 @@ struct AttentionRows {
     __device__ void run(int blocks, int window, const Shared& shared) {
         float scores[8][4], shrink[2];
         barrier_wait(shared.full(0), 0);
-        fence_for_matrix_unit();
+        fence_async_proxy();
         multiply_keys(scores, shared.keys(0));
         warpgroup_wait<0>();
-        hold_registers(scores);
+        fence_accumulators(scores);
         soften(scores, shrink, 0, window);
         pack(scores);
         for (int block = 0; block + 1 < blocks; ++block) {
             barrier_wait(shared.full(block + 1), shared.phase(block + 1));
-            fence_for_matrix_unit();
+            fence_async_proxy();
             multiply_keys(scores, shared.keys(block + 1));
             multiply_values(shared.values(block));
             warpgroup_wait<1>();
-            hold_registers(scores);
+            fence_accumulators(scores);
             soften(scores, shrink, block + 1, window);
             warpgroup_wait<0>();
-            hold_registers(output);
+            fence_accumulators(output);
             if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(block));
 #pragma unroll
             for (int n = 0; n < 8; ++n)
@@ -138,7 +138,7 @@ struct AttentionRows {
         }
         multiply_values(shared.values(blocks - 1));
         warpgroup_wait<0>();
-        hold_registers(output);
+        fence_accumulators(output);
     }
 };
 
@@ -178,7 +178,7 @@ __device__ void consume_keys_and_values(const PrefillAttention& a, const Attenti
         rows.sums[half] = c == 0 ? 1.0F : 0.0F;  // added up over the four lanes of a row at the end
         const std::int64_t row = place.segment.first_row + place.first_token + token;
         const auto* query =
-            reinterpret_cast<const std::uint32_t*>(a.queries + (row * a.query_heads + head) * kAttentionHead);
+            reinterpret_cast<const std::uint32_t*>(a.queries + (row * a.query_heads + head) * kHeadSize);
 #pragma unroll
         for (int k = 0; k < 4; ++k) {
             rows.queries[k][half] = query[k * 8 + c];
@@ -195,7 +195,7 @@ __device__ void consume_keys_and_values(const PrefillAttention& a, const Attenti
         const int r = warp * 16 + half * 8 + g;
         if (r / group >= place.token_count) continue;
         const std::int64_t row = place.segment.first_row + place.first_token + r / group;
-        __half* to = a.output + (row * a.query_heads + kv_head * group + r % group) * kAttentionHead;
+        __half* to = a.output + (row * a.query_heads + kv_head * group + r % group) * kHeadSize;
 #pragma unroll
         for (int n = 0; n < 8; ++n)
             store_attention_pair(to, a.order, n * 8 + 2 * c, rows.output[n][2 * half] * inverse,
@@ -206,10 +206,10 @@ __device__ void consume_keys_and_values(const PrefillAttention& a, const Attenti
 template <model::KvType type>
 __global__ void __launch_bounds__(WarpgroupAttention::kThreads, 1)
     warpgroup_attention_kernel(const __grid_constant__ PrefillAttention a) {
-    if constexpr (kHasWarpgroupMatrix && type != model::KvType::f8) {
+    if constexpr (kHasWgmma && type != model::KvType::f8) {
         using Kernel = WarpgroupAttention;
-        let_next_stage_start();
-        wait_for_previous_stage();
+        griddep_launch_dependents();
+        griddep_wait();
         extern __shared__ __align__(128) std::byte shared_memory[];
         Kernel::Shared shared;
         shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "backend/check_batch.h"
+#include "backend/cuda/batched_forward.h"
 #include "backend/cuda/decode_step.h"
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_sampler.h"
 #include "backend/cuda/device_traits.h"
-#include "backend/cuda/prefill_forward.h"
-#include "backend/cuda/relayout.h"
-#include "backend/cuda/upload.h"
+#include "backend/cuda/load_to_device.h"
+#include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
 #include "base/check.h"
 #include "base/error.h"
@@ -111,14 +111,14 @@ class CudaBackend final : public Backend {
         const model::RopeTable rope = model::rope_table(shape_);
         std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
                   model_.frequencies.inverse);
-        model_.frequencies.magnitude = rope.magnitude;
+        model_.frequencies.attention_factor = rope.attention_factor;
         int device = 0;
         cuda_check(cudaGetDevice(&device));
         model_.weights.kernels = options.kernels;
         plan_options_ = plan_options_of(model_.weights);
         decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
         if (takes_batched_pass(shape_))
-            prefill_ = std::make_unique<PrefillForward>(model_, sampler_.last_tokens(), logits_,
+            batched_ = std::make_unique<BatchedForward>(model_, sampler_.last_tokens(), logits_,
                                                         shape_.vocabulary, limits_.max_batch_tokens);
         // Keys and values must be numbers from the start, also where nobody has written yet.
         for (const KvPool* pool : {&model_.full, &model_.sliding})
@@ -135,7 +135,7 @@ class CudaBackend final : public Backend {
                           " and head on GPU " + std::to_string(device);
         info_.claimed_bytes =
             model_.weights.bytes + arena_.used_bytes() + DecodeStep::workspace_bytes(shape_) +
-            (prefill_ ? PrefillForward::workspace_bytes(shape_, limits_.max_batch_tokens) : 0) +
+            (batched_ ? BatchedForward::workspace_bytes(shape_, limits_.max_batch_tokens) : 0) +
             DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
         // Order 0: what is not docs/numerics.md's yet. It depends on the batch, and on how many SMs share a step.
         info_.numerics = "cuda; order 0; sm_" + std::to_string(properties.major) +
@@ -171,7 +171,7 @@ class CudaBackend final : public Backend {
 
     void time_operations(std::vector<OperationTime>* times) override { times_ = times; }
 
-    Ticket sample(std::span<const SampleRow> rows) override {
+    StepHandle sample(std::span<const SampleRow> rows) override {
         for (const SampleRow& row : rows) {
             check(row.logits_index >= 0 && row.logits_index < logits_rows_, "logits that were not computed");
             check(row.slot >= 0 && row.slot < max_sequences_, "a slot outside the plan");
@@ -179,7 +179,7 @@ class CudaBackend final : public Backend {
         return sampler_.sample(rows, logits_, shape_.vocabulary, stream_.get());
     }
 
-    std::span<const SampledToken> wait(Ticket ticket) override { return sampler_.wait(ticket); }
+    std::span<const SampledToken> wait(StepHandle handle) override { return sampler_.wait(handle); }
 
     void read_logits(std::int32_t logits_index, std::span<float> out) override {
         check(logits_index >= 0 && logits_index < logits_rows_, "a logits row that was not computed");
@@ -207,7 +207,7 @@ class CudaBackend final : public Backend {
         const ExecutionPlan plan =
             make_plan({static_cast<std::int32_t>(inputs.size())}, device_, plan_options_);
         if (plan.pass == Pass::batched) {
-            prefill_->run(inputs, residual, stream_.get());
+            batched_->run(inputs, residual, stream_.get());
             return;
         }
         const std::size_t width = residual.size() / inputs.size();
@@ -221,7 +221,7 @@ class CudaBackend final : public Backend {
 
     void set_clock(OperationClock* clock) {
         decode_->set_clock(clock);
-        if (prefill_) prefill_->set_clock(clock);
+        if (batched_) batched_->set_clock(clock);
     }
 
     static std::vector<RowInput> inputs_of(const Batch& batch) {
@@ -256,7 +256,7 @@ class CudaBackend final : public Backend {
     DeviceTraits device_ = current_device_traits();
     PlanOptions plan_options_;
     std::unique_ptr<DecodeStep> decode_;
-    std::unique_ptr<PrefillForward> prefill_;  // more; null when the shape does not fit it
+    std::unique_ptr<BatchedForward> batched_;  // more; null when the shape does not fit it
     std::vector<OperationTime>* times_ = nullptr;
     BackendInfo info_;
 };
@@ -276,7 +276,7 @@ std::unique_ptr<Backend> make_cuda_backend(const model::Weights& weights, const 
                                            const LoadProgress& progress) {
     cuda::use_gpu();
     return std::make_unique<cuda::CudaBackend>(
-        cuda::upload_weights(weights, options.threads, progress, options.layers), options);
+        cuda::load_to_device(weights, options.threads, progress, options.layers), options);
 }
 
 std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameters& shape,
@@ -292,7 +292,7 @@ std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameter
 std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request) {
     return cuda::DecodeStep::workspace_bytes(shape) +
            (cuda::takes_batched_pass(shape)
-                ? cuda::PrefillForward::workspace_bytes(shape, request.max_batch_tokens)
+                ? cuda::BatchedForward::workspace_bytes(shape, request.max_batch_tokens)
                 : 0) +
            cuda::DeviceSampler::workspace_bytes(shape.vocabulary, request.max_sequences) +
            2 * cuda::Arena::padded(cuda::tables_bytes(request)) +

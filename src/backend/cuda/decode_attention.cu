@@ -1,8 +1,8 @@
-// Stage 2: attention of the step's rows (attention_row.cuh).
+// Stage 2: attention of the step's rows (paged_decode_attention.cuh).
 #include "backend/cuda/activations.cuh"
-#include "backend/cuda/attention_row.cuh"
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/paged_decode_attention.cuh"
 
 namespace gptoss::backend::cuda {
 namespace {
@@ -15,7 +15,7 @@ struct StepRows {
     const float* sinks;
     const RowInput* inputs;
     DecodeBuffers buffers;
-    PlaneType type;  // of the output matrix, which wants its activations in an order of its own
+    WeightFormat type;  // of the output matrix, which wants its activations in an order of its own
 
     __device__ RowInput input(int row) const { return inputs[row]; }
     __device__ float4 query(int row, int element) const {
@@ -24,25 +24,26 @@ struct StepRows {
     }
     __device__ void store(int row, int element, float low, float high) const {
         std::uint16_t* out = buffers.attention + std::int64_t{row} * query_heads * kHeadSize;
-        out[place_of(element, type)] = to_activation(low, type);
-        out[place_of(element + 1, type)] = to_activation(high, type);
+        out[swizzled_element(element, type)] = to_activation(low, type);
+        out[swizzled_element(element + 1, type)] = to_activation(high, type);
     }
     __device__ float* partials(int row, int kv_head) const {
         return buffers.attention_partials +
-               (std::int64_t{row} * kv_heads + kv_head) * kMaxSplits * kMaxGroupHeads * kPartialFloats;
+               (std::int64_t{row} * kv_heads + kv_head) * kMaxKvSplits * kMaxGroupHeads * kPartialFloats;
     }
-    __device__ std::int32_t* ticket(int row, int kv_head) const {
-        return buffers.attention_tickets + row * kv_heads + kv_head;
+    __device__ std::int32_t* semaphore(int row, int kv_head) const {
+        return buffers.attention_semaphores + row * kv_heads + kv_head;
     }
 };
 
 template <model::KvType kKv>
 __global__ void __launch_bounds__(kRowThreads, 2)
     attention_kernel(const DecodeContext context, const LayerStage stage) {
-    attend_row<kKv>(StepRows{context.query_heads, context.kv_heads, stage.slides ? context.sliding_window : 0,
-                             context.tables.table_stride, stage.pool_layer, stage.pool,
-                             stage.slides ? context.tables.sliding : context.tables.full, stage.weights.sinks,
-                             context.inputs, context.buffers, stage.weights.output.type});
+    paged_decode_attention<kKv>(
+        StepRows{context.query_heads, context.kv_heads, stage.slides ? context.sliding_window : 0,
+                 context.tables.table_stride, stage.pool_layer, stage.pool,
+                 stage.slides ? context.tables.sliding : context.tables.full, stage.weights.sinks,
+                 context.inputs, context.buffers, stage.weights.output.type});
 }
 
 }  // namespace
@@ -53,20 +54,20 @@ void prepare_attention() {
     prefer_shared_memory(attention_kernel<model::KvType::f8>);
 }
 
-void launch_attention(const DecodeContext& context, const LayerStage& stage, std::int32_t splits,
+void launch_attention(const DecodeContext& context, const LayerStage& stage, std::int32_t kv_splits,
                       cudaStream_t stream) {
-    const dim3 grid(static_cast<unsigned>(splits), static_cast<unsigned>(context.kv_heads),
+    const dim3 grid(static_cast<unsigned>(kv_splits), static_cast<unsigned>(context.kv_heads),
                     static_cast<unsigned>(context.rows));
     switch (stage.pool.type) {
         case model::KvType::bf16:
-            return launch_dependent(attention_kernel<model::KvType::bf16>, grid, kRowThreads, 0, stream,
-                                    context, stage);
+            return launch_pdl(attention_kernel<model::KvType::bf16>, grid, kRowThreads, 0, stream, context,
+                              stage);
         case model::KvType::f16:
-            return launch_dependent(attention_kernel<model::KvType::f16>, grid, kRowThreads, 0, stream,
-                                    context, stage);
+            return launch_pdl(attention_kernel<model::KvType::f16>, grid, kRowThreads, 0, stream, context,
+                              stage);
         case model::KvType::f8:
-            return launch_dependent(attention_kernel<model::KvType::f8>, grid, kRowThreads, 0, stream,
-                                    context, stage);
+            return launch_pdl(attention_kernel<model::KvType::f8>, grid, kRowThreads, 0, stream, context,
+                              stage);
     }
 }
 

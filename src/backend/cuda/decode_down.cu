@@ -10,41 +10,41 @@ namespace {
 
 // Two, because every row brings four activation rows: 25 KB of shared memory a row.
 constexpr int kDownRows = 2;
-static_assert(kDownRows <= ExpertChoice::kGroupRows, "the choice has room for the rows");
+static_assert(kDownRows <= TopKRouting::kGroupRows, "the choice has room for the rows");
 
 // Offsets in shared memory, behind the rings.
 struct Layout {
     int sum_capacity, activation_stride, activations, sums, biases, squares, choice, bytes;
 };
 
-template <PlaneType kType>
+template <WeightFormat kType>
 Layout layout_of(const DecodeContext& context, int blocks) {
     Layout layout{};
     const int rows = std::min(context.rows, kDownRows);
     const int row_tiles = (context.hidden / kStreamTileRows + blocks - 1) / blocks;
-    layout.sum_capacity = row_tiles * rows * kExpertsUsed;  // a sum per row tile and expert
-    layout.activation_stride = activation_stride_bytes(kType, context.expert_width);
+    layout.sum_capacity = row_tiles * rows * kExpertsPerToken;  // a sum per row tile and expert
+    layout.activation_stride = activation_stride_bytes(kType, context.intermediate_size);
     layout.activations = kRingBytes;
-    layout.sums = layout.activations + rows * kExpertsUsed * layout.activation_stride;
+    layout.sums = layout.activations + rows * kExpertsPerToken * layout.activation_stride;
     layout.biases = layout.sums + TileSums<4>::bytes(layout.sum_capacity);
     layout.squares = layout.biases + layout.sum_capacity * kStreamTileRows * 4;
     layout.choice = layout.squares + rows * row_tiles * kStreamTileRows * 4;
-    layout.bytes = layout.choice + static_cast<int>(sizeof(ExpertChoice));
+    layout.bytes = layout.choice + static_cast<int>(sizeof(TopKRouting));
     return layout;
 }
 
-template <PlaneType kType>
+template <WeightFormat kType>
 __global__ void __launch_bounds__(kStreamThreads, 2)
     down_kernel(const DecodeContext context, const LayerStage stage, const Layout layout) {
     std::byte* shared = dynamic_shared();
-    auto& choice = *reinterpret_cast<ExpertChoice*>(shared + layout.choice);
+    auto& choice = *reinterpret_cast<TopKRouting*>(shared + layout.choice);
     const DeviceMatrix& matrix = stage.weights.down;
     const int first_row = static_cast<int>(blockIdx.y) * kDownRows;
     const int rows = min(context.rows - first_row, kDownRows);
     auto* biases = reinterpret_cast<float*>(shared + layout.biases);
     const int thread = static_cast<int>(threadIdx.x);
 
-    let_next_stage_start();
+    griddep_launch_dependents();
     float router_biases[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -57,21 +57,21 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     const TileRun run = tiles_of_block(context.hidden / kStreamTileRows, static_cast<int>(blockIdx.x),
                                        static_cast<int>(gridDim.x));
     const TileSums<4> sums(shared + layout.sums, layout.sum_capacity, run.count * choice.active,
-                           slabs_a_tile(kType, context.expert_width));
+                           k_tiles_a_tile(kType, context.intermediate_size));
     auto row_tile_of = [&](int tile) { return quotient(tile, choice.active); };
     auto matrix_row = [&](int tile) {
         const int row_tile = row_tile_of(tile), active = tile - row_tile * choice.active;
         return choice.expert[active] * context.hidden + (run.first + row_tile) * kStreamTileRows;
     };
     auto tile_of = [&](int tile) { return tile_address(matrix, matrix_row(tile)); };
-    SlabStream<kType, 1, decltype(tile_of)> stream(matrix, sums, tile_of);
+    KTileStream<kType, 1, decltype(tile_of)> stream(matrix, sums, tile_of);
     copy_biases(biases, sums.tiles, [&](int tile) { return stage.weights.down_bias + matrix_row(tile); });
     stream.start();
-    wait_for_previous_stage();
+    griddep_wait();
 
     // Four threads an output in the end, one for each of the row's experts: what they need then.
-    const int own_rows = run.count * kStreamTileRows, rank = thread % kExpertsUsed,
-              output = thread / kExpertsUsed;
+    const int own_rows = run.count * kStreamTileRows, rank = thread % kExpertsPerToken,
+              output = thread / kExpertsPerToken;
     float* residual =
         context.buffers.residual + std::int64_t{first_row} * context.hidden + run.first * kStreamTileRows;
     auto place_of_output = [&](int item) {
@@ -80,22 +80,23 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         return residual + (row * context.hidden + item - row * own_rows);
     };
     const float before = output < own_rows * rows ? __ldcg(place_of_output(output)) : 0.0F;
-    store_activation_rows<kType>(shared + layout.activations, layout.activation_stride,
-                                 context.buffers.expert_hidden + std::int64_t{first_row} * kExpertsUsed *
-                                                                     stored_activations(context.expert_width),
-                                 context.expert_width, rows * kExpertsUsed);
+    store_activation_rows<kType>(
+        shared + layout.activations, layout.activation_stride,
+        context.buffers.expert_hidden +
+            std::int64_t{first_row} * kExpertsPerToken * stored_activations(context.intermediate_size),
+        context.intermediate_size, rows * kExpertsPerToken);
     __syncthreads();
     stream.run(
         [&](int tile, int column) {
             const int active = tile - row_tile_of(tile) * choice.active;
-            const int source = choice.row[active][column] * kExpertsUsed + choice.rank[active][column];
+            const int source = choice.row[active][column] * kExpertsPerToken + choice.rank[active][column];
             return static_cast<std::uint32_t>(layout.activations + source * layout.activation_stride);
         },
         1.0F);
     finish_stream();
 
     auto* squares = reinterpret_cast<float*>(shared + layout.squares);
-    constexpr int kOutputs = kStreamThreads / kExpertsUsed;
+    constexpr int kOutputs = kStreamThreads / kExpertsPerToken;
     const int whole_warps = (own_rows * rows + 7) / 8 * 8;  // whole warps take part in the shuffles
 #pragma unroll 1
     for (int item = output; item < whole_warps; item += kOutputs) {
@@ -128,19 +129,18 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
 }  // namespace
 
 void launch_down(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    with_plane_type(stage.weights.down.type, [&](auto type) {
-        constexpr PlaneType kType = decltype(type)::value;
+    with_weight_format(stage.weights.down.type, [&](auto type) {
+        constexpr WeightFormat kType = decltype(type)::value;
         const int groups = (context.rows + kDownRows - 1) / kDownRows;
         const int blocks = std::min(context.sm_count, context.hidden / kStreamTileRows);
         const Layout layout = layout_of<kType>(context, blocks);
-        launch_dependent(down_kernel<kType>,
-                         dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)), kStreamThreads,
-                         layout.bytes, stream, context, stage, layout);
+        launch_pdl(down_kernel<kType>, dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)),
+                   kStreamThreads, layout.bytes, stream, context, stage, layout);
     });
 }
 
 void prepare_down() {
-    for_each_plane_type([](auto type) { allow_shared_memory(down_kernel<decltype(type)::value>); });
+    for_each_weight_format([](auto type) { allow_shared_memory(down_kernel<decltype(type)::value>); });
 }
 
 }  // namespace gptoss::backend::cuda

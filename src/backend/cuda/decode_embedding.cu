@@ -4,7 +4,7 @@
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/ops/common/rotation.cuh"
-#include "backend/cuda/plane_elements.cuh"
+#include "backend/cuda/packed_weight_elements.cuh"
 #include "backend/cuda/primitives.cuh"
 
 namespace gptoss::backend::cuda {
@@ -16,9 +16,9 @@ constexpr int kClearingBlocks = 4;  // a row's; block 0 of a row does the rest
 template <bool kRowsAreThere>
 __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix embedding,
                                  const std::int32_t first_layer, const std::int32_t* last_tokens,
-                                 const RotationFrequencies frequencies, std::int32_t* tokens,
+                                 const RopeFrequencies frequencies, std::int32_t* tokens,
                                  std::int32_t* positions, std::int32_t* slots, float* rotation) {
-    let_next_stage_start();
+    griddep_launch_dependents();
     const int row = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
     const StepSums& sums = context.buffers.sums;
     if (blockIdx.y > 0) {
@@ -40,7 +40,7 @@ __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix
     float square = 0;
     for (int i = thread; i < context.hidden; i += kThreads) {
         float& place = context.buffers.residual[std::int64_t{row} * context.hidden + i];
-        if constexpr (!kRowsAreThere) place = plane_element(embedding, token, i);
+        if constexpr (!kRowsAreThere) place = packed_weight_element(embedding, token, i);
         square += place * place;
     }
     __shared__ float squares[kThreads / 32];
@@ -57,7 +57,7 @@ __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix
 }  // namespace
 
 void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding, std::int32_t first_layer,
-                      const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
+                      const std::int32_t* last_tokens, const RopeFrequencies& frequencies,
                       std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots, float* rotation,
                       cudaStream_t stream) {
     // Not a dependent launch: what comes before in the stream is a copy, and it must be over.

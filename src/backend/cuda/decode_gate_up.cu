@@ -13,31 +13,31 @@ struct Layout {
     int tile_capacity, activation_stride, activations, sums, biases, choice, bytes;
 };
 
-template <PlaneType kType>
+template <WeightFormat kType>
 Layout layout_of(const DecodeContext& context, int blocks) {
     Layout layout{};
-    const int rows = std::min(context.rows, ExpertChoice::kGroupRows);
-    const int most_tiles = rows * kExpertsUsed * (2 * context.expert_width / kStreamTileRows);
+    const int rows = std::min(context.rows, TopKRouting::kGroupRows);
+    const int most_tiles = rows * kExpertsPerToken * (2 * context.intermediate_size / kStreamTileRows);
     layout.tile_capacity = (most_tiles + blocks - 1) / blocks;
     layout.activation_stride = activation_stride_bytes(kType, context.hidden);
     layout.activations = kRingBytes;
     layout.sums = layout.activations + rows * layout.activation_stride;
     layout.biases = layout.sums + TileSums<4>::bytes(layout.tile_capacity);
     layout.choice = layout.biases + layout.tile_capacity * kStreamTileRows * 4;
-    layout.bytes = layout.choice + static_cast<int>(sizeof(ExpertChoice));
+    layout.bytes = layout.choice + static_cast<int>(sizeof(TopKRouting));
     return layout;
 }
 
-// kAlone: the step has one row. Less to choose, and less code: what a step's kernels have in all decides how
-// often a multiprocessor waits for instructions.
-template <PlaneType kType, bool kAlone>
+// kAlone: the step has one row. There is less to choose and less code: the kernels of a step together decide how often
+// an SM misses its instruction cache.
+template <WeightFormat kType, bool kAlone>
 __global__ void __launch_bounds__(kStreamThreads, 2)
     gate_up_kernel(const DecodeContext context, const LayerStage stage, const Layout layout) {
     std::byte* shared = dynamic_shared();
-    auto& choice = *reinterpret_cast<ExpertChoice*>(shared + layout.choice);
+    auto& choice = *reinterpret_cast<TopKRouting*>(shared + layout.choice);
     const DeviceMatrix& matrix = stage.weights.gate_up;
-    const int first_row = static_cast<int>(blockIdx.y) * ExpertChoice::kGroupRows;
-    const int rows = kAlone ? 1 : min(context.rows - first_row, ExpertChoice::kGroupRows);
+    const int first_row = static_cast<int>(blockIdx.y) * TopKRouting::kGroupRows;
+    const int rows = kAlone ? 1 : min(context.rows - first_row, TopKRouting::kGroupRows);
     auto* biases = reinterpret_cast<float*>(shared + layout.biases);
     const int thread = static_cast<int>(threadIdx.x);
 
@@ -48,29 +48,28 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         router_biases[i] = expert < context.experts ? __ldg(stage.weights.router_bias + expert) : 0.0F;
     }
     prefetch_floats(stage.weights.expert_norm, context.hidden);
-    wait_for_previous_stage();
-    // Only now: the next stage chooses the experts too, from sums that are complete once this point is
-    // reached.
-    let_next_stage_start();
+    griddep_wait();
+    // After our own wait: the down kernel reads the router's sums before it waits, so they must be final here.
+    griddep_launch_dependents();
     const int* experts = choice.expert;
     if constexpr (kAlone)
         experts = choose_experts_alone(choice, context, stage.layer, router_biases);
     else
         choose_experts(choice, context, stage.layer, first_row, rows, router_biases);
-    const int active = kAlone ? kExpertsUsed : choice.active;
+    const int active = kAlone ? kExpertsPerToken : choice.active;
 
-    const int expert_rows = 2 * context.expert_width, expert_tiles = expert_rows / kStreamTileRows;
+    const int expert_rows = 2 * context.intermediate_size, expert_tiles = expert_rows / kStreamTileRows;
     const TileRun run =
         tiles_of_block(active * expert_tiles, static_cast<int>(blockIdx.x), static_cast<int>(gridDim.x));
     const TileSums<4> sums(shared + layout.sums, layout.tile_capacity, run.count,
-                           slabs_a_tile(kType, context.hidden));
+                           k_tiles_a_tile(kType, context.hidden));
     auto active_of = [&](int tile) { return quotient(run.first + tile, expert_tiles); };
     auto matrix_row = [&](int tile) {
         const int index = active_of(tile);
         return experts[index] * expert_rows + (run.first + tile - index * expert_tiles) * kStreamTileRows;
     };
     auto tile_of = [&](int tile) { return tile_address(matrix, matrix_row(tile)); };
-    SlabStream<kType, 1, decltype(tile_of)> stream(matrix, sums, tile_of);
+    KTileStream<kType, 1, decltype(tile_of)> stream(matrix, sums, tile_of);
     stream.start();
     copy_biases(biases, run.count, [&](int tile) { return stage.weights.gate_up_bias + matrix_row(tile); });
     // While the first weights are on their way.
@@ -89,13 +88,13 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     finish_stream();
 
     // One thread a pair of neighbouring rows: gate and up.
-    const PlaneType down_type = stage.weights.down.type;
-    const int stored_width = stored_activations(context.expert_width);
+    const WeightFormat down_type = stage.weights.down.type;
+    const int stored_width = stored_activations(context.intermediate_size);
 #pragma unroll 1
     for (int pair = thread; pair < run.count * (kStreamTileRows / 2); pair += kStreamThreads) {
         const int tile = pair / 4, inside = pair % 4 * 2, index = active_of(tile);
-        const int place =
-            place_of((run.first + tile - index * expert_tiles) * (kStreamTileRows / 2) + pair % 4, down_type);
+        const int place = swizzled_element(
+            (run.first + tile - index * expert_tiles) * (kStreamTileRows / 2) + pair % 4, down_type);
         const int columns = kAlone ? 1 : choice.columns[index];
 #pragma unroll 1
         for (int column = 0; column < columns; ++column) {
@@ -103,7 +102,8 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
             const float up = sums.at(tile, inside + 1, column) + biases[2 * pair + 1];
             const int row = kAlone ? 0 : first_row + choice.row[index][column];
             const int rank = kAlone ? index : choice.rank[index][column];
-            context.buffers.expert_hidden[(std::int64_t{row} * kExpertsUsed + rank) * stored_width + place] =
+            context.buffers
+                .expert_hidden[(std::int64_t{row} * kExpertsPerToken + rank) * stored_width + place] =
                 to_activation(swiglu(gate, up), down_type);
         }
     }
@@ -112,20 +112,20 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
 }  // namespace
 
 void launch_gate_up(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    with_plane_type(stage.weights.gate_up.type, [&](auto type) {
-        constexpr PlaneType kType = decltype(type)::value;
-        const int groups = (context.rows + ExpertChoice::kGroupRows - 1) / ExpertChoice::kGroupRows;
-        const int tiles = kExpertsUsed * (2 * context.expert_width / kStreamTileRows);
+    with_weight_format(stage.weights.gate_up.type, [&](auto type) {
+        constexpr WeightFormat kType = decltype(type)::value;
+        const int groups = (context.rows + TopKRouting::kGroupRows - 1) / TopKRouting::kGroupRows;
+        const int tiles = kExpertsPerToken * (2 * context.intermediate_size / kStreamTileRows);
         const int blocks = std::min(context.sm_count, tiles);
         const Layout layout = layout_of<kType>(context, blocks);
-        launch_dependent(context.single_token ? gate_up_kernel<kType, true> : gate_up_kernel<kType, false>,
-                         dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)), kStreamThreads,
-                         layout.bytes, stream, context, stage, layout);
+        launch_pdl(context.single_token ? gate_up_kernel<kType, true> : gate_up_kernel<kType, false>,
+                   dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)), kStreamThreads,
+                   layout.bytes, stream, context, stage, layout);
     });
 }
 
 void prepare_gate_up() {
-    for_each_plane_type([](auto type) {
+    for_each_weight_format([](auto type) {
         allow_shared_memory(gate_up_kernel<decltype(type)::value, true>);
         allow_shared_memory(gate_up_kernel<decltype(type)::value, false>);
     });

@@ -2,20 +2,20 @@
 // their share to every expert's router logit and to the sum of squares, so that the router is no stage of its
 // own: logits = (W (g * x)) / rms(x) + b is linear in x up to one factor.
 #include "backend/cuda/launch.cuh"
-#include "backend/cuda/placement.h"
+#include "backend/cuda/sm_occupancy.h"
 #include "backend/cuda/stage_parts.cuh"
 
 namespace gptoss::backend::cuda {
 namespace {
 
-constexpr int kRouterParts = kStreamThreads / kMostExperts;  // threads that share an expert's sum
+constexpr int kRouterParts = kStreamThreads / kMaxExperts;  // threads that share an expert's sum
 
 // Offsets in shared memory, behind the rings.
 struct Layout {
     int tile_capacity, activation_stride, activations, sums, biases, gained, router, router_sums, bytes;
 };
 
-template <PlaneType kType, int kGroups>
+template <WeightFormat kType, int kGroups>
 Layout layout_of(const DecodeContext& context, int tiles, int blocks, int router_element_bytes) {
     Layout layout{};
     layout.tile_capacity = (tiles + blocks - 1) / blocks;
@@ -31,13 +31,13 @@ Layout layout_of(const DecodeContext& context, int tiles, int blocks, int router
     return layout;
 }
 
-__device__ inline float router_weight(const std::byte* columns, int index, bool brain) {
-    if (!brain) return reinterpret_cast<const float*>(columns)[index];
+__device__ inline float router_weight(const std::byte* columns, int index, bool is_bf16) {
+    if (!is_bf16) return reinterpret_cast<const float*>(columns)[index];
     return __uint_as_float(static_cast<std::uint32_t>(reinterpret_cast<const std::uint16_t*>(columns)[index])
                            << 16);
 }
 
-template <PlaneType kType, int kGroups>
+template <WeightFormat kType, int kGroups>
 __global__ void __launch_bounds__(kStreamThreads, 2)
     output_kernel(const DecodeContext context, const LayerStage stage, const Layout layout) {
     std::byte* shared = dynamic_shared();
@@ -45,22 +45,22 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     const TileRun run = tiles_of_block(matrix.rows / kStreamTileRows, static_cast<int>(blockIdx.x),
                                        static_cast<int>(gridDim.x));
     const TileSums<kGroups * 4> sums(shared + layout.sums, layout.tile_capacity, run.count,
-                                     slabs_a_tile(kType, matrix.columns));
+                                     k_tiles_a_tile(kType, matrix.columns));
     auto* biases = reinterpret_cast<float*>(shared + layout.biases);
     auto* gained = reinterpret_cast<float*>(shared + layout.gained);  // [row][own rows], x * g
     const int first_row = run.first * kStreamTileRows, own_rows = run.count * kStreamTileRows;
     const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
 
-    let_next_stage_start();
+    griddep_launch_dependents();
     auto tile_of = [&](int tile) { return tile_address(matrix, first_row + tile * kStreamTileRows); };
-    SlabStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
+    KTileStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
     copy_biases(biases, run.count,
                 [&](int tile) { return stage.weights.output_bias + first_row + tile * 8; });
-    const bool brain = stage.weights.router_columns_bf16 != nullptr;
+    const bool is_bf16 = stage.weights.router_columns_bf16 != nullptr;
     {
-        const auto* router = brain ? reinterpret_cast<const std::byte*>(stage.weights.router_columns_bf16)
-                                   : reinterpret_cast<const std::byte*>(stage.weights.router_columns_f32);
-        const int row_bytes = context.experts * (brain ? 2 : 4);
+        const auto* router = is_bf16 ? reinterpret_cast<const std::byte*>(stage.weights.router_columns_bf16)
+                                     : reinterpret_cast<const std::byte*>(stage.weights.router_columns_f32);
+        const int row_bytes = context.experts * (is_bf16 ? 2 : 4);
         const std::byte* from = router + std::int64_t{first_row} * row_bytes;
 #pragma unroll 1
         for (int i = thread * 16; i < own_rows * row_bytes; i += kStreamThreads * 16)
@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     }
     stream.start();
     const float gain = lane < own_rows ? __ldg(stage.weights.expert_norm + first_row + lane) : 0.0F;
-    wait_for_previous_stage();
+    griddep_wait();
 
     // A warp has a row in the end: what it needs then.
     float* residual = context.buffers.residual + std::int64_t{warp} * context.hidden + first_row;
@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         float square = 0;
 #pragma unroll 1
         for (int i = lane; i < own_rows; i += 32) {
-            // Few multiprocessors: a block has more than 32 rows.
+            // Few SMs: a block has more than 32 rows.
             const float old = i < 32 ? before : __ldcg(residual + i);
             const float own_gain = i < 32 ? gain : __ldg(stage.weights.expert_norm + first_row + i);
             const float value = old + (sums.at(i / kStreamTileRows, i % kStreamTileRows, warp) + biases[i]);
@@ -105,42 +105,42 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     __syncthreads();
 
     auto* router_sums = reinterpret_cast<float*>(shared + layout.router_sums);
-    const int part = thread / kMostExperts, expert = thread % kMostExperts;
+    const int part = thread / kMaxExperts, expert = thread % kMaxExperts;
 #pragma unroll 1
     for (int row = 0; row < context.rows; ++row) {
         float sum = 0;
         if (expert < context.experts)
 #pragma unroll 2
             for (int i = part; i < own_rows; i += kRouterParts)
-                sum += router_weight(shared + layout.router, i * context.experts + expert, brain) *
+                sum += router_weight(shared + layout.router, i * context.experts + expert, is_bf16) *
                        gained[row * own_rows + i];
         router_sums[thread] = sum;
         __syncthreads();
         if (part == 0 && expert < context.experts) {
 #pragma unroll
-            for (int i = 1; i < kRouterParts; ++i) sum += router_sums[i * kMostExperts + expert];
+            for (int i = 1; i < kRouterParts; ++i) sum += router_sums[i * kMaxExperts + expert];
             add_fixed_point(context.buffers.sums.router(stage.layer, row) + expert, sum, kLogitFractionBits);
         }
         __syncthreads();
     }
 }
 
-template <PlaneType kType, int kGroups>
+template <WeightFormat kType, int kGroups>
 void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
     const int tiles = stage.weights.output.rows / kStreamTileRows;
     const int blocks = std::min(context.sm_count, tiles);
     const int router_element_bytes = stage.weights.router_columns_bf16 != nullptr ? 2 : 4;
     const Layout layout = layout_of<kType, kGroups>(context, tiles, blocks, router_element_bytes);
-    launch_dependent(output_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
-                     one_block_a_multiprocessor(layout.bytes, context.shared_bytes_per_block), stream,
-                     context, stage, layout);
+    launch_pdl(output_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
+               one_block_per_sm(layout.bytes, context.shared_bytes_per_block), stream, context, stage,
+               layout);
 }
 
 }  // namespace
 
 void launch_output(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    with_plane_type(stage.weights.output.type, [&](auto type) {
-        constexpr PlaneType kType = decltype(type)::value;
+    with_weight_format(stage.weights.output.type, [&](auto type) {
+        constexpr WeightFormat kType = decltype(type)::value;
         if (context.token_columns == 4)
             launch<kType, 1>(context, stage, stream);
         else
@@ -149,7 +149,7 @@ void launch_output(const DecodeContext& context, const LayerStage& stage, cudaSt
 }
 
 void prepare_output() {
-    for_each_plane_type([](auto type) {
+    for_each_weight_format([](auto type) {
         allow_shared_memory(output_kernel<decltype(type)::value, 1>);
         allow_shared_memory(output_kernel<decltype(type)::value, 2>);
     });

@@ -12,7 +12,7 @@ struct Layout {
     int tile_capacity, activation_stride, activations, sums, biases, rotations, cache_places, bytes;
 };
 
-template <PlaneType kType, int kGroups>
+template <WeightFormat kType, int kGroups>
 Layout layout_of(int rows, int columns, int tiles, int blocks) {
     Layout layout{};
     layout.tile_capacity = (tiles + blocks - 1) / blocks;
@@ -26,7 +26,7 @@ Layout layout_of(int rows, int columns, int tiles, int blocks) {
     return layout;
 }
 
-template <PlaneType kType, int kGroups>
+template <WeightFormat kType, int kGroups>
 __global__ void __launch_bounds__(kStreamThreads, 2)
     query_key_value_kernel(const DecodeContext context, const LayerStage stage, const Layout layout) {
     std::byte* shared = dynamic_shared();
@@ -34,15 +34,15 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     const TileRun run = tiles_of_block(matrix.rows / kStreamTileRows, static_cast<int>(blockIdx.x),
                                        static_cast<int>(gridDim.x));
     const TileSums<kGroups * 4> sums(shared + layout.sums, layout.tile_capacity, run.count,
-                                     slabs_a_tile(kType, context.hidden));
+                                     k_tiles_a_tile(kType, context.hidden));
     auto* biases = reinterpret_cast<float*>(shared + layout.biases);
     auto* rotations = reinterpret_cast<float2*>(shared + layout.rotations);
     auto* cache_places = reinterpret_cast<std::int64_t*>(shared + layout.cache_places);
     const int thread = static_cast<int>(threadIdx.x);
 
-    let_next_stage_start();
+    griddep_launch_dependents();
     auto tile_of = [&](int tile) { return tile_address(matrix, (run.first + tile) * kStreamTileRows); };
-    SlabStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
+    KTileStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
     copy_biases(biases, run.count,
                 [&](int tile) { return stage.weights.qkv_bias + (run.first + tile) * kStreamTileRows; });
     stream.start();
@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         cache_places[thread] = kv_tile_start(stage.pool, stage.pool_layer, block, false, 0) +
                                input.position % model::kBlockTokens * kHeadSize;
     }
-    wait_for_previous_stage();
+    griddep_wait();
 
     if (thread < context.rows * (kHeadSize / 2))
         rotations[thread] = __ldcg(reinterpret_cast<const float2*>(context.device_rows.rotation) + thread);
@@ -101,20 +101,20 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     }
 }
 
-template <PlaneType kType, int kGroups>
+template <WeightFormat kType, int kGroups>
 void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
     const int tiles = stage.weights.qkv.rows / kStreamTileRows;
     const int blocks = std::min(context.sm_count, tiles);
     const Layout layout = layout_of<kType, kGroups>(context.rows, context.hidden, tiles, blocks);
-    launch_dependent(query_key_value_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)),
-                     kStreamThreads, layout.bytes, stream, context, stage, layout);
+    launch_pdl(query_key_value_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
+               layout.bytes, stream, context, stage, layout);
 }
 
 }  // namespace
 
 void launch_query_key_value(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    with_plane_type(stage.weights.qkv.type, [&](auto type) {
-        constexpr PlaneType kType = decltype(type)::value;
+    with_weight_format(stage.weights.qkv.type, [&](auto type) {
+        constexpr WeightFormat kType = decltype(type)::value;
         if (context.token_columns == 4)
             launch<kType, 1>(context, stage, stream);
         else
@@ -123,7 +123,7 @@ void launch_query_key_value(const DecodeContext& context, const LayerStage& stag
 }
 
 void prepare_query_key_value() {
-    for_each_plane_type([](auto type) {
+    for_each_weight_format([](auto type) {
         allow_shared_memory(query_key_value_kernel<decltype(type)::value, 1>);
         allow_shared_memory(query_key_value_kernel<decltype(type)::value, 2>);
     });

@@ -8,7 +8,7 @@
 //   3. output              projection, bias, residual; its rows' share of the router's logits
 //   4. gate and up         norm, router's top four, projections, SwiGLU
 //   5. down                projection, bias, weighted sum, residual
-// before them the embedding, after them the head. The sum of squares a norm needs is added up by the stage
+// before them the embedding, after them lm_head. The sum of squares a norm needs is added up by the stage
 // that writes the residual, in fixed point (primitives.cuh).
 #pragma once
 
@@ -23,11 +23,6 @@
 namespace gptoss::backend::cuda {
 
 inline constexpr std::int32_t kMaxDecodeRows = kMaxDecodeTokens;
-inline constexpr std::int32_t kExpertsUsed = 4;    // checked when weights are uploaded
-inline constexpr std::int32_t kHeadSize = 64;      // likewise
-inline constexpr std::int32_t kMostExperts = 128;  // likewise
-inline constexpr std::int32_t kMaxGroupHeads = 8;  // query heads that share a key head, likewise
-inline constexpr std::int32_t kMaxSplits = kMaxKvSplits;
 
 // Sums that stages add up across blocks, [layer][row][experts + 2]: the router's logits before normalisation,
 // then the sum of squares of the residual before attention and before the experts. One layer more than the
@@ -54,11 +49,11 @@ struct StepSums {
 struct DecodeBuffers {
     float* residual = nullptr;           // [row][hidden]
     float* query = nullptr;              // [row][query_width], paired order, rotated
-    std::uint16_t* attention = nullptr;  // [row][query_width], activations beside the output plane
-    // [row][kExpertsUsed][expert_width rounded up to 64], beside the down plane; gaps are zero
+    std::uint16_t* attention = nullptr;  // [row][query_width], laid out for the output weights
+    // [row][kExpertsPerToken][intermediate_size rounded up to 64], laid out for the down weights; gaps are zero
     std::uint16_t* expert_hidden = nullptr;
-    float* attention_partials = nullptr;        // [row][kv head][kMaxSplits][kMaxGroupHeads][kHeadSize + 2]
-    std::int32_t* attention_tickets = nullptr;  // [row][kv head], zero between steps
+    float* attention_partials = nullptr;  // [row][kv head][kMaxKvSplits][kMaxGroupHeads][kHeadSize + 2]
+    std::int32_t* attention_semaphores = nullptr;  // [row][kv head], zero between steps
     StepSums sums;
 };
 
@@ -75,7 +70,8 @@ struct RowInput {
 // What all stages share, passed by value.
 struct DecodeContext {
     std::int32_t rows = 0;
-    std::int32_t hidden = 0, query_heads = 0, kv_heads = 0, experts = 0, expert_width = 0, vocabulary = 0;
+    std::int32_t hidden = 0, query_heads = 0, kv_heads = 0, experts = 0, intermediate_size = 0,
+                 vocabulary = 0;
     std::int32_t sliding_window = 0;
     float epsilon = 0;
     std::int32_t sm_count = 0;
@@ -89,15 +85,15 @@ struct DecodeContext {
     DecodeBuffers buffers;
 };
 
-struct RotationFrequencies {
+struct RopeFrequencies {
     double inverse[kHeadSize / 2] = {};
-    double magnitude = 1;
+    double attention_factor = 1;  // YaRN's
 };
 
 // Resolves tokens, copies their embedding rows to the residual, computes rotations and clears the sums. An
 // `embedding` of nothing: the residual is there already, what the layers before `first_layer` made of them.
 void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding, std::int32_t first_layer,
-                      const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
+                      const std::int32_t* last_tokens, const RopeFrequencies& frequencies,
                       std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots, float* rotation,
                       cudaStream_t stream);
 
@@ -109,16 +105,16 @@ struct LayerStage {
     bool slides = false;
 };
 void launch_query_key_value(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream);
-// `splits`: into how many parts the keys of a row may be split, 1 .. kMaxSplits.
-void launch_attention(const DecodeContext& context, const LayerStage& stage, std::int32_t splits,
+// `kv_splits`: into how many parts the keys of a row may be split, 1 .. kMaxKvSplits.
+void launch_attention(const DecodeContext& context, const LayerStage& stage, std::int32_t kv_splits,
                       cudaStream_t stream);
 void launch_output(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream);
 void launch_gate_up(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream);
 void launch_down(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream);
 
 // Logits of the rows that want them: logits[logits_index][vocabulary], logits_stride floats apart.
-void launch_head(const DecodeContext& context, const float* output_norm, const DeviceMatrix& head,
-                 float* logits, std::int64_t logits_stride, cudaStream_t stream);
+void launch_lm_head(const DecodeContext& context, const float* output_norm, const DeviceMatrix& lm_head,
+                    float* logits, std::int64_t logits_stride, cudaStream_t stream);
 
 // Allows every kernel its shared memory on the current device; call once per device. Throws
 // Error(device_failed).
@@ -127,6 +123,6 @@ void prepare_attention();
 void prepare_output();
 void prepare_gate_up();
 void prepare_down();
-void prepare_head();
+void prepare_lm_head();
 
 }  // namespace gptoss::backend::cuda

@@ -14,24 +14,25 @@ struct Sizes {
     explicit Sizes(const model::Hyperparameters& shape)
         : residual(std::int64_t{kMaxDecodeRows} * shape.hidden),
           query(std::int64_t{kMaxDecodeRows} * shape.query_width()),
-          expert_hidden(std::int64_t{kMaxDecodeRows} * kExpertsUsed * ((shape.expert_width + 63) / 64 * 64)),
-          partials(std::int64_t{kMaxDecodeRows} * shape.kv_heads * kMaxSplits * kMaxGroupHeads *
+          expert_hidden(std::int64_t{kMaxDecodeRows} * kExpertsPerToken *
+                        ((shape.intermediate_size + 63) / 64 * 64)),
+          partials(std::int64_t{kMaxDecodeRows} * shape.kv_heads * kMaxKvSplits * kMaxGroupHeads *
                    (kHeadSize + 2)),
-          tickets(std::int64_t{kMaxDecodeRows} * shape.kv_heads),
+          semaphores(std::int64_t{kMaxDecodeRows} * shape.kv_heads),
           sums(StepSums{nullptr, shape.layers, shape.experts}.count()),
           rotation(std::int64_t{kMaxDecodeRows} * kHeadSize) {}
 
     std::int64_t bytes() const {
         std::int64_t total = 0;
         for (const std::int64_t piece :
-             {residual * 4, query * 4, query * 2, expert_hidden * 2, partials * 4, tickets * 4, sums * 8,
+             {residual * 4, query * 4, query * 2, expert_hidden * 2, partials * 4, semaphores * 4, sums * 8,
               rotation * 4, kMaxDecodeRows * std::int64_t{sizeof(RowInput)}, kMaxDecodeRows * 4L,
               kMaxDecodeRows * 4L, kMaxDecodeRows * 4L})
             total += Arena::padded(piece);
         return total;
     }
 
-    std::int64_t residual, query, expert_hidden, partials, tickets, sums, rotation;
+    std::int64_t residual, query, expert_hidden, partials, semaphores, sums, rotation;
 };
 
 }  // namespace
@@ -56,7 +57,7 @@ DecodeStep::DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens
     buffers_.attention = arena_.take_array<std::uint16_t>(sizes.query);
     buffers_.expert_hidden = arena_.take_array<std::uint16_t>(sizes.expert_hidden);
     buffers_.attention_partials = arena_.take_array<float>(sizes.partials);
-    buffers_.attention_tickets = arena_.take_array<std::int32_t>(sizes.tickets);
+    buffers_.attention_semaphores = arena_.take_array<std::int32_t>(sizes.semaphores);
     buffers_.sums = {arena_.take_array<long long>(sizes.sums), model.weights.shape.layers,
                      model.weights.shape.experts};
     rotation_ = arena_.take_array<float>(sizes.rotation);
@@ -64,18 +65,18 @@ DecodeStep::DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens
     tokens_ = arena_.take_array<std::int32_t>(kMaxDecodeRows);
     positions_ = arena_.take_array<std::int32_t>(kMaxDecodeRows);
     slots_ = arena_.take_array<std::int32_t>(kMaxDecodeRows);
-    cuda_check(cudaMemset(buffers_.attention_tickets, 0, static_cast<std::size_t>(sizes.tickets) * 4));
+    cuda_check(cudaMemset(buffers_.attention_semaphores, 0, static_cast<std::size_t>(sizes.semaphores) * 4));
     cuda_check(cudaMemset(buffers_.expert_hidden, 0, static_cast<std::size_t>(sizes.expert_hidden) * 2));
     prepare_query_key_value();
     prepare_attention();
     prepare_output();
     prepare_gate_up();
     prepare_down();
-    prepare_head();
+    prepare_lm_head();
     cuda_check(cudaDeviceSynchronize());
 }
 
-std::int32_t DecodeStep::splits_for(std::int32_t rows, std::int32_t positions) const {
+std::int32_t DecodeStep::kv_splits_for(std::int32_t rows, std::int32_t positions) const {
     return plan_kv_splits(rows, positions, device_, model_.weights.shape.kv_heads);
 }
 
@@ -87,7 +88,7 @@ DecodeContext DecodeStep::context_for(std::int32_t rows) const {
     context.query_heads = shape.query_heads;
     context.kv_heads = shape.kv_heads;
     context.experts = shape.experts;
-    context.expert_width = shape.expert_width;
+    context.intermediate_size = shape.intermediate_size;
     context.vocabulary = shape.vocabulary;
     context.sliding_window = shape.sliding_window;
     context.epsilon = static_cast<float>(shape.rms_epsilon);
@@ -108,22 +109,22 @@ LayerStage DecodeStep::layer_stage(std::int32_t layer) const {
             model_.pool(layer), model_.weights.shape.slides(layer)};
 }
 
-void DecodeStep::run_stages(std::int32_t rows, std::int32_t splits, std::int32_t layer,
+void DecodeStep::run_stages(std::int32_t rows, std::int32_t kv_splits, std::int32_t layer,
                             std::int32_t first_stage, std::int32_t last_stage, cudaStream_t stream) {
     const DecodeContext context = context_for(rows);
     const LayerStage stage = layer_stage(layer);
     // A window has 9 groups of keys at most: not worth a second part.
-    const std::int32_t layer_splits = stage.slides ? 1 : splits;
+    const std::int32_t layer_kv_splits = stage.slides ? 1 : kv_splits;
     if (first_stage <= 0 && last_stage >= 0) launch_query_key_value(context, stage, stream);
-    if (first_stage <= 1 && last_stage >= 1) launch_attention(context, stage, layer_splits, stream);
+    if (first_stage <= 1 && last_stage >= 1) launch_attention(context, stage, layer_kv_splits, stream);
     if (first_stage <= 2 && last_stage >= 2) launch_output(context, stage, stream);
     if (first_stage <= 3 && last_stage >= 3) launch_gate_up(context, stage, stream);
     if (first_stage <= 4 && last_stage >= 4) launch_down(context, stage, stream);
 }
 
-void DecodeStep::run_head(std::int32_t rows, cudaStream_t stream) {
-    launch_head(context_for(rows), model_.weights.output_norm, model_.weights.head, logits_, logits_stride_,
-                stream);
+void DecodeStep::run_lm_head(std::int32_t rows, cudaStream_t stream) {
+    launch_lm_head(context_for(rows), model_.weights.output_norm, model_.weights.lm_head, logits_,
+                   logits_stride_, stream);
 }
 
 void DecodeStep::enqueue(const Variant& variant, cudaStream_t stream) {
@@ -131,8 +132,8 @@ void DecodeStep::enqueue(const Variant& variant, cudaStream_t stream) {
     launch_embedding(context_for(variant.rows), model_.weights.embedding, range.first, last_tokens_,
                      model_.frequencies, tokens_, positions_, slots_, rotation_, stream);
     for (std::int32_t layer = range.first; layer < range.end; ++layer)
-        run_stages(variant.rows, variant.splits, layer, 0, 4, stream);
-    if (variant.head) run_head(variant.rows, stream);
+        run_stages(variant.rows, variant.kv_splits, layer, 0, 4, stream);
+    if (variant.lm_head) run_lm_head(variant.rows, stream);
 }
 
 void DecodeStep::enqueue_by_stage(const Variant& variant, cudaStream_t stream) {
@@ -146,12 +147,12 @@ void DecodeStep::enqueue_by_stage(const Variant& variant, cudaStream_t stream) {
             model_.weights.shape.slides(layer) ? "attention, sliding" : "attention, full",
             "attention output, router", "gate, up", "down"};
         for (std::int32_t stage = 0; stage < 5; ++stage) {
-            run_stages(variant.rows, variant.splits, layer, stage, stage, stream);
+            run_stages(variant.rows, variant.kv_splits, layer, stage, stage, stream);
             clock_->mark(names[static_cast<std::size_t>(stage)]);
         }
     }
-    if (!variant.head) return;
-    run_head(variant.rows, stream);
+    if (!variant.lm_head) return;
+    run_lm_head(variant.rows, stream);
     clock_->mark("head");
 }
 
@@ -179,9 +180,9 @@ void DecodeStep::run(std::span<const RowInput> rows, std::span<const float> resi
     std::int32_t positions = 0;
     for (const RowInput& row : rows) {
         positions = std::max(positions, row.position + 1);
-        variant.head = variant.head || row.logits_index >= 0;
+        variant.lm_head = variant.lm_head || row.logits_index >= 0;
     }
-    variant.splits = splits_for(variant.rows, positions);
+    variant.kv_splits = kv_splits_for(variant.rows, positions);
     // From pageable memory: the driver has copied it away when the calls return.
     if (!residual.empty())
         cuda_check(cudaMemcpyAsync(buffers_.residual, residual.data(), residual.size_bytes(),

@@ -1,4 +1,4 @@
-// One decode step: all stages of all layers as one CUDA graph per number of rows and of key splits.
+// One decode step: all stages of all layers as one CUDA graph per number of rows and of KV splits.
 #pragma once
 
 #include <map>
@@ -34,17 +34,17 @@ class DecodeStep {
 
     // The stages one by one, for measurements: `first_stage` .. `last_stage` of one layer (0 = query, key,
     // value .. 4 = down), without the embedding.
-    void run_stages(std::int32_t rows, std::int32_t splits, std::int32_t layer, std::int32_t first_stage,
+    void run_stages(std::int32_t rows, std::int32_t kv_splits, std::int32_t layer, std::int32_t first_stage,
                     std::int32_t last_stage, cudaStream_t stream);
-    void run_head(std::int32_t rows, cudaStream_t stream);
+    void run_lm_head(std::int32_t rows, cudaStream_t stream);
 
     // Into how many parts the keys of `rows` rows are split when the longest has `positions` keys.
-    std::int32_t splits_for(std::int32_t rows, std::int32_t positions) const;
+    std::int32_t kv_splits_for(std::int32_t rows, std::int32_t positions) const;
 
   private:
     struct Variant {
-        std::int32_t rows = 0, splits = 0;
-        bool head = false;
+        std::int32_t rows = 0, kv_splits = 0;
+        bool lm_head = false;
         auto operator<=>(const Variant&) const = default;
     };
     void enqueue(const Variant& variant, cudaStream_t stream);

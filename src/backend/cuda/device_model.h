@@ -11,7 +11,7 @@ struct DeviceModel {
     DeviceWeights weights;
     KvPool full, sliding;
     BlockTables tables;
-    RotationFrequencies frequencies;
+    RopeFrequencies frequencies;
 
     const KvPool& pool(std::int32_t layer) const { return weights.shape.slides(layer) ? sliding : full; }
     std::int32_t pool_layer(std::int32_t layer) const { return weights.range.pool_layer(layer); }

@@ -63,9 +63,9 @@ DeviceSampler::DeviceSampler(std::int32_t vocabulary, std::int32_t padding_from,
     }
     cuda_check(
         cudaMemcpy(scratch_, scratch.data(), scratch.size() * sizeof(SampleScratch), cudaMemcpyHostToDevice));
-    for (Outstanding& ticket : outstanding_) {
-        ticket.results = allocate_pinned(rows * std::int64_t{sizeof(SampleResult)});
-        ticket.done = make_event();
+    for (Outstanding& step : outstanding_) {
+        step.results = allocate_pinned(rows * std::int64_t{sizeof(SampleResult)});
+        step.done = make_event();
     }
     cuda_check(cudaDeviceSynchronize());
 }
@@ -77,18 +77,18 @@ const std::uint32_t* DeviceSampler::mask_on_device(const SampleRow& row, std::in
     std::uint32_t* place = row_masks_ + index * mask_words_;
     if (row.allowed_id != 0) {
         if (const auto found = kept_by_id_.find(row.allowed_id); found != kept_by_id_.end()) {
-            used_in_step_[static_cast<std::size_t>(found->second)] = next_ticket_ + 1;
+            used_in_step_[static_cast<std::size_t>(found->second)] = next_handle_ + 1;
             return kept_masks_ + found->second * mask_words_;
         }
         // Round robin, around what other rows of this step read; stream order keeps earlier steps right.
         const auto places = static_cast<std::int32_t>(id_of_kept_.size());
-        while (used_in_step_[static_cast<std::size_t>(next_kept_)] == next_ticket_ + 1)
+        while (used_in_step_[static_cast<std::size_t>(next_kept_)] == next_handle_ + 1)
             next_kept_ = (next_kept_ + 1) % places;
         const std::int32_t kept = next_kept_;
         next_kept_ = (next_kept_ + 1) % places;
         kept_by_id_.erase(id_of_kept_[static_cast<std::size_t>(kept)]);
         id_of_kept_[static_cast<std::size_t>(kept)] = row.allowed_id;
-        used_in_step_[static_cast<std::size_t>(kept)] = next_ticket_ + 1;
+        used_in_step_[static_cast<std::size_t>(kept)] = next_handle_ + 1;
         kept_by_id_.emplace(row.allowed_id, kept);
         place = kept_masks_ + kept * mask_words_;
     }
@@ -97,13 +97,13 @@ const std::uint32_t* DeviceSampler::mask_on_device(const SampleRow& row, std::in
     return place;
 }
 
-Ticket DeviceSampler::sample(std::span<const SampleRow> rows, const float* logits, std::int64_t logits_stride,
-                             cudaStream_t stream) {
+StepHandle DeviceSampler::sample(std::span<const SampleRow> rows, const float* logits,
+                                 std::int64_t logits_stride, cudaStream_t stream) {
     check(static_cast<std::int64_t>(rows.size()) <= max_rows_, "more rows to sample than sequences");
-    const std::size_t ring = next_ticket_ % kRing;
-    Outstanding& ticket = outstanding_[ring];
-    ticket.rows = static_cast<std::int32_t>(rows.size());
-    ticket.with_logprobs = false;
+    const std::size_t ring = next_handle_ % kRing;
+    Outstanding& step = outstanding_[ring];
+    step.rows = static_cast<std::int32_t>(rows.size());
+    step.with_logprobs = false;
     if (!rows.empty()) {
         // Lists of all rows in one buffer, uploaded at once.
         std::vector<std::byte> lists;
@@ -155,32 +155,31 @@ Ticket DeviceSampler::sample(std::span<const SampleRow> rows, const float* logit
         cuda_check(cudaMemcpyAsync(jobs_, jobs.data(), jobs.size() * sizeof(SampleJob),
                                    cudaMemcpyHostToDevice, stream));
         SampleResult* results = results_ + static_cast<std::int64_t>(ring) * max_rows_;
-        launch_sampling(jobs_, ticket.rows, vocabulary_, padding_from_, work, scratch_, results, last_tokens_,
+        launch_sampling(jobs_, step.rows, vocabulary_, padding_from_, work, scratch_, results, last_tokens_,
                         stream);
-        ticket.with_logprobs = work.logprobs;
+        step.with_logprobs = work.logprobs;
         // Without log-probabilities only the head of each result is of interest.
-        const std::size_t width = ticket.with_logprobs ? sizeof(SampleResult) : offsetof(SampleResult, top);
-        cuda_check(cudaMemcpy2DAsync(ticket.results.get(), sizeof(SampleResult), results,
-                                     sizeof(SampleResult), width, rows.size(), cudaMemcpyDeviceToHost,
-                                     stream));
+        const std::size_t width = step.with_logprobs ? sizeof(SampleResult) : offsetof(SampleResult, top);
+        cuda_check(cudaMemcpy2DAsync(step.results.get(), sizeof(SampleResult), results, sizeof(SampleResult),
+                                     width, rows.size(), cudaMemcpyDeviceToHost, stream));
     }
-    cuda_check(cudaEventRecord(ticket.done.get(), stream));
-    return next_ticket_++;
+    cuda_check(cudaEventRecord(step.done.get(), stream));
+    return next_handle_++;
 }
 
-std::span<const SampledToken> DeviceSampler::wait(Ticket ticket_number) {
-    check(ticket_number < next_ticket_ && ticket_number + kRing > next_ticket_, "a ticket that is too old");
-    Outstanding& ticket = outstanding_[ticket_number % kRing];
-    cuda_check(cudaEventSynchronize(ticket.done.get()));
-    ticket.tokens.resize(static_cast<std::size_t>(ticket.rows));
-    const auto* results = reinterpret_cast<const SampleResult*>(ticket.results.get());
-    for (std::size_t i = 0; i < ticket.tokens.size(); ++i) {
-        SampledToken& token = ticket.tokens[i];
+std::span<const SampledToken> DeviceSampler::wait(StepHandle handle) {
+    check(handle < next_handle_ && handle + kRing > next_handle_, "a handle that is too old");
+    Outstanding& step = outstanding_[handle % kRing];
+    cuda_check(cudaEventSynchronize(step.done.get()));
+    step.tokens.resize(static_cast<std::size_t>(step.rows));
+    const auto* results = reinterpret_cast<const SampleResult*>(step.results.get());
+    for (std::size_t i = 0; i < step.tokens.size(); ++i) {
+        SampledToken& token = step.tokens[i];
         token.token = results[i].token;
         token.logprob = results[i].logprob;
         token.top.assign(results[i].top, results[i].top + std::max(results[i].top_count, 0));
     }
-    return ticket.tokens;
+    return step.tokens;
 }
 
 }  // namespace gptoss::backend::cuda

@@ -24,12 +24,12 @@ class DeviceSampler {
     const std::int32_t* last_tokens() const { return last_tokens_; }
 
     // `logits`: device, rows `logits_stride` apart. At most max_rows rows.
-    Ticket sample(std::span<const SampleRow> rows, const float* logits, std::int64_t logits_stride,
-                  cudaStream_t stream);
-    std::span<const SampledToken> wait(Ticket ticket);
+    StepHandle sample(std::span<const SampleRow> rows, const float* logits, std::int64_t logits_stride,
+                      cudaStream_t stream);
+    std::span<const SampledToken> wait(StepHandle handle);
 
   private:
-    // One longer than the two outstanding tickets and the one whose result is still being read.
+    // One longer than the two outstanding handles and the one whose result is still being read.
     static constexpr std::size_t kRing = 4;
     struct Outstanding {
         PinnedMemory results;  // SampleResult a row
@@ -54,11 +54,11 @@ class DeviceSampler {
     std::int64_t lists_bytes_ = 0;
     DeviceMemory grown_lists_;  // when `lists_` is too small
     std::unordered_map<std::uint64_t, std::int32_t> kept_by_id_;
-    std::vector<Ticket> used_in_step_;  // by place: the step, from 1, that last read the mask there
+    std::vector<StepHandle> used_in_step_;  // by place: the step, from 1, that last read the mask there
     std::vector<std::uint64_t> id_of_kept_;
     std::int32_t next_kept_ = 0;
     std::array<Outstanding, kRing> outstanding_;
-    Ticket next_ticket_ = 0;
+    StepHandle next_handle_ = 0;
 };
 
 }  // namespace gptoss::backend::cuda

@@ -31,7 +31,7 @@ struct DeviceRows {
     const std::int32_t* tokens = nullptr;     // resolved: kTokenFromLastSample already replaced
     const std::int32_t* positions = nullptr;  // of the row in its sequence
     const std::int32_t* slots = nullptr;
-    const float* rotation = nullptr;  // [row][head_size / 2][cos, sin], magnitude included
+    const float* rotation = nullptr;  // [row][head_size / 2][cos, sin], times YaRN's attention factor
 };
 
 // Block tables of every slot: [slot][table_stride], indexed by position / kBlockTokens.

@@ -30,7 +30,8 @@ PlanOptions plan_options_of(const DeviceWeights& weights) {
     options.kernels = weights.kernels;
     options.experts_are_mxfp4 = std::ranges::all_of(weights.layers, [](const DeviceLayer& layer) {
         const auto is_mxfp4 = [](const DeviceMatrix& matrix) {
-            return matrix.rows == 0 || matrix.type == PlaneType::mxfp4;  // layers of another device are empty
+            return matrix.rows == 0 ||
+                   matrix.type == WeightFormat::mxfp4;  // layers of another device are empty
         };
         return is_mxfp4(layer.gate_up) && is_mxfp4(layer.down);
     });

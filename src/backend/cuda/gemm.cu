@@ -7,10 +7,10 @@
 namespace gptoss::backend::cuda {
 
 // gemm_mxfp4.cu and its like.
-template <PlaneType type>
+template <WeightFormat type>
 void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
                        cudaStream_t stream);
-template <PlaneType type>
+template <WeightFormat type>
 void prepare_tiled_gemm(bool has_wgmma);
 
 namespace {
@@ -34,7 +34,7 @@ void prepare_gemm() {
         cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
         prefer_shared_memory(kernel);
     };
-    for_each_plane_type([&](auto type) { prepare_tiled_gemm<decltype(type)::value>(device.has_wgmma()); });
+    for_each_weight_format([&](auto type) { prepare_tiled_gemm<decltype(type)::value>(device.has_wgmma()); });
     allow(gemm_stream_kernel<16, 3>, device.shared_bytes_per_block);
     allow(gemm_stream_kernel<8, 2>, device.shared_bytes_per_block);
 }
@@ -42,27 +42,27 @@ void prepare_gemm() {
 void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
                  cudaStream_t stream) {
     const DeviceMatrix& w = problem.weights;
-    check(w.columns % kSlabColumns == 0, "columns come in whole 64s");
+    check(w.columns % kPanelColumns == 0, "columns come in whole 64s");
     check(w.rows % problem.experts == 0, "experts have equal rows");
     const std::int32_t rows_of_expert = w.rows / problem.experts;
     check(rows_of_expert % 8 == 0, "rows of an expert come in whole 8s");
     if (problem.row_count == 0) return;
     if (is_streamed(plan.kernel)) {
-        check(problem.groups != nullptr && w.type == PlaneType::mxfp4 &&
+        check(problem.groups != nullptr && w.type == WeightFormat::mxfp4 &&
                   rows_of_expert % LargeStream::kRows == 0,
               "mxfp4 experts of whole tiles");
         const int bytes = stream_bytes(plan.kernel, w.columns, plan.tile_tokens);
         const dim3 blocks(static_cast<unsigned>(sm_count));
         if (plan.kernel == MatrixKernel::streamed)
-            launch_dependent(gemm_stream_kernel<16, 3>, blocks, LargeStream::kThreads, bytes, stream, problem,
-                             plan.tile_tokens);
+            launch_pdl(gemm_stream_kernel<16, 3>, blocks, LargeStream::kThreads, bytes, stream, problem,
+                       plan.tile_tokens);
         else
-            launch_dependent(gemm_stream_kernel<8, 2>, blocks, SmallStream::kThreads, bytes, stream, problem,
-                             plan.tile_tokens);
+            launch_pdl(gemm_stream_kernel<8, 2>, blocks, SmallStream::kThreads, bytes, stream, problem,
+                       plan.tile_tokens);
         return;
     }
 
-    with_plane_type(w.type, [&](auto type) {
+    with_weight_format(w.type, [&](auto type) {
         launch_tiled_gemm<decltype(type)::value>(problem, plan, sm_count, stream);
     });
 }

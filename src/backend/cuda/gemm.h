@@ -1,5 +1,5 @@
-// Matrix products of the weights with many rows of activations: the dense ones (QKV, output, head) and the
-// grouped ones over experts. Tensor cores, weights dequantised in registers, float16 operands, float32 sums.
+// Matrix products of the weights with many rows of activations: the dense ones (QKV, output, lm_head) and the
+// grouped ones over experts. Tensor cores, weights dequantised in registers, float16 operands, float32 accumulators.
 //
 // Why float16 and not bfloat16: it has three more bits of mantissa at the same speed, and every operand is
 // bounded. Inputs of a product are RMS-normalised rows (at most sqrt(hidden) times the norm's gain), SwiGLU
@@ -29,8 +29,8 @@ namespace gptoss::backend::cuda {
 //   nibbles:    lane c owns bytes 4c .. 4c + 3 of an MXFP4 block: columns 4c .. 4c + 3 and 16 + 4c .. + 3
 enum class ActivationOrder : std::uint8_t { sequential, nibbles };
 
-constexpr ActivationOrder activation_order(PlaneType weights) {
-    return weights == PlaneType::mxfp4 ? ActivationOrder::nibbles : ActivationOrder::sequential;
+constexpr ActivationOrder activation_order(WeightFormat weights) {
+    return weights == WeightFormat::mxfp4 ? ActivationOrder::nibbles : ActivationOrder::sequential;
 }
 
 // Where column `column` of a row is stored in that row. Keeps blocks of 32 in place.
@@ -45,8 +45,6 @@ GPTOSS_HOST_DEVICE constexpr std::int32_t stored_column(ActivationOrder order, s
     const std::int32_t lane = inside / 8, step = inside % 8 / 4, value = inside % 4;
     return block + 16 * step + 2 * lane + (value < 2 ? value : 6 + value);
 }
-
-inline constexpr std::int32_t kMaxExperts = 128;
 
 // The rows of one expert among the sorted rows, and how they are cut into tiles.
 struct TokenGroup {
@@ -88,9 +86,9 @@ struct EpilogueTargets {
     ActivationOrder order = ActivationOrder::sequential;
 
     // expert_output
-    __half* expert_outputs = nullptr;     // [pair][rows]
-    const std::int32_t* pairs = nullptr;  // sorted row -> pair (token row * experts used + choice)
-    const float* pair_weights = nullptr;  // [pair]
+    __half* expert_outputs = nullptr;        // [pair][rows]
+    const std::int32_t* pairs = nullptr;     // sorted row -> pair (token row * experts per token + choice)
+    const float* routing_weights = nullptr;  // [pair]
 
     // query_key_value
     // [row][query_rows], rotated pairs adjacent; bfloat16 beside a bfloat16 cache, float16 beside the others

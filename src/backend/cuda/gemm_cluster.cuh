@@ -33,7 +33,7 @@ __device__ __forceinline__ float load_of_block(std::uint32_t address, int rank) 
     return value;
 }
 
-template <PlaneType type>
+template <WeightFormat type>
 struct ClusterGemm : WarpgroupGemm<type, kClusterTileTokens> {
     using Base = WarpgroupGemm<type, kClusterTileTokens>;
     using typename Base::Ring;
@@ -55,7 +55,7 @@ struct ClusterGemm : WarpgroupGemm<type, kClusterTileTokens> {
                 const int row = thread / kPieces + i * kRowsAPass;
                 copy_16_bytes_async_line(
                     shared.weights(place) +
-                        Base::Weights::exchanged(row * Base::Weights::kRowBytes + piece * 16),
+                        Base::Weights::swizzled(row * Base::Weights::kRowBytes + piece * 16),
                     w.values + std::int64_t{tile.weight_row + min(row, last_row)} * w.value_stride_bytes +
                         number * Base::Weights::kRowBytes + piece * 16);
             }
@@ -84,8 +84,8 @@ struct ClusterGemm : WarpgroupGemm<type, kClusterTileTokens> {
                 std::int64_t{tile.first_row + min(first + i * 16, tile.row_count - 1)} * columns +
                 number * Base::kColumns + piece * 8;
             copy_16_bytes_async_line(to + i * 16 * 128, from);
-            if (Base::kSlabs == 2 && (number + 1) * Base::kColumns <= columns)
-                copy_16_bytes_async_line(to + i * 16 * 128 + Base::kTokenSlabBytes, from + kSlabColumns);
+            if (Base::kPanels == 2 && (number + 1) * Base::kColumns <= columns)
+                copy_16_bytes_async_line(to + i * 16 * 128 + Base::kTokenPanelBytes, from + kPanelColumns);
         }
     }
 
@@ -96,7 +96,7 @@ struct ClusterGemm : WarpgroupGemm<type, kClusterTileTokens> {
         const int early_end = min(end_stage, first_stage + Base::kStages);
         for (int s = first_stage; s < early_end; ++s)
             copy_weights(problem.weights, tile, s, s - first_stage, shared);
-        wait_for_previous_stage();
+        griddep_wait();
         Ring ring;
         for (int s = first_stage; s < end_stage; ++s, ring.advance()) {
             if (s >= early_end) {
@@ -133,20 +133,20 @@ struct ClusterGemm : WarpgroupGemm<type, kClusterTileTokens> {
                 for (int i = 0; i < 4; ++i)
                     total[0][i] += load_of_block(own + (group * 4 + i) * kSumThreads * 4, rank);
             store_sums(problem.epilogue, tile, problem.weights.rows, tile.weight_row + warp * 16,
-                       Base::Weights::swaps(threadIdx.x % 32 / 4) != 0, group * 8, total,
+                       Base::Weights::odd_row_first(threadIdx.x % 32 / 4) != 0, group * 8, total,
                        shared.turns + warp * turn_bytes(kTurnedTokens));
         }
         cluster_barrier();  // no block leaves while another reads its sums
     }
 };
 
-template <PlaneType type>
+template <WeightFormat type>
 __global__ void __launch_bounds__(ClusterGemm<type>::kThreads, 1)
     gemm_cluster_kernel(const __grid_constant__ GemmProblem problem,
                         const __grid_constant__ TokenGroup dense) {
-    if constexpr (kHasWarpgroupMatrix) {
+    if constexpr (kHasWgmma) {
         using Gemm = ClusterGemm<type>;
-        let_next_stage_start();
+        griddep_launch_dependents();
         const typename Gemm::Shared shared = Gemm::divide_shared_memory();
         __syncthreads();
         const int rank = cluster_rank(), size = cluster_size();
@@ -162,7 +162,7 @@ __global__ void __launch_bounds__(ClusterGemm<type>::kThreads, 1)
             cluster_barrier();
         } else {
             asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
-            wait_for_previous_stage();
+            griddep_wait();
             if (tile.row_count <= 16)
                 Gemm::template consume<16>(problem, tile, first_stage, end_stage, shared);
             else if (tile.row_count <= 32)

@@ -26,11 +26,10 @@ __device__ __forceinline__ uint4 to_half8(const float (&v)[8]) {
 // Query and key pairs are rotated, then both kinds and values go where they belong. Eight rows are of one head.
 __device__ __forceinline__ void store_query_key_value(const EpilogueTargets& targets, int weight_row,
                                                       int token, float (&v)[8]) {
-    constexpr int kHead = 64;
-    const int head = weight_row / kHead, inside = weight_row % kHead;
+    const int head = weight_row / kHeadSize, inside = weight_row % kHeadSize;
     if (weight_row < targets.query_rows + targets.kv_rows) {
         const auto* turns =
-            reinterpret_cast<const float4*>(targets.rotation) + token * (kHead / 4) + inside / 4;
+            reinterpret_cast<const float4*>(targets.rotation) + token * (kHeadSize / 4) + inside / 4;
 #pragma unroll
         for (int pair = 0; pair < 4; pair += 2) {
             const float4 turn = turns[pair / 2];
@@ -45,9 +44,9 @@ __device__ __forceinline__ void store_query_key_value(const EpilogueTargets& tar
         return;
     }
     // Keys of all heads, then values of all heads: the tiles of a block follow each other in that order.
-    const int tile = head - targets.query_rows / kHead;
+    const int tile = head - targets.query_rows / kHeadSize;
     store_kv_eight(static_cast<std::byte*>(targets.cache), targets.cache_type,
-                   targets.cache_rows[token] + tile * (model::kBlockTokens * kHead) + inside, v);
+                   targets.cache_rows[token] + tile * (model::kBlockTokens * kHeadSize) + inside, v);
 }
 
 // Eight finished sums of one token, rows weight_row ..; `row`: the token among the sorted rows.
@@ -63,7 +62,7 @@ __device__ __forceinline__ void store_eight_rows(const EpilogueTargets& targets,
         }
         case Epilogue::expert_output: {
             const int pair = targets.pairs[row];
-            const float weight = targets.pair_weights[pair] * kExpertOutputScale;
+            const float weight = targets.routing_weights[pair] * kExpertOutputScale;
 #pragma unroll
             for (float& value : v) value *= weight;
             *reinterpret_cast<uint4*>(targets.expert_outputs + std::int64_t{pair} * rows_of_expert +

@@ -12,9 +12,9 @@ namespace gptoss::backend::cuda {
 
 // True in code compiled for sm_90a: Hopper's warpgroup matrix instructions exist there and nowhere else.
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-inline constexpr bool kHasWarpgroupMatrix = true;
+inline constexpr bool kHasWgmma = true;
 #else
-inline constexpr bool kHasWarpgroupMatrix = false;
+inline constexpr bool kHasWgmma = false;
 #endif
 
 // ---- shared memory reads
@@ -77,8 +77,8 @@ __device__ __forceinline__ void barrier_wait(std::uint32_t barrier, std::uint32_
         "r"(phase)
         : "memory");
 }
-// Shared memory written by ordinary stores or copies becomes visible to the matrix unit's own reads.
-__device__ __forceinline__ void fence_for_matrix_unit() {
+// Makes shared memory written by ordinary stores or cp.async visible to wgmma's reads (the async proxy).
+__device__ __forceinline__ void fence_async_proxy() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 

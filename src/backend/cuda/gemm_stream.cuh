@@ -3,9 +3,9 @@
 // and to spend few instructions on a weight.
 //
 // All of a tile's activations lie in shared memory (at most 16 tokens), and each warp works alone: it streams
-// tiles of 16 weight rows through a ring of its own, kDepth slabs of 16 rows x 128 bytes ahead, across tiles
+// tiles of 16 weight rows through a ring of its own, kDepth K-tiles of 16 rows x 128 bytes ahead, across tiles
 // and experts without a break. Blocks own equal runs of tiles. Only where the run enters another expert do
-// the warps of a block wait for each other, to exchange the activations; their rings are full meanwhile.
+// the warps of a block wait for each other, to load other activations; their rings are full meanwhile.
 //
 // A tile is one operand of mma.m16n8k16 whose row g is weight row 2g and row g + 8 weight row 2g + 1 (the
 // epilogue wants neighbours in one lane); the other operand is 8 tokens, or 8 more. Weights enter without
@@ -23,12 +23,12 @@ template <int warps, int depth>
 struct StreamGemm {
     static constexpr int kThreads = warps * 32;
     static constexpr int kRows = 16;
-    static constexpr int kRowBytes = 128;  // of a slab: 8 blocks of 32 columns
+    static constexpr int kRowBytes = 128;  // of a K-tile: 8 blocks of 32 columns
     static constexpr int kBlocks = 8;
     static constexpr int kValueBytes = kRows * kRowBytes;
     static constexpr int kScaleBytes = kRows * kBlocks;
-    static constexpr int kSlabBytes = kValueBytes + kScaleBytes;
-    static constexpr int kRingBytes = depth * kSlabBytes;  // of one warp
+    static constexpr int kKTileBytes = kValueBytes + kScaleBytes;
+    static constexpr int kRingBytes = depth * kKTileBytes;  // of one warp
 
     // 16 bytes more than the columns take: the same column of eight tokens then lies in eight different
     // banks.
@@ -63,29 +63,29 @@ struct StreamGemm {
         }
     };
 
-    // Copies a warp's tiles, slab after slab, into its ring.
+    // Copies a warp's tiles, K-tile after K-tile, into its ring.
     class Loader {
       public:
         __device__ Loader(const Work& work, std::uint32_t ring, int first, int last)
             : work_(work), ring_(ring), number_(first), last_(last), lane_(threadIdx.x % 32) {
             if (number_ < last_) seek();
         }
-        // Always closes a group of copies, so that counting groups counts slabs.
+        // Always closes a group of copies, so that counting groups counts K-tiles.
         __device__ void load(int slot) {
             if (number_ < last_) {
                 const DeviceMatrix& w = work_.problem.weights;
                 const int row = lane_ / 8, chunk = lane_ % 8;
-                if (slab_ * kBlocks + chunk < w.columns / kQuantBlock) {
+                if (k_tile_ * kBlocks + chunk < w.columns / kQuantBlock) {
 #pragma unroll
                     for (int i = 0; i < 4; ++i)
-                        copy_16_bytes_async_line(ring_ + slot * kSlabBytes + place(row + 4 * i, chunk),
+                        copy_16_bytes_async_line(ring_ + slot * kKTileBytes + swizzled(row + 4 * i, chunk),
                                                  values_ + i * 4 * w.value_stride_bytes);
                 }
                 if (lane_ < kRows)
-                    copy_8_bytes_async(ring_ + slot * kSlabBytes + kValueBytes + lane_ * kBlocks, scales_);
+                    copy_8_bytes_async(ring_ + slot * kKTileBytes + kValueBytes + lane_ * kBlocks, scales_);
                 values_ += kRowBytes;
                 scales_ += kBlocks;
-                if (++slab_ * kBlocks * kQuantBlock >= w.columns) {
+                if (++k_tile_ * kBlocks * kQuantBlock >= w.columns) {
                     number_ += warps;
                     if (number_ < last_) seek();
                 }
@@ -100,19 +100,19 @@ struct StreamGemm {
             const std::int64_t row = std::int64_t{tile.expert} * work_.rows_of_expert + tile.weight_row;
             values_ = w.values + (row + lane_ / 8) * w.value_stride_bytes + lane_ % 8 * 16;
             scales_ = w.scales + (row + lane_ % kRows) * w.scale_stride_bytes;
-            slab_ = 0;
+            k_tile_ = 0;
         }
 
         const Work& work_;
         std::uint32_t ring_;
-        int number_, last_, slab_ = 0, lane_;
+        int number_, last_, k_tile_ = 0, lane_;
         const std::byte* values_ = nullptr;
         const std::byte* scales_ = nullptr;
     };
 
-    // Where a 16-byte chunk of a row lies in a slab: exchanged by the row's pair, so that the lanes of a
-    // warp, which read one chunk of eight even or eight odd rows, hit different banks.
-    __device__ static std::uint32_t place(int row, int chunk) {
+    // Swizzle: where a 16-byte chunk of a row lies in a K-tile, XORed with half the row number. The lanes of a warp
+    // read one chunk of eight even or eight odd rows: no bank conflicts.
+    __device__ static std::uint32_t swizzled(int row, int chunk) {
         return static_cast<std::uint32_t>(row * kRowBytes + ((chunk ^ (row / 2)) & 7) * 16);
     }
 
@@ -121,15 +121,15 @@ struct StreamGemm {
         return __uint_as_float((block < 3 ? word << (23 - 8 * block) : word >> 1) & 0x7F800000U);
     }
 
-    // A slab against 8 tokens, or 16. `blocks` of it exist, an even number; all where it is `whole`: without
+    // A K-tile against 8 tokens, or 16. `blocks` of it exist, an even number; all where it is `whole`: without
     // branches the compiler mixes one block's instructions with the next one's.
     template <int groups, bool whole>
-    __device__ static void multiply(float (&sums)[groups][4], std::uint32_t slab, std::uint32_t activations,
+    __device__ static void multiply(float (&sums)[groups][4], std::uint32_t k_tile, std::uint32_t activations,
                                     int stride, int blocks) {
         const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
         std::uint32_t scales[4];  // rows 2g and 2g + 1, eight bytes each
-        load_shared(scales, slab + kValueBytes + g * 2 * kBlocks);
-        const std::uint32_t own = slab + g * 2 * kRowBytes + t * 4;
+        load_shared(scales, k_tile + kValueBytes + g * 2 * kBlocks);
+        const std::uint32_t own = k_tile + g * 2 * kRowBytes + t * 4;
 #pragma unroll
         for (int block = 0; block < kBlocks; ++block) {
             if (!whole && block % 2 == 0 && block >= blocks) break;
@@ -148,8 +148,8 @@ struct StreamGemm {
                 std::uint32_t b[4];
                 load_matrices(b, activations + group * 8 * stride + block * 64);
                 float c[4] = {};
-                HalfNumbers::multiply_add(c, first, b[0], b[1]);
-                HalfNumbers::multiply_add(c, second, b[2], b[3]);
+                MmaF16::multiply_add(c, first, b[0], b[1]);
+                MmaF16::multiply_add(c, second, b[2], b[3]);
                 sums[group][0] += even_scale * c[0];
                 sums[group][1] += even_scale * c[1];
                 sums[group][2] += odd_scale * c[2];
@@ -171,10 +171,10 @@ struct StreamGemm {
             wait_for_copies<depth - 1>();
             __syncwarp();  // every lane's copies have landed
             if (blocks - first >= kBlocks)
-                multiply<groups, true>(sums, ring + slot * kSlabBytes, own, stride, kBlocks);
+                multiply<groups, true>(sums, ring + slot * kKTileBytes, own, stride, kBlocks);
             else
-                multiply<groups, false>(sums, ring + slot * kSlabBytes, own, stride, blocks - first);
-            __syncwarp();  // every lane has read the slab
+                multiply<groups, false>(sums, ring + slot * kKTileBytes, own, stride, blocks - first);
+            __syncwarp();  // every lane has read the K-tile
             loader.load(slot);
             slot = slot + 1 == depth ? 0 : slot + 1;
             own += kBlocks * kQuantBlock * 2;
@@ -212,9 +212,9 @@ __global__ void __launch_bounds__(warps * 32, 1)
         shared_address(shared) + warps * Gemm::kRingBytes + warp * turn_bytes(tile_tokens);
     std::byte* activations = shared + warps * (Gemm::kRingBytes + turn_bytes(tile_tokens));
     auto& groups = *reinterpret_cast<GroupList*>(activations + tile_tokens * stride);
-    if (!problem.groups_are_settled) wait_for_previous_stage();
+    if (!problem.groups_are_settled) griddep_wait();
     // Only now: the next stage may be one that takes the groups for settled.
-    let_next_stage_start();
+    griddep_launch_dependents();
     constexpr int kWords = sizeof(GroupList) / 4;
     for (int i = threadIdx.x; i < kWords; i += Gemm::kThreads)
         reinterpret_cast<int*>(&groups)[i] = reinterpret_cast<const int*>(problem.groups)[i];
@@ -229,10 +229,10 @@ __global__ void __launch_bounds__(warps * 32, 1)
     const std::uint32_t ring = shared_address(shared) + warp * Gemm::kRingBytes;
     typename Gemm::Loader loader(work, ring, first + warp, last);
     for (int slot = 0; slot < depth; ++slot) loader.load(slot);
-    if (problem.groups_are_settled) wait_for_previous_stage();
+    if (problem.groups_are_settled) griddep_wait();
 
     int slot = 0, activations_end = first;  // the first tile that wants other activations than those loaded
-    const auto exchange_activations = [&] {
+    const auto replace_activations = [&] {
         const Tile tile = work.tile(activations_end);
         __syncthreads();  // nobody reads the old ones any more
         Gemm::load_activations(problem, tile, activations, stride);
@@ -240,7 +240,7 @@ __global__ void __launch_bounds__(warps * 32, 1)
         activations_end = (activations_end / work.row_tiles + 1) * work.row_tiles;
     };
     for (int number = first + warp; number < last; number += warps) {
-        while (number >= activations_end) exchange_activations();
+        while (number >= activations_end) replace_activations();
         const Tile tile = work.tile(number);
         if (tile.row_count <= 8)
             Gemm::template run_tile<1>(problem, tile, rows_of_expert, ring, slot, loader,
@@ -249,7 +249,7 @@ __global__ void __launch_bounds__(warps * 32, 1)
             Gemm::template run_tile<2>(problem, tile, rows_of_expert, ring, slot, loader,
                                        shared_address(activations), stride, turn);
     }
-    while (activations_end < last) exchange_activations();  // with the other warps
+    while (activations_end < last) replace_activations();  // with the other warps
 }
 
 }  // namespace gptoss::backend::cuda

@@ -1,8 +1,8 @@
-// What the two matrix kernels (gemm_warp.cuh, gemm_warpgroup.cuh) share: which tile is whose, how a stage
-// lies in shared memory, and how packed weights become the matrix unit's registers.
+// What the mma.sync and the wgmma kernels share (gemm_warp.cuh, gemm_warpgroup.cuh): which tile a CTA computes, the
+// layout of a stage in shared memory, and how packed weights become the A operand.
 //
-// Weights are the matrix unit's A operand (its rows are weight rows), activations its B operand (its columns
-// are tokens). So a weight is unpacked once for all tokens of a tile, and never leaves the registers.
+// Weights are A (its rows are weight rows), activations are B (its columns are tokens). So a weight is unpacked once
+// for all tokens of a tile and stays in registers.
 #pragma once
 
 #include "backend/cuda/gemm.h"
@@ -15,9 +15,9 @@ namespace gptoss::backend::cuda {
 // 192 weight rows a tile: 2880 and 5760 are multiples of 192, though not of 128.
 inline constexpr int kGemmTileRows = 192;
 
-// Activations lie in slabs of [token][64 columns], 128 bytes a token.
-inline constexpr int kSlabColumns = 64;
-inline constexpr int kSlabBytes = kMaxTileTokens * kSlabColumns * 2;
+// Activations lie in panels of [token][64 columns], 128 bytes a token.
+inline constexpr int kPanelColumns = 64;
+inline constexpr int kPanelBytes = kMaxTileTokens * kPanelColumns * 2;
 
 struct Tile {
     int expert = 0;
@@ -61,35 +61,35 @@ __device__ __forceinline__ int source_row(const GemmProblem& problem, int sorted
                                           : problem.source_rows[sorted_row] / problem.source_divisor;
 }
 
-// How one stage of `stage_columns` columns of packed weights lies in shared memory: rows after rows, the
-// 16-byte pieces of eight (or four) neighbouring rows exchanged by an exclusive or, so that the lanes of a
-// warp, which read the same column of different rows, hit different banks.
-template <PlaneType type, int stage_columns>
+// One stage of `stage_columns` columns of packed weights in shared memory: row after row, swizzled. The index of a
+// 16-byte chunk is XORed with the row (over eight rows, or four), so the lanes of a warp, which read the same column
+// of different rows, have no bank conflicts.
+template <WeightFormat type, int stage_columns>
 struct WeightStage {
     static constexpr int kBlocks = stage_columns / kQuantBlock;
-    static constexpr int kRowBytes = type == PlaneType::mxfp4  ? stage_columns / 2
-                                     : type == PlaneType::q8_0 ? stage_columns
-                                                               : stage_columns * 2;
-    static_assert(kRowBytes == 32 || kRowBytes == 64 || kRowBytes == 128, "the exchange below covers these");
+    static constexpr int kRowBytes = type == WeightFormat::mxfp4  ? stage_columns / 2
+                                     : type == WeightFormat::q8_0 ? stage_columns
+                                                                  : stage_columns * 2;
+    static_assert(kRowBytes == 32 || kRowBytes == 64 || kRowBytes == 128, "the swizzle below covers these");
     static constexpr int kBlockBytes = kRowBytes / kBlocks;
     static constexpr int kLaneWords = kBlockBytes / 16;  // of a block, for each of four lanes
     static constexpr int kBytes = kGemmTileRows * kRowBytes;
 
-    __device__ static int exchanged(int linear) {
+    __device__ static int swizzled(int linear) {
         return linear ^ ((linear >> 3) & (kRowBytes == 128 ? 0x70 : 0x30));
     }
 
-    // The two weight rows of a lane (2g and 2g + 1 of its warp's sixteen) may be read in either order: in
-    // half of the lanes the odd row first, where that is what keeps them out of each other's banks.
-    __device__ static int swaps(int g) {
-        if constexpr (kRowBytes == 64 && type == PlaneType::mxfp4) return g >> 2;
-        if constexpr (kRowBytes == 64 && type == PlaneType::q8_0) return g & 1;
+    // Whether a lane reads the odd one of its two weight rows (2g and 2g + 1 of the warp's sixteen) first: 1 or 0. In
+    // some formats half of the lanes do, which avoids bank conflicts.
+    __device__ static int odd_row_first(int g) {
+        if constexpr (kRowBytes == 64 && type == WeightFormat::mxfp4) return g >> 2;
+        if constexpr (kRowBytes == 64 && type == WeightFormat::q8_0) return g & 1;
         return 0;
     }
 
-    // Where a lane's words of a row's first block are; those of block b are at this exclusive or b blocks.
+    // Where a lane's words of a row's first block are; those of block b are at this address XOR b * kBlockBytes.
     __device__ static std::uint32_t lane_offset(int row, int lane) {
-        return exchanged(row * kRowBytes + lane * kLaneWords * 4);
+        return swizzled(row * kRowBytes + lane * kLaneWords * 4);
     }
     __device__ static void load(std::uint32_t (&words)[kLaneWords], std::uint32_t lane_address, int block) {
         load_shared(words, lane_address ^ block * kBlockBytes);
@@ -125,10 +125,10 @@ __device__ __forceinline__ std::uint32_t bf16_to_f16(std::uint32_t pair) {
 
 // The scales of a stage: one 32-bit word a row, copied with the weights. (Loaded from global memory by those
 // who multiply, they would wait behind all the copies that run ahead.)
-template <PlaneType type, int stage_columns>
+template <WeightFormat type, int stage_columns>
 struct ScaleStage {
-    static constexpr bool kPresent = type == PlaneType::mxfp4 || type == PlaneType::q8_0;
-    static constexpr int kRowBytes = stage_columns / kQuantBlock * (type == PlaneType::q8_0 ? 2 : 1);
+    static constexpr bool kPresent = type == WeightFormat::mxfp4 || type == WeightFormat::q8_0;
+    static constexpr int kRowBytes = stage_columns / kQuantBlock * (type == WeightFormat::q8_0 ? 2 : 1);
     static_assert(kRowBytes == 4 || kRowBytes == 2, "a word holds the scales of one stage or of two");
     static constexpr int kBytes = kPresent ? 1024 : 0;  // 192 words, and the next part aligned
     static_assert(kGemmTileRows * 4 <= 1024);
@@ -147,7 +147,7 @@ struct ScaleStage {
 
     // Exponent e becomes e - 98, the float16 exponent of 2^(e - 127 + 14); below that, zero.
     __device__ static __half2 of_block(std::uint32_t word, int block) {
-        if constexpr (type == PlaneType::mxfp4) {
+        if constexpr (type == WeightFormat::mxfp4) {
             const std::uint32_t both = __byte_perm(word, 0, 0x4040 | block << 8 | block);
             constexpr std::uint32_t kMinus98 = 0xFF9EFF9EU;
             return as_half2(__viaddmax_s16x2(both, kMinus98, 0) << 10);
@@ -158,24 +158,24 @@ struct ScaleStage {
 };
 
 // One lane's share of one row and block.
-template <PlaneType type, int words_count>
+template <WeightFormat type, int words_count>
 __device__ __forceinline__ void unpack(const std::uint32_t (&words)[words_count], __half2 scale,
                                        std::uint32_t (&out)[2][2]) {
-    if constexpr (type == PlaneType::mxfp4) {
+    if constexpr (type == WeightFormat::mxfp4) {
         unpack_mxfp4(words[0], scale, out);
-    } else if constexpr (type == PlaneType::q8_0) {
+    } else if constexpr (type == WeightFormat::q8_0) {
         unpack_int8(words[0], scale, out[0]);
         unpack_int8(words[1], scale, out[1]);
     } else {
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-            out[i / 2][i % 2] = type == PlaneType::bf16 ? bf16_to_f16(words[i]) : words[i];
+            out[i / 2][i % 2] = type == WeightFormat::bf16 ? bf16_to_f16(words[i]) : words[i];
     }
 }
 
 // The A registers of a block of 32 columns for a lane's two rows, in the order mma and wgmma want them:
 // row of slot 0 and slot 1 at the low columns, then at the high columns.
-template <PlaneType type, int stage_columns, int words_count>
+template <WeightFormat type, int stage_columns, int words_count>
 __device__ __forceinline__ void make_fragments(std::uint32_t (&fragments)[2][4],
                                                const std::uint32_t (&words)[2][words_count], int block,
                                                const std::uint32_t (&scales)[2]) {

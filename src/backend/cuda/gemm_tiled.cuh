@@ -14,7 +14,7 @@
 namespace gptoss::backend::cuda {
 
 // launch_gemm()'s part for kernels that are not streamed, and prepare_gemm()'s.
-template <PlaneType type>
+template <WeightFormat type>
 void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
                        cudaStream_t stream) {
     const std::int32_t rows_of_expert = problem.weights.rows / problem.experts;
@@ -32,7 +32,7 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
     }
     const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(tiles, sm_count));
     const auto run = [&]<typename Gemm>(auto kernel) {
-        launch_dependent(kernel, dim3(blocks), Gemm::kThreads, Gemm::kSharedBytes, stream, problem, dense);
+        launch_pdl(kernel, dim3(blocks), Gemm::kThreads, Gemm::kSharedBytes, stream, problem, dense);
     };
     switch (plan.kernel) {
         case MatrixKernel::wgmma_cluster: {
@@ -40,8 +40,8 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
             check(problem.groups == nullptr, "a kernel for dense products");
             const int stages = (problem.weights.columns + Gemm::kColumns - 1) / Gemm::kColumns;
             const int shares = std::min(plan.column_shares, stages);
-            launch_dependent_cluster(gemm_cluster_kernel<type>, dim3(static_cast<unsigned>(tiles * shares)),
-                                     Gemm::kThreads, Gemm::kSharedBytes, shares, stream, problem, dense);
+            launch_pdl_cluster(gemm_cluster_kernel<type>, dim3(static_cast<unsigned>(tiles * shares)),
+                               Gemm::kThreads, Gemm::kSharedBytes, shares, stream, problem, dense);
             return;
         }
         case MatrixKernel::wgmma:
@@ -51,7 +51,7 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
     }
 }
 
-template <PlaneType type>
+template <WeightFormat type>
 void prepare_tiled_gemm(bool has_wgmma) {
     const auto allow = [](auto kernel, int bytes) {
         cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));

@@ -1,19 +1,18 @@
-// The matrix product with mma.sync, for every architecture from sm_80 on. Twelve warps: six slabs of 32
-// weight rows by two halves of the tokens. All threads copy ahead with cp.async, `kStages` stages of 64
-// columns.
+// The matrix product with mma.sync, for every architecture from sm_80 on. Twelve warps: six groups of 32
+// weight rows by two halves of the tokens. All threads copy ahead with cp.async, `kStages` stages of 64 columns.
 #pragma once
 
 #include "backend/cuda/gemm_epilogue.cuh"
 
 namespace gptoss::backend::cuda {
 
-template <PlaneType type>
+template <WeightFormat type>
 struct WarpGemm {
     static constexpr int kThreads = 384;
     static constexpr int kColumns = 64;
     using Weights = WeightStage<type, kColumns>;
     using Scales = ScaleStage<type, kColumns>;
-    static constexpr int kStageBytes = Weights::kBytes + kSlabBytes + Scales::kBytes;
+    static constexpr int kStageBytes = Weights::kBytes + kPanelBytes + Scales::kBytes;
     // As deep as the 99 KB of the smaller architectures allow.
     static constexpr int kStages = (99 * 1024 - 1024 - kMaxTileTokens * 4) / kStageBytes;
     static_assert(kStages >= 2, "copies must run ahead of the arithmetic");
@@ -31,14 +30,14 @@ struct WarpGemm {
         for (int i = threadIdx.x; i < kGemmTileRows * kPieces; i += kThreads) {
             const int row = i / kPieces, piece = i % kPieces;
             const int from = min(tile.weight_row + row, rows_of_expert - 1);
-            copy_16_bytes_async_line(to + Weights::exchanged(row * Weights::kRowBytes + piece * 16),
+            copy_16_bytes_async_line(to + Weights::swizzled(row * Weights::kRowBytes + piece * 16),
                                      expert + from * w.value_stride_bytes + piece * 16);
         }
         if constexpr (Scales::kPresent) {
             if (threadIdx.x < kGemmTileRows) {
                 const int from = min(tile.weight_row + static_cast<int>(threadIdx.x), rows_of_expert - 1);
                 Scales::copy(
-                    to + Weights::kBytes + kSlabBytes, threadIdx.x,
+                    to + Weights::kBytes + kPanelBytes, threadIdx.x,
                     w.scales + (std::int64_t{tile.expert} * rows_of_expert + from) * w.scale_stride_bytes,
                     stage);
             }
@@ -65,7 +64,7 @@ struct WarpGemm {
         for (int m = 0; m < 2; ++m)
 #pragma unroll
             for (int slot = 0; slot < 2; ++slot)
-                rows[m][slot] = warp / 2 * 32 + m * 16 + 2 * g + (slot ^ Weights::swaps(g));
+                rows[m][slot] = warp / 2 * 32 + m * 16 + 2 * g + (slot ^ Weights::odd_row_first(g));
 
         float sums[2][tokens / 8][4] = {};
         for (int s = 0; s < kStages - 1; ++s) {
@@ -87,7 +86,7 @@ struct WarpGemm {
             for (int m = 0; m < 2; ++m)
 #pragma unroll
                 for (int slot = 0; slot < 2; ++slot)
-                    scales[m][slot] = Scales::load(activations + kSlabBytes, rows[m][slot], s);
+                    scales[m][slot] = Scales::load(activations + kPanelBytes, rows[m][slot], s);
 #pragma unroll
             for (int block = 0; block < Weights::kBlocks; ++block) {
                 std::uint32_t a[2][2][4];
@@ -114,7 +113,7 @@ struct WarpGemm {
 #pragma unroll
         for (int m = 0; m < 2; ++m)
             store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp / 2 * 32 + m * 16,
-                       Weights::swaps(g) != 0, first_token, sums[m],
+                       Weights::odd_row_first(g) != 0, first_token, sums[m],
                        shared + warp * turn_bytes(kTurnedTokens));
     }
 
@@ -127,7 +126,7 @@ struct WarpGemm {
         if constexpr (tokens == 8) {
             std::uint32_t b[2];
             load_matrices(b, activations + token * 128 + (((piece + thread / 8 % 2) ^ (token & 7)) << 4));
-            for (int m = 0; m < 2; ++m) HalfNumbers::multiply_add(sums[m][0], a[m][step], b[0], b[1]);
+            for (int m = 0; m < 2; ++m) MmaF16::multiply_add(sums[m][0], a[m][step], b[0], b[1]);
         } else {
 #pragma unroll
             for (int j = 0; j < tokens / 16; ++j) {
@@ -136,21 +135,21 @@ struct WarpGemm {
                 load_matrices(b, activations + row * 128 + (((piece + thread / 8 % 2) ^ (row & 7)) << 4));
 #pragma unroll
                 for (int m = 0; m < 2; ++m) {
-                    HalfNumbers::multiply_add(sums[m][2 * j], a[m][step], b[0], b[1]);
-                    HalfNumbers::multiply_add(sums[m][2 * j + 1], a[m][step], b[2], b[3]);
+                    MmaF16::multiply_add(sums[m][2 * j], a[m][step], b[0], b[1]);
+                    MmaF16::multiply_add(sums[m][2 * j + 1], a[m][step], b[2], b[3]);
                 }
             }
         }
     }
 };
 
-template <PlaneType type>
+template <WeightFormat type>
 __global__ void __launch_bounds__(WarpGemm<type>::kThreads, 1)
     gemm_warp_kernel(const GemmProblem problem, const TokenGroup dense) {
     extern __shared__ std::byte shared_memory[];
-    wait_for_previous_stage();
-    let_next_stage_start();
-    // 1024-byte alignment keeps the exchange of 16-byte pieces a function of the row.
+    griddep_wait();
+    griddep_launch_dependents();
+    // With 1024-byte alignment the swizzle is a function of the row alone.
     const std::uint32_t shared = (shared_address(shared_memory) + 1023) / 1024 * 1024;
     int* sources = reinterpret_cast<int*>(shared_memory + (shared - shared_address(shared_memory)) +
                                           WarpGemm<type>::kStages * WarpGemm<type>::kStageBytes);

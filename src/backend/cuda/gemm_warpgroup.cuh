@@ -15,21 +15,21 @@
 namespace gptoss::backend::cuda {
 
 // `most_tokens`: of a tile. Fewer leave room for more stages.
-template <PlaneType type, int most_tokens>
+template <WeightFormat type, int most_tokens>
 struct WarpgroupGemm {
     static constexpr int kConsumers = 3;
     static constexpr int kThreads = (kConsumers + 1) * 128;
     static constexpr int kRows = kConsumers * 64;
     // 64 or 128 bytes of a weight row a stage.
-    static constexpr int kColumns = type == PlaneType::mxfp4 ? 128 : 64;
-    static constexpr int kSlabs = kColumns / kSlabColumns;
-    static constexpr int kTokenSlabBytes = most_tokens * kSlabColumns * 2;
+    static constexpr int kColumns = type == WeightFormat::mxfp4 ? 128 : 64;
+    static constexpr int kPanels = kColumns / kPanelColumns;
+    static constexpr int kTokenPanelBytes = most_tokens * kPanelColumns * 2;
     using Weights = WeightStage<type, kColumns>;
     using Scales = ScaleStage<type, kColumns>;
     static constexpr int kBlocks = Weights::kBlocks;
     static constexpr int kWeightBytes = kRows * Weights::kRowBytes;
     static constexpr int kScaleBytes = Scales::kPresent ? (kRows * 4 + 1023) / 1024 * 1024 : 0;
-    static constexpr int kStageBytes = kSlabs * kTokenSlabBytes + kWeightBytes + kScaleBytes;
+    static constexpr int kStageBytes = kPanels * kTokenPanelBytes + kWeightBytes + kScaleBytes;
     static constexpr int kTurnBytes = kConsumers * 4 * turn_bytes(kTurnedTokens);
     static constexpr int kStages = (227 * 1024 - 1024 - 256 - kTurnBytes) / kStageBytes;
     static constexpr int kSharedBytes = kStages * kStageBytes + kTurnBytes + 1024 + 2 * kStages * 8;
@@ -50,11 +50,11 @@ struct WarpgroupGemm {
         }
     };
     struct Shared {
-        std::uint32_t stages;  // address of stage 0: slabs of activations, weights, scales
+        std::uint32_t stages;  // address of stage 0: panels of activations, weights, scales
         std::uint32_t barriers;
         std::uint32_t turns;  // a warp's turn_bytes() after another's
         __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
-        __device__ std::uint32_t weights(int i) const { return stage(i) + kSlabs * kTokenSlabBytes; }
+        __device__ std::uint32_t weights(int i) const { return stage(i) + kPanels * kTokenPanelBytes; }
         __device__ std::uint32_t scales(int i) const { return weights(i) + kWeightBytes; }
         __device__ std::uint32_t full(int i) const { return barriers + i * 8; }
         __device__ std::uint32_t empty(int i) const { return barriers + (kStages + i) * 8; }
@@ -102,14 +102,14 @@ struct WarpgroupGemm {
         for (int s = 0; s * kColumns < w.columns; ++s, ring.advance()) {
             barrier_wait(shared.empty(ring.stage), ring.phase ^ 1);
             const std::uint32_t stage = shared.stage(ring.stage);
-            const bool whole = (s + 1) * kColumns <= w.columns;  // else only the first slab exists
+            const bool whole = (s + 1) * kColumns <= w.columns;  // else only the first panel exists
             if (whole || weight_piece < kPieces / 2) {
 #pragma unroll
                 for (int i = 0; i < kRows / kRowsAPass; ++i) {
                     const int row = weight_row + i * kRowsAPass;
                     copy_16_bytes_async_line(
                         shared.weights(ring.stage) +
-                            Weights::exchanged(row * Weights::kRowBytes + weight_piece * 16),
+                            Weights::swizzled(row * Weights::kRowBytes + weight_piece * 16),
                         weights + min(row, last_row) * w.value_stride_bytes);
                 }
             }
@@ -125,8 +125,8 @@ struct WarpgroupGemm {
                 if (i < passes) {
                     const __half* row = activations + std::uint64_t{sources[i]} * 8;
                     copy_16_bytes_async_line(to + i * 16 * 128, row);
-                    if (kSlabs == 2 && whole)
-                        copy_16_bytes_async_line(to + i * 16 * 128 + kTokenSlabBytes, row + kSlabColumns);
+                    if (kPanels == 2 && whole)
+                        copy_16_bytes_async_line(to + i * 16 * 128 + kTokenPanelBytes, row + kPanelColumns);
                 }
             }
             barrier_arrive_after_copies(shared.full(ring.stage));
@@ -147,20 +147,20 @@ struct WarpgroupGemm {
         const std::uint32_t scales[2] = {Scales::load(shared.scales(stage), rows[0], number),
                                          Scales::load(shared.scales(stage), rows[1], number)};
         // These words are fragments as they are, and the product before may still read those of its stage.
-        if constexpr (type == PlaneType::f16) warpgroup_wait<0>();
+        if constexpr (type == WeightFormat::f16) warpgroup_wait<0>();
         // All loads before the first use.
         std::uint32_t words[blocks][2][Weights::kLaneWords];
 #pragma unroll
         for (int block = 0; block < blocks; ++block)
 #pragma unroll
             for (int slot = 0; slot < 2; ++slot)
-                Weights::load(words[block][slot], start + kSlabs * kTokenSlabBytes + lanes[slot], block);
+                Weights::load(words[block][slot], start + kPanels * kTokenPanelBytes + lanes[slot], block);
         const std::uint64_t activations = matrix_descriptor(start);
 #pragma unroll
         for (int block = 0; block < blocks; ++block) {
             std::uint32_t(&own)[2][4] = fragments[block % 2];
             make_fragments<type, kColumns>(own, words[block], block, scales);
-            const std::uint64_t b = activations + ((block / 2 * kTokenSlabBytes + block % 2 * 64) >> 4);
+            const std::uint64_t b = activations + ((block / 2 * kTokenPanelBytes + block % 2 * 64) >> 4);
             warpgroup_fence();
             warpgroup_multiply<tokens>(sums, own[0], b);
             warpgroup_multiply<tokens>(sums, own[1], b + 2);  // 16 columns are 32 bytes
@@ -188,20 +188,20 @@ struct WarpgroupGemm {
 #pragma unroll 1
         for (int s = first_stage; s < whole_stages; ++s, ring.advance()) {
             barrier_wait(shared.full(ring.stage), ring.phase);
-            fence_for_matrix_unit();
+            fence_async_proxy();
             multiply_stage<tokens, kBlocks>(sums, fragments, lanes, rows, shared, ring.stage, s, unreleased);
             unreleased = ring.stage;
         }
-        if (kSlabs == 2 && whole_stages * kColumns < columns && whole_stages < end_stage) {  // half a stage
+        if (kPanels == 2 && whole_stages * kColumns < columns && whole_stages < end_stage) {  // half a stage
             barrier_wait(shared.full(ring.stage), ring.phase);
-            fence_for_matrix_unit();
-            multiply_stage<tokens, kBlocks / kSlabs>(sums, fragments, lanes, rows, shared, ring.stage,
-                                                     whole_stages, unreleased);
+            fence_async_proxy();
+            multiply_stage<tokens, kBlocks / kPanels>(sums, fragments, lanes, rows, shared, ring.stage,
+                                                      whole_stages, unreleased);
             unreleased = ring.stage;
             ring.advance();
         }
         warpgroup_wait<0>();
-        hold_registers(sums);
+        fence_accumulators(sums);
         if (unreleased >= 0) barrier_arrive(shared.empty(unreleased));
     }
 
@@ -214,7 +214,7 @@ struct WarpgroupGemm {
         const int g = threadIdx.x % 32 / 4;
 #pragma unroll
         for (int slot = 0; slot < 2; ++slot)
-            rows[slot] = threadIdx.x / 32 * 16 + 2 * g + (slot ^ Weights::swaps(g));
+            rows[slot] = threadIdx.x / 32 * 16 + 2 * g + (slot ^ Weights::odd_row_first(g));
     }
 
     __device__ __forceinline__ static void consume(const GemmProblem& problem, const Tile& tile,
@@ -229,7 +229,8 @@ struct WarpgroupGemm {
             float sums[count / 8][4];
             accumulate<count>(sums, rows, w.columns, 0, stages_of(w.columns), shared, ring);
             store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row + warp * 16,
-                       Weights::swaps(g) != 0, 0, sums, shared.turns + warp * turn_bytes(kTurnedTokens));
+                       Weights::odd_row_first(g) != 0, 0, sums,
+                       shared.turns + warp * turn_bytes(kTurnedTokens));
         };
         const int tokens = tile.row_count;
         // Six counts and not eight: with more loops in one kernel the compiler runs out of registers and waits
@@ -243,20 +244,20 @@ struct WarpgroupGemm {
     }
 };
 
-template <PlaneType type>
+template <WeightFormat type>
 __global__ void __launch_bounds__(WarpgroupGemm<type, kMaxTileTokens>::kThreads, 1)
     gemm_warpgroup_kernel(const __grid_constant__ GemmProblem problem,
                           const __grid_constant__ TokenGroup dense) {
-    if constexpr (kHasWarpgroupMatrix) {
+    if constexpr (kHasWgmma) {
         using Gemm = WarpgroupGemm<type, kMaxTileTokens>;
         const typename Gemm::Shared shared = Gemm::divide_shared_memory();
         __syncthreads();
         const int row_tiles = (problem.weights.rows / problem.experts + Gemm::kRows - 1) / Gemm::kRows;
         typename Gemm::Ring ring;
         Tile tile;
-        wait_for_previous_stage();
+        griddep_wait();
         // Only now: the next stage may be one that takes the groups for settled.
-        let_next_stage_start();
+        griddep_launch_dependents();
         if (threadIdx.x >= Gemm::kConsumers * 128) {
             asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
             for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);

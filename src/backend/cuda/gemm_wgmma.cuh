@@ -17,20 +17,21 @@ __device__ __forceinline__ void warpgroup_wait() {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(groups_left) : "memory");
 }
 
-// The compiler may move reads of sums over a wait, which names no registers: this holds them where they are.
+// A compiler fence on the accumulators. wgmma.wait_group names no registers, so the compiler may move reads of the
+// accumulators above it.
 template <int count>
-__device__ __forceinline__ void hold_registers(float (&sums)[count][4]) {
+__device__ __forceinline__ void fence_accumulators(float (&sums)[count][4]) {
 #pragma unroll
     for (int i = 0; i < count; ++i)
         asm volatile("" : "+f"(sums[i][0]), "+f"(sums[i][1]), "+f"(sums[i][2]), "+f"(sums[i][3])::"memory");
 }
 
-// sums = a * b, or += where `accumulate`: a is 64 x 16 bfloat16 (`brain`) or float16 over the warpgroup's
-// lanes, b 16 x 64. `transposed`: a row of b is contiguous in shared memory, otherwise a column.
-template <bool brain, bool transposed>
+// sums = a * b, or += where `accumulate`: a is 64 x 16, bfloat16 where `is_bf16` and float16 otherwise, over the
+// warpgroup's lanes; b is 16 x 64. `transposed`: a row of b is contiguous in shared memory, otherwise a column.
+template <bool is_bf16, bool transposed>
 __device__ __forceinline__ void warpgroup_multiply_64(float (&sums)[8][4], const std::uint32_t (&a)[4],
                                                       std::uint64_t b, bool accumulate) {
-    if constexpr (brain) {
+    if constexpr (is_bf16) {
         asm volatile(
             "{ .reg .pred accumulate; setp.ne.b32 accumulate, %37, 0; "
             "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
@@ -183,9 +184,8 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
     }
 }
 
-// Where the matrix unit finds rows of 128 bytes in 1024-byte groups of eight, 16-byte pieces exchanged by the
-// row: start address, stride of the groups, kind of exchange (PTX ISA, "matrix descriptor"). The other stride
-// is not used by matrices that are 128 bytes wide.
+// The shared memory descriptor of wgmma (PTX ISA, "matrix descriptor"): start address, stride between groups of eight
+// rows (1024 bytes), SWIZZLE_128B. The other stride is not used by matrices that are 128 bytes wide.
 __device__ __forceinline__ std::uint64_t matrix_descriptor(std::uint32_t address) {
     constexpr std::uint64_t kGroup = 1024 >> 4, kExchange128 = 1;
     return std::uint64_t{(address & 0x3FFFF) >> 4} | kGroup << 16 | kGroup << 32 | kExchange128 << 62;

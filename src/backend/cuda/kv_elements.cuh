@@ -19,10 +19,10 @@ __device__ inline std::int64_t kv_tile_start(const KvPool& pool, int layer, std:
 __device__ __forceinline__ std::uint32_t to_kv_pair(model::KvType type, float first, float second) {
     switch (type) {
         case model::KvType::bf16:
-            return BrainNumbers::pack(first, second);
+            return MmaBf16::pack(first, second);
         case model::KvType::f16:
-            return HalfNumbers::pack(fminf(fmaxf(first, -65504.0F), 65504.0F),
-                                     fminf(fmaxf(second, -65504.0F), 65504.0F));
+            return MmaF16::pack(fminf(fmaxf(first, -65504.0F), 65504.0F),
+                                fminf(fmaxf(second, -65504.0F), 65504.0F));
         case model::KvType::f8:
             return __nv_cvt_float2_to_fp8x2(float2{first, second}, __NV_SATFINITE, __NV_E4M3);
     }

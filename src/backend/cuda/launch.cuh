@@ -1,5 +1,5 @@
-// Launches a kernel as a programmatic dependent of the one before it in the stream: it may start early and
-// waits in wait_for_previous_stage(). Under stream capture the edge becomes part of the graph.
+// Programmatic dependent launch (PDL): the kernel may start before the one before it in the stream has finished, and
+// waits for it in griddep_wait(). Under stream capture the dependency becomes an edge of the graph.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -16,9 +16,8 @@ namespace gptoss::backend::cuda {
 
 // `cluster`: blocks of a cluster; divides the grid's.
 template <typename... Parameters, typename... Arguments>
-void launch_dependent_cluster(void (*kernel)(Parameters...), dim3 grid, int threads,
-                              std::int64_t shared_bytes, int cluster, cudaStream_t stream,
-                              Arguments&&... arguments) {
+void launch_pdl_cluster(void (*kernel)(Parameters...), dim3 grid, int threads, std::int64_t shared_bytes,
+                        int cluster, cudaStream_t stream, Arguments&&... arguments) {
     std::array<cudaLaunchAttribute, 2> attributes{};
     attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attributes[0].val.programmaticStreamSerializationAllowed = 1;
@@ -36,14 +35,13 @@ void launch_dependent_cluster(void (*kernel)(Parameters...), dim3 grid, int thre
 }
 
 template <typename... Parameters, typename... Arguments>
-void launch_dependent(void (*kernel)(Parameters...), dim3 grid, int threads, std::int64_t shared_bytes,
-                      cudaStream_t stream, Arguments&&... arguments) {
-    launch_dependent_cluster(kernel, grid, threads, shared_bytes, 1, stream,
-                             std::forward<Arguments>(arguments)...);
+void launch_pdl(void (*kernel)(Parameters...), dim3 grid, int threads, std::int64_t shared_bytes,
+                cudaStream_t stream, Arguments&&... arguments) {
+    launch_pdl_cluster(kernel, grid, threads, shared_bytes, 1, stream, std::forward<Arguments>(arguments)...);
 }
 
-// Has a multiprocessor divided in favour of shared memory while the kernel runs. Kernels that ask for
-// different divisions never run side by side, and no stage would overlap the next.
+// Sets the largest shared memory carveout. Kernels with different carveouts cannot share an SM, and a dependent launch
+// would not overlap.
 template <typename... Parameters>
 void prefer_shared_memory(void (*kernel)(Parameters...)) {
     cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
@@ -63,25 +61,26 @@ void allow_shared_memory(void (*kernel)(Parameters...)) {
     prefer_shared_memory(kernel);
 }
 
-// Calls action(tag) with the plane type as the tag's `value`.
+// Calls action(tag) with the weight format as the tag's `value`.
 template <typename Action>
-void with_plane_type(PlaneType type, Action&& action) {
+void with_weight_format(WeightFormat type, Action&& action) {
     switch (type) {
-        case PlaneType::mxfp4:
-            return action(std::integral_constant<PlaneType, PlaneType::mxfp4>());
-        case PlaneType::q8_0:
-            return action(std::integral_constant<PlaneType, PlaneType::q8_0>());
-        case PlaneType::f16:
-            return action(std::integral_constant<PlaneType, PlaneType::f16>());
-        case PlaneType::bf16:
-            return action(std::integral_constant<PlaneType, PlaneType::bf16>());
+        case WeightFormat::mxfp4:
+            return action(std::integral_constant<WeightFormat, WeightFormat::mxfp4>());
+        case WeightFormat::q8_0:
+            return action(std::integral_constant<WeightFormat, WeightFormat::q8_0>());
+        case WeightFormat::f16:
+            return action(std::integral_constant<WeightFormat, WeightFormat::f16>());
+        case WeightFormat::bf16:
+            return action(std::integral_constant<WeightFormat, WeightFormat::bf16>());
     }
 }
 
 template <typename Action>
-void for_each_plane_type(Action&& action) {
-    for (const PlaneType type : {PlaneType::mxfp4, PlaneType::q8_0, PlaneType::f16, PlaneType::bf16})
-        with_plane_type(type, action);
+void for_each_weight_format(Action&& action) {
+    for (const WeightFormat type :
+         {WeightFormat::mxfp4, WeightFormat::q8_0, WeightFormat::f16, WeightFormat::bf16})
+        with_weight_format(type, action);
 }
 
 }  // namespace gptoss::backend::cuda

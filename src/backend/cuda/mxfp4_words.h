@@ -1,4 +1,4 @@
-// How a 32-bit word of an mxfp4 plane holds its eight numbers.
+// How a 32-bit word of packed mxfp4 weights holds its eight numbers.
 //
 // A GGUF block keeps 32 e2m1 codes in 16 bytes: byte j is element j in the low nibble and element j + 16 in
 // the high one. Word w of a block stays the same 8 elements, bytes 4w .. 4w + 3, but its bits are regrouped

@@ -17,12 +17,12 @@ __device__ inline std::uint32_t shared_address(const void* pointer) {
 
 // --- Programmatic dependent launch: a kernel starts while the one before it still runs, and waits here for
 // its results. Before sm_90 both are nothing, and stream order does the same, later.
-__device__ inline void let_next_stage_start() {
+__device__ inline void griddep_launch_dependents() {
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;");
 #endif
 }
-__device__ inline void wait_for_previous_stage() {
+__device__ inline void griddep_wait() {
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
@@ -58,7 +58,7 @@ __device__ inline void wait_for_copies() {
 }
 
 // --- Dynamic shared memory by offset. Plain loads, so that the compiler may order them; offsets instead of
-// pointers, so that an exclusive or of the address stays visible as shared memory.
+// pointers, so that an XOR of the address stays visible as shared memory.
 __device__ inline std::byte* dynamic_shared() {
     extern __shared__ __align__(128) std::byte dynamic_shared_memory[];
     return dynamic_shared_memory;
@@ -91,7 +91,7 @@ __device__ inline uint2 load_streaming_64(const void* pointer) {
 // same k; a[2], a[3] the same rows, k + 8; b[0] column g, k 2t and 2t + 1; b[1] k + 8; c[0], c[1] row g,
 // columns 2t and 2t + 1; c[2], c[3] row g + 8. Which values stand at which k does not matter as long as a and
 // b agree.
-struct HalfNumbers {  // float16 operands
+struct MmaF16 {  // float16 operands
     static __device__ inline void multiply_add(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                                std::uint32_t b1) {
         asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
@@ -107,7 +107,7 @@ struct HalfNumbers {  // float16 operands
         return __half22float2(*reinterpret_cast<const __half2*>(&pair));
     }
 };
-struct BrainNumbers {  // bfloat16 operands
+struct MmaBf16 {  // bfloat16 operands
     static __device__ inline void multiply_add(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                                                std::uint32_t b1) {
         asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, "

@@ -39,14 +39,14 @@ double measure_read_bandwidth() {
     cuda_check(cudaMemset(memory.get(), 0x5A, static_cast<std::size_t>(bytes)));
     const cuda::Stream stream = cuda::make_stream();
     const cuda::Event begin = cuda::make_event(true), end = cuda::make_event(true);
-    int device = 0, multiprocessors = 0;
+    int device = 0, SMs = 0;
     cuda_check(cudaGetDevice(&device));
-    cuda_check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+    cuda_check(cudaDeviceGetAttribute(&SMs, cudaDevAttrMultiProcessorCount, device));
     cuda_check(cudaDeviceSynchronize());
     std::vector<float> times_ms;
     for (int i = 0; i < 12; ++i) {
         cuda_check(cudaEventRecord(begin.get(), stream.get()));
-        read_kernel<<<static_cast<unsigned>(multiprocessors * 2), kThreads, 0, stream.get()>>>(
+        read_kernel<<<static_cast<unsigned>(SMs * 2), kThreads, 0, stream.get()>>>(
             reinterpret_cast<const uint4*>(memory.get()), bytes / 16,
             reinterpret_cast<std::uint32_t*>(memory.get() + bytes));
         cuda_check(cudaEventRecord(end.get(), stream.get()));

@@ -49,13 +49,13 @@ struct BlockScan {
 };
 
 // True in the last of a row's blocks to come here, once each block's writes are visible to it.
-__device__ bool is_last_block(std::uint32_t* tickets) {
+__device__ bool is_last_block(std::uint32_t* semaphores) {
     __shared__ bool last;
     __syncthreads();
     if (threadIdx.x == 0) {
         __threadfence();
-        last = atomicAdd(tickets, 1U) == gridDim.x - 1;
-        if (last) *tickets = 0;
+        last = atomicAdd(semaphores, 1U) == gridDim.x - 1;
+        if (last) *semaphores = 0;
         __threadfence();
     }
     __syncthreads();
@@ -133,8 +133,8 @@ __global__ void __launch_bounds__(kThreads)
     const int thread = static_cast<int>(threadIdx.x);
     for (int i = thread; i < kBins; i += kThreads) block.counts[i] = block.low[i] = block.high[i] = 0;
     if (thread == 0) far_count = 0;
-    let_next_stage_start();
-    wait_for_previous_stage();
+    griddep_launch_dependents();
+    griddep_wait();
     const SampleJob& job = jobs[blockIdx.y];
     SampleScratch& row_scratch = scratch[blockIdx.y];
     const SampleKey largest = __ldcg(&row_scratch.largest);
@@ -174,7 +174,7 @@ __global__ void __launch_bounds__(kThreads)
             (static_cast<unsigned long long>(block.high[bin]) << BlockHistogram::kLowBits) + block.low[bin];
         if (mass != 0) atomicAdd(&histogram.masses[bin], mass);
     }
-    if (is_last_block(&row_scratch.tickets)) find_cut_bins(p, histogram, row_scratch.cuts);
+    if (is_last_block(&row_scratch.semaphores)) find_cut_bins(p, histogram, row_scratch.cuts);
 }
 
 // Keys in descending order, by one block; `count` a power of two.
@@ -246,8 +246,8 @@ __global__ void __launch_bounds__(kThreads)
     collect_kernel(const SampleJob* jobs, std::int32_t vocabulary, std::int32_t padding_from,
                    SampleScratch* scratch, SampleResult* results, std::int32_t* last_tokens) {
     __shared__ SampleKey keys[kListedKeys];
-    let_next_stage_start();
-    wait_for_previous_stage();
+    griddep_launch_dependents();
+    griddep_wait();
     const SampleJob& job = jobs[blockIdx.y];
     SampleScratch& row_scratch = scratch[blockIdx.y];
     const SampleKey largest = __ldcg(&row_scratch.largest);
@@ -274,7 +274,7 @@ __global__ void __launch_bounds__(kThreads)
                  });
     noisy = block_largest(noisy);
     if (threadIdx.x == 0 && noisy != 0) atomicMax(&row_scratch.noisy, noisy);
-    if (!is_last_block(&row_scratch.tickets)) return;
+    if (!is_last_block(&row_scratch.semaphores)) return;
 
     const auto listed = static_cast<int>(__ldcg(&row_scratch.listed));
     noisy = __ldcg(&row_scratch.noisy);
@@ -309,9 +309,9 @@ void launch_cut_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t
                          std::int32_t padding_from, SampleScratch* scratch, SampleResult* results,
                          std::int32_t* last_tokens, cudaStream_t stream) {
     const dim3 grid(kScanBlocks, static_cast<unsigned>(count));
-    launch_dependent(histogram_kernel, grid, kThreads, 0, stream, jobs, vocabulary, padding_from, scratch);
-    launch_dependent(collect_kernel, grid, kThreads, 0, stream, jobs, vocabulary, padding_from, scratch,
-                     results, last_tokens);
+    launch_pdl(histogram_kernel, grid, kThreads, 0, stream, jobs, vocabulary, padding_from, scratch);
+    launch_pdl(collect_kernel, grid, kThreads, 0, stream, jobs, vocabulary, padding_from, scratch, results,
+               last_tokens);
 }
 
 }  // namespace gptoss::backend::cuda

@@ -56,7 +56,7 @@ inline constexpr std::int32_t kListedKeys = 4096;
 struct SampleScratch {
     unsigned long long largest = 0;  // packed choice: largest logit
     unsigned long long noisy = 0;    // packed choice: largest logit / temperature + noise
-    std::uint32_t tickets = 0;
+    std::uint32_t semaphores = 0;
     std::uint32_t listed = 0;
     FilterCuts cuts;
     unsigned long long* list = nullptr;  // [kListedKeys]

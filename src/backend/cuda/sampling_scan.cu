@@ -95,11 +95,11 @@ __global__ void __launch_bounds__(kScanThreads)
     atomicMax(&sums.largest, largest);
     atomicMax(&sums.noisy, noisy);
     __threadfence();
-    if (atomicAdd(&sums.tickets, 1U) != kScanBlocks - 1) return;
+    if (atomicAdd(&sums.semaphores, 1U) != kScanBlocks - 1) return;
     __threadfence();
     largest = atomicMax(&sums.largest, 0ULL);
     noisy = atomicMax(&sums.noisy, 0ULL);
-    sums.tickets = 0;
+    sums.semaphores = 0;
     if ((has_cuts(p) || p.top_logprobs >= 0) && largest != 0) return;  // the next kernels go on
     const TokenId token = largest == 0 ? lowest_allowed(row) : token_of(greedy ? largest : noisy);
     sums.largest = 0;

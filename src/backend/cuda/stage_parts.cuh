@@ -3,8 +3,8 @@
 #pragma once
 
 #include "backend/cuda/decode_stages.h"
+#include "backend/cuda/k_tile_stream.cuh"
 #include "backend/cuda/ops/common/routing_weights.cuh"
-#include "backend/cuda/slab_stream.cuh"
 
 namespace gptoss::backend::cuda {
 
@@ -43,14 +43,14 @@ __device__ inline ResidualRows residual_rows(const DecodeContext& context, int f
             context.epsilon};
 }
 
-// Residual rows, normalised, as activations beside a plane of kType; zeros up to a whole slab. The work of
+// Residual rows, normalised, as activations for weights of kType; zeros up to a whole K-tile. The work of
 // the whole block. All loads of a round before the first use: each is a trip to the L2 cache, and nothing
 // else can be done meanwhile.
-template <PlaneType kType>
+template <WeightFormat kType>
 __device__ void store_normalised_rows(std::byte* memory, int stride_bytes, const ResidualRows& rows,
                                       const float* gains) {
     constexpr int kAtOnce = 2;
-    const int quads = slabs_a_tile(kType, rows.hidden) * slab_columns(kType) / 4;
+    const int quads = k_tiles_a_tile(kType, rows.hidden) * k_tile_columns(kType) / 4;
 #pragma unroll 1
     for (int first = static_cast<int>(threadIdx.x); first < rows.count * quads;
          first += kAtOnce * kStreamThreads) {
@@ -84,11 +84,11 @@ __device__ void store_normalised_rows(std::byte* memory, int stride_bytes, const
 }
 
 // Rows that are stored as activations already, one behind the other.
-template <PlaneType kType>
+template <WeightFormat kType>
 __device__ void store_activation_rows(std::byte* memory, int stride_bytes, const std::uint16_t* activations,
                                       int columns, int count) {
     constexpr int kAtOnce = 3;
-    const int pieces = slabs_a_tile(kType, columns) * slab_columns(kType) / 8;
+    const int pieces = k_tiles_a_tile(kType, columns) * k_tile_columns(kType) / 8;
     const int stored = stored_activations(columns);
 #pragma unroll 1
     for (int first = static_cast<int>(threadIdx.x); first < count * pieces;
@@ -120,9 +120,9 @@ __device__ void copy_biases(float* to, int tiles, BiasOf bias_of) {
 }
 
 // The experts of up to kGroupRows rows, in shared memory.
-struct ExpertChoice {
+struct TopKRouting {
     static constexpr int kGroupRows = 4;
-    static constexpr int kMaxActive = kGroupRows * kExpertsUsed;
+    static constexpr int kMaxActive = kGroupRows * kExpertsPerToken;
 
     int active;                        // experts chosen by at least one row
     int expert[kMaxActive];            // their numbers
@@ -130,19 +130,19 @@ struct ExpertChoice {
     int row[kMaxActive][kGroupRows];   // which; unused columns repeat row 0
     int rank[kMaxActive][kGroupRows];  // the expert's rank among that row's four
 
-    int chosen[kGroupRows][kExpertsUsed];    // by row and rank: the expert
-    float weight[kGroupRows][kExpertsUsed];  // its share
-    int index[kGroupRows][kExpertsUsed];     // its index among the active ones
-    int column[kGroupRows][kExpertsUsed];    // the row's column there
+    int chosen[kGroupRows][kExpertsPerToken];    // by row and rank: the expert
+    float weight[kGroupRows][kExpertsPerToken];  // its share
+    int index[kGroupRows][kExpertsPerToken];     // its index among the active ones
+    int column[kGroupRows][kExpertsPerToken];    // the row's column there
 
-    int of_warp[kStreamWarps][kExpertsUsed];  // choose_experts_alone(): what each warp found, by rank
+    int of_warp[kStreamWarps][kExpertsPerToken];  // choose_experts_alone(): what each warp found, by rank
 };
 
 // The four largest of a row's logits (the lowest id on ties) and the softmax over them. One warp.
 __device__ inline void choose_experts_of_row(const long long* router_sums, const long long* square,
                                              const float (&biases)[4], const DecodeContext& context,
                                              int* chosen, float* weights) {
-    constexpr int kPerLane = kMostExperts / 32;
+    constexpr int kPerLane = kMaxExperts / 32;
     const int lane = static_cast<int>(threadIdx.x) % 32;
     long long logits[kPerLane];  // before their common factor
     const long long own_square = __ldcg(square);
@@ -159,46 +159,46 @@ __device__ inline void choose_experts_of_row(const long long* router_sums, const
             keys[i] = max(ordered_bits(logit), 1U);  // 0 is below every expert there is
         }
     }
-    float scores[kExpertsUsed];
+    float scores[kExpertsPerToken];
 #pragma unroll
-    for (int rank = 0; rank < kExpertsUsed; ++rank) {
+    for (int rank = 0; rank < kExpertsPerToken; ++rank) {
         std::uint32_t best = 0;
-        int best_expert = kMostExperts;
+        int best_expert = kMaxExperts;
 #pragma unroll
         for (int i = 0; i < kPerLane; ++i)
             if (keys[i] > best) best = keys[i], best_expert = i * 32 + lane;
         const std::uint32_t largest = __reduce_max_sync(kAllLanes, best);
-        const int winner = __reduce_min_sync(kAllLanes, best == largest ? best_expert : kMostExperts);
+        const int winner = __reduce_min_sync(kAllLanes, best == largest ? best_expert : kMaxExperts);
 #pragma unroll
         for (int i = 0; i < kPerLane; ++i)
             if (i * 32 + lane == winner) keys[i] = 0;
         scores[rank] = from_ordered_bits(largest);
         if (lane == 0) chosen[rank] = winner;
     }
-    float shares[kExpertsUsed];
-    find_routing_weights(scores, shares);
+    float weights_of_rank[kExpertsPerToken];
+    find_routing_weights(scores, weights_of_rank);
     if (lane == 0)
 #pragma unroll
-        for (int rank = 0; rank < kExpertsUsed; ++rank) weights[rank] = shares[rank];
+        for (int rank = 0; rank < kExpertsPerToken; ++rank) weights[rank] = weights_of_rank[rank];
 }
 
 // The experts of a step's only row, found by every warp for itself: with no barrier to wait for, each sends
 // its weights on their way at once. Returns the warp's experts by rank; nothing else of `choice` is filled.
-__device__ inline const int* choose_experts_alone(ExpertChoice& choice, const DecodeContext& context,
+__device__ inline const int* choose_experts_alone(TopKRouting& choice, const DecodeContext& context,
                                                   int layer, const float (&biases)[4]) {
     int* own = choice.of_warp[threadIdx.x / 32];
     const StepSums& sums = context.buffers.sums;
-    float shares[kExpertsUsed];  // the next stage's business
+    float weights_of_rank[kExpertsPerToken];  // the next stage's business
     choose_experts_of_row(sums.router(layer, 0), sums.square_before_experts(layer, 0), biases, context, own,
-                          shares);
+                          weights_of_rank);
     __syncwarp();
     return own;
 }
 
 // Fills `choice` for rows first .. first + count - 1. All threads; ends with a barrier. `biases` are the
 // lane's: router_bias[lane + 32 i], loaded before the wait.
-__device__ inline void choose_experts(ExpertChoice& choice, const DecodeContext& context, int layer,
-                                      int first, int count, const float (&biases)[4]) {
+__device__ inline void choose_experts(TopKRouting& choice, const DecodeContext& context, int layer, int first,
+                                      int count, const float (&biases)[4]) {
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     const StepSums& sums = context.buffers.sums;
     if (warp < count) {
@@ -210,8 +210,8 @@ __device__ inline void choose_experts(ExpertChoice& choice, const DecodeContext&
     if (warp == 0) {
         // Lane p is pair (row p / 4, rank p % 4). A row's experts differ, so lanes that agree are of
         // different rows, in order; the first of them leads.
-        const bool used = lane < count * kExpertsUsed;
-        const int row = lane / kExpertsUsed % ExpertChoice::kGroupRows, rank = lane % kExpertsUsed;
+        const bool used = lane < count * kExpertsPerToken;
+        const int row = lane / kExpertsPerToken % TopKRouting::kGroupRows, rank = lane % kExpertsPerToken;
         const int expert = used ? choice.chosen[row][rank] : -1 - lane;
         const unsigned same = __match_any_sync(kAllLanes, expert);
         const int leader = __ffs(static_cast<int>(same)) - 1;
@@ -227,7 +227,7 @@ __device__ inline void choose_experts(ExpertChoice& choice, const DecodeContext&
             choice.row[index][column] = row;
             choice.rank[index][column] = rank;
             if (leader == lane)
-                for (int i = __popc(same); i < ExpertChoice::kGroupRows; ++i) {
+                for (int i = __popc(same); i < TopKRouting::kGroupRows; ++i) {
                     choice.row[index][i] = row;
                     choice.rank[index][i] = rank;
                 }

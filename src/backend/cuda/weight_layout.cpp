@@ -23,11 +23,11 @@ void require(bool condition, const std::string& what) {
 
 void require_supported(const model::Hyperparameters& shape) {
     require(shape.head_size == kHeadSize, "head size " + std::to_string(shape.head_size) + ", not 64");
-    require(shape.experts_used == kExpertsUsed,
-            std::to_string(shape.experts_used) + " experts a token, not 4");
-    require(shape.experts <= kMostExperts && shape.experts >= kExpertsUsed && shape.experts % 8 == 0,
+    require(shape.experts_per_token == kExpertsPerToken,
+            std::to_string(shape.experts_per_token) + " experts a token, not 4");
+    require(shape.experts <= kMaxExperts && shape.experts >= kExpertsPerToken && shape.experts % 8 == 0,
             std::to_string(shape.experts) + " experts, not a multiple of 8 up to 128");
-    require(shape.hidden % kQuantBlock == 0 && shape.expert_width % kQuantBlock == 0,
+    require(shape.hidden % kQuantBlock == 0 && shape.intermediate_size % kQuantBlock == 0,
             "a width that is not a multiple of 32");
     require(shape.kv_heads > 0 && shape.query_heads % shape.kv_heads == 0 &&
                 shape.query_heads / shape.kv_heads <= kMaxGroupHeads,
@@ -43,27 +43,27 @@ bool is_exact_in_bf16(const model::Matrix& matrix) {
                        [](float value) { return (std::bit_cast<std::uint32_t>(value) & 0xFFFFU) == 0; });
 }
 
-PlaneType type_of(const model::Matrix& matrix) {
+WeightFormat type_of(const model::Matrix& matrix) {
     switch (matrix.tensor->type) {
         case TensorType::MXFP4:
-            return PlaneType::mxfp4;
+            return WeightFormat::mxfp4;
         case TensorType::Q8_0:
-            return PlaneType::q8_0;
+            return WeightFormat::q8_0;
         case TensorType::BF16:
-            return PlaneType::bf16;
+            return WeightFormat::bf16;
         case TensorType::F32:
-            return is_exact_in_bf16(matrix) ? PlaneType::bf16 : PlaneType::f16;
+            return is_exact_in_bf16(matrix) ? WeightFormat::bf16 : WeightFormat::f16;
         default:
-            return PlaneType::f16;
+            return WeightFormat::f16;
     }
 }
 
-// Matrices that share a plane: their common type, or float16.
-PlaneType common_type(std::initializer_list<model::Matrix> matrices) {
-    const PlaneType first = type_of(*matrices.begin());
+// Matrices that are packed into one: their common format, or float16.
+WeightFormat common_type(std::initializer_list<model::Matrix> matrices) {
+    const WeightFormat first = type_of(*matrices.begin());
     const bool same = std::ranges::all_of(
         matrices, [first](const model::Matrix& matrix) { return type_of(matrix) == first; });
-    return same ? first : PlaneType::f16;
+    return same ? first : WeightFormat::f16;
 }
 
 // Deals out pieces: only counts while it has no memory.
@@ -77,7 +77,7 @@ class Pieces {
         return piece;
     }
     const float* floats(std::int64_t count) { return reinterpret_cast<const float*>(take(count * 4)); }
-    DeviceMatrix matrix(PlaneType type, std::int64_t rows, std::int64_t columns) {
+    DeviceMatrix matrix(WeightFormat type, std::int64_t rows, std::int64_t columns) {
         DeviceMatrix matrix;
         matrix.type = type;
         matrix.rows = static_cast<std::int32_t>((rows + 7) / 8 * 8);
@@ -119,15 +119,16 @@ DeviceWeights lay_out(const model::Hyperparameters& shape, const WeightTypes& ty
         else
             layer.router_columns_f32 = pieces.floats(router_size);
         layer.router_bias = pieces.floats(shape.experts);
-        layer.gate_up =
-            pieces.matrix(type.gate_up, std::int64_t{shape.experts} * 2 * shape.expert_width, shape.hidden);
-        layer.gate_up_bias = pieces.floats(std::int64_t{shape.experts} * 2 * shape.expert_width);
-        layer.down = pieces.matrix(type.down, std::int64_t{shape.experts} * shape.hidden, shape.expert_width);
+        layer.gate_up = pieces.matrix(type.gate_up, std::int64_t{shape.experts} * 2 * shape.intermediate_size,
+                                      shape.hidden);
+        layer.gate_up_bias = pieces.floats(std::int64_t{shape.experts} * 2 * shape.intermediate_size);
+        layer.down =
+            pieces.matrix(type.down, std::int64_t{shape.experts} * shape.hidden, shape.intermediate_size);
         layer.down_bias = pieces.floats(router_size);
         weights.layers.push_back(layer);
     }
     weights.output_norm = pieces.floats(shape.hidden);
-    weights.head = pieces.matrix(types.head, shape.vocabulary, shape.hidden);
+    weights.lm_head = pieces.matrix(types.lm_head, shape.vocabulary, shape.hidden);
     pieces.take(kSlackBytes);
     weights.bytes = pieces.used();
     return weights;
@@ -140,14 +141,15 @@ WeightTypes published_types(const model::Hyperparameters& shape) {
 }
 
 WeightTypes published_types(const model::LayerRange& range) {
-    WeightTypes types{PlaneType::q8_0, PlaneType::q8_0, range, {}};
-    types.layers.assign(static_cast<std::size_t>(range.end - range.first),
-                        {PlaneType::q8_0, PlaneType::q8_0, PlaneType::mxfp4, PlaneType::mxfp4, true});
+    WeightTypes types{WeightFormat::q8_0, WeightFormat::q8_0, range, {}};
+    types.layers.assign(
+        static_cast<std::size_t>(range.end - range.first),
+        {WeightFormat::q8_0, WeightFormat::q8_0, WeightFormat::mxfp4, WeightFormat::mxfp4, true});
     return types;
 }
 
 WeightTypes types_of(const model::Weights& weights, const model::LayerRange& range) {
-    WeightTypes types{type_of(weights.embedding), type_of(weights.head), range, {}};
+    WeightTypes types{type_of(weights.embedding), type_of(weights.lm_head), range, {}};
     for (std::int32_t i = range.first; i < range.end; ++i) {
         const model::LayerWeights& layer = weights.layers[static_cast<std::size_t>(i)];
         types.layers.push_back({common_type({layer.query, layer.key, layer.value}),

@@ -1,4 +1,4 @@
-// Where every plane goes in device memory, before anything is there: the same for a file's weights and for
+// Where every matrix goes in device memory, before anything is there: the same for a file's weights and for
 // synthetic ones, and what the memory plan counts.
 #pragma once
 
@@ -12,10 +12,10 @@ namespace gptoss::backend::cuda {
 
 struct WeightTypes {
     struct Layer {
-        PlaneType qkv{}, output{}, gate_up{}, down{};
+        WeightFormat qkv{}, output{}, gate_up{}, down{};
         bool router_is_bf16 = true;  // every value of the router is exact in bfloat16
     };
-    PlaneType embedding{}, head{};
+    WeightFormat embedding{}, lm_head{};
     model::LayerRange range;  // to lay out: the last layers, or all. The embedding belongs to the first layer
     std::vector<Layer> layers;  // of the range
 };

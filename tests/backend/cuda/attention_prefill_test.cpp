@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "backend/cuda/prefill_support.h"
+#include "backend/cuda/batched_support.h"
 
 namespace gptoss::backend::cuda::test {
 namespace {
@@ -99,18 +99,18 @@ double error_of(Shape shape, MatrixKernel kernel, bool single = false) {
     a.output = output.get();
     if (single) {
         std::vector<RowInput> inputs;
-        std::vector<std::int32_t> single_rows(static_cast<std::size_t>(rows));
+        std::vector<std::int32_t> lone_rows(static_cast<std::size_t>(rows));
         for (const PrefillSegment& s : shape.segments) {
-            single_rows[static_cast<std::size_t>(rows - 1 - s.first_row)] = s.first_row;  // in any order
+            lone_rows[static_cast<std::size_t>(rows - 1 - s.first_row)] = s.first_row;  // in any order
             inputs.push_back({0, s.first_position, s.slot, s.first_position, -1});
         }
         const DeviceVector<RowInput> d_inputs(inputs);
-        const DeviceVector<std::int32_t> d_rows(single_rows),
-            tickets(std::vector<std::int32_t>(static_cast<std::size_t>(rows * shape.kv_heads)));
-        const DeviceVector<float> partials(static_cast<std::size_t>(kSingleRowFloats));
-        for (int again = 0; again < 2; ++again)  // tickets are left as they were found
-            launch_single_row_attention(
-                a, {d_inputs.get(), d_rows.get(), rows, partials.get(), tickets.get()},
+        const DeviceVector<std::int32_t> d_rows(lone_rows),
+            semaphores(std::vector<std::int32_t>(static_cast<std::size_t>(rows * shape.kv_heads)));
+        const DeviceVector<float> partials(static_cast<std::size_t>(kLoneRowFloats));
+        for (int again = 0; again < 2; ++again)  // semaphores are left as they were found
+            launch_lone_row_attention(
+                a, {d_inputs.get(), d_rows.get(), rows, partials.get(), semaphores.get()},
                 shape.window > 0 ? 1 : std::min(kMaxKvSplits, kLoneRowBlocks / (rows * shape.kv_heads)),
                 nullptr);
         cuda_check(cudaDeviceSynchronize());

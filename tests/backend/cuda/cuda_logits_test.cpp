@@ -1,5 +1,5 @@
 // The CUDA backend's logits against the oracle's and against the CPU's float32 reference: every type of
-// plane, ragged shapes, the true widths, long contexts, batches.
+// weight format, ragged shapes, the true widths, long contexts, batches.
 #include <algorithm>
 #include <cstdio>
 #include <random>
@@ -106,7 +106,7 @@ TEST_F(CudaLogits, MoreRowsThanAStepHasTakeThePromptsPath) {
         }
     }
     std::ranges::sort(errors);
-    EXPECT_LT(errors[errors.size() / 2], 2e-3);  // as in prefill_forward_test.cpp
+    EXPECT_LT(errors[errors.size() / 2], 2e-3);  // as in batched_forward_test.cpp
     EXPECT_LT(errors.back(), 1e-1);
 }
 
@@ -164,16 +164,16 @@ TEST_F(CudaLogits, ChoosesLikeTheReferenceFor200Steps) {
     EXPECT_GT(clear_choices, 150);
 }
 
-// Widths that fill no whole number of slabs, eight heads a group, a vocabulary that fills no tile, every type
-// of plane.
-TEST_F(CudaLogits, EveryPlaneTypeMatchesReference) {
+// Widths that fill no whole number of K-tiles, eight heads a group, a vocabulary that fills no tile, every type
+// of weight format.
+TEST_F(CudaLogits, EveryWeightFormatMatchesReference) {
     model::Hyperparameters shape = model::gpt_oss_20b();
     shape.layers = 3;
     shape.hidden = 320;
     shape.query_heads = 16;
     shape.kv_heads = 2;
     shape.experts = 16;
-    shape.expert_width = 352;
+    shape.intermediate_size = 352;
     shape.vocabulary = 1001;
     const std::vector<TokenId> tokens = random_tokens(150, shape.vocabulary);
     for (const auto& [dense, experts] :

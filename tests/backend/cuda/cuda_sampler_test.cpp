@@ -30,8 +30,8 @@ class CudaSampler : public GpuTest {
         for (SampleRow& row : rows) row.slot = static_cast<std::int32_t>(&row - rows.data());
         // Twice: what the first leaves behind must not change the second.
         for (int repeat = 0; repeat < 2; ++repeat) {
-            const Ticket ticket = sampler.sample(rows, device, kVocabulary, stream.get());
-            const std::span<const SampledToken> sampled = sampler.wait(ticket);
+            const StepHandle handle = sampler.sample(rows, device, kVocabulary, stream.get());
+            const std::span<const SampledToken> sampled = sampler.wait(handle);
             ASSERT_EQ(sampled.size(), rows.size());
             for (std::size_t i = 0; i < rows.size(); ++i) {
                 std::vector<float> scratch = logits[static_cast<std::size_t>(rows[i].logits_index)];

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "backend/cuda/prefill_support.h"
+#include "backend/cuda/batched_support.h"
 
 namespace gptoss::backend::cuda::test {
 namespace {
@@ -23,18 +23,19 @@ INSTANTIATE_TEST_SUITE_P(Instructions, ExpertPaths,
                                          MatrixKernel::streamed_small),
                          name_of_path);
 
-const char* name(PlaneType type) {
+const char* name(WeightFormat type) {
     constexpr const char* kNames[] = {"mxfp4", "q8_0", "f16", "bf16"};
     return kNames[static_cast<int>(type)];
 }
-constexpr PlaneType kTypes[] = {PlaneType::mxfp4, PlaneType::q8_0, PlaneType::f16, PlaneType::bf16};
+constexpr WeightFormat kTypes[] = {WeightFormat::mxfp4, WeightFormat::q8_0, WeightFormat::f16,
+                                   WeightFormat::bf16};
 
 // Weights that are exact in float16 leave only the order of float32 additions; int8 times scale is rounded to
 // 11 bits.
-double tolerance(PlaneType type) {
-    return type == PlaneType::q8_0 ? 3e-4 : 1e-5;
+double tolerance(WeightFormat type) {
+    return type == WeightFormat::q8_0 ? 3e-4 : 1e-5;
 }
-constexpr double kBrainRounding = 3e-3;
+constexpr double kBf16Rounding = 3e-3;
 
 // Activations as the kernels store them, and the float values they stand for.
 struct Activations {
@@ -66,7 +67,7 @@ double dot(const RandomMatrix& matrix, std::int64_t weight_row, const Activation
 }
 
 TEST_P(GemmPaths, LogitsOfEveryTypeAndTokenCount) {
-    for (const PlaneType type : kTypes) {
+    for (const WeightFormat type : kTypes) {
         for (const auto& [rows, columns] : {std::pair{200, 192}, std::pair{64, 64}, std::pair{400, 320}}) {
             const RandomMatrix matrix(type, rows, columns, 1);
             for (const std::int32_t tokens : {1, 7, 16, 17, 40, 64, 90, 112, 128, 129, 300}) {
@@ -99,7 +100,7 @@ TEST_P(GemmPaths, LogitsOfEveryTypeAndTokenCount) {
 
 TEST_P(GemmPaths, ResidualIsAddedTo) {
     {
-        const RandomMatrix matrix(PlaneType::q8_0, 2880, 4096, 1);
+        const RandomMatrix matrix(WeightFormat::q8_0, 2880, 4096, 1);
         const std::int32_t tokens = 37;
         const Activations activations(tokens, 4096, ActivationOrder::sequential, 2);
         const std::vector<float> before = random_floats(std::size_t{37} * 2880, 3.0F, 3);
@@ -122,7 +123,7 @@ TEST_P(GemmPaths, ResidualIsAddedTo) {
                 changed.push_back(double{found[t * 2880 + r]} - before[t * 2880 + r]);
             }
         }
-        EXPECT_LT(relative_error(reference, changed), tolerance(PlaneType::q8_0)) << name_of(kernel);
+        EXPECT_LT(relative_error(reference, changed), tolerance(WeightFormat::q8_0)) << name_of(kernel);
     }
 }
 
@@ -141,7 +142,7 @@ float from_cache(const std::vector<std::byte>& cache, std::int64_t element, mode
 TEST_P(GemmPaths, QueryKeyValueIsRotatedAndCached) {
     const std::int32_t query_heads = 8, kv_heads = 2, columns = 128, tokens = 75;
     const std::int32_t rows = (query_heads + 2 * kv_heads) * 64;
-    const RandomMatrix matrix(PlaneType::q8_0, rows, columns, 1);
+    const RandomMatrix matrix(WeightFormat::q8_0, rows, columns, 1);
     const Activations activations(tokens, columns, ActivationOrder::sequential, 2);
     const std::vector<float> bias = random_floats(rows, 0.1F, 3);
     const std::vector<float> rotation = random_floats(std::size_t{75} * 64, 1.0F, 4);
@@ -199,7 +200,7 @@ TEST_P(GemmPaths, QueryKeyValueIsRotatedAndCached) {
                 }
             }
             const double allowed = type == model::KvType::f8     ? 3e-2
-                                   : type == model::KvType::bf16 ? kBrainRounding
+                                   : type == model::KvType::bf16 ? kBf16Rounding
                                                                  : kHalfRounding;
             EXPECT_LT(relative_error(reference, found), allowed) << name_of(kernel);
         }
@@ -210,7 +211,7 @@ TEST_P(GemmPaths, QueryKeyValueIsRotatedAndCached) {
 struct HandRouting {
     HandRouting(std::int32_t rows, std::int32_t experts, std::int32_t tile_tokens) {
         std::vector<std::vector<std::int32_t>> of_expert(experts);
-        for (std::int32_t pair = 0; pair < rows * kExpertsUsed; ++pair)
+        for (std::int32_t pair = 0; pair < rows * kExpertsPerToken; ++pair)
             of_expert[pair % 7 == 0 ? 1 : pair == 5 ? 4 : pair % 3 == 0 ? 2 : experts - 1].push_back(pair);
         GroupList groups{};
         for (std::int32_t e = 0; e < experts; ++e) {
@@ -239,28 +240,28 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
     constexpr std::int32_t kExperts = 8, kHidden = 192, kWidth = 320, kRows = 150;
     const std::int32_t tile_tokens = plan_with(kernel, kRows, 16, kExperts, device).tile_tokens;
     const HandRouting routing(kRows, kExperts, tile_tokens);
-    for (const PlaneType type : kTypes) {
-        if (is_streamed(kernel) && type != PlaneType::mxfp4) continue;
+    for (const WeightFormat type : kTypes) {
+        if (is_streamed(kernel) && type != WeightFormat::mxfp4) continue;
         const RandomMatrix gate_up(type, kExperts * 2 * kWidth, kHidden, 1),
             down(type, kExperts * kHidden, kWidth, 2);
         const ActivationOrder order = activation_order(type);
         const Activations input(kRows, kHidden, order, 3);
-        const Activations hidden(kRows * kExpertsUsed, kWidth, order, 4);
+        const Activations hidden(kRows * kExpertsPerToken, kWidth, order, 4);
         const std::vector<float> gate_up_bias = random_floats(kExperts * 2 * kWidth, 1.0F, 5);
         const std::vector<float> down_bias = random_floats(kExperts * kHidden, 1.0F, 6);
-        std::vector<float> weights = random_floats(kRows * kExpertsUsed, 1.0F, 7);
+        std::vector<float> weights = random_floats(kRows * kExpertsPerToken, 1.0F, 7);
         const DeviceVector<float> device_gate_up_bias(gate_up_bias), device_down_bias(down_bias),
-            pair_weights(weights);
+            routing_weights(weights);
         {
-            const DeviceVector<__half> activations(std::size_t{kRows} * kExpertsUsed * kWidth);
+            const DeviceVector<__half> activations(std::size_t{kRows} * kExpertsPerToken * kWidth);
             GemmProblem problem;
             problem.weights = gate_up.matrix;
             problem.experts = kExperts;
             problem.activations = input.device.get();
             problem.source_rows = routing.pairs.get();
-            problem.source_divisor = kExpertsUsed;
+            problem.source_divisor = kExpertsPerToken;
             problem.groups = routing.list.get();
-            problem.row_count = kRows * kExpertsUsed;
+            problem.row_count = kRows * kExpertsPerToken;
             problem.epilogue.kind = Epilogue::swiglu;
             problem.epilogue.bias = device_gate_up_bias.get();
             problem.epilogue.activations = activations.get();
@@ -268,7 +269,7 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
             run(problem);
             const std::vector<__half> found_activations = activations.read();
 
-            const DeviceVector<__half> outputs(std::size_t{kRows} * kExpertsUsed * kHidden);
+            const DeviceVector<__half> outputs(std::size_t{kRows} * kExpertsPerToken * kHidden);
             problem.groups_are_settled = true;
             problem.weights = down.matrix;
             problem.activations = hidden.device.get();
@@ -278,20 +279,20 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
             problem.epilogue.bias = device_down_bias.get();
             problem.epilogue.expert_outputs = outputs.get();
             problem.epilogue.pairs = routing.pairs.get();
-            problem.epilogue.pair_weights = pair_weights.get();
+            problem.epilogue.routing_weights = routing_weights.get();
             run(problem);
             const std::vector<__half> found_outputs = outputs.read();
 
             std::vector<double> swiglu, swiglu_found, output, output_found;
-            for (std::int32_t row = 0; row < kRows * kExpertsUsed; ++row) {
+            for (std::int32_t row = 0; row < kRows * kExpertsPerToken; ++row) {
                 const std::int32_t pair = routing.sorted[row], e = routing.expert_of_row[row];
                 for (std::int32_t r = 0; r < kWidth; ++r) {
                     const std::int32_t first = e * 2 * kWidth + 2 * r;
-                    const double gate =
-                        std::min(dot(gate_up, first, input, pair / kExpertsUsed) + gate_up_bias[first], 7.0);
+                    const double gate = std::min(
+                        dot(gate_up, first, input, pair / kExpertsPerToken) + gate_up_bias[first], 7.0);
                     const double up = std::clamp(
-                        dot(gate_up, first + 1, input, pair / kExpertsUsed) + gate_up_bias[first + 1], -7.0,
-                        7.0);
+                        dot(gate_up, first + 1, input, pair / kExpertsPerToken) + gate_up_bias[first + 1],
+                        -7.0, 7.0);
                     swiglu.push_back(gate / (1.0 + std::exp(-double{1.702F} * gate)) * (up + 1.0));
                     swiglu_found.push_back(
                         __half2float(found_activations[std::size_t(row) * kWidth + stored_column(order, r)]));

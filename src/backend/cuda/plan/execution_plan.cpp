@@ -10,7 +10,6 @@
 namespace gptoss::backend::cuda {
 namespace {
 
-constexpr std::int32_t kExpertsPerToken = 4;
 // Of the tiled kernels: hidden and intermediate size are multiples of it (2,880 = 15 x 192), though not of 128.
 constexpr std::int32_t kTileWeightRows = 192;
 constexpr std::int32_t kStreamedWeightRows = 16;
@@ -73,10 +72,10 @@ bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceT
     const model::Hyperparameters& shape = options.shape;
     if (!is_streamed(kernel))
         return kernel == MatrixKernel::mma || (kernel == MatrixKernel::wgmma && device.has_wgmma());
-    return options.experts_are_mxfp4 && 2 * shape.expert_width % kStreamedWeightRows == 0 &&
+    return options.experts_are_mxfp4 && 2 * shape.intermediate_size % kStreamedWeightRows == 0 &&
            shape.hidden % kStreamedWeightRows == 0 &&
            tokens * kExpertsPerToken <= kStreamedTokensPerExpert * shape.experts &&
-           streamed_fits(kernel, std::max(shape.hidden, shape.expert_width), device);
+           streamed_fits(kernel, std::max(shape.hidden, shape.intermediate_size), device);
 }
 
 constexpr std::array kMatrixKernels = {MatrixKernel::streamed, MatrixKernel::streamed_small,
@@ -202,7 +201,7 @@ MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& card, const Pla
             break;
         }
     return plan_with(chosen(options.kernels, "experts", tokens, usual, is_able), tokens,
-                     2 * shape.expert_width * shape.experts, shape.experts, device);
+                     2 * shape.intermediate_size * shape.experts, shape.experts, device);
 }
 
 std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
@@ -267,7 +266,7 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& card, 
 }
 
 bool takes_batched_pass(const model::Hyperparameters& shape) {
-    return shape.hidden % 64 == 0 && shape.expert_width % 64 == 0;
+    return shape.hidden % 64 == 0 && shape.intermediate_size % 64 == 0;
 }
 
 std::string to_line(const ExecutionPlan& plan) {

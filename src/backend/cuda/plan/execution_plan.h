@@ -41,6 +41,7 @@ constexpr bool is_wgmma(MatrixKernel kernel) {
 }
 const char* name_of(MatrixKernel kernel);
 
+inline constexpr std::int32_t kExpertsPerToken = 4;     // checked when weights are loaded
 inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or wgmma
 inline constexpr std::int32_t kClusterTileTokens = 64;  // of a tile of wgmma_cluster
 inline constexpr std::int32_t kMaxColumnShares = 8;     // blocks of a cluster that any card has

@@ -9,11 +9,11 @@
 namespace gptoss::backend::cuda {
 
 __device__ __forceinline__ float2 rotation_of(std::int32_t position, int pair,
-                                              const RotationFrequencies& frequencies) {
+                                              const RopeFrequencies& frequencies) {
     double sine = 0, cosine = 0;
     sincos(position * frequencies.inverse[pair], &sine, &cosine);
-    return {static_cast<float>(cosine * frequencies.magnitude),
-            static_cast<float>(sine * frequencies.magnitude)};
+    return {static_cast<float>(cosine * frequencies.attention_factor),
+            static_cast<float>(sine * frequencies.attention_factor)};
 }
 
 }  // namespace gptoss::backend::cuda

@@ -1,8 +1,8 @@
+#include "backend/cuda/batched_routing.h"
+#include "backend/cuda/batched_routing_parts.cuh"
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/launch.cuh"
-#include "backend/cuda/prefill_routing.h"
-#include "backend/cuda/prefill_routing_parts.cuh"
 #include "base/check.h"
 
 namespace gptoss::backend::cuda {
@@ -38,14 +38,14 @@ __device__ __forceinline__ void load_quad(float (&v)[4], const float* from) {
     v[0] = quad.x, v[1] = quad.y, v[2] = quad.z, v[3] = quad.w;
 }
 
-// Warps share the columns; each holds partial logits of all experts for the block's 16 rows. `slabs`: of 16
+// Warps share the columns; each holds partial logits of all experts for the block's 16 rows. `m_tiles`: of 16
 // experts.
-template <int slabs>
+template <int m_tiles>
 __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
     extern __shared__ float partial_logits[];  // [warp][row][expert]
     __shared__ float inverse_rms[kRows];
-    let_next_stage_start();
-    wait_for_previous_stage();
+    griddep_launch_dependents();
+    griddep_wait();
     const int first_row = blockIdx.x * kRows;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, c = lane % 4;
     const auto row_of = [&](int i) {
@@ -68,18 +68,18 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
     const bool nibbles = r.order == ActivationOrder::nibbles;
     const float* rows[2] = {row_of(g), row_of(8 + g)};
     const float scales[2] = {inverse_rms[g], inverse_rms[8 + g]};
-    float sums[slabs][2][4] = {};
+    float sums[m_tiles][2][4] = {};
     for (int step = warp; step < r.hidden / 16; step += kWarps) {
         // The columns this lane of the matrix instruction covers, four together in memory.
         const int column = step / 2 * 32 + (nibbles ? step % 2 * 16 + 4 * c : step % 2 * 4 + 8 * c);
         // All loads of a step before their first use: what counts here is how many are on their way.
-        float weights[slabs][2][4];
+        float weights[m_tiles][2][4];
 #pragma unroll
-        for (int slab = 0; slab < slabs; ++slab)
+        for (int m_tile = 0; m_tile < m_tiles; ++m_tile)
 #pragma unroll
             for (int half = 0; half < 2; ++half)
-                load_quad(weights[slab][half],
-                          r.router + std::int64_t{min(slab * 16 + half * 8 + g, r.experts - 1)} * r.hidden +
+                load_quad(weights[m_tile][half],
+                          r.router + std::int64_t{min(m_tile * 16 + half * 8 + g, r.experts - 1)} * r.hidden +
                               column);
         float gain[4];
         load_quad(gain, r.gain + column);
@@ -99,26 +99,26 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
             }
         }
 #pragma unroll
-        for (int slab = 0; slab < slabs; ++slab) {
-            const SplitQuad a[2] = {split(weights[slab][0], nibbles), split(weights[slab][1], nibbles)};
+        for (int m_tile = 0; m_tile < m_tiles; ++m_tile) {
+            const SplitQuad a[2] = {split(weights[m_tile][0], nibbles), split(weights[m_tile][1], nibbles)};
             const std::uint32_t large[4] = {a[0].large[0], a[1].large[0], a[0].large[1], a[1].large[1]};
             const std::uint32_t small[4] = {a[0].small[0], a[1].small[0], a[0].small[1], a[1].small[1]};
 #pragma unroll
             for (int n = 0; n < 2; ++n) {
-                HalfNumbers::multiply_add(sums[slab][n], large, b[n].large[0], b[n].large[1]);
-                HalfNumbers::multiply_add(sums[slab][n], large, b[n].small[0], b[n].small[1]);
-                HalfNumbers::multiply_add(sums[slab][n], small, b[n].large[0], b[n].large[1]);
+                MmaF16::multiply_add(sums[m_tile][n], large, b[n].large[0], b[n].large[1]);
+                MmaF16::multiply_add(sums[m_tile][n], large, b[n].small[0], b[n].small[1]);
+                MmaF16::multiply_add(sums[m_tile][n], small, b[n].large[0], b[n].large[1]);
             }
         }
     }
 #pragma unroll
-    for (int slab = 0; slab < slabs; ++slab)
+    for (int m_tile = 0; m_tile < m_tiles; ++m_tile)
 #pragma unroll
         for (int n = 0; n < 2; ++n)
 #pragma unroll
             for (int i = 0; i < 4; ++i)
-                partial_logits[warp * kLogits + (8 * n + 2 * c + i % 2) * kMaxExperts + slab * 16 +
-                               i / 2 * 8 + g] = sums[slab][n][i];
+                partial_logits[warp * kLogits + (8 * n + 2 * c + i % 2) * kMaxExperts + m_tile * 16 +
+                               i / 2 * 8 + g] = sums[m_tile][n][i];
     __syncthreads();
     // Always added in the same order: the same input gives the same routing.
     for (int i = threadIdx.x; i < kLogits; i += kThreads) {
@@ -150,10 +150,10 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
     __shared__ int counts[kSortWarps][kMaxExperts];  // then: where a warp's next pair of that expert goes
     __shared__ int totals[kMaxExperts], starts[kMaxExperts];
     __shared__ int by_rank[kMaxExperts];
-    let_next_stage_start();
-    wait_for_previous_stage();
+    griddep_launch_dependents();
+    griddep_wait();
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const int pairs = r.row_count * kExpertsUsed;
+    const int pairs = r.row_count * kExpertsPerToken;
     const int run = (pairs + kSortWarps * 32 - 1) / (kSortWarps * 32) * 32;
     const int first = warp * run, last = min(first + run, pairs);
     const int used_warps = (pairs + run - 1) / run;
@@ -240,8 +240,8 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
 
 void route_rows(const Routing& routing, cudaStream_t stream) {
     const auto router = routing.experts <= 32 ? router_kernel<2> : router_kernel<kMaxExperts / 16>;
-    launch_dependent(router, dim3(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows)), kThreads,
-                     kSharedBytes, stream, routing);
+    launch_pdl(router, dim3(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows)), kThreads,
+               kSharedBytes, stream, routing);
 }
 
 }  // namespace
@@ -259,13 +259,13 @@ void prepare_routing() {
 
 void launch_routing(const Routing& routing, cudaStream_t stream) {
     check(routing.hidden % 32 == 0, "columns come in blocks of 32");
-    check(routing.experts <= kMaxExperts && routing.experts >= kExpertsUsed, "4 to 128 experts");
+    check(routing.experts <= kMaxExperts && routing.experts >= kExpertsPerToken, "4 to 128 experts");
     if (routing.row_count == 0) return;
     check(!routing.splits_k || (routing.partial_logits != nullptr && routing.row_count <= kFewRoutedRows &&
                                 routing.hidden % kRouterChunk == 0),
           "room for the parts of few rows");
     routing.splits_k ? route_few_rows(routing, stream) : route_rows(routing, stream);
-    launch_dependent(sort_kernel, dim3(1), kSortWarps * 32, 0, stream, routing);
+    launch_pdl(sort_kernel, dim3(1), kSortWarps * 32, 0, stream, routing);
 }
 
 }  // namespace gptoss::backend::cuda

@@ -1,22 +1,22 @@
 // The whole prompt path on the golden model: whole prompts, chunks, and several sequences in one batch must
 // give the logits of an independent float32 implementation.
-#include "backend/cuda/prefill_forward.h"
+#include "backend/cuda/batched_forward.h"
 
-#include "backend/cuda/prefill_support.h"
-#include "backend/cuda/upload.h"
+#include "backend/cuda/batched_support.h"
+#include "backend/cuda/load_to_device.h"
 #include "backend/oracle.h"
 #include "model/rope.h"
 
 namespace gptoss::backend::cuda::test {
 namespace {
 
-class PrefillForwardTest : public backend::test::GpuTest {};
+class BatchedForwardTest : public backend::test::GpuTest {};
 
 constexpr std::int32_t kBlocks = 64, kSlots = 4, kMostRows = 1024;
 
 struct Model {
     explicit Model(model::KvType type) : loaded(backend::test::load_oracle_model()) {
-        device.weights = upload_weights(loaded.weights, 2, {});
+        device.weights = load_to_device(loaded.weights, 2, {});
         const model::Hyperparameters& shape = device.weights.shape;
         const auto pool = [&](std::int32_t layers) {
             KvPool p{nullptr, type, layers, kBlocks, shape.kv_heads, shape.head_size};
@@ -35,10 +35,10 @@ struct Model {
         const model::RopeTable rope = model::rope_table(shape);
         std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
                   device.frequencies.inverse);
-        device.frequencies.magnitude = rope.magnitude;
+        device.frequencies.attention_factor = rope.attention_factor;
         logits = DeviceVector<float>(std::size_t{kMostRows} * shape.vocabulary);
         last_tokens = DeviceVector<std::int32_t>(std::size_t{kSlots});
-        forward = std::make_unique<PrefillForward>(device, last_tokens.get(), logits.get(), shape.vocabulary,
+        forward = std::make_unique<BatchedForward>(device, last_tokens.get(), logits.get(), shape.vocabulary,
                                                    kMostRows);
     }
 
@@ -47,7 +47,7 @@ struct Model {
     std::vector<DeviceMemory> memory;
     DeviceVector<std::int32_t> tables{std::size_t{0}}, last_tokens{std::size_t{0}};
     DeviceVector<float> logits{std::size_t{0}};
-    std::unique_ptr<PrefillForward> forward;
+    std::unique_ptr<BatchedForward> forward;
 };
 
 // Rows `first` .. `last` of a case as a segment of `slot`; the case's last rows want logits.
@@ -67,7 +67,7 @@ double error_of(const Model& model, const backend::test::OracleCase& oracle, std
         std::span(found).subspan(first_index * vocabulary, oracle.logits.size()), oracle.logits);
 }
 
-TEST_F(PrefillForwardTest, WholePromptsMatchTheOracle) {
+TEST_F(BatchedForwardTest, WholePromptsMatchTheOracle) {
     for (const auto& [type, allowed] :
          {std::pair{model::KvType::bf16, 3e-2}, {model::KvType::f16, 2e-3}, {model::KvType::f8, 2e-1}}) {
         Model model(type);
@@ -84,7 +84,7 @@ TEST_F(PrefillForwardTest, WholePromptsMatchTheOracle) {
     }
 }
 
-TEST_F(PrefillForwardTest, ChunksAndMixedBatchesGiveTheSame) {
+TEST_F(BatchedForwardTest, ChunksAndMixedBatchesGiveTheSame) {
     Model model(model::KvType::f16);
     const auto a = backend::test::oracle_case(600), b = backend::test::oracle_case(200),
                c = backend::test::oracle_case(40);
@@ -104,7 +104,7 @@ TEST_F(PrefillForwardTest, ChunksAndMixedBatchesGiveTheSame) {
 }
 
 // "The same seed, the same tokens" begins here: no sum may depend on which block of threads came first.
-TEST_F(PrefillForwardTest, TheSamePromptGivesTheSameBits) {
+TEST_F(BatchedForwardTest, TheSamePromptGivesTheSameBits) {
     Model model(model::KvType::bf16);
     const auto oracle = backend::test::oracle_case(600);
     std::vector<RowInput> rows;
@@ -119,7 +119,7 @@ TEST_F(PrefillForwardTest, TheSamePromptGivesTheSameBits) {
     }
 }
 
-TEST_F(PrefillForwardTest, TheClockNamesEveryOperation) {
+TEST_F(BatchedForwardTest, TheClockNamesEveryOperation) {
     Model model(model::KvType::f16);
     const auto oracle = backend::test::oracle_case(40);
     std::vector<RowInput> rows;

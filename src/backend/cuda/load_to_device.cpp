@@ -1,4 +1,4 @@
-#include "backend/cuda/upload.h"
+#include "backend/cuda/load_to_device.h"
 
 #include <cuda_runtime.h>
 #include <sys/mman.h>
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "backend/cuda/memory.h"
-#include "backend/cuda/relayout.h"
+#include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
 #include "gguf/dequantize.h"
 #include "gguf/finite_weights.h"
@@ -37,33 +37,33 @@ std::int64_t bytes_a_row(TensorType type, std::int64_t columns) {
 // Rows of one matrix that travel in one buffer.
 struct Chunk {
     const model::Matrix* matrix = nullptr;
-    DeviceMatrix plane;
+    DeviceMatrix packed;
     RowMap map;
     std::int64_t first_row = 0, rows = 0;
     bool dequantise =
-        false;  // on the host, to F32: the plane is 16-bit and the device does not know the type
+        false;  // on the host, to F32: the format is 16-bit and the device cannot unpack the type
 };
 
-bool device_knows(TensorType source, PlaneType plane) {
+bool device_knows(TensorType source, WeightFormat packed) {
     switch (source) {
         case TensorType::MXFP4:
-            return plane == PlaneType::mxfp4;
+            return packed == WeightFormat::mxfp4;
         case TensorType::Q8_0:
-            return plane == PlaneType::q8_0;
+            return packed == WeightFormat::q8_0;
         default:
             return source == TensorType::F16 || source == TensorType::BF16 || source == TensorType::F32;
     }
 }
 
-void add_chunks(std::vector<Chunk>& chunks, const model::Matrix& matrix, const DeviceMatrix& plane,
+void add_chunks(std::vector<Chunk>& chunks, const model::Matrix& matrix, const DeviceMatrix& packed,
                 RowMap map) {
     const TensorType type = matrix.tensor->type;
-    const bool dequantise = !device_knows(type, plane.type);
+    const bool dequantise = !device_knows(type, packed.type);
     const std::int64_t row_bytes =
         dequantise ? matrix.columns * std::int64_t{sizeof(float)} : bytes_a_row(type, matrix.columns);
     const std::int64_t rows = std::max<std::int64_t>(1, kChunkBytes / row_bytes);
     for (std::int64_t first = 0; first < matrix.rows; first += rows)
-        chunks.push_back({&matrix, plane, map, first, std::min(rows, matrix.rows - first), dequantise});
+        chunks.push_back({&matrix, packed, map, first, std::min(rows, matrix.rows - first), dequantise});
 }
 
 std::vector<Chunk> all_chunks(const model::Weights& weights, const DeviceWeights& device) {
@@ -82,7 +82,7 @@ std::vector<Chunk> all_chunks(const model::Weights& weights, const DeviceWeights
         add_chunks(chunks, from.up, to.gate_up, {Order::interleaved, 1});
         add_chunks(chunks, from.down, to.down, {});
     }
-    add_chunks(chunks, weights.head, device.head, {});
+    add_chunks(chunks, weights.lm_head, device.lm_head, {});
     return chunks;
 }
 
@@ -131,8 +131,8 @@ class Lane {
         }
         cuda_check(cudaMemcpyAsync(buffer.device.get(), buffer.host.get(), bytes, cudaMemcpyHostToDevice,
                                    stream_.get()));
-        relayout_rows(type, buffer.device.get(), chunk.first_row, chunk.rows, chunk.plane, chunk.map,
-                      stream_.get());
+        repack_rows(type, buffer.device.get(), chunk.first_row, chunk.rows, chunk.packed, chunk.map,
+                    stream_.get());
         cuda_check(cudaEventRecord(buffer.free.get(), stream_.get()));
     }
     void finish() { cuda_check(cudaStreamSynchronize(stream_.get())); }
@@ -217,7 +217,7 @@ void send_small_parts(const model::LayerWeights& from, const DeviceLayer& to,
     send_floats(to.router, as_floats(from.router).data(), std::int64_t{shape.experts} * shape.hidden);
     transpose_router(to, shape.experts, shape.hidden, nullptr);
     send_floats(to.router_bias, from.router_bias, shape.experts);
-    const std::int64_t width = std::int64_t{shape.experts} * shape.expert_width;
+    const std::int64_t width = std::int64_t{shape.experts} * shape.intermediate_size;
     std::vector<float> gate_up_bias(static_cast<std::size_t>(2 * width));
     for (std::int64_t i = 0; i < width; ++i) {
         gate_up_bias[static_cast<std::size_t>(2 * i)] = from.gate_bias[i];
@@ -229,7 +229,7 @@ void send_small_parts(const model::LayerWeights& from, const DeviceLayer& to,
 
 }  // namespace
 
-DeviceWeights upload_weights(const model::Weights& weights, std::int32_t threads,
+DeviceWeights load_to_device(const model::Weights& weights, std::int32_t threads,
                              const LoadProgress& progress, model::LayerRange range) {
     if (range.empty()) range = {0, weights.hyperparameters.layers};
     DeviceWeights device = allocate_weights(weights.hyperparameters, types_of(weights, range));

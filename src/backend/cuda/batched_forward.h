@@ -8,21 +8,21 @@
 #include <vector>
 
 #include "backend/cuda/attention_prefill.h"
+#include "backend/cuda/batched_routing.h"
+#include "backend/cuda/batched_rows.h"
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_traits.h"
 #include "backend/cuda/memory.h"
 #include "backend/cuda/operation_clock.h"
-#include "backend/cuda/prefill_routing.h"
-#include "backend/cuda/prefill_rows.h"
 
 namespace gptoss::backend::cuda {
 
-class PrefillForward {
+class BatchedForward {
   public:
     // `model`, `last_tokens` (device, by slot) and `logits` (device, rows `logits_stride` floats apart) must
     // outlive it. `max_rows`: of one run(). Both KV pools must hold finite numbers from the start (zeros):
     // the unused end of a block is multiplied with probability zero.
-    PrefillForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
+    BatchedForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
                    std::int64_t logits_stride, std::int32_t max_rows);
 
     // Device memory it claims.
@@ -45,34 +45,34 @@ class PrefillForward {
     };
     struct Buffers {
         RowInput* inputs = nullptr;
-        PrefillSegment* segments = nullptr;   // of more than one row
-        std::int32_t* single_rows = nullptr;  // the other rows
-        float* single_partials = nullptr;
-        std::int32_t* single_tickets = nullptr;  // [row][kv head]
-        std::int32_t* logits_sources = nullptr;  // rows that want logits
-        PrefillRows rows;
+        PrefillSegment* segments = nullptr;  // of more than one row
+        std::int32_t* lone_rows = nullptr;   // the other rows
+        float* lone_row_partials = nullptr;
+        std::int32_t* lone_row_semaphores = nullptr;  // [row][kv head]
+        std::int32_t* logits_sources = nullptr;       // rows that want logits
+        BatchedRows rows;
         float* residual = nullptr;         // [row][hidden]
         __half* normalised = nullptr;      // [row][hidden]
         std::uint16_t* queries = nullptr;  // [row][query_width]
         __half* attention = nullptr;       // [row][query_width]
-        std::int32_t* choices = nullptr;   // [row][experts used]
-        float* pair_weights = nullptr;     // [row][experts used]
+        std::int32_t* choices = nullptr;   // [row][experts per token]
+        float* routing_weights = nullptr;  // [row][experts per token]
         std::int32_t* sorted_pairs = nullptr;
         GroupList* groups = nullptr;
         float* partial_logits = nullptr;
-        __half* expert_hidden = nullptr;   // [sorted pair][expert_width]
+        __half* expert_hidden = nullptr;   // [sorted pair][intermediate_size]
         __half* expert_outputs = nullptr;  // [pair][hidden]
     };
     // What a run is, as the host sees it.
     struct Run {
-        std::int32_t rows = 0, segments = 0, segment_rows = 0, single_rows = 0, logits_rows = 0;
+        std::int32_t rows = 0, segments = 0, segment_rows = 0, lone_rows = 0, logits_rows = 0;
         std::int32_t context = 0;
         ExecutionPlan plan;
     };
 
     static std::int64_t lay_out(const model::Hyperparameters& shape, std::int32_t max_rows, std::byte* start,
                                 Buffers* buffers);
-    Run upload(std::span<const RowInput> rows, cudaStream_t stream);
+    Run copy_inputs(std::span<const RowInput> rows, cudaStream_t stream);
     void project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream);
     void attend(const Run& run, std::int32_t layer, cudaStream_t stream);
     void project_output(const Run& run, std::int32_t layer, cudaStream_t stream);

@@ -12,7 +12,7 @@ namespace gptoss::backend::cuda {
 
 // `threads` = 0: up to 16. `range`: the last layers, with the head; empty = all. Throws Error(does_not_fit),
 // Error(file_unsupported), Error(device_failed), Error(file_corrupt) for weights that are no finite numbers.
-DeviceWeights upload_weights(const model::Weights& weights, std::int32_t threads,
+DeviceWeights load_to_device(const model::Weights& weights, std::int32_t threads,
                              const LoadProgress& progress, model::LayerRange range = {});
 
 }  // namespace gptoss::backend::cuda

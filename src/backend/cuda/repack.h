@@ -1,4 +1,4 @@
-// Kernels that turn rows as a file has them into rows as the planes have them (weights.h).
+// Kernels that repack rows from the order of the file into that of the device (weights.h).
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -8,7 +8,7 @@
 
 namespace gptoss::backend::cuda {
 
-// Where a source row goes in its plane.
+// Where a source row goes in the packed matrix.
 struct RowMap {
     enum class Order { same, rotary_pairs, interleaved };
     Order order = Order::same;
@@ -16,10 +16,10 @@ struct RowMap {
 };
 
 __host__ __device__ constexpr std::int64_t place_of_row(const RowMap& map, std::int64_t row) {
-    constexpr std::int64_t kHead = 64;
     switch (map.order) {
         case RowMap::Order::rotary_pairs:  // (i, i + 32) of a head become neighbours
-            return map.offset + row / kHead * kHead + row % (kHead / 2) * 2 + row % kHead / (kHead / 2);
+            return map.offset + row / kHeadSize * kHeadSize + row % (kHeadSize / 2) * 2 +
+                   row % kHeadSize / (kHeadSize / 2);
         case RowMap::Order::interleaved:
             return map.offset + row * 2;
         case RowMap::Order::same:
@@ -28,10 +28,10 @@ __host__ __device__ constexpr std::int64_t place_of_row(const RowMap& map, std::
     return map.offset + row;
 }
 
-// `source`: `count` rows from `first_row` on, in device memory, of a type that `plane` takes: mxfp4 and q8_0
-// blocks for planes of that type, F16, BF16 or F32 for 16-bit planes.
-void relayout_rows(gguf::TensorType source_type, const std::byte* source, std::int64_t first_row,
-                   std::int64_t count, const DeviceMatrix& plane, const RowMap& map, cudaStream_t stream);
+// `source`: `count` rows from `first_row` on, in device memory, of a type that `packed` can hold: mxfp4 and q8_0
+// blocks for that format, F16, BF16 or F32 for the 16-bit formats.
+void repack_rows(gguf::TensorType source_type, const std::byte* source, std::int64_t first_row,
+                 std::int64_t count, const DeviceMatrix& packed, const RowMap& map, cudaStream_t stream);
 
 // router [experts][hidden] -> its columns, in whichever type the layer has.
 void transpose_router(const DeviceLayer& layer, std::int32_t experts, std::int32_t hidden,

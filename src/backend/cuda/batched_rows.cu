@@ -1,9 +1,9 @@
+#include "backend/cuda/batched_routing_parts.cuh"
+#include "backend/cuda/batched_rows.h"
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/ops/common/rotation.cuh"
-#include "backend/cuda/plane_elements.cuh"
-#include "backend/cuda/prefill_routing_parts.cuh"
-#include "backend/cuda/prefill_rows.h"
+#include "backend/cuda/packed_weight_elements.cuh"
 #include "base/check.h"
 
 namespace gptoss::backend::cuda {
@@ -13,15 +13,14 @@ namespace {
 constexpr int kThreads = 256;
 
 __global__ void embedding_kernel(const RowInput* inputs, DeviceMatrix embedding,
-                                 const std::int32_t* last_tokens, RotationFrequencies frequencies,
-                                 KvPool full, KvPool sliding, BlockTables tables, PrefillRows rows,
-                                 float* residual) {
+                                 const std::int32_t* last_tokens, RopeFrequencies frequencies, KvPool full,
+                                 KvPool sliding, BlockTables tables, BatchedRows rows, float* residual) {
     const int row = blockIdx.x;
     const RowInput input = inputs[row];
     const int token = input.token >= 0 ? input.token : last_tokens[input.slot];
     // No columns when the first layers are computed elsewhere.
     for (int i = threadIdx.x; i < embedding.columns; i += blockDim.x)
-        residual[std::int64_t{row} * embedding.columns + i] = plane_element(embedding, token, i);
+        residual[std::int64_t{row} * embedding.columns + i] = packed_weight_element(embedding, token, i);
     if (threadIdx.x < kHeadSize / 2)
         reinterpret_cast<float2*>(rows.rotation)[std::int64_t{row} * (kHeadSize / 2) + threadIdx.x] =
             rotation_of(input.position, static_cast<int>(threadIdx.x), frequencies);
@@ -37,8 +36,8 @@ __global__ void embedding_kernel(const RowInput* inputs, DeviceMatrix embedding,
 constexpr int kQuads = 4;  // of a thread: 4096 columns in all
 
 __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
-    let_next_stage_start();
-    wait_for_previous_stage();
+    griddep_launch_dependents();
+    griddep_wait();
     const std::int64_t row = blockIdx.x;
     const std::int64_t source = n.sources == nullptr ? row : n.sources[row];
     float* residual = n.residual + source * n.hidden;
@@ -53,9 +52,9 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
         if (n.expert_outputs != nullptr) {
             float sums[4] = {};
 #pragma unroll
-            for (int k = 0; k < kExpertsUsed; ++k) {
+            for (int k = 0; k < kExpertsPerToken; ++k) {
                 const auto* from = reinterpret_cast<const __half2*>(
-                    n.expert_outputs + (source * kExpertsUsed + k) * n.hidden + column);
+                    n.expert_outputs + (source * kExpertsPerToken + k) * n.hidden + column);
                 const float2 low = __half22float2(from[0]), high = __half22float2(from[1]);
                 sums[0] += low.x, sums[1] += low.y, sums[2] += high.x, sums[3] += high.y;
             }
@@ -86,14 +85,14 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
 
 }  // namespace
 
-void prepare_prefill_rows() {
+void prepare_batched_rows() {
     prefer_shared_memory(norm_kernel);
 }
 
-void launch_prefill_embedding(const RowInput* inputs, std::int32_t row_count, const DeviceMatrix& embedding,
-                              const std::int32_t* last_tokens, const RotationFrequencies& frequencies,
+void launch_batched_embedding(const RowInput* inputs, std::int32_t row_count, const DeviceMatrix& embedding,
+                              const std::int32_t* last_tokens, const RopeFrequencies& frequencies,
                               const KvPool& full, const KvPool& sliding, const BlockTables& tables,
-                              const PrefillRows& rows, float* residual, cudaStream_t stream) {
+                              const BatchedRows& rows, float* residual, cudaStream_t stream) {
     if (row_count == 0) return;
     embedding_kernel<<<row_count, kThreads, 0, stream>>>(inputs, embedding, last_tokens, frequencies, full,
                                                          sliding, tables, rows, residual);
@@ -104,7 +103,7 @@ void launch_row_norm(const RowNorm& norm, cudaStream_t stream) {
     check(norm.hidden % 64 == 0 && norm.hidden <= kQuads * 4 * kThreads,
           "hidden is a multiple of 64, at most 4096");
     if (norm.row_count == 0) return;
-    launch_dependent(norm_kernel, dim3(static_cast<unsigned>(norm.row_count)), kThreads, 0, stream, norm);
+    launch_pdl(norm_kernel, dim3(static_cast<unsigned>(norm.row_count)), kThreads, 0, stream, norm);
 }
 
 }  // namespace gptoss::backend::cuda

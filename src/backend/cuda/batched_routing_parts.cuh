@@ -1,11 +1,11 @@
 // What both ways to route share.
 #pragma once
 
+#include "backend/cuda/batched_routing.h"
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/ops/common/activation_order.cuh"
 #include "backend/cuda/ops/common/routing_weights.cuh"
-#include "backend/cuda/prefill_routing.h"
 
 namespace gptoss::backend::cuda {
 
@@ -13,9 +13,9 @@ namespace gptoss::backend::cuda {
 // softmax of the four. `logits` [kMaxExperts] in shared memory, minus infinity where there is no expert; it
 // is changed.
 __device__ inline void choose_top_experts(const Routing& r, int row, float* logits, int lane) {
-    float chosen[kExpertsUsed];
+    float chosen[kExpertsPerToken];
 #pragma unroll
-    for (int k = 0; k < kExpertsUsed; ++k) {
+    for (int k = 0; k < kExpertsPerToken; ++k) {
         float best = -INFINITY;
         int expert = kMaxExperts;
         for (int e = lane; e < kMaxExperts; e += 32) {
@@ -36,18 +36,18 @@ __device__ inline void choose_top_experts(const Routing& r, int row, float* logi
         __syncwarp();                         // all have read the logits, one changes them
         expert = min(expert, r.experts - 1);  // logits that are not numbers must not leave the table
         if (lane == 0) {
-            r.choices[std::int64_t{row} * kExpertsUsed + k] = expert;
+            r.choices[std::int64_t{row} * kExpertsPerToken + k] = expert;
             logits[expert] = -INFINITY;
         }
         __syncwarp();
     }
-    float weights[kExpertsUsed];
+    float weights[kExpertsPerToken];
     find_routing_weights(chosen, weights);
-    if (lane < kExpertsUsed) {
+    if (lane < kExpertsPerToken) {
         float mine = weights[0];
 #pragma unroll
-        for (int k = 1; k < kExpertsUsed; ++k) mine = lane == k ? weights[k] : mine;
-        r.pair_weights[std::int64_t{row} * kExpertsUsed + lane] = mine;
+        for (int k = 1; k < kExpertsPerToken; ++k) mine = lane == k ? weights[k] : mine;
+        r.routing_weights[std::int64_t{row} * kExpertsPerToken + lane] = mine;
     }
 }
 

@@ -1,4 +1,4 @@
-// One element of a plane at a time: for the embedding, and the slow reference the fast kernels are tested
+// One element of a packed matrix at a time: for the embedding, and the slow reference the fast kernels are tested
 // against.
 #pragma once
 
@@ -8,12 +8,12 @@
 
 namespace gptoss::backend::cuda {
 
-__device__ inline float plane_element(const DeviceMatrix& matrix, std::int64_t row, int column) {
+__device__ inline float packed_weight_element(const DeviceMatrix& matrix, std::int64_t row, int column) {
     const std::byte* values = matrix.values + row * matrix.value_stride_bytes;
     const std::byte* scales = matrix.scales + row * matrix.scale_stride_bytes;
     const int block = column / kQuantBlock, inside = column % kQuantBlock;
     switch (matrix.type) {
-        case PlaneType::mxfp4: {
+        case WeightFormat::mxfp4: {
             const std::uint32_t word =
                 reinterpret_cast<const std::uint32_t*>(values)[block * 4 + inside % 16 / 4];
             const unsigned code = mxfp4_code(word, static_cast<unsigned>(inside % 4 * 2 + inside / 16));
@@ -26,13 +26,13 @@ __device__ inline float plane_element(const DeviceMatrix& matrix, std::int64_t r
             const float scale = exp2f(static_cast<float>(static_cast<int>(scales[block])) - 127.0F);
             return (code & 8U) != 0 ? -value * scale : value * scale;
         }
-        case PlaneType::q8_0: {
+        case WeightFormat::q8_0: {
             const float scale = __half2float(reinterpret_cast<const __half*>(scales)[block]);
             return static_cast<float>(reinterpret_cast<const signed char*>(values)[column]) * scale;
         }
-        case PlaneType::f16:
+        case WeightFormat::f16:
             return __half2float(reinterpret_cast<const __half*>(values)[column]);
-        case PlaneType::bf16:
+        case WeightFormat::bf16:
             return __bfloat162float(reinterpret_cast<const __nv_bfloat16*>(values)[column]);
     }
     return 0;

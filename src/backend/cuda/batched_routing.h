@@ -25,15 +25,15 @@ struct Routing {
 
     __half* normalised = nullptr;  // out: [row][hidden], columns in `order`
     ActivationOrder order = ActivationOrder::nibbles;
-    std::int32_t* choices = nullptr;       // out: [row][experts used], the largest logit first
-    float* pair_weights = nullptr;         // out: [row][experts used], softmax of the chosen logits
+    std::int32_t* choices = nullptr;       // out: [row][experts per token], the largest logit first
+    float* routing_weights = nullptr;      // out: [row][experts per token], softmax of the chosen logits
     float* logits = nullptr;               // out, may be null: [row][experts], for tests
     GroupList* groups = nullptr;           // out: the largest groups first
     std::int32_t* sorted_pairs = nullptr;  // out: pairs by expert, rows ascending within one
 };
 
-// The most rows for which the columns may be shared: one CTA per 16 tokens would stream the whole router alone,
-// and take as long as a full wave of them.
+// Up to this many rows also split K across CTAs: one CTA per 16 tokens would stream the whole router alone and take as
+// long as a full wave.
 inline constexpr std::int32_t kFewRoutedRows = 768;
 inline constexpr std::int32_t kRouterChunk = 64;  // columns
 constexpr std::int64_t partial_logits_count(std::int32_t hidden) {

@@ -1,4 +1,4 @@
-#include "backend/cuda/prefill_forward.h"
+#include "backend/cuda/batched_forward.h"
 
 #include <algorithm>
 #include <cstring>
@@ -28,21 +28,21 @@ class Layout {
 
 }  // namespace
 
-std::int64_t PrefillForward::workspace_bytes(const model::Hyperparameters& shape, std::int32_t max_rows) {
+std::int64_t BatchedForward::workspace_bytes(const model::Hyperparameters& shape, std::int32_t max_rows) {
     return lay_out(shape, max_rows, nullptr, nullptr);
 }
 
 // The only description of the workspace: `buffers` null just counts.
-std::int64_t PrefillForward::lay_out(const model::Hyperparameters& shape, std::int32_t max_rows,
+std::int64_t BatchedForward::lay_out(const model::Hyperparameters& shape, std::int32_t max_rows,
                                      std::byte* start, Buffers* buffers) {
-    const std::int64_t rows = max_rows, pairs = rows * kExpertsUsed;
+    const std::int64_t rows = max_rows, pairs = rows * kExpertsPerToken;
     Layout layout(start);
     Buffers b;
     b.inputs = layout.take<RowInput>(rows);
     b.segments = layout.take<PrefillSegment>(rows);
-    b.single_rows = layout.take<std::int32_t>(rows);
-    b.single_partials = layout.take<float>(kSingleRowFloats);
-    b.single_tickets = layout.take<std::int32_t>(rows * shape.kv_heads);
+    b.lone_rows = layout.take<std::int32_t>(rows);
+    b.lone_row_partials = layout.take<float>(kLoneRowFloats);
+    b.lone_row_semaphores = layout.take<std::int32_t>(rows * shape.kv_heads);
     b.logits_sources = layout.take<std::int32_t>(rows);
     b.rows.rotation = layout.take<float>(rows * kHeadSize);
     b.rows.full_cache_rows = layout.take<std::int64_t>(rows);
@@ -50,7 +50,7 @@ std::int64_t PrefillForward::lay_out(const model::Hyperparameters& shape, std::i
     b.residual = layout.take<float>(rows * shape.hidden);
     b.normalised = layout.take<__half>(rows * shape.hidden);
     b.choices = layout.take<std::int32_t>(pairs);
-    b.pair_weights = layout.take<float>(pairs);
+    b.routing_weights = layout.take<float>(pairs);
     b.sorted_pairs = layout.take<std::int32_t>(pairs);
     b.groups = layout.take<GroupList>(1);
     b.partial_logits = layout.take<float>(partial_logits_count(shape.hidden));
@@ -60,12 +60,12 @@ std::int64_t PrefillForward::lay_out(const model::Hyperparameters& shape, std::i
     b.queries = layout.take<std::uint16_t>(rows * shape.query_width());
     b.attention = layout.take<__half>(rows * shape.query_width());
     Layout other(start == nullptr ? nullptr : start + shared_start);
-    b.expert_hidden = other.take<__half>(pairs * shape.expert_width);
+    b.expert_hidden = other.take<__half>(pairs * shape.intermediate_size);
     if (buffers != nullptr) *buffers = b;
     return std::max(layout.bytes(), shared_start + other.bytes());
 }
 
-PrefillForward::PrefillForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
+BatchedForward::BatchedForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
                                std::int64_t logits_stride, std::int32_t max_rows)
     : model_(model),
       device_(current_device_traits()),
@@ -79,11 +79,11 @@ PrefillForward::PrefillForward(const DeviceModel& model, const std::int32_t* las
     prepare_gemm();
     prepare_prefill_attention();
     prepare_routing();
-    prepare_prefill_rows();
-    check(model.weights.shape.experts_used == kExpertsUsed, "four experts a token");
+    prepare_batched_rows();
+    check(model.weights.shape.experts_per_token == kExpertsPerToken, "four experts a token");
     lay_out(model.weights.shape, max_rows, arena_.take(workspace_bytes(model.weights.shape, max_rows)),
             &buffers_);
-    cuda_check(cudaMemset(buffers_.single_tickets, 0,
+    cuda_check(cudaMemset(buffers_.lone_row_semaphores, 0,
                           static_cast<std::size_t>(max_rows) * model.weights.shape.kv_heads * 4));
     for (HostInputs& inputs : host_inputs_) {
         inputs.memory =
@@ -93,17 +93,17 @@ PrefillForward::PrefillForward(const DeviceModel& model, const std::int32_t* las
     }
 }
 
-void PrefillForward::run(std::span<const RowInput> rows, std::span<const float> residual,
+void BatchedForward::run(std::span<const RowInput> rows, std::span<const float> residual,
                          cudaStream_t stream) {
     const model::LayerRange& range = model_.weights.range;
     check(residual.size() == (range.first > 0 ? rows.size() * model_.weights.shape.hidden : 0),
           "residual rows where the first layers are elsewhere");
-    const Run run = upload(rows, stream);
+    const Run run = copy_inputs(rows, stream);
     // From pageable memory: the driver has copied it away when the call returns.
     if (!residual.empty())
         cuda_check(cudaMemcpyAsync(buffers_.residual, residual.data(), residual.size_bytes(),
                                    cudaMemcpyHostToDevice, stream));
-    launch_prefill_embedding(buffers_.inputs, run.rows, model_.weights.embedding, last_tokens_,
+    launch_batched_embedding(buffers_.inputs, run.rows, model_.weights.embedding, last_tokens_,
                              model_.frequencies, model_.full, model_.sliding, model_.tables, buffers_.rows,
                              buffers_.residual, stream);
     mark("embedding");
@@ -119,19 +119,19 @@ void PrefillForward::run(std::span<const RowInput> rows, std::span<const float> 
     compute_logits(run, stream);
 }
 
-PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaStream_t stream) {
+BatchedForward::Run BatchedForward::copy_inputs(std::span<const RowInput> rows, cudaStream_t stream) {
     check(static_cast<std::int64_t>(rows.size()) <= max_rows_, "no more rows than there is room for");
     HostInputs& host = host_inputs_[runs_++ % host_inputs_.size()];
     cuda_check(cudaEventSynchronize(host.copied.get()));
     auto* inputs = reinterpret_cast<RowInput*>(host.memory.get());
     auto* segments = reinterpret_cast<PrefillSegment*>(inputs + max_rows_);
     auto* logits_sources = reinterpret_cast<std::int32_t*>(segments + max_rows_);
-    std::int32_t* single_rows = logits_sources + max_rows_;
+    std::int32_t* lone_rows = logits_sources + max_rows_;
 
     Run run;
     PrefillSegment segment;
     const auto close_segment = [&] {
-        if (segment.row_count == 1) single_rows[run.single_rows++] = segment.first_row;
+        if (segment.row_count == 1) lone_rows[run.lone_rows++] = segment.first_row;
         if (segment.row_count <= 1) return;
         segments[run.segments++] = segment;
         run.segment_rows += segment.row_count;
@@ -154,13 +154,13 @@ PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaS
     }
     close_segment();
     run.plan =
-        make_batched_plan({run.rows, run.context, run.logits_rows, run.single_rows}, device_, plan_options_);
+        make_batched_plan({run.rows, run.context, run.logits_rows, run.lone_rows}, device_, plan_options_);
     const auto copy = [&](void* to, const void* from, std::size_t bytes) {
         if (bytes > 0) cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream));
     };
     copy(buffers_.inputs, inputs, run.rows * sizeof(RowInput));
     copy(buffers_.segments, segments, run.segments * sizeof(PrefillSegment));
-    copy(buffers_.single_rows, single_rows, run.single_rows * sizeof(std::int32_t));
+    copy(buffers_.lone_rows, lone_rows, run.lone_rows * sizeof(std::int32_t));
     copy(buffers_.logits_sources, logits_sources, run.logits_rows * sizeof(std::int32_t));
     cuda_check(cudaEventRecord(host.copied.get(), stream));
     return run;
@@ -168,7 +168,7 @@ PrefillForward::Run PrefillForward::upload(std::span<const RowInput> rows, cudaS
 
 // Expert outputs of the layer before, norm, projection, bias, rotation; queries stay, keys and values go into
 // the cache.
-void PrefillForward::project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream) {
+void BatchedForward::project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream) {
     const model::Hyperparameters& shape = model_.weights.shape;
     const DeviceLayer& weights = model_.weights.layers[layer];
     RowNorm norm;
@@ -203,7 +203,7 @@ void PrefillForward::project_query_key_value(const Run& run, std::int32_t layer,
     mark("query, key, value");
 }
 
-void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t stream) {
+void BatchedForward::attend(const Run& run, std::int32_t layer, cudaStream_t stream) {
     const model::Hyperparameters& shape = model_.weights.shape;
     const DeviceLayer& weights = model_.weights.layers[layer];
     PrefillAttention attention;
@@ -222,15 +222,15 @@ void PrefillForward::attend(const Run& run, std::int32_t layer, cudaStream_t str
     attention.order = activation_order(weights.output.type);
     launch_prefill_attention(attention, run.plan.attention_uses_wgmma, stream);
     // A window is one part.
-    launch_single_row_attention(attention,
-                                {buffers_.inputs, buffers_.single_rows, run.single_rows,
-                                 buffers_.single_partials, buffers_.single_tickets},
-                                shape.slides(layer) ? 1 : run.plan.lone_row_kv_splits, stream);
+    launch_lone_row_attention(attention,
+                              {buffers_.inputs, buffers_.lone_rows, run.lone_rows, buffers_.lone_row_partials,
+                               buffers_.lone_row_semaphores},
+                              shape.slides(layer) ? 1 : run.plan.lone_row_kv_splits, stream);
     mark(shape.slides(layer) ? "attention, sliding" : "attention, full");
 }
 
 // residual += output * attention + bias
-void PrefillForward::project_output(const Run& run, std::int32_t layer, cudaStream_t stream) {
+void BatchedForward::project_output(const Run& run, std::int32_t layer, cudaStream_t stream) {
     const DeviceLayer& weights = model_.weights.layers[layer];
     GemmProblem problem;
     problem.weights = weights.output;
@@ -245,7 +245,7 @@ void PrefillForward::project_output(const Run& run, std::int32_t layer, cudaStre
 }
 
 // Norm, router, top four, and the rows sorted by expert.
-void PrefillForward::choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
+void BatchedForward::choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
     const model::Hyperparameters& shape = model_.weights.shape;
     const DeviceLayer& weights = model_.weights.layers[layer];
     Routing routing;
@@ -260,7 +260,7 @@ void PrefillForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
     routing.normalised = buffers_.normalised;
     routing.order = activation_order(weights.gate_up.type);
     routing.choices = buffers_.choices;
-    routing.pair_weights = buffers_.pair_weights;
+    routing.routing_weights = buffers_.routing_weights;
     routing.groups = buffers_.groups;
     routing.partial_logits = buffers_.partial_logits;
     routing.splits_k = run.plan.router_splits_k;
@@ -272,7 +272,7 @@ void PrefillForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
 
 // SwiGLU of gate and up, then down times the routing weight, one output row a (row, expert) pair. They are
 // summed by the next norm, always in the same order.
-void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
+void BatchedForward::compute_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
     const model::Hyperparameters& shape = model_.weights.shape;
     const DeviceLayer& weights = model_.weights.layers[layer];
     GemmProblem problem;
@@ -280,9 +280,9 @@ void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.experts = shape.experts;
     problem.activations = buffers_.normalised;
     problem.source_rows = buffers_.sorted_pairs;
-    problem.source_divisor = kExpertsUsed;
+    problem.source_divisor = kExpertsPerToken;
     problem.groups = buffers_.groups;
-    problem.row_count = run.rows * kExpertsUsed;
+    problem.row_count = run.rows * kExpertsPerToken;
     problem.epilogue.kind = Epilogue::swiglu;
     problem.epilogue.bias = weights.gate_up_bias;
     problem.epilogue.activations = buffers_.expert_hidden;
@@ -299,19 +299,19 @@ void PrefillForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.bias = weights.down_bias;
     problem.epilogue.expert_outputs = buffers_.expert_outputs;
     problem.epilogue.pairs = buffers_.sorted_pairs;
-    problem.epilogue.pair_weights = buffers_.pair_weights;
+    problem.epilogue.routing_weights = buffers_.routing_weights;
     launch_gemm(problem, run.plan.experts, device_.sm_count, stream);
     mark("down");
 }
 
-void PrefillForward::compute_logits(const Run& run, cudaStream_t stream) {
+void BatchedForward::compute_logits(const Run& run, cudaStream_t stream) {
     const model::Hyperparameters& shape = model_.weights.shape;
     RowNorm norm;
     norm.residual = buffers_.residual;
     norm.expert_outputs = buffers_.expert_outputs;
     norm.gain = model_.weights.output_norm;
     norm.normalised = buffers_.normalised;
-    norm.order = activation_order(model_.weights.head.type);
+    norm.order = activation_order(model_.weights.lm_head.type);
     norm.sources = buffers_.logits_sources;
     norm.row_count = run.logits_rows;
     norm.hidden = shape.hidden;
@@ -319,7 +319,7 @@ void PrefillForward::compute_logits(const Run& run, cudaStream_t stream) {
     launch_row_norm(norm, stream);
 
     GemmProblem problem;
-    problem.weights = model_.weights.head;
+    problem.weights = model_.weights.lm_head;
     problem.activations = buffers_.normalised;
     problem.row_count = run.logits_rows;
     problem.epilogue.kind = Epilogue::logits;

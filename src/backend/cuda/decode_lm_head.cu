@@ -1,4 +1,4 @@
-// After the last layer: norm and head.
+// After the last layer: norm and lm_head.
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/stage_parts.cuh"
 
@@ -13,7 +13,7 @@ struct Layout {
     int tile_capacity, activation_stride, activations, sums, bytes;
 };
 
-template <PlaneType kType, int kGroups>
+template <WeightFormat kType, int kGroups>
 Layout layout_of(int rows, int columns, int tiles, int blocks) {
     Layout layout{};
     layout.tile_capacity = (tiles + blocks - 1) / blocks;
@@ -24,21 +24,21 @@ Layout layout_of(int rows, int columns, int tiles, int blocks) {
     return layout;
 }
 
-template <PlaneType kType, int kGroups>
+template <WeightFormat kType, int kGroups>
 __global__ void __launch_bounds__(kStreamThreads, 2)
-    head_kernel(const DecodeContext context, const float* output_norm, const DeviceMatrix matrix,
-                float* logits, const std::int64_t logits_stride, const Layout layout) {
+    lm_head_kernel(const DecodeContext context, const float* output_norm, const DeviceMatrix matrix,
+                   float* logits, const std::int64_t logits_stride, const Layout layout) {
     std::byte* shared = dynamic_shared();
     const TileRun run = tiles_of_block(matrix.rows / kStreamTileRows, static_cast<int>(blockIdx.x),
                                        static_cast<int>(gridDim.x));
     const TileSums<kGroups * 4> sums(shared + layout.sums, layout.tile_capacity, run.count,
-                                     slabs_a_tile(kType, context.hidden));
-    let_next_stage_start();
+                                     k_tiles_a_tile(kType, context.hidden));
+    griddep_launch_dependents();
     auto tile_of = [&](int tile) { return tile_address(matrix, (run.first + tile) * kStreamTileRows); };
-    SlabStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
+    KTileStream<kType, kGroups, decltype(tile_of)> stream(matrix, sums, tile_of);
     stream.start();
     prefetch_floats(output_norm, context.hidden);
-    wait_for_previous_stage();
+    griddep_wait();
 
     store_normalised_rows<kType>(
         shared + layout.activations, layout.activation_stride,
@@ -68,34 +68,34 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     }
 }
 
-template <PlaneType kType, int kGroups>
-void launch(const DecodeContext& context, const float* output_norm, const DeviceMatrix& head, float* logits,
-            std::int64_t logits_stride, cudaStream_t stream) {
-    const int tiles = head.rows / kStreamTileRows;
+template <WeightFormat kType, int kGroups>
+void launch(const DecodeContext& context, const float* output_norm, const DeviceMatrix& lm_head,
+            float* logits, std::int64_t logits_stride, cudaStream_t stream) {
+    const int tiles = lm_head.rows / kStreamTileRows;
     int blocks = std::min(context.sm_count, tiles);
     blocks = std::max(blocks, (tiles + kMostTiles - 1) / kMostTiles);
     const Layout layout = layout_of<kType, kGroups>(context.rows, context.hidden, tiles, blocks);
-    launch_dependent(head_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
-                     layout.bytes, stream, context, output_norm, head, logits, logits_stride, layout);
+    launch_pdl(lm_head_kernel<kType, kGroups>, dim3(static_cast<unsigned>(blocks)), kStreamThreads,
+               layout.bytes, stream, context, output_norm, lm_head, logits, logits_stride, layout);
 }
 
 }  // namespace
 
-void launch_head(const DecodeContext& context, const float* output_norm, const DeviceMatrix& head,
-                 float* logits, std::int64_t logits_stride, cudaStream_t stream) {
-    with_plane_type(head.type, [&](auto type) {
-        constexpr PlaneType kType = decltype(type)::value;
+void launch_lm_head(const DecodeContext& context, const float* output_norm, const DeviceMatrix& lm_head,
+                    float* logits, std::int64_t logits_stride, cudaStream_t stream) {
+    with_weight_format(lm_head.type, [&](auto type) {
+        constexpr WeightFormat kType = decltype(type)::value;
         if (context.token_columns == 4)
-            launch<kType, 1>(context, output_norm, head, logits, logits_stride, stream);
+            launch<kType, 1>(context, output_norm, lm_head, logits, logits_stride, stream);
         else
-            launch<kType, 2>(context, output_norm, head, logits, logits_stride, stream);
+            launch<kType, 2>(context, output_norm, lm_head, logits, logits_stride, stream);
     });
 }
 
-void prepare_head() {
-    for_each_plane_type([](auto type) {
-        allow_shared_memory(head_kernel<decltype(type)::value, 1>);
-        allow_shared_memory(head_kernel<decltype(type)::value, 2>);
+void prepare_lm_head() {
+    for_each_weight_format([](auto type) {
+        allow_shared_memory(lm_head_kernel<decltype(type)::value, 1>);
+        allow_shared_memory(lm_head_kernel<decltype(type)::value, 2>);
     });
 }
 

@@ -3,7 +3,7 @@
 
 #include "backend/cuda/memory.h"
 #include "backend/cuda/mxfp4_words.h"
-#include "backend/cuda/relayout.h"
+#include "backend/cuda/repack.h"
 #include "base/check.h"
 
 namespace gptoss::backend::cuda {
@@ -18,19 +18,19 @@ __device__ std::int64_t thread_index() {
     return std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
 }
 
-// The planes are read-only for everyone but these kernels.
-__device__ std::byte* value_row(const DeviceMatrix& plane, std::int64_t row) {
-    return const_cast<std::byte*>(plane.values) + row * plane.value_stride_bytes;
+// Packed weights are read-only for everyone but these kernels.
+__device__ std::byte* value_row(const DeviceMatrix& packed, std::int64_t row) {
+    return const_cast<std::byte*>(packed.values) + row * packed.value_stride_bytes;
 }
-__device__ std::byte* scale_row(const DeviceMatrix& plane, std::int64_t row) {
-    return const_cast<std::byte*>(plane.scales) + row * plane.scale_stride_bytes;
+__device__ std::byte* scale_row(const DeviceMatrix& packed, std::int64_t row) {
+    return const_cast<std::byte*>(packed.scales) + row * packed.scale_stride_bytes;
 }
 
 // One thread a block of 32. GGUF blocks of 17 and 34 bytes are aligned to 1 and 2 bytes.
 __global__ void split_mxfp4(const std::byte* source, std::int64_t first_row, std::int64_t count,
-                            const DeviceMatrix plane, const RowMap map) {
+                            const DeviceMatrix packed, const RowMap map) {
     constexpr int kBlockBytes = 17;
-    const std::int64_t blocks = plane.columns / kQuantBlock, index = thread_index();
+    const std::int64_t blocks = packed.columns / kQuantBlock, index = thread_index();
     if (index >= blocks * count) return;
     const std::byte* from = source + index * kBlockBytes;
     const std::int64_t row = place_of_row(map, first_row + index / blocks), block = index % blocks;
@@ -38,21 +38,21 @@ __global__ void split_mxfp4(const std::byte* source, std::int64_t first_row, std
     for (int i = 0; i < 16; ++i) words[i / 4] |= static_cast<std::uint32_t>(from[1 + i]) << (8 * (i % 4));
     // Zeros stay zeros whatever their scale, as ggml has it: byte 255 would be an infinity here.
     const std::uint32_t magnitudes = (words[0] | words[1] | words[2] | words[3]) & 0x77777777U;
-    scale_row(plane, row)[block] = magnitudes == 0 ? std::byte{0} : from[0];
-    *reinterpret_cast<uint4*>(value_row(plane, row) + block * 16) = {
+    scale_row(packed, row)[block] = magnitudes == 0 ? std::byte{0} : from[0];
+    *reinterpret_cast<uint4*>(value_row(packed, row) + block * 16) = {
         regrouped_mxfp4_word(words[0]), regrouped_mxfp4_word(words[1]), regrouped_mxfp4_word(words[2]),
         regrouped_mxfp4_word(words[3])};
 }
 
 __global__ void split_q8_0(const std::byte* source, std::int64_t first_row, std::int64_t count,
-                           const DeviceMatrix plane, const RowMap map) {
+                           const DeviceMatrix packed, const RowMap map) {
     constexpr int kBlockBytes = 34;
-    const std::int64_t blocks = plane.columns / kQuantBlock, index = thread_index();
+    const std::int64_t blocks = packed.columns / kQuantBlock, index = thread_index();
     if (index >= blocks * count) return;
     const auto* from = reinterpret_cast<const std::uint16_t*>(source + index * kBlockBytes);
     const std::int64_t row = place_of_row(map, first_row + index / blocks), block = index % blocks;
-    reinterpret_cast<std::uint16_t*>(scale_row(plane, row))[block] = from[0];
-    auto* to = reinterpret_cast<std::uint16_t*>(value_row(plane, row) + block * kQuantBlock);
+    reinterpret_cast<std::uint16_t*>(scale_row(packed, row))[block] = from[0];
+    auto* to = reinterpret_cast<std::uint16_t*>(value_row(packed, row) + block * kQuantBlock);
     for (int i = 0; i < kQuantBlock / 2; ++i) to[i] = from[1 + i];
 }
 
@@ -69,13 +69,13 @@ __device__ float to_float(__nv_bfloat16 value) {
 // One thread an element.
 template <typename Source>
 __global__ void convert_16_bit(const Source* source, std::int64_t first_row, std::int64_t count,
-                               const DeviceMatrix plane, const RowMap map) {
+                               const DeviceMatrix packed, const RowMap map) {
     const std::int64_t index = thread_index();
-    if (index >= count * plane.columns) return;
-    std::byte* row = value_row(plane, place_of_row(map, first_row + index / plane.columns));
+    if (index >= count * packed.columns) return;
+    std::byte* row = value_row(packed, place_of_row(map, first_row + index / packed.columns));
     const float value = to_float(source[index]);
-    const auto column = index % plane.columns;
-    if (plane.type == PlaneType::bf16)
+    const auto column = index % packed.columns;
+    if (packed.type == WeightFormat::bf16)
         reinterpret_cast<__nv_bfloat16*>(row)[column] = __float2bfloat16_rn(value);
     else
         reinterpret_cast<__half*>(row)[column] = __float2half_rn(value);
@@ -114,44 +114,44 @@ __global__ void fill_floats(float* to, std::int64_t count, float centre, float w
     if (i < count) to[i] = __bfloat162float(__float2bfloat16_rn(centre + width * random_float(seed, i)));
 }
 // Scales that make a row of `columns` random weights keep the size of what it is multiplied with.
-__global__ void fill_scales(const DeviceMatrix plane, std::uint64_t seed) {
-    const std::int64_t blocks = plane.columns / kQuantBlock, index = thread_index();
-    if (index >= blocks * plane.rows) return;
-    const float size = rsqrtf(static_cast<float>(plane.columns));
-    std::byte* scales = scale_row(plane, index / blocks);
+__global__ void fill_scales(const DeviceMatrix packed, std::uint64_t seed) {
+    const std::int64_t blocks = packed.columns / kQuantBlock, index = thread_index();
+    if (index >= blocks * packed.rows) return;
+    const float size = rsqrtf(static_cast<float>(packed.columns));
+    std::byte* scales = scale_row(packed, index / blocks);
     const std::int64_t block = index % blocks;
-    if (plane.type == PlaneType::mxfp4)  // random nibbles have a root mean square of 2.9
+    if (packed.type == WeightFormat::mxfp4)  // random nibbles have a root mean square of 2.9
         scales[block] = static_cast<std::byte>(127 + static_cast<int>(floorf(log2f(size / 2.9F))) +
                                                static_cast<int>(random_bits(seed, index) % 2));
     else  // random int8 have one of 74
         reinterpret_cast<__half*>(scales)[block] =
             __float2half_rn(size / 74.0F * (1.0F + 0.25F * random_float(seed, index)));
 }
-__global__ void fill_16_bit(const DeviceMatrix plane, std::uint64_t seed) {
+__global__ void fill_16_bit(const DeviceMatrix packed, std::uint64_t seed) {
     const std::int64_t index = thread_index();
-    if (index >= std::int64_t{plane.rows} * plane.columns) return;
-    const float value = 1.7F * rsqrtf(static_cast<float>(plane.columns)) * random_float(seed, index);
-    std::byte* row = value_row(plane, index / plane.columns);
-    if (plane.type == PlaneType::bf16)
-        reinterpret_cast<__nv_bfloat16*>(row)[index % plane.columns] = __float2bfloat16_rn(value);
+    if (index >= std::int64_t{packed.rows} * packed.columns) return;
+    const float value = 1.7F * rsqrtf(static_cast<float>(packed.columns)) * random_float(seed, index);
+    std::byte* row = value_row(packed, index / packed.columns);
+    if (packed.type == WeightFormat::bf16)
+        reinterpret_cast<__nv_bfloat16*>(row)[index % packed.columns] = __float2bfloat16_rn(value);
     else
-        reinterpret_cast<__half*>(row)[index % plane.columns] = __float2half_rn(value);
+        reinterpret_cast<__half*>(row)[index % packed.columns] = __float2half_rn(value);
 }
 
 class Filler {
   public:
     Filler(std::uint64_t seed, cudaStream_t stream) : seed_(seed), stream_(stream) {}
 
-    void matrix(const DeviceMatrix& plane) {
-        if (plane.type == PlaneType::mxfp4 || plane.type == PlaneType::q8_0) {
-            const std::int64_t words = plane.rows * plane.value_stride_bytes / 4;
+    void matrix(const DeviceMatrix& packed) {
+        if (packed.type == WeightFormat::mxfp4 || packed.type == WeightFormat::q8_0) {
+            const std::int64_t words = packed.rows * packed.value_stride_bytes / 4;
             fill_words<<<2048, kThreads, 0, stream_>>>(
-                reinterpret_cast<std::uint32_t*>(const_cast<std::byte*>(plane.values)), words, ++seed_);
-            const std::int64_t blocks = std::int64_t{plane.rows} * (plane.columns / kQuantBlock);
-            fill_scales<<<blocks_for(blocks), kThreads, 0, stream_>>>(plane, ++seed_);
+                reinterpret_cast<std::uint32_t*>(const_cast<std::byte*>(packed.values)), words, ++seed_);
+            const std::int64_t blocks = std::int64_t{packed.rows} * (packed.columns / kQuantBlock);
+            fill_scales<<<blocks_for(blocks), kThreads, 0, stream_>>>(packed, ++seed_);
         } else {
-            fill_16_bit<<<blocks_for(std::int64_t{plane.rows} * plane.columns), kThreads, 0, stream_>>>(
-                plane, ++seed_);
+            fill_16_bit<<<blocks_for(std::int64_t{packed.rows} * packed.columns), kThreads, 0, stream_>>>(
+                packed, ++seed_);
         }
         cuda_check(cudaGetLastError());
     }
@@ -168,31 +168,31 @@ class Filler {
 
 }  // namespace
 
-void relayout_rows(gguf::TensorType source_type, const std::byte* source, std::int64_t first_row,
-                   std::int64_t count, const DeviceMatrix& plane, const RowMap& map, cudaStream_t stream) {
+void repack_rows(gguf::TensorType source_type, const std::byte* source, std::int64_t first_row,
+                 std::int64_t count, const DeviceMatrix& packed, const RowMap& map, cudaStream_t stream) {
     using gguf::TensorType;
-    const std::int64_t elements = count * plane.columns;
+    const std::int64_t elements = count * packed.columns;
     const unsigned by_block = blocks_for(elements / kQuantBlock), by_element = blocks_for(elements);
     switch (source_type) {
         case TensorType::MXFP4:
-            check(plane.type == PlaneType::mxfp4, "mxfp4 rows go to an mxfp4 plane");
-            split_mxfp4<<<by_block, kThreads, 0, stream>>>(source, first_row, count, plane, map);
+            check(packed.type == WeightFormat::mxfp4, "mxfp4 rows are packed as mxfp4");
+            split_mxfp4<<<by_block, kThreads, 0, stream>>>(source, first_row, count, packed, map);
             break;
         case TensorType::Q8_0:
-            check(plane.type == PlaneType::q8_0, "q8_0 rows go to a q8_0 plane");
-            split_q8_0<<<by_block, kThreads, 0, stream>>>(source, first_row, count, plane, map);
+            check(packed.type == WeightFormat::q8_0, "q8_0 rows are packed as q8_0");
+            split_q8_0<<<by_block, kThreads, 0, stream>>>(source, first_row, count, packed, map);
             break;
         case TensorType::F16:
             convert_16_bit<<<by_element, kThreads, 0, stream>>>(reinterpret_cast<const __half*>(source),
-                                                                first_row, count, plane, map);
+                                                                first_row, count, packed, map);
             break;
         case TensorType::BF16:
             convert_16_bit<<<by_element, kThreads, 0, stream>>>(
-                reinterpret_cast<const __nv_bfloat16*>(source), first_row, count, plane, map);
+                reinterpret_cast<const __nv_bfloat16*>(source), first_row, count, packed, map);
             break;
         case TensorType::F32:
             convert_16_bit<<<by_element, kThreads, 0, stream>>>(reinterpret_cast<const float*>(source),
-                                                                first_row, count, plane, map);
+                                                                first_row, count, packed, map);
             break;
         default:
             check(false, "rows of a type that must be dequantised first");
@@ -211,7 +211,7 @@ void fill_synthetic(const DeviceWeights& weights, std::uint64_t seed, cudaStream
     const model::Hyperparameters& shape = weights.shape;
     Filler fill(seed * 1000003, stream);
     fill.matrix(weights.embedding);
-    fill.matrix(weights.head);
+    fill.matrix(weights.lm_head);
     fill.floats(weights.output_norm, shape.hidden, 1.0F, 0.1F);
     const std::int64_t router_size = std::int64_t{shape.experts} * shape.hidden;
     for (const DeviceLayer& layer : weights.layers) {

@@ -1,16 +1,16 @@
 // The routing and the norms of the prompt path against slow references in double.
-#include "backend/cuda/prefill_rows.h"
+#include "backend/cuda/batched_rows.h"
 
 #include <algorithm>
 #include <numeric>
 
-#include "backend/cuda/prefill_routing.h"
-#include "backend/cuda/prefill_support.h"
+#include "backend/cuda/batched_routing.h"
+#include "backend/cuda/batched_support.h"
 
 namespace gptoss::backend::cuda::test {
 namespace {
 
-class PrefillRowsTest : public backend::test::GpuTest {
+class BatchedRowsTest : public backend::test::GpuTest {
   protected:
     void SetUp() override {
         GpuTest::SetUp();
@@ -18,7 +18,7 @@ class PrefillRowsTest : public backend::test::GpuTest {
     }
 };
 
-TEST_F(PrefillRowsTest, RoutingMatchesReference) {
+TEST_F(BatchedRowsTest, RoutingMatchesReference) {
     for (const auto& [rows, hidden, experts] :
          {std::tuple{1, 128, 8}, std::tuple{75, 2880, 128}, std::tuple{700, 256, 32}}) {
         const std::vector<float> residual = random_floats(std::size_t(rows) * hidden, 20.0F, 1);
@@ -27,9 +27,9 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
         const std::vector<float> bias = random_floats(experts, 0.5F, 4);
         const DeviceVector<float> d_residual(residual), d_gain(gain), d_router(router), d_bias(bias);
         const DeviceVector<__half> normalised(std::size_t(rows) * hidden);
-        const DeviceVector<std::int32_t> choices(std::size_t(rows) * kExpertsUsed),
-            pairs(std::size_t(rows) * kExpertsUsed);
-        const DeviceVector<float> weights(std::size_t(rows) * kExpertsUsed),
+        const DeviceVector<std::int32_t> choices(std::size_t(rows) * kExpertsPerToken),
+            pairs(std::size_t(rows) * kExpertsPerToken);
+        const DeviceVector<float> weights(std::size_t(rows) * kExpertsPerToken),
             logits(std::size_t(rows) * experts);
         const DeviceVector<GroupList> groups(std::size_t{1});
         const DeviceVector<float> partial_logits(static_cast<std::size_t>(partial_logits_count(hidden)));
@@ -51,7 +51,7 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
             r.normalised = normalised.get();
             r.order = order;
             r.choices = choices.get();
-            r.pair_weights = weights.get();
+            r.routing_weights = weights.get();
             r.logits = logits.get();
             r.groups = groups.get();
             r.tile_tokens = tile_tokens;
@@ -90,11 +90,11 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
                     return found_logits[t * experts + a] > found_logits[t * experts + b];
                 });
                 double total = 0;
-                for (int k = 0; k < kExpertsUsed; ++k)
+                for (int k = 0; k < kExpertsPerToken; ++k)
                     total += std::exp(logit[t * experts + best[k]] - logit[t * experts + best[0]]);
-                for (int k = 0; k < kExpertsUsed; ++k) {
-                    EXPECT_EQ(found_choices[t * kExpertsUsed + k], best[k]);
-                    EXPECT_NEAR(found_weights[t * kExpertsUsed + k],
+                for (int k = 0; k < kExpertsPerToken; ++k) {
+                    EXPECT_EQ(found_choices[t * kExpertsPerToken + k], best[k]);
+                    EXPECT_NEAR(found_weights[t * kExpertsPerToken + k],
                                 std::exp(logit[t * experts + best[k]] - logit[t * experts + best[0]]) / total,
                                 1e-4);
                 }
@@ -103,7 +103,7 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
             EXPECT_LT(relative_error(logit, {found_logits.begin(), found_logits.end()}), 3e-6);
 
             // Every pair once, by expert, ascending; groups cover them and the largest comes first.
-            std::int32_t covered = 0, tiles = 0, largest = rows * kExpertsUsed;
+            std::int32_t covered = 0, tiles = 0, largest = rows * kExpertsPerToken;
             for (std::int32_t i = 0; i < list.group_count; ++i) {
                 const TokenGroup& group = list.groups[i];
                 EXPECT_EQ(group.first_row, covered);
@@ -121,17 +121,18 @@ TEST_F(PrefillRowsTest, RoutingMatchesReference) {
                 tiles += group.tile_count;
                 largest = group.row_count;
             }
-            EXPECT_EQ(covered, rows * kExpertsUsed);
+            EXPECT_EQ(covered, rows * kExpertsPerToken);
             EXPECT_EQ(list.tile_count, tiles);
         }
     }
 }
 
-TEST_F(PrefillRowsTest, RowNormAddsExpertsFirst) {
+TEST_F(BatchedRowsTest, RowNormAddsExpertsFirst) {
     constexpr std::int32_t kRows = 9, kHidden = 2880;
     const std::vector<float> before = random_floats(std::size_t{kRows} * kHidden, 2.0F, 1),
                              gain = random_floats(kHidden, 1.0F, 2);
-    const std::vector<float> outputs = random_floats(std::size_t{kRows} * kExpertsUsed * kHidden, 0.1F, 3);
+    const std::vector<float> outputs =
+        random_floats(std::size_t{kRows} * kExpertsPerToken * kHidden, 0.1F, 3);
     std::vector<__half> halves(outputs.size());
     std::ranges::transform(outputs, halves.begin(), [](float v) { return __float2half(v); });
     const DeviceVector<float> residual(before), d_gain(gain);
@@ -156,10 +157,10 @@ TEST_F(PrefillRowsTest, RowNormAddsExpertsFirst) {
         std::vector<double> row(kHidden);
         for (std::int32_t k = 0; k < kHidden; ++k) {
             row[k] = before[sources[i] * kHidden + k];
-            for (int e = 0; e < kExpertsUsed; ++e)
-                row[k] +=
-                    double{__half2float(halves[(std::size_t(sources[i]) * kExpertsUsed + e) * kHidden + k])} /
-                    kExpertOutputScale;
+            for (int e = 0; e < kExpertsPerToken; ++e)
+                row[k] += double{__half2float(
+                              halves[(std::size_t(sources[i]) * kExpertsPerToken + e) * kHidden + k])} /
+                          kExpertOutputScale;
             squares += row[k] * row[k];
             sums.push_back(row[k]);
             sums_found.push_back(after[sources[i] * kHidden + k]);

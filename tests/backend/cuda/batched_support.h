@@ -1,4 +1,4 @@
-// What the tests of the prompt's kernels share: vectors on the device, and random weights in planes.
+// What the tests of the prompt's kernels share: vectors on the device, and random packed weights.
 #pragma once
 
 #include <cuda_fp16.h>
@@ -81,9 +81,9 @@ inline std::vector<float> random_floats(std::size_t count, float size, unsigned 
     return values;
 }
 
-// A matrix with random bits in its planes (numbers of a plausible size), on the device and as floats.
+// A matrix with random bits (numbers of a plausible size), on the device and as floats.
 struct RandomMatrix {
-    RandomMatrix(PlaneType type, std::int32_t rows, std::int32_t columns, unsigned seed)
+    RandomMatrix(WeightFormat type, std::int32_t rows, std::int32_t columns, unsigned seed)
         : values(static_cast<std::size_t>(rows * value_bytes_a_row(type, columns)) + kSlackBytes),
           scales(static_cast<std::size_t>(rows * scale_bytes_a_row(type, columns)) + kSlackBytes),
           floats(static_cast<std::size_t>(rows) * columns),
@@ -103,12 +103,12 @@ struct RandomMatrix {
             for (std::int32_t column = 0; column < columns; ++column) {
                 const std::int32_t block = column / kQuantBlock, inside = column % kQuantBlock;
                 float& out = floats[static_cast<std::size_t>(row) * columns + column];
-                if (type == PlaneType::mxfp4) {
+                if (type == WeightFormat::mxfp4) {
                     if (inside == 0) scale_row[block] = static_cast<std::byte>(118 + random() % 6);
                     const auto byte = static_cast<unsigned>(value_row[block * 16 + inside % 16]);
                     out = codes[inside < 16 ? byte & 15U : byte >> 4] *
                           std::ldexp(1.0F, static_cast<int>(scale_row[block]) - 127);
-                } else if (type == PlaneType::q8_0) {
+                } else if (type == WeightFormat::q8_0) {
                     auto* scale = reinterpret_cast<__half*>(scale_row) + block;
                     if (inside == 0)
                         *scale = __float2half(1e-4F + 1e-7F * static_cast<float>(random() % 4096));
@@ -117,7 +117,7 @@ struct RandomMatrix {
                 } else {
                     const float value = static_cast<float>(static_cast<int>(random() % 2001) - 1000) * 2e-5F;
                     std::uint32_t bits = 0;
-                    if (type == PlaneType::f16) {
+                    if (type == WeightFormat::f16) {
                         const __half half = __float2half(value);
                         reinterpret_cast<__half*>(value_row)[column] = half;
                         out = __half2float(half);
@@ -131,7 +131,7 @@ struct RandomMatrix {
                 }
             }
         }
-        if (type == PlaneType::mxfp4) {  // GGUF's words until here
+        if (type == WeightFormat::mxfp4) {  // GGUF's words until here
             auto* words = reinterpret_cast<std::uint32_t*>(values.data());
             for (std::size_t i = 0; i < values.size() / 4; ++i) words[i] = regrouped_mxfp4_word(words[i]);
         }

@@ -1,8 +1,8 @@
 // Routing of few rows, in two kernels: partial logits, a block for 16 rows and 64 columns, in float32; then a
 // block a row adds them up, chooses, and normalises the row. The norm's factor is one for a whole row, so it
 // multiplies the finished sums.
+#include "backend/cuda/batched_routing_parts.cuh"
 #include "backend/cuda/launch.cuh"
-#include "backend/cuda/prefill_routing_parts.cuh"
 
 namespace gptoss::backend::cuda {
 
@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
     __shared__ __align__(16) float rows[kRows][kStride];
     const int first_row = blockIdx.x * kRows, chunk = blockIdx.y, first_column = chunk * kRouterChunk;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    let_next_stage_start();
+    griddep_launch_dependents();
     {
         const int quad = threadIdx.x % kQuadsARow, own = threadIdx.x / kQuadsARow;
         float4 weights[kMaxExperts / kRows];  // all loads before the first use
@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
                 r.router + std::int64_t{min(own + i * kRows, r.experts - 1)} * r.hidden + first_column +
                 quad * 4);
         const float4 gain = *reinterpret_cast<const float4*>(r.gain + first_column + quad * 4);
-        wait_for_previous_stage();
+        griddep_wait();
         const float4 x = *reinterpret_cast<const float4*>(
             r.residual + std::int64_t{min(first_row + own, r.row_count - 1)} * r.hidden + first_column +
             quad * 4);
@@ -83,8 +83,8 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
 
 __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
     __shared__ float logits[kMaxExperts];
-    let_next_stage_start();
-    wait_for_previous_stage();
+    griddep_launch_dependents();
+    griddep_wait();
     const int row = blockIdx.x, chunks = r.hidden / kRouterChunk, expert = threadIdx.x;
     const float *parts = r.partial_logits + std::int64_t{row} * kMaxExperts + expert,
                 *part_squares = partial_squares(r) + row;
@@ -117,9 +117,9 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
 void route_few_rows(const Routing& routing, cudaStream_t stream) {
     const dim3 blocks(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows),
                       static_cast<unsigned>(routing.hidden / kRouterChunk));
-    launch_dependent(partial_logits_kernel, blocks, kThreads, 0, stream, routing);
-    launch_dependent(choose_kernel, dim3(static_cast<unsigned>(routing.row_count)), kMaxExperts, 0, stream,
-                     routing);
+    launch_pdl(partial_logits_kernel, blocks, kThreads, 0, stream, routing);
+    launch_pdl(choose_kernel, dim3(static_cast<unsigned>(routing.row_count)), kMaxExperts, 0, stream,
+               routing);
 }
 
 void prepare_few_rows_routing() {

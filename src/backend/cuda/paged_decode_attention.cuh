@@ -26,7 +26,7 @@ static_assert(kRowThreads == kMaxGroupHeads * 32 && kHeadSize == 64,
 // keys 2t, 2t + 1, 2t + 8, 2t + 9, dimensions 8g .. 8g + 7.
 template <model::KvType kKv>
 struct Cached {
-    using Numbers = std::conditional_t<kKv == model::KvType::bf16, BrainNumbers, HalfNumbers>;
+    using Mma = std::conditional_t<kKv == model::KvType::bf16, MmaBf16, MmaF16>;
     static constexpr int kElementBytes = 2;
     uint4 key[2][2];  // [g or g + 8][dimensions 8t .. 8t + 7 or 32 + 8t ..]
     uint4 value[4];
@@ -59,7 +59,7 @@ struct Cached {
 
 template <>
 struct Cached<model::KvType::f8> {
-    using Numbers = HalfNumbers;
+    using Mma = MmaF16;
     static constexpr int kElementBytes = 1;
     uint4 key[2];  // dimensions 16t .. 16t + 15
     uint2 value[4];
@@ -87,11 +87,11 @@ struct Cached<model::KvType::f8> {
 };
 
 // Rounded pair and what the rounding lost.
-template <typename Numbers>
+template <typename Mma>
 __device__ void split_pair(float first, float second, std::uint32_t& rounded, std::uint32_t& rest) {
-    rounded = Numbers::pack(first, second);
-    const float2 back = Numbers::unpack(rounded);
-    rest = Numbers::pack(first - back.x, second - back.y);
+    rounded = Mma::pack(first, second);
+    const float2 back = Mma::unpack(rounded);
+    rest = Mma::pack(first - back.x, second - back.y);
 }
 
 // What `Rows` must have: where the row of blockIdx.z comes from, where its result goes, which keys it sees.
@@ -101,17 +101,17 @@ __device__ void split_pair(float first, float second, std::uint32_t& rounded, st
 //   float4 query(int row, int element)      four elements of [query head][64], element a multiple of 4
 //   void store(int row, int element, float low, float high)     times kShrink
 //   float* partials(int row, int kv_head)   [split][kMaxGroupHeads][kPartialFloats]
-//   std::int32_t* ticket(int row, int kv_head)     zero between kernels
+//   std::int32_t* semaphore(int row, int kv_head)     zero between kernels
 template <model::KvType kKv, typename Rows>
-__device__ __forceinline__ void attend_row(const Rows& rows) {
+__device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
     using Cache = Cached<kKv>;
-    using Numbers = typename Cache::Numbers;
+    using Mma = typename Cache::Mma;
     constexpr int kRowFloats = kHeadSize + 4;  // four more: the eight heads of a store start in other banks
     __shared__ float warp_values[kRowWarps][kMaxGroupHeads][kRowFloats];
     __shared__ float warp_largest[kRowWarps][kMaxGroupHeads], warp_weights[kRowWarps][kMaxGroupHeads];
     __shared__ bool is_last;
 
-    let_next_stage_start();
+    griddep_launch_dependents();
     const int split = static_cast<int>(blockIdx.x), kv_head = static_cast<int>(blockIdx.y),
               row = static_cast<int>(blockIdx.z);
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
@@ -121,13 +121,13 @@ __device__ __forceinline__ void attend_row(const Rows& rows) {
     const int first_group = first_key / kGroupKeys;
     const int groups = input.position / kGroupKeys + 1 - first_group;
     // A part for every warp to have something to do; short rows are not split.
-    const int splits = max(1, min(static_cast<int>(gridDim.x), groups / kRowWarps));
-    if (split >= splits) {
-        wait_for_previous_stage();  // or this kernel could be over before the one it depends on
+    const int kv_splits = max(1, min(static_cast<int>(gridDim.x), groups / kRowWarps));
+    if (split >= kv_splits) {
+        griddep_wait();  // or this kernel could be over before the one it depends on
         return;
     }
-    const int begin = first_group + static_cast<int>(std::int64_t{groups} * split / splits);
-    const int end = first_group + static_cast<int>(std::int64_t{groups} * (split + 1) / splits);
+    const int begin = first_group + static_cast<int>(std::int64_t{groups} * split / kv_splits);
+    const int end = first_group + static_cast<int>(std::int64_t{groups} * (split + 1) / kv_splits);
 
     const std::int32_t* table = rows.table + std::int64_t{input.slot} * rows.table_stride;
     auto tile_of = [&](int group, bool values) {
@@ -144,7 +144,7 @@ __device__ __forceinline__ void attend_row(const Rows& rows) {
         cached.load_keys(tile_of(group, false), g, t);
         cached.load_values(tile_of(group, true), g, t);
     }
-    wait_for_previous_stage();
+    griddep_wait();
     if (!early && group < end) {
         cached.load_keys(tile_of(group, false), g, t);
         cached.load_values(tile_of(group, true), g, t);
@@ -159,8 +159,8 @@ __device__ __forceinline__ void attend_row(const Rows& rows) {
 #pragma unroll
         for (int step = 0; step < 4; ++step) {
             const float4 four = rows.query(row, head + Cache::dimension(t, step));
-            split_pair<Numbers>(four.x * factor, four.y * factor, query[step][0], query[step][1]);
-            split_pair<Numbers>(four.z * factor, four.w * factor, query[step][2], query[step][3]);
+            split_pair<Mma>(four.x * factor, four.y * factor, query[step][0], query[step][1]);
+            split_pair<Mma>(four.z * factor, four.w * factor, query[step][2], query[step][3]);
         }
     }
 
@@ -175,7 +175,7 @@ __device__ __forceinline__ void attend_row(const Rows& rows) {
 #pragma unroll
             for (int step = 0; step < 4; ++step) {
                 const uint2 operand = cached.key_operand(i, step);
-                Numbers::multiply_add(c, query[step], operand.x, operand.y);
+                Mma::multiply_add(c, query[step], operand.x, operand.y);
             }
             score[i][0] = c[0] + c[2];
             score[i][1] = c[1] + c[3];
@@ -208,7 +208,7 @@ __device__ __forceinline__ void attend_row(const Rows& rows) {
         for (int i = 0; i < 2; ++i) {
             const float low = power_of_two(score[i][0] - both), high = power_of_two(score[i][1] - both);
             weights += low + high;
-            split_pair<Numbers>(low, high, weight[2 * i], weight[2 * i + 1]);
+            split_pair<Mma>(low, high, weight[2 * i], weight[2 * i + 1]);
         }
 #pragma unroll
         for (int j = 0; j < 8; ++j) {
@@ -217,7 +217,7 @@ __device__ __forceinline__ void attend_row(const Rows& rows) {
                 __byte_perm(cached.value_word(0, j / 2), cached.value_word(1, j / 2), selector);
             const std::uint32_t b1 =
                 __byte_perm(cached.value_word(2, j / 2), cached.value_word(3, j / 2), selector);
-            Numbers::multiply_add(values[j], weight, b0, b1);
+            Mma::multiply_add(values[j], weight, b0, b1);
         }
         if (next < end) cached.load_values(tile_of(next, true), g, t);
     }
@@ -253,7 +253,7 @@ __device__ __forceinline__ void attend_row(const Rows& rows) {
         weight_sum += warp_weights[other][head] * factor;
     }
 
-    if (splits > 1) {
+    if (kv_splits > 1) {
         float* partials = rows.partials(row, kv_head);
         float* mine = partials + (split * kMaxGroupHeads + head) * kPartialFloats;
         *reinterpret_cast<float2*>(mine + 2 * lane) = sum;
@@ -261,25 +261,26 @@ __device__ __forceinline__ void attend_row(const Rows& rows) {
         __threadfence();
         __syncthreads();
         if (threadIdx.x == 0) {
-            std::int32_t* ticket = rows.ticket(row, kv_head);
-            is_last = atomicAdd(ticket, 1) == splits - 1;
-            if (is_last) *ticket = 0;  // for the next layer
+            std::int32_t* semaphore = rows.semaphore(row, kv_head);
+            is_last = atomicAdd(semaphore, 1) == kv_splits - 1;
+            if (is_last) *semaphore = 0;  // for the next layer
             __threadfence();
         }
         __syncthreads();
         if (!is_last) return;
-        static_assert(kMaxSplits <= 32, "a lane has a split");
+        static_assert(kMaxKvSplits <= 32, "a lane has a split");
         const float* theirs = partials + head * kPartialFloats;
         constexpr int kSplitFloats = kMaxGroupHeads * kPartialFloats;
         const float2 ends =
-            lane < splits ? __ldcg(reinterpret_cast<const float2*>(theirs + lane * kSplitFloats + kHeadSize))
-                          : float2{kLowest, 0};
+            lane < kv_splits
+                ? __ldcg(reinterpret_cast<const float2*>(theirs + lane * kSplitFloats + kHeadSize))
+                : float2{kLowest, 0};
         all_largest = from_ordered_bits(__reduce_max_sync(kAllLanes, ordered_bits(ends.x)));
         const float own_factor = power_of_two(ends.x - all_largest);
         weight_sum = warp_sum(ends.y * own_factor);
         sum = {};
 #pragma unroll 4
-        for (int other = 0; other < splits; ++other) {
+        for (int other = 0; other < kv_splits; ++other) {
             const float factor = __shfl_sync(kAllLanes, own_factor, other);
             const float2 part =
                 __ldcg(reinterpret_cast<const float2*>(theirs + other * kSplitFloats + 2 * lane));
