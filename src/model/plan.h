@@ -27,6 +27,7 @@ struct PlanRequest {
     KvType kv_type = KvType::bf16;
     // Planned for a GPU: it computes the last N layers and the head, the host the rest. 0 = not split.
     std::int32_t gpu_layers = 99;
+    std::int32_t gpu_ordinal = 0;  // which GPU of the machine, in the driver's order
 };
 
 // The layers of the device that is planned for: the last ones, or all.

@@ -129,6 +129,7 @@ model::PlanRequest request_of(const Settings& settings, const model::Hyperparame
     request.max_batch_tokens = static_cast<std::int32_t>(settings.batch_tokens);
     request.kv_type = kv_type(settings.kv_cache_type);
     if (settings.gpu_layers > 0) request.gpu_layers = static_cast<std::int32_t>(settings.gpu_layers);
+    request.gpu_ordinal = static_cast<std::int32_t>(settings.gpu_ordinal);
     request.max_sequences = settings.max_sequences > 0 ? static_cast<std::int32_t>(settings.max_sequences)
                                                        : model::kFewestSequences;
     return request;

@@ -91,6 +91,10 @@ std::vector<SettingSpec> make_specs() {
                "sets the pace. 99: all on the GPU. With any of these the node refuses to start without a "
                "usable GPU. 0: none; -1 (not set): all where there is a GPU, none where there is none.",
                &S::gpu_layers, -1, 999),
+        number("GPTOSS_GPU_ORDINAL", "--gpu-ordinal", "Computing",
+               "Which GPU computes, as the driver numbers them from 0 (CUDA_VISIBLE_DEVICES and "
+               "CUDA_DEVICE_ORDER change the numbers).",
+               &S::gpu_ordinal, 0, 63),
         number("LLAMA_BATCH_SIZE", "--batch,--llama-batch-size", "Computing",
                "Tokens computed in one step. It never limits how long a prompt may be.", &S::batch_tokens, 16,
                65536),

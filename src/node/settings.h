@@ -24,7 +24,8 @@ struct Settings {
     std::int64_t max_sequences = 0;       // 0 = by the device and its memory
     std::string scheduling = "balanced";
     std::string device = "auto";
-    std::int64_t gpu_layers = -1;       // -1 = all where there is a GPU, none where there is none
+    std::int64_t gpu_layers = -1;  // -1 = all where there is a GPU, none where there is none
+    std::int64_t gpu_ordinal = 0;
     std::int64_t vram_ceiling_mb = -1;  // -1 = by the card; 0 = none
     std::int64_t batch_tokens = 2048;
     std::string kv_cache_type = "bf16";

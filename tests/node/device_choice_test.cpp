@@ -76,6 +76,19 @@ TEST(DeviceChoice, GpuLayersAskedForAreNeverPutOnTheCpu) {
     EXPECT_EQ(choice(settings, {gpu(), processor()}), "cpu");
 }
 
+TEST(DeviceChoice, TheGpuWithTheNumberAskedForIsPlannedFor) {
+    Settings settings = small();
+    settings.gpu_ordinal = 3;
+    std::int32_t asked = -1;
+    Device card = gpu();
+    card.needs = [&, needs = card.needs](const model::Weights& weights, const model::PlanRequest& request) {
+        asked = request.gpu_ordinal;
+        return needs(weights, request);
+    };
+    EXPECT_EQ(choice(settings, {card, processor()}), "cuda");
+    EXPECT_EQ(asked, 3);
+}
+
 TEST(DeviceChoice, SomeGpuLayersAreExactlyThatMany) {
     Settings settings = small();
     settings.gpu_layers = 3;

@@ -170,7 +170,7 @@ class Bench {
 };
 
 void run(const model::Hyperparameters& shape, bool quick) {
-    const double roof = measure_read_bandwidth();
+    const double roof = measure_read_bandwidth(0);
     std::printf("roof: %.0f GB/s\n", roof / 1e9);
     Bench bench(shape);
     for (const std::int32_t depth : {16, 1024, 32768, 131000}) {

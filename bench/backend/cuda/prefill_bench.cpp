@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "backend/cuda/batched_forward.h"
-#include "backend/cuda/device_traits.h"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
 #include "base/error.h"

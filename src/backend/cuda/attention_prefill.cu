@@ -7,7 +7,7 @@
 #include "backend/cuda/attention_prefill.h"
 #include "backend/cuda/attention_prefill_tile.cuh"
 #include "backend/cuda/attention_prefill_warpgroup.cuh"
-#include "backend/cuda/device_traits.h"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/launch.cuh"
 #include "base/check.h"
 

@@ -10,8 +10,8 @@
 #include "backend/cuda/attention_prefill.h"
 #include "backend/cuda/batched_routing.h"
 #include "backend/cuda/batched_rows.h"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/device_model.h"
-#include "backend/cuda/device_traits.h"
 #include "backend/cuda/memory.h"
 #include "backend/cuda/operation_clock.h"
 

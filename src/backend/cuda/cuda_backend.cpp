@@ -11,10 +11,10 @@
 
 #include "backend/check_batch.h"
 #include "backend/cuda/batched_forward.h"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/decode_step.h"
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_sampler.h"
-#include "backend/cuda/device_traits.h"
 #include "backend/cuda/load_to_device.h"
 #include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
@@ -87,8 +87,10 @@ std::int64_t pool_bytes(const KvPool& pool) {
 
 class CudaBackend final : public Backend {
   public:
-    CudaBackend(DeviceWeights weights, const BackendOptions& options)
-        : shape_(weights.shape),
+    // `device` is current in the calling thread.
+    CudaBackend(Device device, DeviceWeights weights, const BackendOptions& options)
+        : device_(std::move(device)),
+          shape_(weights.shape),
           max_sequences_(options.plan.request.max_sequences),
           limits_(options.plan.request),
           stream_(make_stream()),
@@ -112,8 +114,6 @@ class CudaBackend final : public Backend {
         std::copy(rope.inverse_frequencies.begin(), rope.inverse_frequencies.end(),
                   model_.frequencies.inverse);
         model_.frequencies.attention_factor = rope.attention_factor;
-        int device = 0;
-        cuda_check(cudaGetDevice(&device));
         model_.weights.kernels = options.kernels;
         plan_options_ = plan_options_of(model_.weights);
         decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
@@ -125,33 +125,32 @@ class CudaBackend final : public Backend {
             if (pool->layers > 0)
                 cuda_check(cudaMemset(pool->data, 0, static_cast<std::size_t>(pool_bytes(*pool))));
 
-        cudaDeviceProp properties{};
-        cuda_check(cudaGetDeviceProperties(&properties, device));
-        info_.device = properties.name;
+        info_.device = device_.name();
         const model::LayerRange& range = model_.weights.range;
         info_.placement = (range.first == 0 ? "all " + std::to_string(shape_.layers) + " layers"
                                             : "layers " + std::to_string(range.first) + "-" +
                                                   std::to_string(range.end - 1)) +
-                          " and head on GPU " + std::to_string(device);
+                          " and head on GPU " + std::to_string(device_.ordinal());
         info_.claimed_bytes =
             model_.weights.bytes + arena_.used_bytes() + DecodeStep::workspace_bytes(shape_) +
             (batched_ ? BatchedForward::workspace_bytes(shape_, limits_.max_batch_tokens) : 0) +
             DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
         // Order 0: what is not docs/numerics.md's yet. It depends on the batch, and on how many SMs share a step.
-        info_.numerics = "cuda; order 0; sm_" + std::to_string(properties.major) +
-                         std::to_string(properties.minor) + "; " +
-                         std::to_string(properties.multiProcessorCount) + " SMs; " +
-                         model::name_of(limits_.kv_type) + " cache";
+        const DeviceTraits& traits = device_.traits();
+        info_.numerics = "cuda; order 0; sm_" + std::to_string(traits.compute_major) +
+                         std::to_string(traits.compute_minor) + "; " + std::to_string(traits.sm_count) +
+                         " SMs; " + model::name_of(limits_.kv_type) + " cache";
         info_.asynchronous = true;
         cuda_check(cudaDeviceSynchronize());
     }
     CudaBackend(const CudaBackend&) = delete;
     CudaBackend& operator=(const CudaBackend&) = delete;
-    ~CudaBackend() override { cudaStreamSynchronize(stream_.get()); }
+    ~CudaBackend() override { cudaStreamSynchronize(stream_.get()); }  // of whichever device
 
     const BackendInfo& info() const override { return info_; }
 
     void forward(const Batch& batch) override {
+        const CurrentDevice current(device_);
         check_batch(batch, limits_, shape_, model_.weights.range);
         for (const Segment& segment : batch.segments) {
             const auto blocks = static_cast<std::size_t>(
@@ -172,6 +171,7 @@ class CudaBackend final : public Backend {
     void time_operations(std::vector<OperationTime>* times) override { times_ = times; }
 
     StepHandle sample(std::span<const SampleRow> rows) override {
+        const CurrentDevice current(device_);
         for (const SampleRow& row : rows) {
             check(row.logits_index >= 0 && row.logits_index < logits_rows_, "logits that were not computed");
             check(row.slot >= 0 && row.slot < max_sequences_, "a slot outside the plan");
@@ -179,9 +179,13 @@ class CudaBackend final : public Backend {
         return sampler_.sample(rows, logits_, shape_.vocabulary, stream_.get());
     }
 
-    std::span<const SampledToken> wait(StepHandle handle) override { return sampler_.wait(handle); }
+    std::span<const SampledToken> wait(StepHandle handle) override {
+        const CurrentDevice current(device_);
+        return sampler_.wait(handle);
+    }
 
     void read_logits(std::int32_t logits_index, std::span<float> out) override {
+        const CurrentDevice current(device_);
         check(logits_index >= 0 && logits_index < logits_rows_, "a logits row that was not computed");
         check(static_cast<std::int32_t>(out.size()) == shape_.vocabulary, "room for one row of logits");
         cuda_check(cudaMemcpyAsync(out.data(), logits_ + std::int64_t{logits_index} * shape_.vocabulary,
@@ -190,6 +194,7 @@ class CudaBackend final : public Backend {
     }
 
     void copy_block(Pool which, BlockId from, BlockId to) override {
+        const CurrentDevice current(device_);
         const KvPool& pool = which == Pool::full ? model_.full : model_.sliding;
         check(from >= 0 && from < pool.blocks && to >= 0 && to < pool.blocks, "blocks of the pool");
         if (pool.layers == 0) return;  // one layer alone is of one kind
@@ -205,7 +210,7 @@ class CudaBackend final : public Backend {
   private:
     void enqueue(const std::vector<RowInput>& inputs, std::span<const float> residual) {
         const ExecutionPlan plan =
-            make_plan({static_cast<std::int32_t>(inputs.size())}, device_, plan_options_);
+            make_plan({static_cast<std::int32_t>(inputs.size())}, device_.traits(), plan_options_);
         if (plan.pass == Pass::batched) {
             batched_->run(inputs, residual, stream_.get());
             return;
@@ -243,6 +248,7 @@ class CudaBackend final : public Backend {
         return inputs;
     }
 
+    Device device_;
     model::Hyperparameters shape_;
     std::int32_t max_sequences_;
     model::PlanRequest limits_;
@@ -253,7 +259,6 @@ class CudaBackend final : public Backend {
     Tables full_tables_{nullptr, 0, 0}, sliding_tables_{nullptr, 0, 0};
     float* logits_ = nullptr;  // [max_sequences][vocabulary]
     std::int32_t logits_rows_ = 0;
-    DeviceTraits device_ = current_device_traits();
     PlanOptions plan_options_;
     std::unique_ptr<DecodeStep> decode_;
     std::unique_ptr<BatchedForward> batched_;  // more; null when the shape does not fit it
@@ -261,32 +266,26 @@ class CudaBackend final : public Backend {
     BackendInfo info_;
 };
 
-void use_gpu() {
-    std::string reason;
-    if (!cuda_available(&reason))
-        throw Error(ErrorCode::device_failed, "no usable GPU: " + reason,
-                    "Check `nvidia-smi`; GPU_LAYERS=0 computes on the CPU.");
-    cuda_check(cudaSetDevice(0));
-}
-
 }  // namespace
 }  // namespace cuda
 
 std::unique_ptr<Backend> make_cuda_backend(const model::Weights& weights, const BackendOptions& options,
                                            const LoadProgress& progress) {
-    cuda::use_gpu();
+    cuda::Device device(options.plan.request.gpu_ordinal);
+    const cuda::CurrentDevice current(device);
     return std::make_unique<cuda::CudaBackend>(
-        cuda::load_to_device(weights, options.threads, progress, options.layers), options);
+        std::move(device), cuda::load_to_device(weights, options.threads, progress, options.layers), options);
 }
 
 std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameters& shape,
                                                      const BackendOptions& options, std::uint64_t seed) {
     check(options.layers.empty(), "random weights of a whole model");
-    cuda::use_gpu();
+    cuda::Device device(options.plan.request.gpu_ordinal);
+    const cuda::CurrentDevice current(device);
     cuda::DeviceWeights weights = cuda::allocate_weights(shape, cuda::published_types(shape));
     cuda::fill_synthetic(weights, seed, nullptr);
     cuda::cuda_check(cudaDeviceSynchronize());
-    return std::make_unique<cuda::CudaBackend>(std::move(weights), options);
+    return std::make_unique<cuda::CudaBackend>(std::move(device), std::move(weights), options);
 }
 
 std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const model::PlanRequest& request) {
@@ -308,37 +307,43 @@ std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape, const model:
     return cuda::device_weight_bytes(shape, cuda::published_types(model::device_layers(shape, request)));
 }
 
-std::vector<std::string> cuda_kernel_names(const model::Weights& weights) {
-    std::string reason;
-    if (!cuda_available(&reason)) throw Error(ErrorCode::device_failed, "no usable GPU: " + reason);
+std::vector<std::string> cuda_kernel_names(const model::Weights& weights, std::int32_t gpu_ordinal) {
+    const cuda::Device device(gpu_ordinal);
     cuda::PlanOptions options;
     options.shape = weights.hyperparameters;
     options.experts_are_mxfp4 = std::ranges::all_of(weights.layers, [](const model::LayerWeights& layer) {
         return layer.gate.tensor->type == gguf::TensorType::MXFP4 &&
                layer.down.tensor->type == gguf::TensorType::MXFP4;
     });
-    return cuda::kernel_names(cuda::current_device_traits(), options);
+    return cuda::kernel_names(device.traits(), options);
 }
 
-bool cuda_available(std::string* reason) {
-    int count = 0;
+bool cuda_available(std::string* reason, std::int32_t gpu_ordinal) {
+    int count = 0, before = 0;
     cudaError_t status = cudaGetDeviceCount(&count);
-    if (status == cudaSuccess && count == 0) status = cudaErrorNoDevice;
+    if (status == cudaSuccess && (gpu_ordinal < 0 || gpu_ordinal >= count)) status = cudaErrorInvalidDevice;
+    if (status == cudaSuccess) status = cudaGetDevice(&before);
     // The driver is there; is there code for this GPU in the build?
-    if (status == cudaSuccess) status = cudaSetDevice(0);
-    if (status == cudaSuccess) status = cudaFree(nullptr);
+    if (status == cudaSuccess) status = cudaSetDevice(gpu_ordinal);
+    if (status == cudaSuccess) {
+        status = cudaFree(nullptr);
+        cudaSetDevice(before);
+    }
     if (status == cudaSuccess) return true;
     cudaGetLastError();
-    if (reason != nullptr) *reason = cudaGetErrorString(status);
+    if (reason != nullptr) {
+        *reason = cudaGetErrorString(status);
+        if (status == cudaErrorInvalidDevice && count > 0)
+            *reason = "there are " + std::to_string(count) + " GPUs, numbered from 0";
+    }
     return false;
 }
 
 DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanRequest& request) {
-    cuda::use_gpu();
+    const cuda::Device device(request.gpu_ordinal);
+    const cuda::CurrentDevice current(device);
     DeviceNeeds needs;
-    cudaDeviceProp properties{};
-    cuda::cuda_check(cudaGetDeviceProperties(&properties, 0));
-    needs.device = properties.name;
+    needs.device = device.name();
     needs.workspace_bytes = cuda_workspace_bytes(shape, request);
     needs.weight_bytes = cuda_weight_bytes(shape, request);
     needs.runtime_bytes = cuda::kContextBytes + cuda::kModulesBytes;
@@ -348,9 +353,7 @@ DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanReq
     // The context is there already; the plan counts it among what is still to be claimed.
     needs.free_bytes = static_cast<std::int64_t>(free_bytes) + cuda::kContextBytes;
     needs.total_bytes = static_cast<std::int64_t>(total_bytes);
-    std::array<char, 32> bus_id{};
-    cuda::cuda_check(cudaDeviceGetPCIBusId(bus_id.data(), static_cast<int>(bus_id.size()), 0));
-    needs.bus_id = bus_id.data();
+    needs.bus_id = device.bus_id();
     return needs;
 }
 

@@ -1,4 +1,5 @@
-// The CUDA backend: the whole model on one GPU, or its last layers. Built only with GPTOSS_CUDA; includes no
+// The CUDA backend: the whole model on one GPU, or its last layers. Several backends can live in one process, on one
+// GPU or on several; each keeps to the GPU that its plan names (PlanRequest::gpu_ordinal). Built only with GPTOSS_CUDA; includes no
 // CUDA header, so that any room may include it.
 #pragma once
 
@@ -15,13 +16,13 @@
 
 namespace gptoss::backend {
 
-// Claims weights, KV pools and workspace on GPU 0 and uploads the weights; returns when they are there.
+// Claims weights, KV pools and workspace on the plan's GPU and loads the weights; returns when they are there.
 // Throws Error(device_failed) without a usable GPU, Error(does_not_fit), Error(file_unsupported) for a shape
 // the kernels do not take. With `options.layers` the last ones and the head alone, without the embedding.
 std::unique_ptr<Backend> make_cuda_backend(const model::Weights& weights, const BackendOptions& options,
                                            const LoadProgress& progress = {});
 
-// The same with random weights of the published types, made on the device: no file, no upload.
+// The same with random weights of the published types, made on the device: no file is read.
 std::unique_ptr<Backend> make_synthetic_cuda_backend(const model::Hyperparameters& shape,
                                                      const BackendOptions& options, std::uint64_t seed);
 
@@ -38,15 +39,16 @@ std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape, const model:
 DeviceNeeds cuda_needs(const model::Hyperparameters& shape, const model::PlanRequest& request);
 DeviceNeeds cuda_needs(const model::Weights& weights, const model::PlanRequest& request);
 
-// The kernels that GPU 0 has for these weights, by name (kernel_choice.h): what `qualify` tries. Throws
+// The kernels that a GPU has for these weights, by name (kernel_choice.h): what `qualify` tries. Throws
 // Error(device_failed) without a usable GPU.
-std::vector<std::string> cuda_kernel_names(const model::Weights& weights);
+std::vector<std::string> cuda_kernel_names(const model::Weights& weights, std::int32_t gpu_ordinal);
 
-// True when a GPU and a driver this build can use are there; `reason` says why not.
-bool cuda_available(std::string* reason = nullptr);
+// True when this GPU and a driver this build can use are there; `reason` says why not. The calling thread's current
+// device stays as it is.
+bool cuda_available(std::string* reason = nullptr, std::int32_t gpu_ordinal = 0);
 
-// Bytes per second of GPU 0's memory, reading only: the roof `bench` compares with. Takes some milliseconds
+// Bytes per second of a GPU's memory, reading only: the roof `bench` compares with. Takes some milliseconds
 // and a gigabyte or two of free device memory.
-double measure_read_bandwidth();
+double measure_read_bandwidth(std::int32_t gpu_ordinal);
 
 }  // namespace gptoss::backend

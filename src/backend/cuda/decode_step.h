@@ -6,8 +6,8 @@
 #include <tuple>
 #include <vector>
 
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/device_model.h"
-#include "backend/cuda/device_traits.h"
 #include "backend/cuda/memory.h"
 #include "backend/cuda/operation_clock.h"
 

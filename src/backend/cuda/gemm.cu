@@ -1,4 +1,4 @@
-#include "backend/cuda/device_traits.h"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/gemm.h"
 #include "backend/cuda/gemm_stream.cuh"
 #include "backend/cuda/launch.cuh"

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/memory.h"
 #include "backend/cuda/primitives.cuh"
 
@@ -29,8 +30,10 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-double measure_read_bandwidth() {
+double measure_read_bandwidth(std::int32_t gpu_ordinal) {
     using cuda::cuda_check;
+    const cuda::Device device(gpu_ordinal);
+    const cuda::CurrentDevice current(device);
     std::size_t free_bytes = 0, total_bytes = 0;
     cuda_check(cudaMemGetInfo(&free_bytes, &total_bytes));
     // Many times the L2 cache, but no more than there is room for.
@@ -39,14 +42,11 @@ double measure_read_bandwidth() {
     cuda_check(cudaMemset(memory.get(), 0x5A, static_cast<std::size_t>(bytes)));
     const cuda::Stream stream = cuda::make_stream();
     const cuda::Event begin = cuda::make_event(true), end = cuda::make_event(true);
-    int device = 0, SMs = 0;
-    cuda_check(cudaGetDevice(&device));
-    cuda_check(cudaDeviceGetAttribute(&SMs, cudaDevAttrMultiProcessorCount, device));
     cuda_check(cudaDeviceSynchronize());
     std::vector<float> times_ms;
     for (int i = 0; i < 12; ++i) {
         cuda_check(cudaEventRecord(begin.get(), stream.get()));
-        read_kernel<<<static_cast<unsigned>(SMs * 2), kThreads, 0, stream.get()>>>(
+        read_kernel<<<static_cast<unsigned>(device.traits().sm_count * 2), kThreads, 0, stream.get()>>>(
             reinterpret_cast<const uint4*>(memory.get()), bytes / 16,
             reinterpret_cast<std::uint32_t*>(memory.get() + bytes));
         cuda_check(cudaEventRecord(end.get(), stream.get()));

@@ -95,21 +95,23 @@ DeviceNeeds device_needs(const std::string& device, const model::Weights& weight
 }
 
 std::vector<std::string> kernel_names(const std::string& device,
-                                      [[maybe_unused]] const model::Weights& weights) {
+                                      [[maybe_unused]] const model::Weights& weights,
+                                      [[maybe_unused]] std::int32_t gpu_ordinal) {
     if (device == "cpu") return cpu_kernel_names();
 #if defined(GPTOSS_HAS_CUDA)
-    if (device == "cuda") return cuda_kernel_names(weights);
+    if (device == "cuda") return cuda_kernel_names(weights, gpu_ordinal);
 #endif
     refuse(device);
 }
 
-double read_bandwidth(const std::string& device, std::int32_t threads) {
+double read_bandwidth(const std::string& device, std::int32_t threads,
+                      [[maybe_unused]] std::int32_t gpu_ordinal) {
     if (device == "cpu") {
         ThreadPool pool(threads);
         return cpu::measure_read_bandwidth(pool);
     }
 #if defined(GPTOSS_HAS_CUDA)
-    if (device == "cuda") return measure_read_bandwidth() / 1e9;
+    if (device == "cuda") return measure_read_bandwidth(gpu_ordinal) / 1e9;
 #endif
     refuse(device);
 }

@@ -1,6 +1,7 @@
 // The devices of this build by name, "cpu" and "cuda", and which backend computes on them; a model may be split over both.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@ std::vector<std::string> device_names();
 
 // Throws Error(setting_invalid) for a device this build does not have. `progress` is told of weights that are
 // moved; the CPU reads them where they lie. "cuda" with a plan of fewer GPU layers than the model has: the
-// first layers are the CPU's.
+// first layers are the CPU's. The plan also says which GPU (PlanRequest::gpu_ordinal).
 std::unique_ptr<Backend> make_backend(const std::string& device, const model::Weights& weights,
                                       const BackendOptions& options, const LoadProgress& progress = {});
 
@@ -33,9 +34,10 @@ DeviceNeeds device_needs(const std::string& device, const model::Weights& weight
                          const model::PlanRequest& request);
 
 // The kernels that a device of this machine can run for a model, by name (kernel_choice.h). Throws as above.
-std::vector<std::string> kernel_names(const std::string& device, const model::Weights& weights);
+std::vector<std::string> kernel_names(const std::string& device, const model::Weights& weights,
+                                      std::int32_t gpu_ordinal = 0);
 
 // GB/s (10^9) the device reads from its memory, measured now: the roof of generation.
-double read_bandwidth(const std::string& device, std::int32_t threads);
+double read_bandwidth(const std::string& device, std::int32_t threads, std::int32_t gpu_ordinal = 0);
 
 }  // namespace gptoss::backend

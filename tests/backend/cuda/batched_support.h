@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "backend/cuda/attention_prefill.h"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/decode_stages.h"
-#include "backend/cuda/device_traits.h"
 #include "backend/cuda/gpu.h"
 #include "backend/cuda/mxfp4_words.h"
 #include "backend/cuda/weights.h"

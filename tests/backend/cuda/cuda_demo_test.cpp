@@ -6,6 +6,7 @@
 #include "backend/cuda/gpu.h"
 #include "backend/cuda/split.h"
 #include "backend/oracle.h"
+#include "base/error.h"
 
 namespace gptoss::backend::test {
 namespace {
@@ -76,7 +77,8 @@ TEST_F(CudaDemo, SaysTheSameWithLayersOnBothSides) {
     for (const std::int32_t gpu_layers : {1, 5}) say_the_same_for_200_tokens(gpu_layers);
 }
 
-// Nothing of a backend belongs to the process: two take steps in turn, and each says what one says alone.
+// Nothing of a backend belongs to the process: two take steps in turn, and each says what one says alone. They are on
+// two GPUs where there are two.
 TEST_F(CudaDemo, TwoBackendsInOneProcessDoNotMeet) {
     const LoadedModel loaded(std::filesystem::path(GPTOSS_SOURCE_DIR) / "models/demo" /
                              "gpt-oss-demo-00001-of-00003.gguf");
@@ -102,14 +104,33 @@ TEST_F(CudaDemo, TwoBackendsInOneProcessDoNotMeet) {
         runner.prefill(0, texts[i]);
         for (TokenId token = 0; token < 8; ++token) alone[i] = say(*one, runner, 400 + token);
     }
+    BackendOptions of_second = options;
+    of_second.plan.request.gpu_ordinal = cuda_available(nullptr, 1) ? 1 : 0;
     const std::unique_ptr<Backend> both[2] = {make_cuda_backend(loaded.weights, options),
-                                              make_cuda_backend(loaded.weights, options)};
+                                              make_cuda_backend(loaded.weights, of_second)};
+    EXPECT_TRUE(
+        both[1]->info().placement.ends_with("GPU " + std::to_string(of_second.plan.request.gpu_ordinal)));
     SequenceRunner runners[2] = {{*both[0], options.plan, window}, {*both[1], options.plan, window}};
     for (int i = 0; i < 2; ++i) runners[i].prefill(0, texts[i]);
     for (TokenId token = 0; token < 8; ++token)
         for (int i = 0; i < 2; ++i) together[i] = say(*both[i], runners[i], 400 + token);
     for (int i = 0; i < 2; ++i) EXPECT_EQ(alone[i], together[i]) << "backend " << i;
     EXPECT_NE(alone[0], alone[1]);
+}
+
+// With a GPU or without one: no machine has so many.
+TEST(CudaDevices, AGpuThatIsNotThereIsRefusedByItsNumber) {
+    std::string reason;
+    EXPECT_FALSE(cuda_available(&reason, 4096));
+    EXPECT_NE(reason, "");
+    model::PlanRequest request;
+    request.gpu_ordinal = 4096;
+    try {
+        cuda_needs(model::gpt_oss_20b(), request);
+        FAIL() << "needs of a GPU that is not there";
+    } catch (const Error& error) {
+        EXPECT_TRUE(std::string(error.what()).starts_with("no usable GPU 4096: ")) << error.what();
+    }
 }
 
 }  // namespace
