@@ -75,7 +75,7 @@ WeightReads reads_of(const model::Weights& weights) {
     const auto bytes = [](const model::Matrix& matrix) {
         return static_cast<double>(matrix.tensor->data.size());
     };
-    WeightReads reads{bytes(weights.head), 0};
+    WeightReads reads{bytes(weights.lm_head), 0};
     for (const model::LayerWeights& layer : weights.layers) {
         for (const model::Matrix* matrix :
              {&layer.query, &layer.key, &layer.value, &layer.attention_output, &layer.router})
@@ -118,7 +118,7 @@ double bandwidth_of(const Subject& subject, const BenchOptions& options, double 
     const double device = backend::read_bandwidth(options.device, options.threads) * 1e9;
     const std::int32_t layers = subject.shape.layers;
     if (options.device == "cpu" || options.gpu_layers >= layers) return device;
-    const double head = static_cast<double>(subject.weights()->head.tensor->data.size());
+    const double head = static_cast<double>(subject.weights()->lm_head.tensor->data.size());
     const double on_host = (step_bytes - head) * (layers - options.gpu_layers) / layers;
     const double host = backend::read_bandwidth("cpu", options.threads) * 1e9;
     return step_bytes / (on_host / host + (step_bytes - on_host) / device);
