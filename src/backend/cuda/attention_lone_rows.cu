@@ -47,10 +47,10 @@ struct PromptRows {
 
 template <model::KvType kKv>
 __global__ void __launch_bounds__(kRowThreads, 2)
-    single_row_attention_kernel(const __grid_constant__ PrefillAttention a,
-                                const __grid_constant__ LoneRows lone) {
+    lone_row_attention_kernel(const __grid_constant__ PrefillAttention a,
+                              const __grid_constant__ LoneRows lone) {
     paged_decode_attention<kKv>(PromptRows<kKv>{a.query_heads, a.pool.kv_heads, a.window, a.table_stride,
-                                                a.pool_layer, a.pool, a.tables, a.sinks, single, a.queries,
+                                                a.pool_layer, a.pool, a.tables, a.sinks, lone, a.queries,
                                                 a.output, a.order});
 }
 
@@ -69,24 +69,24 @@ void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows
                     static_cast<unsigned>(lone.count));
     switch (attention.pool.type) {
         case model::KvType::bf16:
-            launch_pdl(single_row_attention_kernel<model::KvType::bf16>, grid, kRowThreads, 0, stream,
-                       attention, single);
+            launch_pdl(lone_row_attention_kernel<model::KvType::bf16>, grid, kRowThreads, 0, stream,
+                       attention, lone);
             break;
         case model::KvType::f16:
-            launch_pdl(single_row_attention_kernel<model::KvType::f16>, grid, kRowThreads, 0, stream,
-                       attention, single);
+            launch_pdl(lone_row_attention_kernel<model::KvType::f16>, grid, kRowThreads, 0, stream, attention,
+                       lone);
             break;
         case model::KvType::f8:
-            launch_pdl(single_row_attention_kernel<model::KvType::f8>, grid, kRowThreads, 0, stream,
-                       attention, single);
+            launch_pdl(lone_row_attention_kernel<model::KvType::f8>, grid, kRowThreads, 0, stream, attention,
+                       lone);
             break;
     }
 }
 
 void prepare_lone_row_attention() {
-    prefer_shared_memory(single_row_attention_kernel<model::KvType::bf16>);
-    prefer_shared_memory(single_row_attention_kernel<model::KvType::f16>);
-    prefer_shared_memory(single_row_attention_kernel<model::KvType::f8>);
+    prefer_shared_memory(lone_row_attention_kernel<model::KvType::bf16>);
+    prefer_shared_memory(lone_row_attention_kernel<model::KvType::f16>);
+    prefer_shared_memory(lone_row_attention_kernel<model::KvType::f8>);
 }
 
 }  // namespace gptoss::backend::cuda
