@@ -2,6 +2,7 @@
 // the thread's own time, which others on the machine do not lengthen.
 //   node console_scroll.mjs [MESSAGES]
 import { openPage, startBrowser } from './support/browser.mjs';
+import { costOfFrames, onMainThread, share, tasksOf, traceOf } from './support/browser_trace.mjs';
 import { startStandIn } from './support/console_stand_in.mjs';
 
 const reply = (index) => `Answer **${index}** with \`code\`, a list and more:\n\n- one item of ${index}\n- another item\n\n| a | b |\n|---|---|\n| ${index} | 2 |\n\n`
@@ -11,23 +12,6 @@ export function longChat(messages) {
     const turns = Array.from({ length: messages }, (_, index) => ({ id: `t${index}`, parent: index ? `t${index - 1}` : '', createdMs: index + 1,
         ...(index % 2 ? { role: 'assistant', text: reply(index), reasoning: `I think about ${index}.`, finish: 'stop', figures: { completionTokens: 100 } } : { role: 'user', text: `Question ${index}?` }) }));
     return JSON.stringify({ format: 'gpt-oss-node-conversations', version: 2, conversations: [{ id: 'long', title: 'A long chat', changed: Date.now(), turns }] });
-}
-
-const share = (sorted, part) => sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? 0;
-const scriptAndLayout = /^(FunctionCall|EvaluateScript|FireAnimationFrame|RunMicrotasks|TimerFire|EventDispatch|UpdateLayoutTree|Layout|IntersectionObserverController::computeIntersections)$/;
-
-// Each frame's milliseconds of script, style and layout: events that lie within another are counted once.
-function costOfFrames(events) {
-    const frames = events.filter(({ name }) => name === 'BeginMainThreadFrame').map(({ ts }) => ts).sort((a, b) => a - b);
-    const costs = frames.map(() => 0);
-    let covered = 0;
-    for (const { ts, dur, tdur = dur } of events.filter(({ name, dur }) => dur && scriptAndLayout.test(name)).sort((a, b) => a.ts - b.ts)) {
-        if (ts < covered) continue;
-        covered = ts + dur;
-        const place = frames.findLastIndex((frame) => frame <= ts);
-        if (place >= 0) costs[place] += tdur / 1000;
-    }
-    return costs.sort((a, b) => a - b);
 }
 
 export async function measureScroll(messages) {
@@ -41,19 +25,9 @@ export async function measureScroll(messages) {
         await page.waitForTimeout(1500);
         const debug = await page.context().newCDPSession(page);
         const trace = async (act) => {
-            const events = [];
-            const take = ({ value }) => events.push(...value);
-            debug.on('Tracing.dataCollected', take);
-            await debug.send('Tracing.start', { traceConfig: { includedCategories: ['devtools.timeline', 'disabled-by-default-devtools.timeline', 'devtools.timeline.frame', 'disabled-by-default-devtools.timeline.frame', '__metadata'] } });
-            await act();
-            const done = new Promise((resolve) => { debug.once('Tracing.tracingComplete', resolve); });
-            await debug.send('Tracing.end');
-            await done;
-            debug.off('Tracing.dataCollected', take);
-            const main = new Set(events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(({ pid, tid }) => `${pid} ${tid}`));
-            const own = events.filter(({ pid, tid }) => main.has(`${pid} ${tid}`));
-            const tasks = own.filter(({ name, dur }) => name === 'RunTask' && dur).map(({ dur, tdur = dur }) => tdur / 1000).sort((a, b) => a - b);
-            const costs = costOfFrames(own);
+            const own = onMainThread(await traceOf(debug, act));
+            const tasks = tasksOf(own);
+            const costs = costOfFrames(own).sort((a, b) => a - b);
             return { frames: costs.length, longest_task_ms: share(tasks, 1), tasks_over_50_ms: tasks.filter((task) => task > 50).length, p95_script_layout_ms: share(costs, 0.95), longest_script_layout_ms: share(costs, 1) };
         };
         // With the wheel, from the end to the beginning and back: as a person does it.

@@ -1,6 +1,7 @@
 // How smoothly the console draws an answer of 600 tokens a second: frame times out of Chromium's own trace, tasks in the main thread's own time, and the heap.
 //   node console_stream.mjs [SECONDS]
 import { openPage, startBrowser } from './support/browser.mjs';
+import { costOfFrames, onMainThread, share, tasksOf, traceOf } from './support/browser_trace.mjs';
 import { end, piece, startStandIn } from './support/console_stand_in.mjs';
 
 const tokensPerSecond = 600;
@@ -21,8 +22,6 @@ async function stream(response, seconds) {
     response.end(end());
 }
 
-const share = (sorted, part) => sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)];
-
 export async function measureStream(seconds) {
     const server = await startStandIn((_, response) => stream(response, seconds));
     const browser = await startBrowser();
@@ -36,27 +35,26 @@ export async function measureStream(seconds) {
         };
         await page.fill('#message', 'Go');
         const heapBefore = await heapBytes();
-        const events = [];
-        debug.on('Tracing.dataCollected', ({ value }) => events.push(...value.filter(({ name }) => name === 'DrawFrame' || name === 'DroppedFrame' || name === 'RunTask' || name === 'thread_name')));
-        await debug.send('Tracing.start', { traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline', 'disabled-by-default-devtools.timeline.frame', 'devtools.timeline.frame'] } });
-        await page.keyboard.press('Enter');
         const heaps = [];
-        const streams = () => page.locator('.turn.assistant[aria-busy=true]').count();
-        await page.waitForSelector('.turn.assistant[aria-busy=true]');
-        for (const begun = performance.now(); await streams();) {
-            await new Promise((resolve) => setTimeout(resolve, 1000));
-            if (performance.now() - begun > (heaps.length + 1) * 10_000) heaps.push(await heapBytes());
-        }
-        const done = new Promise((resolve) => debug.once('Tracing.tracingComplete', resolve));
-        await debug.send('Tracing.end');
-        await done;
+        const events = await traceOf(debug, async () => {
+            await page.keyboard.press('Enter');
+            const streams = () => page.locator('.turn.assistant[aria-busy=true]').count();
+            await page.waitForSelector('.turn.assistant[aria-busy=true]');
+            for (const begun = performance.now(); await streams();) {
+                await new Promise((resolve) => setTimeout(resolve, 1000));
+                if (performance.now() - begun > (heaps.length + 1) * 10_000) heaps.push(await heapBytes());
+            }
+        });
         const frames = events.filter(({ name }) => name === 'DrawFrame').map(({ ts }) => ts / 1000).sort((a, b) => a - b);
         const times = frames.slice(1).map((time, index) => time - frames[index]).sort((a, b) => a - b);
-        const main = new Set(events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(({ pid, tid }) => `${pid} ${tid}`));
-        const tasks = events.filter(({ name, dur, pid, tid }) => name === 'RunTask' && dur && main.has(`${pid} ${tid}`)).map(({ dur, tdur = dur }) => tdur / 1000).sort((a, b) => a - b);
+        const own = onMainThread(events);
+        const tasks = tasksOf(own);
+        const costs = costOfFrames(own);
+        const costsOf = (from, to) => costs.slice(Math.floor(costs.length * from), Math.floor(costs.length * to)).sort((a, b) => a - b);
         return {
             seconds, frames: frames.length, median_frame_ms: share(times, 0.5), p95_frame_ms: share(times, 0.95), p99_frame_ms: share(times, 0.99), longest_frame_ms: times.at(-1),
             frames_over_50_ms: times.filter((time) => time > 50).length, dropped_frames: events.filter(({ name }) => name === 'DroppedFrame').length,
+            main_frames: costs.length, p95_script_layout_ms: share(costsOf(0, 1), 0.95), median_script_layout_ms: { first_tenth: share(costsOf(0, 0.1), 0.5), last_tenth: share(costsOf(0.9, 1), 0.5) },
             longest_task_ms: tasks.at(-1), main_thread_busy: tasks.reduce((sum, task) => sum + task, 0) / 1000 / seconds, text_bytes: (await page.locator('.turn.assistant .text').evaluate((text) => text.textContent)).length,
             heap_before_mb: heapBefore / 1e6, heap_mb: heaps.map((bytes) => Number((bytes / 1e6).toFixed(1))), heap_after_mb: (await heapBytes()) / 1e6,
         };

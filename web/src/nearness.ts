@@ -23,11 +23,13 @@ export class Nearness {
 
 // Work that may wait, one piece a frame.
 export class FrameQueue {
-    private readonly waiting = new Set<() => void>();
+    private waiting = new Set<() => void>();
     private frame = 0;
 
-    add(work: () => void): () => void {
-        this.waiting.add(work);
+    // `isNext`: before what waits already.
+    add(work: () => void, isNext = false): () => void {
+        if (isNext) this.waiting = new Set([work, ...this.waiting]);
+        else this.waiting.add(work);
         this.frame ||= requestAnimationFrame(this.next);
         return () => this.waiting.delete(work);
     }
@@ -40,3 +42,6 @@ export class FrameQueue {
         this.frame = requestAnimationFrame(this.next);
     };
 }
+
+// What is drawn when there is time: turns that come near, long texts.
+export const drawing = new FrameQueue();

@@ -3,6 +3,7 @@
 import { codeBar } from './code_bar';
 import { decorate } from './decorate';
 import { BlockCutter, longestBlockChars, toHtml } from './markdown';
+import type { FrameQueue } from './nearness';
 import './style/rendering.css';
 
 const ripePieceChars = 1_000;    // a piece of plain text ends at the first line that ends after so much,
@@ -41,7 +42,9 @@ export class PlainView {
     }
 }
 
+const anew = '\u0000';   // no text begins so: whatever comes next is drawn from its beginning
 const blocksInRun = 32;
+export const ripeFrameChars = 3_000;   // so much is drawn in one frame, of a text that is whole when it comes
 const estimatedLineChars = 80, estimatedLinePixels = 24, estimatedBlockPixels = 15;
 
 // Markdown. Finished blocks are drawn once; the one that grows is drawn again, the seldomer the longer that takes. Blocks lie in runs,
@@ -55,10 +58,12 @@ export class MarkdownView {
     private tail: HTMLElement | null = null;
     private plainTail: PlainView | null = null;
     private nextDrawingMs = 0;
+    private whole: string | null = null;   // drawn to its end
 
     constructor(private readonly root: HTMLElement) {}
 
     update(text: string, isFinal: boolean): void {
+        if (isFinal && text === this.whole) return;
         if (!text.startsWith(this.seen)) this.reset();
         this.cutter.push(text.slice(this.seen.length));
         this.seen = text;
@@ -66,8 +71,7 @@ export class MarkdownView {
         const tail = this.cutter.tail;
         if (isFinal) {
             if (tail) this.finish(tail);
-            this.endRun();
-            this.seen = '\u0000';   // whatever comes next begins anew
+            this.end(text);
             return;
         }
         const begun = performance.now();
@@ -76,7 +80,38 @@ export class MarkdownView {
         this.nextDrawingMs = begun + 10 * (performance.now() - begun);
     }
 
+    // A text that is whole: as it stands at first, then drawn a piece a frame. Gives what calls that off.
+    drawSlowly(text: string, queue: FrameQueue): () => void {
+        this.reset();
+        this.seen = anew;
+        this.cutter.push(text);
+        const blocks = [...this.cutter.finished, this.cutter.tail];
+        const rest = document.createElement('div');
+        rest.className = 'rest';
+        rest.textContent = text;
+        this.root.append(rest);
+        const step = () => {
+            for (let chars = 0; chars < ripeFrameChars && this.drawnBlocks < blocks.length; this.drawnBlocks++) {
+                chars += blocks[this.drawnBlocks].length;
+                this.finish(blocks[this.drawnBlocks]);
+            }
+            if (this.drawnBlocks === blocks.length) { rest.remove(); this.end(text); return; }
+            rest.textContent = blocks.slice(this.drawnBlocks).join('\n');
+            this.root.append(rest);
+            leave = queue.add(step, true);
+        };
+        let leave = queue.add(step, true);
+        return () => leave();
+    }
+
+    private end(text: string): void {
+        this.endRun();
+        this.seen = anew;
+        this.whole = text;
+    }
+
     private reset(): void {
+        this.whole = null;
         this.root.textContent = '';
         this.seen = '';
         this.cutter = new BlockCutter();

@@ -5,20 +5,23 @@ import { CallView } from './call_view';
 import { isRunning, type Turn } from './conversation';
 import { Icon } from './icons';
 import { memo } from './memo';
+import { drawing } from './nearness';
+import { printing } from './printing';
 import { growing } from './state';
-import { MarkdownView } from './text_view';
+import { MarkdownView, ripeFrameChars } from './text_view';
 
-interface TurnProperties { turn: Turn; isLast: boolean; place: number; versions: number }   // place: which of its versions, from 0
+// place: which of its versions, from 0. isLate: it came near when it was scrolled to.
+interface TurnProperties { turn: Turn; isLast: boolean; place: number; versions: number; isLate: boolean }
 
 export const TurnView = memo((properties: TurnProperties) => (properties.turn.role === 'user' ? <UserTurn {...properties} /> : <AnswerTurn {...properties} />));
 
-function AnswerTurn({ turn: kept, isLast, place, versions }: TurnProperties) {
+function AnswerTurn({ turn: kept, isLast, place, versions, isLate }: TurnProperties) {
     const isStreaming = isRunning(kept);
     const turn = isStreaming ? growing(kept.id).value ?? kept : kept;
     return <article class="turn assistant" data-turn={turn.id} aria-label="Answer" aria-busy={isStreaming}>
         {turn.reasoning && <Reasoning turn={turn} isStreaming={isStreaming && !turn.text && !turn.calls} />}
         {turn.text && turn.calls && <h2 class="kind">Preamble</h2>}
-        <Text text={turn.text} isStreaming={isStreaming} />
+        <Text text={turn.text} isStreaming={isStreaming} isLate={isLate} />
         {turn.calls?.map((call, index) => <CallView key={index} turn={turn} call={call} index={index} isStreaming={isStreaming} />)}
         {isStreaming && !turn.reasoning && !turn.text && !turn.calls && <p class="hint waiting">Waiting for the first token…</p>}
         {turn.error && <p role="alert" class="problem">{turn.error}</p>}
@@ -68,17 +71,21 @@ function Reasoning({ turn, isStreaming }: { turn: Turn; isStreaming: boolean }) 
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s`;
 
-function Text({ text, isStreaming, name = 'text' }: { text: string; isStreaming: boolean; name?: string }) {
+function Text({ text, isStreaming, isLate = false, name = 'text' }: { text: string; isStreaming: boolean; isLate?: boolean; name?: string }) {
     const place = useRef<HTMLDivElement>(null);
     const view = useRef<MarkdownView>();
+    const isPrinted = printing.value;
     useLayoutEffect(() => {
+        const isFirst = !view.current;
         view.current ??= new MarkdownView(place.current!);
+        if (isFirst && !isStreaming && !isPrinted && (isLate || text.length > ripeFrameChars)) return view.current.drawSlowly(text, drawing);
         view.current.update(text, !isStreaming);
-    }, [text, isStreaming]);
+        return undefined;
+    }, [text, isStreaming, isPrinted]);
     return <div class={name} ref={place} />;
 }
 
-function Footer({ turn, isLast, isStreaming, place, versions }: TurnProperties & { isStreaming: boolean }) {
+function Footer({ turn, isLast, isStreaming, place, versions }: Omit<TurnProperties, 'isLate'> & { isStreaming: boolean }) {
     const [copied, setCopied] = useState(false);
     const { firstTokenMs, tokensPerSecond, promptTokens, cachedTokens, completionTokens } = turn.figures ?? {};
     const copy = async () => {

@@ -6,7 +6,7 @@ import { isBusy } from './asking';
 import type { Shown } from './conversation';
 import { Icon } from './icons';
 import { memo } from './memo';
-import { FrameQueue, Nearness } from './nearness';
+import { drawing, Nearness } from './nearness';
 import { printing } from './printing';
 import { currentId, loaded, shown } from './state';
 import { TurnView } from './turn_view';
@@ -19,7 +19,7 @@ const turnNearPixels = 1200;
 
 export const Turns = () => <TurnsOf key={currentId.value} />;
 
-interface Place { stretches: Nearness; turns: Nearness; queue: FrameQueue }
+interface Place { stretches: Nearness; turns: Nearness }
 
 function TurnsOf() {
     const box = useRef<HTMLDivElement>(null);
@@ -27,7 +27,7 @@ function TurnsOf() {
     const follows = useRef(true);
     const lastTop = useRef(0);
     const [behind, setBehind] = useState(false);
-    const [place] = useState<Place>(() => ({ stretches: new Nearness(stretchNearPixels), turns: new Nearness(turnNearPixels), queue: new FrameQueue() }));
+    const [place] = useState<Place>(() => ({ stretches: new Nearness(stretchNearPixels), turns: new Nearness(turnNearPixels) }));
     const toEnd = () => { if (shown.peek().length) box.current!.scrollTop = box.current!.scrollHeight; };   // a welcome is read from its beginning
     useLayoutEffect(() => {
         place.stretches.within(box.current!);
@@ -105,10 +105,10 @@ const Slot = memo(({ turn, version, versions, isLast, isDrawn, place }: SlotProp
         let leave: (() => void) | undefined;
         const unwatch = place.turns.watch(box.current!, (isNear) => {
             leave?.();
-            leave = isNear ? place.queue.add(() => draw(true)) : undefined;
+            leave = isNear ? drawing.add(() => draw(true)) : undefined;
         });
         return () => { unwatch(); leave?.(); };
     }, [isShown]);
-    if (isShown) return <TurnView turn={turn} place={version} versions={versions} isLast={isLast} />;
+    if (isShown) return <TurnView turn={turn} place={version} versions={versions} isLast={isLast} isLate={!isDrawn} />;
     return <article class={`turn later ${turn.role}`} data-turn={turn.id} aria-label={turn.role === 'user' ? 'Question' : 'Answer'} ref={box}><p dir="auto" class="said">{turn.text}</p></article>;
 });

@@ -1,4 +1,4 @@
-import{d as m,l as u,n as g,u as e,I as f,k as w,S as y,A as h,m as A,o as _}from"./index-CB5S_aFm.js";const k=`# Agents
+import{d as m,l as u,n as g,u as e,I as f,k as w,S as y,A as h,m as A,o as _}from"./index-B7q0YhxW.js";const k=`# Agents
 
 The node speaks what coding agents and agent frameworks speak: OpenAI's Responses API (\`POST /v1/responses\`), Anthropic's
 Messages API (\`POST /v1/messages\`), and chat completions (docs/api.md). Any model name is served, unless
