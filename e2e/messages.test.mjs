@@ -55,4 +55,7 @@ test('counts tokens, lists the model, and says errors as Anthropic does', async 
     assert.ok(models.data[0].display_name);
     await assert.rejects(client().messages.create(ask('x', { tools: [{ name: 'not a name', input_schema: { type: 'object' } }] })),
         (error) => error.status === 400 && error.error.error.type === 'invalid_request_error' && /tools\.0\.name/.test(error.message));
+    await assert.rejects(client().models.retrieve('nothing'),
+        (error) => error.status === 404 && error.error.error.type === 'not_found_error' && error.requestID.startsWith('req'));
+    assert.ok((await client().messages.create(ask('What is 2+2?')))._request_id);
 });

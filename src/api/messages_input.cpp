@@ -30,8 +30,8 @@ class MessagesReader {
         if (system == nullptr) return;
         if (!system->is_array()) return history_.add_instructions(text_of(system, "system"));
         for (std::size_t i = 0; i < system->size(); ++i) {
-            const Json block = Json::array({(*system)[i]});
-            const std::string text = text_of(&block, "system[" + std::to_string(i) + "]");
+            const Fields block((*system)[i], "system[" + std::to_string(i) + "]");
+            const std::string text = read_text_part(block, options_.unseen);
             if (!text.starts_with(kBillingBlock)) history_.add_instructions(text);
         }
     }
@@ -67,8 +67,7 @@ class MessagesReader {
                 read_result(block);
                 continue;
             }
-            const Json one = Json::array({(*content)[i]});
-            const std::string text = text_of(&one, path + "[" + std::to_string(i) + "]");
+            const std::string text = read_text_part(block, options_.unseen);
             if (!said.empty() && !text.empty()) said += "\n\n";
             said += text;
         }

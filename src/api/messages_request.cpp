@@ -32,6 +32,15 @@ void read_tools(const Fields& request, MessagesRequest& result) {
     }
 }
 
+// Whether a tool of that name was left out because the node cannot do what it does.
+bool is_left_out(const Fields& request, const std::string& name) {
+    const Json& list = request.array("tools");
+    return std::ranges::any_of(list, [&](const Json& entry) {
+        const Fields tool(entry, "tools");
+        return tool.find_text("type").value_or("custom") != "custom" && tool.find_text("name") == name;
+    });
+}
+
 void read_tool_choice(const Fields& request, MessagesRequest& result) {
     const auto choice = request.find_object("tool_choice");
     if (!choice) return;
@@ -45,11 +54,13 @@ void read_tool_choice(const Fields& request, MessagesRequest& result) {
             refuse_field("tool_choice", "is \"any\", but no tools are given.");
         }
     } else if (type == "tool") {
-        result.tool_choice.name = choice->text("name");
-        const auto has_name = [&](const harmony::Tool& tool) { return tool.name == result.tool_choice.name; };
-        if (std::ranges::none_of(tools, has_name))
-            refuse_field("tool_choice.name", "\"" + result.tool_choice.name + "\" is not among the tools.");
-        result.tool_choice.mode = Mode::named;
+        const std::string name = choice->text("name");
+        if (std::ranges::find(tools, name, &harmony::Tool::name) != tools.end()) {
+            result.tool_choice.name = name;
+            result.tool_choice.mode = Mode::named;
+        } else if (result.left_out_tools.empty() || !is_left_out(request, name)) {
+            refuse_field("tool_choice.name", "\"" + name + "\" is not among the tools.");
+        }
     } else if (type == "none") {
         result.tool_choice.mode = Mode::none;
         result.tool_choice.allowed.emplace();

@@ -279,12 +279,21 @@ ItemPage ResponseStore::input_items(const std::string& owner, const std::string&
     return state_->page(id, " AND output = 0", page);
 }
 
+bool is_reference(const Json& item) {
+    const auto type = item.find("type");
+    return type != item.end() && *type == "item_reference";
+}
+
 std::optional<Json> ResponseStore::find_item(const std::string& owner, const std::string& item_id) const {
     const std::lock_guard lock(state_->mutex);
-    auto select = state_->database.prepare("SELECT json FROM items WHERE id = ? AND owner = ? LIMIT 1");
+    auto select = state_->database.prepare("SELECT json FROM items WHERE id = ? AND owner = ?");
     select.bind(item_id).bind(owner);
-    if (!select.step()) return std::nullopt;
-    return Json::parse(select.text(0));
+    while (select.step()) {
+        Json item = Json::parse(select.text(0));
+        // A reference that was stored as an item of its own has the id of what it means.
+        if (!is_reference(item)) return item;
+    }
+    return std::nullopt;
 }
 
 void ResponseStore::create_conversation(const std::string& owner, const Json& conversation) {

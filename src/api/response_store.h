@@ -38,6 +38,9 @@ struct ItemPage {
     bool more = false;
 };
 
+// Whether an item only names another one.
+bool is_reference(const Json& item);
+
 // Thread-safe. Every function throws Error(file_unreadable) with SQLite's words when the file fails.
 class ResponseStore {
   public:
@@ -62,6 +65,7 @@ class ResponseStore {
     // before it, is not there.
     std::optional<Json> history(const std::string& owner, const std::string& id) const;
     ItemPage input_items(const std::string& owner, const std::string& id, const Page& page) const;
+    // Never a reference to an item, only items themselves.
     std::optional<Json> find_item(const std::string& owner, const std::string& item_id) const;
 
     void create_conversation(const std::string& owner, const Json& conversation);

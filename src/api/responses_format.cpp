@@ -46,9 +46,7 @@ class ResponsesFormat final : public ReplyFormat {
     void end(const Totals& totals, Events& out) override {
         ResponseState state = ended(outcome_, totals);
         state.output = done_;
-        const std::string_view name =
-            state.status == "completed" ? "response.completed" : "response.incomplete";
-        send(name, {{"response", over(std::move(state))}}, out);
+        send(ending_event(state.status), {{"response", over(std::move(state))}}, out);
     }
 
     void fail(const Error& error, Events& out) override {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/history.h"
+#include "api/response_store.h"
 
 namespace gptoss::api {
 
@@ -50,6 +51,10 @@ class InputReader {
             read_reference(item);
         } else if (type == "compaction" || type == "compaction_summary") {
             read_compaction(item);
+        } else if (is_part_type(type)) {
+            refuse_field(
+                item.path("type"),
+                "is \"" + type + "\", which is a part of a message: put it into the content of one.");
         }
         // Items of hosted tools were made elsewhere, and this node has nothing to tell of them.
     }
@@ -120,8 +125,9 @@ class InputReader {
     void read_reference(const Fields& item) {
         const std::string id = item.text("id");
         const std::optional<Json> found = options_.find_item ? options_.find_item(id) : std::nullopt;
-        // Reasoning that was not stored comes back by the call that followed it.
-        if (found) read(Fields(*found, item.path("id")));
+        // Reasoning that was not stored comes back by the call that followed it. A reference that leads to
+        // another one leads nowhere: it may mean itself.
+        if (found && !is_reference(*found)) read(Fields(*found, item.path("id")));
     }
 
     void read_compaction(const Fields& item) {

@@ -128,6 +128,11 @@ Json response_json(const ReplyFacts& facts, const Json& echoed, ResponseState st
     return json;
 }
 
+std::string_view ending_event(std::string_view status) {
+    if (status == "completed") return "response.completed";
+    return status == "failed" ? "response.failed" : "response.incomplete";
+}
+
 ResponseState ended_state(const Outcome& outcome, const Totals& totals) {
     ResponseState state;
     state.status = "completed";

@@ -72,6 +72,9 @@ struct ResponseState {
 };
 Json response_json(const ReplyFacts& facts, const Json& echoed, ResponseState state);
 
+// "response.completed": the event that tells the end of a response with this status.
+std::string_view ending_event(std::string_view status);
+
 // The state in which a generation ended; `output` is left empty.
 ResponseState ended_state(const Outcome& outcome, const Totals& totals);
 ResponseState failed_state(const Error& error);

@@ -10,6 +10,7 @@
 #include "api/responses_format.h"
 #include "api/responses_request.h"
 #include "api/service.h"
+#include "api/socket_message.h"
 
 namespace gptoss::api {
 
@@ -113,17 +114,10 @@ Answer Service::responses(std::string_view body, const Caller& caller) {
 }
 
 Answer Service::socket_response(std::string_view text, const Caller& caller, TurnMemory& turns) {
-    Json event = parse_json(text);
-    const Fields fields(event, "");
-    if (const std::string type = fields.text("type"); type != "response.create")
-        refuse_field("type", "must be response.create, not \"" + type + "\".");
-    if (fields.find_boolean("background").value_or(false))
-        refuse_field("background", "is not for a WebSocket: POST /v1/responses.");
-    const std::string previous = fields.find_text("previous_response_id").value_or("");
-    event.erase("type");
-    event["stream"] = true;
+    const Json body = read_socket_message(text);
+    const std::string previous = Fields(body, "").find_text("previous_response_id").value_or("");
     try {
-        return create_response(read_responses_request(event), caller, &turns);
+        return create_response(read_responses_request(body), caller, &turns);
     } catch (const Error& error) {
         // Trying again later is no failure.
         if (!retry_after_s(error)) turns.forget(previous);
@@ -135,7 +129,8 @@ Answer Service::create_response(ResponsesRequest request, const Caller& caller, 
     Json items = read_history(request, caller.name, turns);
     const bool keep = request.store && options_.stored != nullptr;
     if (request.background && !keep)
-        refuse_field("background", "needs a store, and this node keeps none: GPTOSS_RESPONSES is off.");
+        refuse_field("background",
+                     "needs a store, and this node keeps none: GPTOSS_RESPONSES_KEPT is false.");
     request.echoed["store"] = keep;
     const bool wants_stream = request.generation.stream;
     if (request.background) request.generation.stream = true;
@@ -181,13 +176,15 @@ Answer Service::create_response(ResponsesRequest request, const Caller& caller, 
 Answer Service::follow_response(const Caller& caller, const std::string& id, std::int64_t after) {
     if (auto running = options_.stored->runs().follow(caller.name, id, after, caller.wake)) return running;
     std::vector<std::string> events = options_.stored->store().events(caller.name, id);
-    // One that was interrupted has only its end.
+    // One that was interrupted, or did not run in the background, has only its end.
     const auto stored = options_.stored->store().find(caller.name, id);
     if (events.empty() && stored) {
-        const bool failed = stored->response.value("status", "") == "failed";
-        events.push_back(to_text({{"type", failed ? "response.failed" : "response.completed"},
-                                  {"sequence_number", 0},
-                                  {"response", stored->response}}));
+        const std::string status = stored->response.value("status", "");
+        if (status == "in_progress")
+            refuse_field("response_id",
+                         "names a response that is still told to the client that asked for it.");
+        events.push_back(to_text(
+            {{"type", ending_event(status)}, {"sequence_number", 0}, {"response", stored->response}}));
         after = -1;
     }
     return replay_events(events, after);

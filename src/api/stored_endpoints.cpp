@@ -75,7 +75,7 @@ Json metadata_of(const Fields& request) {
 ResponseStore& StoredEndpoints::store() const {
     if (stored_ == nullptr)
         throw Error(ErrorCode::not_found, "This node stores no responses.",
-                    "Send the whole history with each request, or set GPTOSS_RESPONSES=on.");
+                    "Send the whole history with each request, or set GPTOSS_RESPONSES_KEPT=true.");
     return stored_->store();
 }
 

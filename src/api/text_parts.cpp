@@ -1,6 +1,8 @@
 #include "api/text_parts.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 
 namespace gptoss::api {
 
@@ -16,6 +18,7 @@ constexpr std::array kUnseen{
     Unseen{"image_url", "An image"},   Unseen{"computer_screenshot", "A screenshot"},
     Unseen{"input_file", "A file"},    Unseen{"file", "A file"},
     Unseen{"document", "A document"},  Unseen{"input_audio", "A sound recording"},
+    Unseen{"input_video", "A video"},  Unseen{"container_upload", "A file"},
 };
 
 constexpr std::array<std::string_view, 6> kTexts{"text",         "input_text",     "output_text",
@@ -39,16 +42,34 @@ std::string placeholder(const Unseen& unseen, const Fields& part) {
            " was attached here. You read text only and cannot see it; say so if it matters.]";
 }
 
-std::string part_text(const Fields& part, UnseenContent unseen) {
+// What a client found, for the model to read: where it is from, and its texts.
+std::string search_result_text(const Fields& part, UnseenContent unseen) {
+    std::string head = part.find_text("title").value_or("");
+    if (const std::string source = part.find_text("source").value_or(""); !source.empty())
+        head += (head.empty() ? "" : ", ") + source;
+    return "[Search result: " + head + "]\n" +
+           read_text_parts(part.find("content"), part.path("content"), unseen);
+}
+
+// Nothing for a document whose bytes only other models can read.
+std::optional<std::string> document_text(const Fields& part, UnseenContent unseen) {
+    const auto source = part.find_object("source");
+    const std::string type = source ? source->find_text("type").value_or("") : "";
+    if (type == "text") return source->text("data");
+    if (type == "content") return read_text_parts(source->find("content"), source->path("content"), unseen);
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string read_text_part(const Fields& part, UnseenContent unseen) {
     const std::string type = part.text("type");
     if (type == "refusal") return part.text("refusal");
     // A tool that was found by a search: its name says which.
     if (type == "tool_reference") return "[tool: " + part.text("tool_name") + "]";
-    if (type == "search_result" || type == "document") {
-        if (const Json* source = part.find("source"); source != nullptr && source->is_object()) {
-            const Fields fields(*source, part.path("source"));
-            if (fields.find_text("type") == "text") return fields.text("data");
-        }
+    if (type == "search_result") return search_result_text(part, unseen);
+    if (type == "document") {
+        if (auto text = document_text(part, unseen)) return *std::move(text);
     }
     for (const std::string_view text : kTexts) {
         if (type == text) return part.text(type == "thinking" ? "thinking" : "text");
@@ -59,7 +80,10 @@ std::string part_text(const Fields& part, UnseenContent unseen) {
     return placeholder(*known, part);
 }
 
-}  // namespace
+bool is_part_type(std::string_view type) {
+    return type == "refusal" || find_unseen(type) != nullptr ||
+           std::ranges::find(kTexts, type) != kTexts.end();
+}
 
 std::string read_text_parts(const Json* content, const std::string& path, UnseenContent unseen) {
     if (content == nullptr) return {};
@@ -71,9 +95,9 @@ std::string read_text_parts(const Json* content, const std::string& path, Unseen
     std::string joined;
     for (std::size_t i = 0; i < content->size(); ++i) {
         const Json& entry = (*content)[i];
-        const std::string text = entry.is_string()
-                                     ? entry.get<std::string>()
-                                     : part_text(Fields(entry, path + "[" + std::to_string(i) + "]"), unseen);
+        const std::string text =
+            entry.is_string() ? entry.get<std::string>()
+                              : read_text_part(Fields(entry, path + "[" + std::to_string(i) + "]"), unseen);
         // A placeholder stands on a line of its own.
         if (!joined.empty() && !text.empty() && (text.front() == '[' || joined.back() == ']') &&
             !entry.is_string())

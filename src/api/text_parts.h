@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "api/json_reader.h"
 
@@ -16,5 +17,11 @@ enum class UnseenContent {
 // The texts of a string or of an array of parts, joined; "" for null. Throws Error(request_invalid) naming
 // `path`.
 std::string read_text_parts(const Json* content, const std::string& path, UnseenContent unseen);
+
+// The text of one part.
+std::string read_text_part(const Fields& part, UnseenContent unseen);
+
+// Whether parts have this type: then it is no item of a history.
+bool is_part_type(std::string_view type);
 
 }  // namespace gptoss::api

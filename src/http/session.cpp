@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include "api/messages_format.h"
 #include "http/handler_call.h"
 #include "http/replies.h"
 #include "http/request_log.h"
@@ -29,9 +30,16 @@ std::string sign_of_life(const api::Exchange& exchange) {
     return events.empty() ? std::string(kKeepAliveComment) : server_sent_events(events);
 }
 
-api::Reply in_shape_of(const Route* route, api::Reply reply) {
-    const bool has_shape = route != nullptr && route->error_shape != nullptr && reply.status >= 400;
-    return has_shape ? route->error_shape(std::move(reply)) : reply;
+// Anthropic's clients send it always, and expect their errors and ids on every path.
+bool is_anthropics(const HttpRequest& request) {
+    return request.headers.find("Anthropic-Version").has_value();
+}
+
+api::Reply in_own_shape(const RequestContext& context, api::Reply reply) {
+    if (reply.status < 400) return reply;
+    if (context.route != nullptr && context.route->error_shape != nullptr)
+        return context.route->error_shape(std::move(reply));
+    return is_anthropics(context.request) ? api::in_messages_shape(std::move(reply)) : reply;
 }
 
 }  // namespace
@@ -105,7 +113,7 @@ asio::awaitable<bool> Session::answer(RequestContext context) {
     if (!reply && !is_read) co_return false;  // the client ended it
     if (!is_read) {
         finish(context, reply->status);
-        co_await refuse_and_close(in_shape_of(context.route, *std::move(reply)));
+        co_await refuse_and_close(in_own_shape(context, *std::move(reply)));
         co_return false;
     }
     std::optional<api::Answer> answer;
@@ -124,7 +132,7 @@ asio::awaitable<bool> Session::answer(RequestContext context) {
         intact = co_await converse(**exchange, context);
         context.admission.finish(context.record->prompt_tokens, context.record->completion_tokens);
     } else {
-        const api::Reply whole = in_shape_of(context.route, std::get<api::Reply>(*std::move(answer)));
+        const api::Reply whole = in_own_shape(context, std::get<api::Reply>(*std::move(answer)));
         finish(context, whole.status);
         context.admission.finish(0, 0);  // before the bytes go: whoever has them may ask again at once
         intact = co_await writer_.write_reply(whole);
@@ -308,6 +316,7 @@ void Session::set_manner(const RequestContext& context) {
     writer_.manner.head_only = context.request.method == "HEAD";
     writer_.manner.began = context.record->began;
     writer_.manner.fields = cors_fields(config_->origin_rules, context.request);
+    if (is_anthropics(context.request)) writer_.manner.fields.emplace_back("Request-Id", context.record->id);
     const auto& everywhere = config_->options.headers;
     writer_.manner.fields.insert(writer_.manner.fields.end(), everywhere.begin(), everywhere.end());
     if (const auto given = context.request.headers.value(kClientRequestIdField); is_request_id(given))

@@ -55,6 +55,53 @@ TEST(Messages, Answers) {
     EXPECT_TRUE(reply["usage"].contains("cache_read_input_tokens"));
 }
 
+std::string prompt_of(const Json& content) {
+    Api api;
+    api.say("<|channel|>final<|message|>ok<|return|>");
+    Json asked = request("");
+    asked["messages"][0]["content"] = content;
+    const api::Reply reply = api.ask(asked, kMessages);
+    return reply.status == 200 ? api.last_prompt() : reply.body;
+}
+
+// Results of a client's own search, and documents that are text, are read; what is not text is named.
+TEST(Messages, FoundTextsAreRead) {
+    const Json block{{"type", "text"}, {"text", "It is blue."}};
+    const Json found{{"type", "search_result"},
+                     {"source", "http://sky"},
+                     {"title", "Sky"},
+                     {"content", Json::array({block})}};
+    EXPECT_NE(prompt_of(Json::array({found})).find("[Search result: Sky, http://sky]\nIt is blue."),
+              std::string::npos)
+        << prompt_of(Json::array({found}));
+    for (const Json& source : {Json{{"type", "text"}, {"data", "It is blue."}},
+                               Json{{"type", "content"}, {"content", Json::array({block})}},
+                               Json{{"type", "content"}, {"content", "It is blue."}}}) {
+        const std::string prompt = prompt_of(Json::array({{{"type", "document"}, {"source", source}}}));
+        EXPECT_NE(prompt.find("<|message|>It is blue.<|end|>"), std::string::npos) << prompt;
+    }
+    const std::string unseen = prompt_of(Json::array({{{"type", "container_upload"}, {"file_id", "f"}}}));
+    EXPECT_NE(unseen.find("[A file was attached here."), std::string::npos) << unseen;
+}
+
+TEST(Messages, RefusalsNameTheBlock) {
+    const std::string told =
+        prompt_of(Json::array({{{"type", "text"}, {"text", "x"}}, {{"type", "riddle"}}}));
+    EXPECT_NE(told.find("messages.0.content[1].type is"), std::string::npos) << told;
+}
+
+// What it demands cannot be done here, and the client is told so in the header.
+TEST(Messages, AChoiceOfAHostedToolIsAuto) {
+    Api api;
+    api.say("<|channel|>final<|message|>ok<|return|>");
+    Json asked = request("x");
+    asked["tools"] = Json::array({{{"type", "web_search_20250305"}, {"name", "web_search"}}});
+    asked["tool_choice"] = {{"type", "tool"}, {"name", "web_search"}};
+    EXPECT_EQ(api.ask(asked, kMessages).status, 200);
+    asked["tool_choice"]["name"] = "another";
+    EXPECT_EQ(api.ask(asked, kMessages).status, 400);
+}
+
 TEST(Messages, ThinkingIsSignedAndComesBack) {
     Api api(with_keys());
     api.say(kCall);

@@ -42,6 +42,16 @@ TEST(ResponseStore, AChainIsRetold) {
     EXPECT_FALSE(store.find_item("ann", "out_r1"));
 }
 
+// A reference that a client sent is stored with the id of what it means.
+TEST(ResponseStore, AReferenceIsNeverWhatIsFound) {
+    ResponseStore store({}, {});
+    const Json reference{{"id", "out_r1"}, {"type", "item_reference"}};
+    store.begin("ann", {response("r0"), {}, {}, {reference}});
+    EXPECT_FALSE(store.find_item("ann", "out_r1"));
+    tell_turn(store, "ann", "r1");
+    EXPECT_EQ((*store.find_item("ann", "out_r1"))["type"], "message");
+}
+
 TEST(ResponseStore, NobodySeesOthers) {
     ResponseStore store({}, {});
     tell_turn(store, "ann", "r1");

@@ -277,6 +277,48 @@ TEST(Responses, TakesWhatClientsSend) {
         << prompt;
 }
 
+// The second request finds the reference of the first one under the id that it asks for: it meant itself, and so
+// on without end.
+TEST(Responses, AReferenceThatMeansItselfLeadsNowhere) {
+    test::ApiOptions options;
+    options.service.stored = std::make_shared<api::StoredResponses>("", api::StoreLimits());
+    Api api(options);
+    for (int i = 0; i < 2; ++i) {
+        api.say("<|channel|>final<|message|>ok<|return|>");
+        const api::Reply reply =
+            api.ask(request(Json::array({{{"type", "item_reference"}, {"id", "nothing"}}, user_item("hi")})),
+                    kResponses);
+        EXPECT_EQ(reply.status, 200) << reply.body;
+    }
+}
+
+// A part that is sent as an item was dropped, and the model answered something else.
+TEST(Responses, APartIsNoItem) {
+    Api api;
+    for (const char* type : {"input_text", "text", "output_text", "input_image", "refusal"}) {
+        const api::Reply reply =
+            api.ask(request(Json::array({{{"type", type}, {"text", "hi"}}})), kResponses);
+        EXPECT_EQ(reply.status, 400) << type;
+        EXPECT_EQ(body_of(reply)["error"]["param"], "input[0].type");
+    }
+}
+
+TEST(Responses, AStreamThatIsTakenUpEndsAsItsResponse) {
+    test::ApiOptions options;
+    options.service.stored = std::make_shared<api::StoredResponses>("", api::StoreLimits());
+    Api api(options);
+    api.say(kThoughtAndAnswer);
+    Json asked = request("hi");
+    for (const auto& [most, ending] : {std::pair{100, "response.completed"}, {3, "response.incomplete"}}) {
+        asked["max_output_tokens"] = most;
+        const std::string id = body_of(api.ask(asked, kResponses))["id"];
+        auto answer = api.service().follow_response({"test", {}}, id, -1);
+        const auto events = std::get<std::unique_ptr<api::Exchange>>(answer)->take().events;
+        ASSERT_EQ(events.size(), 1U);
+        EXPECT_EQ(Json::parse(events[0].data)["type"], ending) << most;
+    }
+}
+
 TEST(Responses, AnEmptyAnswerIsAMessage) {
     Api api;
     api.say(

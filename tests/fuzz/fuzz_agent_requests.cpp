@@ -2,6 +2,8 @@
 // Error, never more, and what was read can be rendered.
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "api/error_reply.h"
@@ -27,6 +29,12 @@ void read_response(const api::Json& json) {
         api::ResponsesRequest request = api::read_responses_request(json);
         api::ResponsesInputOptions options;
         options.seal = &seal();
+        // As if the request's own items were stored already.
+        options.find_item = [&](const std::string& id) -> std::optional<api::Json> {
+            for (const api::Json& item : request.input)
+                if (item.at("id") == id) return item;
+            return std::nullopt;
+        };
         api::read_responses_input(request.input, request.client_tools, options, request.conversation);
         harmony::render_text(request.conversation);
     } catch (const Error& error) {

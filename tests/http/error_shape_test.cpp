@@ -62,6 +62,24 @@ TEST(ErrorShape, OfMessagesWithoutAModelToo) {
     expect_anthropic(ask(server.port(), "POST", "/v1/messages", kMessage), 503, "overloaded_error");
 }
 
+// Whoever says which version of Anthropic's API it speaks gets its errors and ids on every path.
+TEST(ErrorShape, OfAnthropicsClientsEverywhere) {
+    Node node;
+    const std::string version = "Anthropic-Version: 2023-06-01\r\n";
+    expect_anthropic(ask(node.port(), "GET", "/v1/messages", "", version), 405, "invalid_request_error");
+    expect_anthropic(ask(node.port(), "POST", "/v1/messages/batches", "{}", version), 404, "not_found_error");
+    expect_anthropic(ask(node.port(), "GET", "/v1/models/nothing", "", version), 404, "not_found_error");
+    expect_anthropic(
+        ask(node.port(), "POST", "/v1/messages", kMessage, version + "Origin: http://evil.example\r\n"), 403,
+        "permission_error");
+    const HttpReply good = ask(node.port(), "POST", "/v1/messages", kMessage, version);
+    EXPECT_EQ(good.status, 200) << good.body;
+    EXPECT_EQ(good.headers.at("request-id"), good.headers.at("x-request-id"));
+    const HttpReply other = ask(node.port(), "GET", "/v1/models/nothing");
+    EXPECT_FALSE(Json::parse(other.body).contains("type")) << other.body;
+    EXPECT_FALSE(other.headers.contains("request-id"));
+}
+
 TEST(CountTokens, GoesBeyondTheContext) {
     Node node;
     const auto count = [&](std::size_t words) {

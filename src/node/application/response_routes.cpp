@@ -6,6 +6,7 @@
 #include "api/error_reply.h"
 #include "api/messages_format.h"
 #include "api/query.h"
+#include "api/socket_message.h"
 #include "api/stored_endpoints.h"
 #include "api/turn_memory.h"
 #include "http/websocket_answers.h"
@@ -62,24 +63,11 @@ Answer get_response(NodeState& state, const HttpRequest& request, const Caller& 
     return state.service()->follow_response(caller, parts[0], after);
 }
 
-// An error as the WebSocket's clients expect it: {"type": "error", "status", "error"}.
-std::string error_message(const Reply& reply) {
-    api::Json event{{"type", "error"}, {"status", reply.status}};
-    event.update(api::Json::parse(reply.body));
-    if (auto& code = event["error"]["code"]; !code.is_string()) code = event["error"]["type"];
-    return api::to_text(event);
-}
-
-bool is_cancel(std::string_view message) {
-    const api::Json event = api::Json::parse(message, nullptr, false);
-    return event.is_object() && event.value("type", api::Json()) == "response.cancel";
-}
-
 std::string farewell() {
     const Error error(ErrorCode::request_invalid, "The connection was silent for too long.",
                       "Open another one, and send the history again.",
                       {{"code", "websocket_connection_limit_reached"}});
-    return error_message(api::json_reply(api::openai_error(error), 400));
+    return api::socket_error(api::json_reply(api::openai_error(error), 400));
 }
 
 // WebSocket mode: many requests on one connection, one at a time, each of which may go on from one before.
@@ -91,8 +79,8 @@ class ResponsesSocket final : public http::Upgrade {
             state.require_usable_gpu();
             return state.service()->socket_response(request.body, caller, *turns);
         };
-        service_.error_message = error_message;
-        service_.is_cancel = is_cancel;
+        service_.error_message = api::socket_error;
+        service_.is_cancel = api::is_socket_cancel;
         service_.farewell = farewell();
     }
 
