@@ -45,6 +45,8 @@ const agents = {
             await ask(node, 'cline', ['auth', '--provider', 'openai', '--apikey', 'none', '--baseurl', node.url, '--modelid', 'gpt-oss-120b']);
             return ask(node, 'cline', ['-P', 'openai', '-m', 'gpt-oss-120b', '--json', question]);
         },
+        // What it left running in the background.
+        end: (node) => ask(node, 'cline', ['hub', 'stop']),
     },
     'Codex --oss': {
         script: lines('exec_command', { cmd: 'echo mark-of-list' }),
@@ -53,14 +55,17 @@ const agents = {
     },
 };
 
-for (const [name, { script, run }] of Object.entries(agents)) {
+for (const [name, { script, run, end = () => {} }] of Object.entries(agents)) {
     test(name, async () => {
         const node = await startScript(script);
-        const told = await run(node, 'What is 2+2?');
-        assert.match(told, /It is 4\./);
-        const listed = await run(node, 'List the files');
-        assert.match(listed, /mark-of-list/);
-        assert.match(listed, /They are listed\./);
-        await node.stop();
+        try {
+            assert.match(await run(node, 'What is 2+2?'), /It is 4\./);
+            const listed = await run(node, 'List the files');
+            assert.match(listed, /mark-of-list/);
+            assert.match(listed, /They are listed\./);
+        } finally {
+            await end(node);
+            await node.stop();
+        }
     });
 }
