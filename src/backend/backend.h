@@ -62,7 +62,7 @@ struct SampleRow {
     std::uint64_t allowed_id = 0;            // equal non-zero ids = equal masks: upload it once; 0 = unknown
     std::span<const TokenBias> biases;       // logit_bias
     std::span<const TokenCount> counts;      // occurrences so far, for the penalties; empty when they are off
-    std::int32_t hidden_values = 0;          // so many of the hidden state's largest are told
+    std::int32_t hidden_values = 0;          // so many of the hidden state's largest are returned
     // The slot's last sampled token has not been read yet, so `counts` lacks it: count it once more.
     bool last_is_uncounted = false;
 };
@@ -83,7 +83,7 @@ struct BackendInfo {
     std::string numerics;
     bool batch_invariant =
         false;  // a token's bits do not depend on what is computed beside it (docs/numerics.md)
-    bool tells_hidden = false;  // SampleRow::hidden_values is heeded
+    bool reports_hidden = false;  // SampleRow::hidden_values is obeyed
     std::int64_t claimed_bytes = 0;
     // forward() and sample() return before the work is done: the engine then submits one step ahead.
     bool asynchronous = false;

@@ -18,7 +18,7 @@ struct DeviceNeeds {
     std::int64_t runtime_bytes = 0;    // the device runtime's own share: its context, loaded kernels
     std::int64_t free_bytes = 0;       // free before anything is loaded, the runtime's own share included
     std::int64_t weight_bytes = 0;     // of the weights as this device lays them out; 0 = as in the file
-    std::int64_t total_bytes = 0;      // of the device in all; 0 = not told
+    std::int64_t total_bytes = 0;      // of the device in all; 0 = not known
     std::string bus_id;                // PCI address of the GPU ("0000:17:00.0"); empty on the CPU
     std::int64_t context_bytes = 0;    // the part of runtime_bytes that asking has already claimed
     model::HostShare host;             // when the request leaves layers to the host

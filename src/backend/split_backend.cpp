@@ -19,7 +19,7 @@ class SplitBackend final : public Backend {
         info_.placement = below.placement + ", " + above.placement;
         info_.numerics = below.numerics + " + " + above.numerics;
         info_.batch_invariant = below.batch_invariant && above.batch_invariant;
-        info_.tells_hidden = above.tells_hidden;
+        info_.reports_hidden = above.reports_hidden;
         info_.claimed_bytes = below.claimed_bytes + above.claimed_bytes;
         // Every step begins on the host and needs the tokens there: nothing can be submitted ahead.
         info_.asynchronous = false;

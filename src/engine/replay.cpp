@@ -32,9 +32,9 @@ int allowed_count(std::span<const std::uint32_t> allowed) {
 }
 
 // Walks along the output as the engine did.
-class Told {
+class RecordedOutput {
   public:
-    explicit Told(const ReplayRequest& request) : request_(request) {
+    explicit RecordedOutput(const ReplayRequest& request) : request_(request) {
         const backend::SamplingParameters& p = request.sampling;
         penalised_ = p.repetition_penalty != 1 || p.frequency_penalty != 0 || p.presence_penalty != 0;
         for (const TokenId token : penalised_ ? request.prompt : std::vector<TokenId>{})
@@ -93,13 +93,13 @@ ReplayResult Replayer::run(ReplayRequest request) {
     check_request(request, vocabulary_, limits_.context_length);
     runner_.clear(0);
     ReplayResult result;
-    Told told(request);
+    RecordedOutput recorded(request);
     std::vector<TokenId> tokens = request.prompt;
     tokens.insert(tokens.end(), request.output.begin(), request.output.end());
     const auto first_sampled = static_cast<std::int32_t>(request.prompt.size()) - 1;
     const auto end = static_cast<std::int32_t>(tokens.size()) - 1;  // nothing follows the last one
     std::int32_t fingerprint_from = 0;
-    while (runner_.position(0) < end && (!result.difference || request.goes_on)) {
+    while (runner_.position(0) < end && (!result.difference || request.past_difference)) {
         const std::int32_t done = runner_.position(0);
         const bool samples = done >= first_sampled;
         const std::int32_t count =
@@ -112,7 +112,7 @@ ReplayResult Replayer::run(ReplayRequest request) {
 
         std::vector<Moment> moments;
         std::vector<backend::SampleRow> rows;
-        for (std::int32_t i = 0; i < count; ++i) moments.push_back(told.next());
+        for (std::int32_t i = 0; i < count; ++i) moments.push_back(recorded.next());
         for (std::int32_t i = 0; i < count; ++i) {
             backend::SampleRow row;
             row.logits_index = i;
@@ -132,7 +132,7 @@ ReplayResult Replayer::run(ReplayRequest request) {
         const std::span<const backend::SampledToken> sampled = backend_.wait(backend_.sample(rows));
         // Kept: what explains a difference may be asked of the backend only while its logits are there.
         const std::vector<backend::SampledToken> chosen(sampled.begin(), sampled.end());
-        for (std::int32_t i = 0; i < count && (!result.difference || request.goes_on); ++i) {
+        for (std::int32_t i = 0; i < count && (!result.difference || request.past_difference); ++i) {
             const std::int32_t place = done + i - first_sampled;
             const TokenId output = request.output[place];
             if (!chosen[i].hidden.empty()) result.fingerprints.push_back({place, chosen[i].hidden});
@@ -154,23 +154,24 @@ ReplayResult Replayer::run(ReplayRequest request) {
     return result;
 }
 
-ReplayDifference Replayer::explain(const backend::SampleRow& row, std::int32_t place, TokenId told) {
+ReplayDifference Replayer::explain(const backend::SampleRow& row, std::int32_t place, TokenId recorded) {
     std::vector<float> logits(static_cast<std::size_t>(vocabulary_));
     backend_.read_logits(row.logits_index, logits);
     ReplayDifference difference;
     difference.place = place;
-    difference.told = told;
-    const bool allowed = (row.allowed.empty() || ((row.allowed[told / 32] >> (told % 32)) & 1U) != 0) &&
-                         (padding_from_ < 0 || told < padding_from_);
+    difference.recorded = recorded;
+    const bool allowed =
+        (row.allowed.empty() || ((row.allowed[recorded / 32] >> (recorded % 32)) & 1U) != 0) &&
+        (padding_from_ < 0 || recorded < padding_from_);
     // Leaves minus infinity where a token fell to the mask or a filter.
     difference.chosen = backend::sample_on_host(logits, row, padding_from_).token;
     if (!allowed)
         difference.kind = ReplayDifference::Kind::not_allowed;
-    else if (!(logits[told] > -std::numeric_limits<float>::infinity()))
+    else if (!(logits[recorded] > -std::numeric_limits<float>::infinity()))
         difference.kind = ReplayDifference::Kind::filtered;
     else
         difference.lead = backend::sampling_score(logits[difference.chosen], row, difference.chosen) -
-                          backend::sampling_score(logits[told], row, told);
+                          backend::sampling_score(logits[recorded], row, recorded);
     return difference;
 }
 

@@ -22,20 +22,20 @@ struct ReplayRequest {
     std::unique_ptr<TokenConstraint> constraint = {};  // at its beginning; may be null
     // Of the places with a fingerprint, so many of the hidden state's largest values.
     std::int32_t hidden_values = 0;
-    bool goes_on = false;  // behind a difference: for all of them
+    bool past_difference = false;  // go on after the first difference, to find all of them
 };
 
 // Where a reply is not what seed and logits choose.
 struct ReplayDifference {
     enum class Kind {
-        other,        // another token is ahead of the one told
-        not_allowed,  // the form, or what was said before, does not allow the one told
-        filtered,     // top_k, top_p or min_p leave the one told out
+        other,        // another token is ahead of the one recorded
+        not_allowed,  // the form, or what was said before, does not allow the recorded one
+        filtered,     // top_k, top_p or min_p leave the recorded one out
         ended,        // nothing may follow here
     };
     Kind kind = Kind::other;
     std::int32_t place = 0;  // of the output, from 0
-    TokenId told = 0, chosen = 0;
+    TokenId recorded = 0, chosen = 0;
     // How far the chosen one is ahead, in nats: logits divided by the temperature, and the noise.
     float lead = 0;
 
@@ -47,7 +47,7 @@ struct ReplayDifference {
 struct ReplayResult {
     std::optional<ReplayDifference> difference;  // the first
     std::vector<ReplayDifference> others;        // those behind it, where they are asked for
-    // What was chosen as it was told, with log-probabilities where they are asked for.
+    // What was chosen as it was recorded, with log-probabilities where they are asked for.
     std::vector<backend::SampledToken> chosen;
     std::vector<Fingerprint> fingerprints;
     bool complete = false;  // the constraint lets nothing follow the last token
@@ -65,7 +65,7 @@ class Replayer {
     ReplayResult run(ReplayRequest request);
 
   private:
-    ReplayDifference explain(const backend::SampleRow& row, std::int32_t place, TokenId told);
+    ReplayDifference explain(const backend::SampleRow& row, std::int32_t place, TokenId recorded);
 
     backend::Backend& backend_;
     model::PlanRequest limits_;

@@ -48,9 +48,9 @@ struct Request final : Sequence {
     TokenCounts counts;
     std::span<const std::uint32_t> allowed;  // what the constraint allows now
     MaskName mask;
-    TokenId only_token = -1;   // the only one that `allowed` holds; -1 = there are several
-    std::int32_t untold = 0;   // the last of `tokens`, of which the sink has not heard
-    bool has_sampled = false;  // since then it hears of each at once
+    TokenId only_token = -1;      // the only one that `allowed` holds; -1 = there are several
+    std::int32_t unreported = 0;  // the last of `tokens`, which the sink does not have yet
+    bool has_sampled = false;     // since then it hears of each at once
     bool fingerprint = false;
     std::int32_t fingerprint_from = 0;  // the next one's place, or a later one's
 
@@ -67,7 +67,7 @@ struct Request final : Sequence {
     }
     // Tokens of the answer that the sink has heard of.
     std::int32_t generated() const {
-        return static_cast<std::int32_t>(tokens.size()) - prompt_count - untold;
+        return static_cast<std::int32_t>(tokens.size()) - prompt_count - unreported;
     }
 };
 

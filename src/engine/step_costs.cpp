@@ -97,7 +97,7 @@ void StepCosts::record(const StepShape& shape, double step_ms) {
     if (!far_decode && !far_prompt) {
         by_rows.record(rows, step_ms - decode_ms - prompt_ms);
     } else if (!by_rows.empty()) {
-        // Where both look far, what generates is believed: it is told by steps without prompts.
+        // Where both have long contexts, the cost of decoding is taken as known: steps without prompts have measured it.
         const double rest_ms = step_ms - by_rows.ms(rows);
         if (far_prompt)
             prompt_context_.record(shape.prompt_rows, prompt_context, rest_ms - decode_ms);

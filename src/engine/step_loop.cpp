@@ -174,25 +174,25 @@ void StepLoop::deliver(Request& request, const backend::SampledToken& token) {
     const auto place = static_cast<std::int32_t>(request.tokens.size()) - request.prompt_count;
     scheduler_.token_read(request, token.token);
     request.has_sampled = true;
-    bool goes_on = false;
+    bool is_live = false;
     if (!token.hidden.empty() && place < request.fingerprint_from) {  // sampled ahead of the one before it
         backend::SampledToken bare = token;
         bare.hidden.clear();
-        goes_on = hand_out(request, bare);
+        is_live = hand_out(request, bare);
     } else {
         if (!token.hidden.empty()) request.fingerprint_from = next_fingerprint(place);
-        goes_on = hand_out(request, token);
+        is_live = hand_out(request, token);
     }
-    if (goes_on && prepare_next_token(request)) jump_ahead(request);
+    if (is_live && prepare_next_token(request)) jump_ahead(request);
 }
 
 // False when the request is over with it.
 bool StepLoop::hand_out(Request& request, const backend::SampledToken& token) {
-    ++request.untold;
+    ++request.unreported;
     if (request.has_penalties()) request.counts.add(token.token, 1);
     try {
         // What follows a prompt without a choice is said with the first token that is sampled.
-        if (request.has_sampled) tell(request, token);
+        if (request.has_sampled) report(request, token);
         if (request.constraint != nullptr) request.constraint->accept(token.token);
     } catch (const std::exception& error) {
         finish(request, FinishReason::error, error.what());
@@ -205,16 +205,16 @@ bool StepLoop::hand_out(Request& request, const backend::SampledToken& token) {
 }
 
 // The sink hears what it has not heard; `last` is the last of it.
-void StepLoop::tell(Request& request, const backend::SampledToken& last) {
+void StepLoop::report(Request& request, const backend::SampledToken& last) {
     request.last_token = Clock::now();
     if (request.generated() == 0) request.first_token = request.last_token;
-    totals_.generated_tokens += request.untold;
-    generated_rate_.add(request.untold, request.last_token);
-    while (request.untold > 1) {
-        const auto place = request.tokens.size() - static_cast<std::size_t>(request.untold--);
+    totals_.generated_tokens += request.unreported;
+    generated_rate_.add(request.unreported, request.last_token);
+    while (request.unreported > 1) {
+        const auto place = request.tokens.size() - static_cast<std::size_t>(request.unreported--);
         request.sink->on_token({.token = request.tokens[place], .logprob = 0, .top = {}});
     }
-    request.untold = 0;
+    request.unreported = 0;
     request.sink->on_token(last);
 }
 
@@ -230,8 +230,8 @@ bool StepLoop::prepare_next_token(Request& request) {
             mask = {request.allowed.empty(), request.allowed.empty() ? 0 : request.constraint->allowed_id()};
             may_run_ahead = mask.is_known() && !request.constraint->depends_on_last_token();
             if (!mask.empty) request.only_token = only_token(request.allowed);
-            if (request.only_token == kNoToken && request.untold > 0)
-                tell(request, {.token = request.tokens.back(), .logprob = 0, .top = {}});
+            if (request.only_token == kNoToken && request.unreported > 0)
+                report(request, {.token = request.tokens.back(), .logprob = 0, .top = {}});
         } catch (const std::exception& error) {
             finish(request, FinishReason::error, error.what());
             return false;

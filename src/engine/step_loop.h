@@ -68,7 +68,7 @@ class StepLoop {
     void deliver(Request& request, const backend::SampledToken& token);
     bool hand_out(Request& request, const backend::SampledToken& token);
     bool prepare_next_token(Request& request);
-    void tell(Request& request, const backend::SampledToken& last);
+    void report(Request& request, const backend::SampledToken& last);
     void jump_ahead(Request& request);
     void finish(Request& request, FinishReason reason, const std::string& error = {});
 

@@ -37,8 +37,8 @@ LayerRange device_layers(const Hyperparameters& shape, const PlanRequest& reques
 struct HostShare {
     std::int64_t weight_bytes = 0;     // of its layers and the embedding
     std::int64_t workspace_bytes = 0;  // its activations
-    std::int64_t free_bytes = 0;       // 0 = not told
-    std::int32_t layers = 0;           // the first ones; this and what follows is plan()'s to say
+    std::int64_t free_bytes = 0;       // 0 = not known
+    std::int32_t layers = 0;           // the first ones; plan() fills in this and what follows
     std::int64_t full_kv_bytes = 0, sliding_kv_bytes = 0;
     std::int64_t total_bytes() const {
         return weight_bytes + full_kv_bytes + sliding_kv_bytes + workspace_bytes;

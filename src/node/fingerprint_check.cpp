@@ -52,7 +52,7 @@ FingerprintVerdict check_fingerprints(ReplayModel& model, const provenance::chai
     PreparedReplay prepared = prepare_replay(model, receipt, told);
     if (!prepared.fault.empty()) return {false, prepared.fault, 0, 0, 0, 0};
     prepared.request.hidden_values = model.hidden_size();
-    prepared.request.goes_on = true;
+    prepared.request.past_difference = true;
     const engine::ReplayResult result = model.replayer().run(std::move(prepared.request));
     FingerprintVerdict verdict;
     if (result.fingerprints.size() != fingerprints.size() || fingerprints.empty())

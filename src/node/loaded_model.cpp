@@ -245,7 +245,7 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
         loaded.served.weight_check = check_in_background(validation, *source.file());
     const Numerics numerics = numerics_of(core->engine->backend_info());
     loaded.served.card["numerics"] = to_json(numerics, core->engine->backend_info());
-    if (settings.receipts_fingerprint && !core->engine->backend_info().tells_hidden)
+    if (settings.receipts_fingerprint && !core->engine->backend_info().reports_hidden)
         throw Error(ErrorCode::setting_invalid,
                     "GPTOSS_RECEIPTS_FINGERPRINT needs the CPU: " + core->engine->backend_info().device +
                         " does not tell its hidden states",

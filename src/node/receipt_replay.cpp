@@ -55,7 +55,7 @@ std::string spelled(const Tokenizer& tokenizer, TokenId token) {
 
 std::string said(const ReplayDifference& difference, const Tokenizer& tokenizer) {
     std::string text =
-        "token " + std::to_string(difference.place) + " is " + spelled(tokenizer, difference.told);
+        "token " + std::to_string(difference.place) + " is " + spelled(tokenizer, difference.recorded);
     if (difference.kind == ReplayDifference::Kind::ended) return text + ", but the form lets nothing follow";
     text += ", but seed and logits choose " + spelled(tokenizer, difference.chosen);
     switch (difference.kind) {

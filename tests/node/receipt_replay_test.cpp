@@ -132,7 +132,7 @@ TEST_F(ReceiptReplay, AChangedTokenIsNamed) {
         EXPECT_FALSE(verdict.holds) << forged["message"];
         ASSERT_TRUE(verdict.difference.has_value()) << verdict.why;
         EXPECT_EQ(verdict.difference->place, static_cast<int>(place)) << verdict.why;
-        EXPECT_EQ(verdict.difference->told, forged["tokens"]["output"][place].get<int>());
+        EXPECT_EQ(verdict.difference->recorded, forged["tokens"]["output"][place].get<int>());
         EXPECT_EQ(verdict.difference->chosen, receipts_[i]["tokens"]["output"][place].get<int>());
     }
 }

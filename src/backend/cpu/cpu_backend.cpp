@@ -33,7 +33,7 @@ void describe_numerics(BackendInfo& info, const cpu::ForwardPass& forward, const
     info.numerics = "cpu; order " + std::to_string(kNumericsOrder) + "; " + forward.description() +
                     " kernels; " + model::name_of(options.plan.request.kv_type) + " cache";
     info.batch_invariant = true;
-    info.tells_hidden = true;
+    info.reports_hidden = true;
 }
 
 // "layers 0-11"

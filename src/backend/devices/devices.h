@@ -14,7 +14,7 @@ namespace gptoss::backend {
 // What this build can compute on, best first: {"cuda", "cpu"} or {"cpu"}. Whether a GPU is there is another question.
 std::vector<std::string> device_names();
 
-// Throws Error(setting_invalid) for a device this build does not have. `progress` is told of weights that are
+// Throws Error(setting_invalid) for a device this build does not have. `progress` is called for weights that are
 // moved; the CPU reads them where they lie. "cuda" with a plan of fewer GPU layers than the model has: the
 // first layers are the CPU's. The plan also says which GPU (PlanRequest::gpu_ordinal).
 std::unique_ptr<Backend> make_backend(const std::string& device, const model::Weights& weights,
