@@ -29,7 +29,7 @@ struct LoadFigures {
     std::string first_problem;
 };
 
-// Counts from `from_s`, when a load has settled, to `to_s`, when nothing is asked any more.
+// Counts what happened between `from_s`, when the load has become steady, and `to_s`, when the last request was sent.
 LoadFigures figures_of(const std::vector<LoadReply>& replies, double from_s, double to_s,
                        const LoadGoal& goal);
 

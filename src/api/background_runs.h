@@ -16,7 +16,7 @@ class BackgroundRun;
 // Thread-safe.
 class BackgroundRuns {
   public:
-    // Told when a run is over, with all of its events; on the runs' own thread.
+    // Called when a run is over, with all of its events; on the runs' own thread.
     using Finished = std::function<void(const std::string& id, const Events& events)>;
 
     BackgroundRuns(std::size_t most_runs, Finished finished);

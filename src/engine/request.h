@@ -31,12 +31,12 @@ class TokenCounts {
     std::unordered_map<TokenId, std::size_t> place_;
 };
 
-// Names the mask a row was sampled under, as far as one can tell masks apart.
-struct MaskName {
+// Which mask a row was sampled under: equal identities are equal masks, as far as that is known.
+struct MaskIdentity {
     bool empty = true;  // every token is allowed
     std::uint64_t id = 0;
     bool is_known() const { return empty || id != 0; }
-    bool operator==(const MaskName&) const = default;
+    bool operator==(const MaskIdentity&) const = default;
 };
 
 struct Request final : Sequence {
@@ -47,7 +47,7 @@ struct Request final : Sequence {
     std::shared_ptr<GenerationSink> sink;
     TokenCounts counts;
     std::span<const std::uint32_t> allowed;  // what the constraint allows now
-    MaskName mask;
+    MaskIdentity mask;
     TokenId only_token = -1;      // the only one that `allowed` holds; -1 = there are several
     std::int32_t unreported = 0;  // the last of `tokens`, which the sink does not have yet
     bool has_sampled = false;     // since then it hears of each at once

@@ -45,7 +45,7 @@ Scheduler::Scheduler(const EngineOptions& options) : options_(options), blocks_(
 
 void Scheduler::enqueue(Sequence& sequence) {
     check(sequence.token_count() < sequence.token_limit, "a new sequence has something to generate");
-    check(blocks_for(sequence.token_limit - 1) <= blocks_.full_total(),
+    check(blocks_for(sequence.token_limit - 1) <= blocks_.full_blocks_total(),
           "a sequence fits the pool when it is alone");
     const PrefixCache::Match match = blocks_.find(sequence);
     sequence.expected_rows = sequence.token_count() - match.copied_tokens -

@@ -49,10 +49,10 @@ class SequenceBlocks {
     // It leaves: everything goes back, and what can be used again stays in the cache.
     void release(Sequence& sequence);
 
-    std::int32_t full_total() const { return full_.total(); }
-    std::int32_t full_in_use() const { return full_.used() - cache_.evictable_full(); }
-    std::int32_t full_cached() const { return cache_.evictable_full(); }
-    std::int32_t sliding_in_use() const { return sliding_.used() - cache_.evictable_sliding(); }
+    std::int32_t full_blocks_total() const { return full_.total(); }
+    std::int32_t full_blocks_in_use() const { return full_.used() - cache_.evictable_full(); }
+    std::int32_t full_blocks_cached() const { return cache_.evictable_full(); }
+    std::int32_t sliding_blocks_in_use() const { return sliding_.used() - cache_.evictable_sliding(); }
 
     // Aborts unless every hold on every block belongs to one of these sequences or the cache.
     void check_integrity(std::span<Sequence* const> running) const;

@@ -221,7 +221,7 @@ void StepLoop::report(Request& request, const backend::SampledToken& last) {
 // Asks the constraint what may follow, and decides whether the token after that may be sampled ahead. False
 // when the request is over.
 bool StepLoop::prepare_next_token(Request& request) {
-    MaskName mask;
+    MaskIdentity mask;
     bool may_run_ahead = true;
     request.only_token = -1;
     if (request.constraint != nullptr) {
@@ -297,10 +297,10 @@ EngineStats StepLoop::stats() const {
     stats.running = static_cast<std::int32_t>(scheduler_.running().size());
     stats.waiting = scheduler_.waiting();
     const SequenceBlocks& blocks = scheduler_.blocks();
-    stats.full_blocks_used = blocks.full_in_use();
-    stats.full_blocks_cached = blocks.full_cached();
+    stats.full_blocks_used = blocks.full_blocks_in_use();
+    stats.full_blocks_cached = blocks.full_blocks_cached();
     stats.full_blocks_total = options_.full_blocks;
-    stats.sliding_blocks_used = blocks.sliding_in_use();
+    stats.sliding_blocks_used = blocks.sliding_blocks_in_use();
     stats.sliding_blocks_total = options_.sliding_blocks;
     stats.preemptions = scheduler_.preemptions();
     const double now = now_ms();

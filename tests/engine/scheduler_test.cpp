@@ -222,7 +222,7 @@ TEST(Scheduler, HoldsNoMoreOfTheSlidingPoolThanTheWindow) {
                                                     [](BlockId block) { return block != kNoBlock; });
             ASSERT_LE(held, most_window_blocks(window)) << "window " << window;
         }
-        EXPECT_EQ(harness.scheduler.blocks().sliding_in_use(), 0);
+        EXPECT_EQ(harness.scheduler.blocks().sliding_blocks_in_use(), 0);
     }
 }
 
@@ -380,8 +380,8 @@ TEST(Scheduler, RandomCallsNeverLoseABlock) {
         }
         for (Sequence* sequence : alive) harness.scheduler.remove(*sequence);
         harness.scheduler.check_integrity();
-        EXPECT_EQ(harness.scheduler.blocks().full_in_use(), 0);
-        EXPECT_EQ(harness.scheduler.blocks().sliding_in_use(), 0);
+        EXPECT_EQ(harness.scheduler.blocks().full_blocks_in_use(), 0);
+        EXPECT_EQ(harness.scheduler.blocks().sliding_blocks_in_use(), 0);
     }
 }
 

@@ -19,7 +19,7 @@ struct LoadFloat16 {
 // ones, then the odd ones: that is how bytes of weights fall apart under a mask and a shift.
 void quantize_block(const float* values, QuantizedRow row, std::int32_t block) {
     std::int32_t integers[kBlockColumns];
-    row.scales[block] = to_integers(values, integers);
+    row.scales[block] = quantise_to_integers(values, integers);
     std::int16_t out[kBlockColumns];
     for (int column = 0; column < kBlockColumns; ++column) {
         const int place = column % 4;

@@ -18,7 +18,7 @@ struct LoadFloat16 {
 // The 64 bytes of a quantised block: 32 high bytes, then 32 low bytes; value = 256 * high + low, both signed.
 void quantize_block(const float* values, QuantizedRow row, std::int32_t block) {
     std::int32_t integers[kBlockColumns];
-    row.scales[block] = to_integers(values, integers);
+    row.scales[block] = quantise_to_integers(values, integers);
     std::byte* out = row.values + std::size_t{64} * block;
     for (int half = 0; half < 2; ++half) {
         const __m512i v = _mm512_loadu_si512(integers + 16 * half);

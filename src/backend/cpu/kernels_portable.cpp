@@ -41,7 +41,7 @@ struct LoadFloat16 {
 // The 64 bytes of a quantised block: 32 16-bit values in order.
 void quantize_block(const float* values, QuantizedRow row, std::int32_t block) {
     std::int32_t integers[kBlockColumns];
-    row.scales[block] = to_integers(values, integers);
+    row.scales[block] = quantise_to_integers(values, integers);
     std::int16_t out[kBlockColumns];
     for (int column = 0; column < kBlockColumns; ++column)
         out[column] = static_cast<std::int16_t>(integers[column]);

@@ -151,7 +151,7 @@ void dot_floats(const std::byte* panel, std::int32_t blocks, const ActivationRow
 
 // 16-bit integers of a block: |value| <= 32512 = 127 * 256, so that the high byte of the nearest
 // 256 * high + low fits a signed byte.
-[[gnu::always_inline]] inline BlockScale to_integers(const float* values, std::int32_t* integers) {
+[[gnu::always_inline]] inline BlockScale quantise_to_integers(const float* values, std::int32_t* integers) {
     FloatLanes largest{};
     for (int i = 0; i < kBlockColumns; i += kLanes) {
         const FloatLanes v = load_floats(values + i);

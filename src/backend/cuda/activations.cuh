@@ -71,7 +71,7 @@ __device__ inline std::uint32_t to_activation_pair(float first, float second, We
            static_cast<std::uint32_t>(to_activation(second, type)) << 16;
 }
 
-// Elements i .. i + 3 of a row, i a multiple of 4.
+// Stores elements i .. i + 3 of a row; i is a multiple of 4.
 template <WeightFormat kType>
 __device__ void store_four_activations(std::uint16_t* row, int i, float4 v) {
     auto* place = reinterpret_cast<std::uint32_t*>(row + swizzled_element<kType>(i));

@@ -67,7 +67,7 @@ struct RowInput {
     std::int32_t logits_index = -1;  // where its logits go; -1 = not wanted
 };
 
-// What all stages share, passed by value.
+// The arguments that every kernel of the decode pass gets, passed by value.
 struct DecodeContext {
     std::int32_t rows = 0;
     std::int32_t hidden = 0, query_heads = 0, kv_heads = 0, experts = 0, intermediate_size = 0,

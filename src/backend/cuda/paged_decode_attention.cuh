@@ -48,7 +48,7 @@ struct Cached {
         const uint4& words = key[i][step / 2];
         return step % 2 == 0 ? uint2{words.x, words.y} : uint2{words.z, words.w};
     }
-    // Words 0 .. 3 of value i: pairs of dimensions.
+    // A 32-bit word (0 .. 3) of cached value i: two of the eight dimensions that this lane holds.
     __device__ std::uint32_t value_word(int i, int word) const {
         return word == 0 ? value[i].x : word == 1 ? value[i].y : word == 2 ? value[i].z : value[i].w;
     }

@@ -33,7 +33,7 @@ __host__ __device__ constexpr std::int64_t place_of_row(const RowMap& map, std::
 void repack_rows(gguf::TensorType source_type, const std::byte* source, std::int64_t first_row,
                  std::int64_t count, const DeviceMatrix& packed, const RowMap& map, cudaStream_t stream);
 
-// router [experts][hidden] -> its columns, in whichever type the layer has.
+// Writes the transpose [hidden][experts] of the layer's router, as bf16 or as float32, whichever the layer has room for.
 void transpose_router(const DeviceLayer& layer, std::int32_t experts, std::int32_t hidden,
                       cudaStream_t stream);
 
