@@ -38,11 +38,11 @@ void ByteDfa::trim(Rows& rows) {
             open.push_back(from);
         }
     }
-    goes_on_.assign(count, false);
+    can_continue_.assign(count, false);
     for (std::size_t from = 0; from < count; ++from)
         for (State& to : rows.next[from]) {
             if (to != kDead && !live[to]) to = kDead;
-            if (to != kDead) goes_on_[from] = true;
+            if (to != kDead) can_continue_[from] = true;
         }
     start_ = count > 0 && live[0] ? State{0} : kDead;
 }

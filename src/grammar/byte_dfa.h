@@ -31,7 +31,7 @@ class ByteDfa {
     State start() const { return start_; }  // kDead: nothing is accepted
     State next(State state, std::uint8_t byte) const { return table_[state * classes_ + class_of_[byte]]; }
     bool accepts(State state) const { return accepting_[state]; }
-    bool goes_on(State state) const { return goes_on_[state]; }  // some byte may follow
+    bool can_continue(State state) const { return can_continue_[state]; }  // some byte may follow
     std::size_t size() const { return accepting_.size(); }
 
     // From any deterministic description: `next(key, byte)` gives a key or nothing, for the bytes of
@@ -73,7 +73,7 @@ class ByteDfa {
     std::size_t classes_ = 0;
     std::vector<State> table_;
     std::vector<bool> accepting_;
-    std::vector<bool> goes_on_;
+    std::vector<bool> can_continue_;
 };
 
 }  // namespace gptoss::grammar

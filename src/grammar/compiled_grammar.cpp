@@ -8,7 +8,7 @@ namespace {
 // Of 25 kB each with the whole vocabulary.
 constexpr std::size_t kMostMasks = 128;
 constexpr std::size_t kMostTerminalPlaces = 64;
-constexpr std::size_t kMostWaysOut = 500'000;  // of 12 bytes each
+constexpr std::size_t kMostExits = 500'000;  // of 12 bytes each
 
 // The work for one mask, in nodes of the vocabulary's trie: about 10 ms. One terminal is always read whole.
 constexpr std::int64_t kMostWork = 2'000'000;
@@ -43,7 +43,7 @@ class CompiledGrammar::MaskMaker {
   private:
     const VocabularyTrie& trie() const { return *of_.vocabulary_.trie; }
 
-    ProgressTable::Id behind(GrammarState next, const Stack& stack) {
+    ProgressTable::Id continuation(GrammarState next, const Stack& stack) {
         return of_.table_.id(resume(of_.grammar_, next, stack));
     }
 
@@ -54,7 +54,7 @@ class CompiledGrammar::MaskMaker {
         return of_.table_.step(from, byte);
     }
 
-    bool goes_on(ProgressTable::Id from, std::string_view bytes) {
+    bool can_continue(ProgressTable::Id from, std::string_view bytes) {
         for (const char byte : bytes) from = step(from, static_cast<std::uint8_t>(byte));
         return from != ProgressTable::kDead;
     }
@@ -81,9 +81,9 @@ class CompiledGrammar::MaskMaker {
             for (auto counted = first_that_fits; counted != tokens.inside.end(); ++counted)
                 mask_->allow(counted->token);
         }
-        const ProgressTable::Id then = behind(state.next, place.stack);
+        const ProgressTable::Id then = continuation(state.next, place.stack);
         for (const StringTokens::Exit& exit : tokens.exits) {
-            if (!goes_on(then, exit.rest)) continue;
+            if (!can_continue(then, exit.rest)) continue;
             for (const auto& counted : exit.tokens)
                 if (counted.characters >= missing && counted.characters <= room) mask_->allow(counted.token);
         }
@@ -94,13 +94,13 @@ class CompiledGrammar::MaskMaker {
         work_ -= static_cast<std::int64_t>(tokens.visited);
         mask_->allow_all(tokens.inside);
         std::map<GrammarState, ProgressTable::Id> ids;
-        for (const TerminalTokens::WayOut& way_out : tokens.ways_out) {
+        for (const TerminalTokens::Exit& exit : tokens.exits) {
             if (work_ <= 0) break;
-            const GrammarState next = *of_.grammar_.behind(state, way_out.at);
+            const GrammarState next = *of_.grammar_.continuation(state, exit.at);
             auto known = ids.find(next);
-            if (known == ids.end()) known = ids.emplace(next, behind(next, place.stack)).first;
+            if (known == ids.end()) known = ids.emplace(next, continuation(next, place.stack)).first;
             trie().walk_below(
-                trie().nodes()[way_out.node], known->second,
+                trie().nodes()[exit.node], known->second,
                 [this](ProgressTable::Id at, std::uint8_t byte) { return step(at, byte); },
                 [](ProgressTable::Id at) { return at != ProgressTable::kDead; },
                 [this](const VocabularyTrie::Node& node, ProgressTable::Id) { mask_->allow(node.token); });
@@ -169,15 +169,15 @@ const CompiledGrammar::TerminalTokens& CompiledGrammar::terminal_tokens(const Gr
         [](const Place& place) { return place.has_value(); },
         [&](const VocabularyTrie::Node& node, const Place& place) {
             made->inside.allow(node.token);
-            if (vocabulary_.trie->has_more(node) && grammar_.behind(terminal, *place))
-                made->ways_out.push_back(
+            if (vocabulary_.trie->has_more(node) && grammar_.continuation(terminal, *place))
+                made->exits.push_back(
                     {static_cast<std::uint32_t>(&node - vocabulary_.trie->nodes().data()), *place});
         });
-    if (terminal_tokens_.size() >= kMostTerminalPlaces || ways_out_ > kMostWaysOut) {
+    if (terminal_tokens_.size() >= kMostTerminalPlaces || exits_ > kMostExits) {
         terminal_tokens_.clear();
-        ways_out_ = 0;
+        exits_ = 0;
     }
-    ways_out_ += made->ways_out.size();
+    exits_ += made->exits.size();
     return *(terminal_tokens_[key] = std::move(made));
 }
 

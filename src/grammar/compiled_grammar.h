@@ -47,12 +47,12 @@ class CompiledGrammar {
     // Tokens read from one place inside a terminal.
     struct TerminalTokens {
         explicit TerminalTokens(std::int32_t vocabulary) : inside(vocabulary) {}
-        struct WayOut {
+        struct Exit {
             std::uint32_t node;  // of the trie: behind it the rest of a token may leave the terminal
             Grammar::Reading at;
         };
         TokenMask inside;  // tokens that are read whole
-        std::vector<WayOut> ways_out;
+        std::vector<Exit> exits;
         std::size_t visited = 0;  // nodes of the trie
     };
     // The terminal and the place in it.
@@ -72,7 +72,7 @@ class CompiledGrammar {
     mutable ProgressTable table_;
     mutable std::unordered_map<Progress, std::shared_ptr<const TokenMask>, Hash> masks_;
     mutable std::map<TerminalKey, std::unique_ptr<TerminalTokens>> terminal_tokens_;
-    mutable std::size_t ways_out_ = 0;  // of all terminal_tokens_
+    mutable std::size_t exits_ = 0;  // of all terminal_tokens_
 };
 
 }  // namespace gptoss::grammar

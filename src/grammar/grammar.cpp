@@ -87,10 +87,10 @@ std::optional<Grammar::Reading> Grammar::read_other_key(const State& terminal, R
     return Reading{to, LiteralTrie::kNone};
 }
 
-bool Grammar::goes_on(const State& terminal, Reading at) const {
+bool Grammar::can_continue(const State& terminal, Reading at) const {
     switch (terminal.terminal) {
         case Terminal::dfa:
-            return dfas[terminal.index]->goes_on(static_cast<ByteDfa::State>(at.inner));
+            return dfas[terminal.index]->can_continue(static_cast<ByteDfa::State>(at.inner));
         case Terminal::string:
         case Terminal::other_key:
             return lexer_state(at) != string_lexer::kClosed;
@@ -102,7 +102,7 @@ bool Grammar::goes_on(const State& terminal, Reading at) const {
     return false;
 }
 
-std::optional<GrammarState> Grammar::behind(const State& terminal, Reading at) const {
+std::optional<GrammarState> Grammar::continuation(const State& terminal, Reading at) const {
     switch (terminal.terminal) {
         case Terminal::dfa:
             if (dfas[terminal.index]->accepts(static_cast<ByteDfa::State>(at.inner))) return terminal.next;
@@ -211,7 +211,7 @@ bool Grammar::has_left_recursion() const {
         [&](const State& state, auto visit) {
             for (const GrammarState to : state.empty) visit(to);
             if (const auto at = begin(state))
-                if (const auto to = behind(state, *at)) visit(*to);
+                if (const auto to = continuation(state, *at)) visit(*to);
         },
         false);
     // The rules that may be entered from the beginning of a rule before anything is read.
@@ -230,7 +230,7 @@ bool Grammar::has_left_recursion() const {
                 if (ends[ref.rule]) open.push_back(ref.return_state);
             }
             if (const auto reading = begin(states[at]))
-                if (const auto to = behind(states[at], *reading)) open.push_back(*to);
+                if (const auto to = continuation(states[at], *reading)) open.push_back(*to);
         }
         for (const GrammarState at : visited) seen[at] = false;
         return rules;

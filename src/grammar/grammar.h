@@ -69,9 +69,9 @@ class Grammar {
     };
     std::optional<Reading> begin(const State& terminal) const;  // nothing: it reads no text at all
     std::optional<Reading> read(const State& terminal, Reading at, std::uint8_t byte) const;
-    bool goes_on(const State& terminal, Reading at) const;  // some byte may follow
+    bool can_continue(const State& terminal, Reading at) const;  // some byte may follow
     // Where reading goes on when the terminal may be left here.
-    std::optional<GrammarState> behind(const State& terminal, Reading at) const;
+    std::optional<GrammarState> continuation(const State& terminal, Reading at) const;
 
     // Drops every way that leads nowhere. False when nothing at all can be said.
     bool trim();

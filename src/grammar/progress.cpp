@@ -124,8 +124,10 @@ class Closure {
         if (state.ends_rule) end_rule(at.context);
         if (state.terminal != Grammar::Terminal::none) {
             if (const auto reading = grammar_.begin(state)) {
-                if (const auto next = grammar_.behind(state, *reading)) open_.push_back({*next, at.context});
-                if (grammar_.goes_on(state, *reading)) found_.push_back({at.state, *reading, at.context});
+                if (const auto next = grammar_.continuation(state, *reading))
+                    open_.push_back({*next, at.context});
+                if (grammar_.can_continue(state, *reading))
+                    found_.push_back({at.state, *reading, at.context});
             }
         } else if (!state.bytes.empty()) {
             found_.push_back({at.state, {}, at.context});
@@ -264,8 +266,8 @@ Progress step(const Grammar& grammar, const Progress& progress, std::uint8_t byt
             for (const Grammar::ByteEdge& edge : state.bytes)
                 if (byte >= edge.first && byte <= edge.last) closure.enter(edge.to, place.stack);
         } else if (const auto to = grammar.read(state, place.at, byte)) {
-            if (const auto next = grammar.behind(state, *to)) closure.enter(*next, place.stack);
-            if (grammar.goes_on(state, *to)) closure.keep({place.state, *to, place.stack});
+            if (const auto next = grammar.continuation(state, *to)) closure.enter(*next, place.stack);
+            if (grammar.can_continue(state, *to)) closure.keep({place.state, *to, place.stack});
         }
     }
     closure.finish();

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint32_t kNoLimit = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kLongestPathTold_bytes = 400;
-constexpr std::size_t kMostUnenforcedTold = 100;
+constexpr std::size_t kMostUnenforcedListed = 100;
 
 // Keywords that demand something. An annotation (title, default, examples, …) or an unknown word demands
 // nothing.
@@ -95,7 +95,7 @@ bool is_of_type(const Json& value, const std::string& type) {
     return type == (value.is_number() ? "number" : std::string(value.type_name()));
 }
 
-std::string told(const SchemaPath& path) {
+std::string place_text(const SchemaPath& path) {
     std::string text = path.text();
     if (text.size() > kLongestPathTold_bytes) text.replace(kLongestPathTold_bytes, std::string::npos, "...");
     return text;
@@ -104,7 +104,7 @@ std::string told(const SchemaPath& path) {
 }  // namespace
 
 void SchemaReader::refuse(const std::string& keyword, const SchemaPath& path, const std::string& why) const {
-    const std::string at = told(path);
+    const std::string at = place_text(path);
     const std::string subject = keyword.empty() ? at + " " : "\"" + keyword + "\" at " + at + " ";
     Error::Facts facts{{"keyword", keyword}, {"path", at}};
     if (!origin_.param.empty()) facts.emplace_back("param", origin_.param);
@@ -115,7 +115,8 @@ void SchemaReader::refuse(const std::string& keyword, const SchemaPath& path, co
 
 void SchemaReader::give_up(const std::string& keyword, const SchemaPath& path, const std::string& why) {
     if (is_strict()) refuse(keyword, path, why);
-    if (unenforced_.size() < kMostUnenforcedTold) unenforced_.push_back(keyword + " at " + told(path));
+    if (unenforced_.size() < kMostUnenforcedListed)
+        unenforced_.push_back(keyword + " at " + place_text(path));
 }
 
 void SchemaReader::check_supported(const Json& schema, const SchemaPath& path) {
