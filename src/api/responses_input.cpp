@@ -1,5 +1,6 @@
 #include "api/responses_input.h"
 
+#include <set>
 #include <utility>
 
 #include "api/history.h"
@@ -50,7 +51,7 @@ class InputReader {
         } else if (type == "item_reference") {
             read_reference(item);
         } else if (type == "compaction" || type == "compaction_summary") {
-            read_compaction(item);
+            if (options_.opens_compaction) read_compaction(item);
         } else if (is_part_type(type)) {
             refuse_field(
                 item.path("type"),
@@ -124,6 +125,8 @@ class InputReader {
 
     void read_reference(const Fields& item) {
         const std::string id = item.text("id");
+        // It is told once: a short request could otherwise tell one long item ten thousand times.
+        if (!referenced_.insert(id).second) return;
         const std::optional<Json> found = options_.find_item ? options_.find_item(id) : std::nullopt;
         // Reasoning that was not stored comes back by the call that followed it. A reference that leads to
         // another one leads nowhere: it may mean itself.
@@ -154,6 +157,7 @@ class InputReader {
     const ResponsesInputOptions& options_;
     HistoryBuilder history_;
     Turn turn_;
+    std::set<std::string> referenced_;
 };
 
 }  // namespace
@@ -162,6 +166,17 @@ void read_responses_input(const Json& items, const ResponsesTools& tools,
                           const ResponsesInputOptions& options, harmony::Conversation& conversation) {
     InputReader reader(tools, options, conversation);
     reader.read_all(items, "input");
+    reader.finish();
+}
+
+void check_new_items(const Json& earlier, const Json& items) {
+    const ResponsesTools tools;
+    ResponsesInputOptions options;
+    options.opens_compaction = false;
+    harmony::Conversation conversation;
+    InputReader reader(tools, options, conversation);
+    reader.read_all(earlier, "conversation");
+    reader.read_all(items, "items");
     reader.finish();
 }
 

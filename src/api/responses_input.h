@@ -24,11 +24,15 @@ struct ResponsesInputOptions {
     UnseenContent unseen = UnseenContent::placeholder;
     // A stored item by its id, for item_reference; may be empty.
     std::function<std::optional<Json>(const std::string& id)> find_item;
+    bool opens_compaction = true;  // false: a compacted history is passed over
 };
 
 // Reads `items`, an array of items, behind what the conversation already has. Throws Error(request_invalid)
 // naming the field ("input[3].output").
 void read_responses_input(const Json& items, const ResponsesTools& tools,
                           const ResponsesInputOptions& options, harmony::Conversation& conversation);
+
+// Whether `items` may come behind `earlier` ones in a conversation. Throws as above ("items[3].output").
+void check_new_items(const Json& earlier, const Json& items);
 
 }  // namespace gptoss::api

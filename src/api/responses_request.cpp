@@ -27,6 +27,20 @@ std::string_view id_prefix(const Fields& item) {
     return "item_";
 }
 
+// A message as lists of items tell it again: with its type and status, its content in parts.
+void complete_message(Json& item) {
+    const auto is_missing = [&](const char* field) { return !item.contains(field) || item[field].is_null(); };
+    if (is_missing("type") && !is_missing("role")) item["type"] = "message";
+    if (is_missing("type") || item["type"] != "message") return;
+    if (is_missing("status")) item["status"] = "completed";
+    if (is_missing("content") || !item["content"].is_string()) return;
+    const bool is_answer = !is_missing("role") && item["role"] == "assistant";
+    Json part{{"type", is_answer ? "output_text" : "input_text"}, {"text", std::move(item["content"])}};
+    if (is_answer) part["annotations"] = part["logprobs"] = Json::array();
+    item["content"] = Json::array();
+    item["content"].push_back(std::move(part));
+}
+
 void read_format(const Fields& request, ResponsesRequest& result, Json& echoed) {
     echoed = {{"type", "text"}};
     const auto text = request.find_object("text");
@@ -77,6 +91,8 @@ void read_include(const Fields& request, ResponsesRequest& result) {
     }
 }
 
+}  // namespace
+
 Json read_metadata(const Fields& request) {
     const auto metadata = request.find_object("metadata");
     if (!metadata) return Json::object();
@@ -92,6 +108,8 @@ Json read_metadata(const Fields& request) {
     }
     return metadata->json();
 }
+
+namespace {
 
 std::string read_conversation_id(const Fields& request) {
     const Json* conversation = request.find("conversation");
@@ -151,9 +169,7 @@ Json read_input_items(const Fields& request) {
     const Json* input = request.find("input");
     if (input == nullptr) return items;
     if (input->is_string()) {
-        items.push_back({{"type", "message"},
-                         {"role", "user"},
-                         {"content", Json::array({{{"type", "input_text"}, {"text", *input}}})}});
+        items.push_back({{"type", "message"}, {"role", "user"}, {"content", *input}});
     } else if (input->is_array()) {
         items = *input;
     } else {
@@ -163,6 +179,7 @@ Json read_input_items(const Fields& request) {
     for (std::size_t i = 0; i < items.size(); ++i) {
         const Fields item(items[i], "input[" + std::to_string(i) + "]");
         if (!item.find_text("id")) items[i]["id"] = random_id(id_prefix(item));
+        complete_message(items[i]);
     }
     return items;
 }

@@ -32,8 +32,12 @@ struct ResponsesRequest : GenerationIntent {
 // Error(request_invalid) whose fact "param" names the field.
 ResponsesRequest read_responses_request(const Json& request);
 
-// `input` as a list of items, each with an id; a string becomes the user's message. Throws
+// `input` as a list of items, each with an id, messages with all that lists tell of them; a string becomes the
+// user's message. Throws
 // Error(request_invalid).
 Json read_input_items(const Fields& request);
+
+// `metadata`, {} where it is not given, within OpenAI's limits. Throws Error(request_invalid).
+Json read_metadata(const Fields& request);
 
 }  // namespace gptoss::api

@@ -65,11 +65,6 @@ std::vector<Json> read_items(const Fields& request) {
     return {items.begin(), items.end()};
 }
 
-Json metadata_of(const Fields& request) {
-    const auto metadata = request.find_object("metadata");
-    return metadata ? metadata->json() : Json::object();
-}
-
 }  // namespace
 
 ResponseStore& StoredEndpoints::store() const {
@@ -122,9 +117,12 @@ Reply StoredEndpoints::create_conversation(std::string_view body) const {
     const Json json = body.empty() ? Json::object() : parse_json(body);
     const Fields request(json, "");
     const std::vector<Json> items = read_items(request);
+    check_new_items(Json::array(), items);
     const std::string id = random_id("conv_");
-    const Json conversation{
-        {"id", id}, {"object", "conversation"}, {"created_at", now_s()}, {"metadata", metadata_of(request)}};
+    const Json conversation{{"id", id},
+                            {"object", "conversation"},
+                            {"created_at", now_s()},
+                            {"metadata", read_metadata(request)}};
     store().create_conversation(owner_, conversation);
     if (!items.empty()) store().append_items(owner_, id, items);
     return json_reply(conversation);
@@ -137,7 +135,7 @@ Reply StoredEndpoints::conversation(const std::string& id) const {
 Reply StoredEndpoints::update_conversation(const std::string& id, std::string_view body) const {
     Json conversation = find_conversation(id);
     const Json json = parse_json(body);
-    conversation["metadata"] = metadata_of(Fields(json, ""));
+    conversation["metadata"] = read_metadata(Fields(json, ""));
     store().update_conversation(owner_, id, conversation);
     return json_reply(conversation);
 }
@@ -152,6 +150,7 @@ Reply StoredEndpoints::add_items(const std::string& id, std::string_view body) c
     const Json json = parse_json(body);
     const std::vector<Json> items = read_items(Fields(json, ""));
     if (items.empty()) refuse_field("items", "is required and must have at least one item.");
+    check_new_items(store().all_items(owner_, id), items);
     store().append_items(owner_, id, items);
     return json_reply(list_json({items, false}));
 }

@@ -4,6 +4,8 @@
 #include <set>
 
 #include "api/api_fixture.h"
+#include "api/error_reply.h"
+#include "api/stored_endpoints.h"
 
 namespace gptoss {
 namespace responses_test {
@@ -317,6 +319,55 @@ TEST(Responses, AStreamThatIsTakenUpEndsAsItsResponse) {
         ASSERT_EQ(events.size(), 1U);
         EXPECT_EQ(Json::parse(events[0].data)["type"], ending) << most;
     }
+}
+
+// A conversation that took items which cannot be read answered 400 to everything from then on.
+TEST(Responses, AConversationTakesOnlyWhatCanBeRead) {
+    api::StoredResponses stored("", api::StoreLimits());
+    const api::StoredEndpoints endpoints(&stored, "ann");
+    const auto refused = [](const auto& call) -> std::string {
+        try {
+            call();
+        } catch (const Error& error) {
+            return api::openai_error(error)["error"].value("param", "");
+        }
+        return "taken";
+    };
+    const auto items = [](const Json& item) { return api::to_text({{"items", Json::array({item})}}); };
+    const Json call{{"type", "function_call"}, {"call_id", "c"}, {"name", "f"}, {"arguments", "{}"}};
+    const Json output{{"type", "function_call_output"}, {"call_id", "c"}, {"output", "x"}};
+    const std::string id = body_of(endpoints.create_conversation(items(call)))["id"];
+    EXPECT_EQ(refused([&] { endpoints.add_items(id, items(output)); }), "taken");
+    const Json said = body_of(endpoints.add_items(id, items({{"role", "assistant"}, {"content", "hi"}})));
+    EXPECT_EQ(said["data"][0]["type"], "message") << said;
+    EXPECT_EQ(said["data"][0]["content"][0]["text"], "hi");
+    EXPECT_EQ(refused([&] {
+                  endpoints.add_items(id, items({{"role", "user"}, {"content", 7}}));
+              }),
+              "items[0].content");
+    EXPECT_EQ(refused([&] { endpoints.create_conversation(items(output)); }), "items[0].call_id");
+    EXPECT_EQ(refused([&] {
+                  endpoints.create_conversation(items({{"type", "text"}, {"text", "x"}}));
+              }),
+              "items[0].type");
+    EXPECT_EQ(refused([&] { endpoints.update_conversation(id, R"({"metadata":{"a":7}})"); }), "metadata.a");
+}
+
+// Ten thousand references to one item of a megabyte were a prompt of ten gigabytes.
+TEST(Responses, AnItemIsToldOnceHoweverOftenItIsReferredTo) {
+    test::ApiOptions options;
+    options.service.stored = std::make_shared<api::StoredResponses>("", api::StoreLimits());
+    Api api(options);
+    api.say("<|channel|>final<|message|>ok<|return|>");
+    Json item = user_item("The word is cobalt.");
+    item["id"] = "msg_1";
+    api.ask(request(Json::array({item})), kResponses);
+    const Json reference{{"type", "item_reference"}, {"id", "msg_1"}};
+    EXPECT_EQ(api.ask(request(Json::array({reference, reference, user_item("Well?")})), kResponses).status,
+              200);
+    const std::string prompt = api.last_prompt();
+    ASSERT_NE(prompt.find("cobalt"), std::string::npos) << prompt;
+    EXPECT_EQ(prompt.find("cobalt"), prompt.rfind("cobalt")) << prompt;
 }
 
 TEST(Responses, AnEmptyAnswerIsAMessage) {
