@@ -1,7 +1,10 @@
 #include "base/thread_pool.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -20,25 +23,11 @@ void pause() {
 #endif
 }
 
-// Longer than any serial part between two stages of a step (quantising a row, sampling a small vocabulary),
-// short enough that an idle server's threads sleep.
-constexpr std::chrono::microseconds kSpin{200};
-
-// Waits until `value` differs from `old`: first by polling, then asleep.
-template <typename Value>
-void wait_for_change(const std::atomic<Value>& value, Value old) {
-    const auto give_up = std::chrono::steady_clock::now() + kSpin;
-    do {
-        for (int i = 0; i < 32; ++i) {
-            if (value.load(std::memory_order_acquire) != old) return;
-            pause();
-        }
-        // Where another thread wants this core, a poller would otherwise keep it for whole time slices: a
-        // server's own threads share the cores with the team, and then a step of 0.3 ms took 15.
-        std::this_thread::yield();
-    } while (std::chrono::steady_clock::now() < give_up);
-    value.wait(old, std::memory_order_acquire);
-}
+// Longer than most serial parts between two stages of a step, short enough that an idle server's threads sleep,
+// and that who else wants this core waits for no time slice. A poller never yields, and so does not use
+// std::atomic::wait(), which does: Linux takes a thread that yields for one that has had its time slice, so that
+// beside busy threads a team of pollers came to run for 5 % of the time.
+constexpr std::chrono::microseconds kSpin{50};
 
 std::vector<int> usable_cores() {
     std::vector<int> cores;
@@ -61,12 +50,30 @@ void pin(std::thread& thread, int core) {
 
 }  // namespace
 
+void ThreadPool::Watched::wait_while(std::int32_t old) {
+    const auto give_up = std::chrono::steady_clock::now() + kSpin;
+    do {
+        for (int i = 0; i < 32; ++i) {
+            if (value.load(std::memory_order_acquire) != old) return;
+            pause();
+        }
+    } while (std::chrono::steady_clock::now() < give_up);
+    ++sleepers_;
+    while (value == old) syscall(SYS_futex, &value, FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
+    --sleepers_;
+}
+
+void ThreadPool::Watched::wake_all() {
+    if (sleepers_ > 0)
+        syscall(SYS_futex, &value, FUTEX_WAKE_PRIVATE, std::numeric_limits<int>::max(), nullptr, nullptr, 0);
+}
+
 ThreadPool::ThreadPool(std::int32_t threads) {
     const std::vector<int> cores = usable_cores();
     const auto core_count = static_cast<std::int32_t>(cores.size());
     if (threads <= 0) threads = core_count;
     for (std::int32_t thread = 1; thread < threads; ++thread) {
-        workers_.emplace_back([this, thread] { work(thread); });
+        workers_.emplace_back([this] { work(); });
         // The caller is not pinned (its thread is not ours); the first core is left free for it. A team
         // smaller than the machine is not pinned either: two such teams would share the same cores.
         if (threads == core_count) pin(workers_.back(), cores[thread]);
@@ -75,33 +82,41 @@ ThreadPool::ThreadPool(std::int32_t threads) {
 
 ThreadPool::~ThreadPool() {
     stopping_ = true;
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
+    ++generation_.value;
+    generation_.wake_all();
     for (std::thread& worker : workers_) worker.join();
 }
 
 void ThreadPool::run(Job job) {
-    if (workers_.empty()) {
-        job.call(job.object, 0);
-        return;
-    }
     job_ = job;
-    running_.store(static_cast<std::int32_t>(workers_.size()), std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
-    job.call(job.object, 0);
-    for (std::int32_t left = running_.load(std::memory_order_acquire); left != 0;
-         left = running_.load(std::memory_order_acquire))
-        wait_for_change(running_, left);
+    inside_.value = 0;
+    ++generation_.value;
+    generation_.wake_all();
+    job.call(job.object);
+    // Nothing is left to take: who has not come need not come, who is in the middle of a range is waited for.
+    std::int32_t inside = inside_.value += kClosed;
+    for (; inside != kClosed; inside = inside_.value) inside_.wait_while(inside);
 }
 
-void ThreadPool::work(std::int32_t thread) {
-    for (std::uint32_t seen = 0;;) {
-        wait_for_change(generation_, seen);
-        ++seen;  // never more than one ahead: run() waits for every worker
+bool ThreadPool::join() {
+    std::int32_t inside = inside_.value;
+    while (inside >= 0)
+        if (inside_.value.compare_exchange_weak(inside, inside + 1)) return true;
+    return false;
+}
+
+void ThreadPool::leave() {
+    if (--inside_.value == kClosed) inside_.wake_all();
+}
+
+void ThreadPool::work() {
+    for (std::int32_t seen = 0;;) {
+        generation_.wait_while(seen);
+        seen = generation_.value;
         if (stopping_) return;
-        job_.call(job_.object, thread);
-        if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+        if (!join()) continue;
+        job_.call(job_.object);  // of this loop or a later one: whichever is open
+        leave();
     }
 }
 

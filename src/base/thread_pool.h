@@ -1,14 +1,14 @@
 // A fixed team of pinned threads for fork-join loops that follow each other within microseconds, as the
-// stages of a forward pass do. Workers spin for a moment after a loop and then sleep, so that a server
-// without requests costs nothing. The calling thread takes part in every loop.
+// stages of a forward pass do. The calling thread takes part in every loop, and a loop is over when its work is
+// done: a worker that the system runs late, because others want its core, finds nothing left and holds nobody
+// up. Workers spin for a moment after a loop and then sleep, so that a server without requests costs nothing.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <memory>
+#include <limits>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 namespace gptoss {
@@ -23,20 +23,10 @@ class ThreadPool {
 
     std::int32_t size() const { return static_cast<std::int32_t>(workers_.size()) + 1; }
 
-    // Calls task(thread) once on each thread, 0 .. size() - 1; thread 0 is the caller. Returns when all are
-    // done. Tasks must not throw and must not use the pool.
-    template <typename Task>
-    void on_all(Task&& task) {
-        run({[](void* object, std::int32_t thread) {
-                 (*static_cast<std::remove_reference_t<Task>*>(object))(thread);
-             },
-             static_cast<void*>(std::addressof(task))});
-    }
-
     // Calls task(begin, end) for ranges that cover [0, count) once. Threads take ranges in ascending order as
     // they become free, each a fraction of what is left but at least `grain` indices: long ones first, so
     // that memory streams, short ones last, so that threads end together even when one is slowed down by
-    // others.
+    // others. Tasks must not throw and must not use the pool.
     template <typename Task>
     void for_ranges(std::int64_t count, std::int64_t grain, Task&& task) {
         if (count <= grain || size() == 1) {
@@ -44,7 +34,7 @@ class ThreadPool {
             return;
         }
         next_.store(0, std::memory_order_relaxed);
-        on_all([&](std::int32_t) {
+        auto take_ranges = [&] {
             std::int64_t begin = next_.load(std::memory_order_relaxed);
             while (begin < count) {
                 const std::int64_t fraction = (count - begin) / (2 * size());
@@ -53,7 +43,8 @@ class ThreadPool {
                 task(begin, end);
                 begin = next_.load(std::memory_order_relaxed);
             }
-        });
+        };
+        run({[](void* object) { (*static_cast<decltype(take_ranges)*>(object))(); }, &take_ranges});
     }
 
     // for_ranges() with task(index).
@@ -65,20 +56,37 @@ class ThreadPool {
     }
 
   private:
-    struct Job {
-        void (*call)(void* object, std::int32_t thread) = nullptr;
+    struct Job {  // one thread's part of a loop: returns when nothing is left to take
+        void (*call)(void* object) = nullptr;
         void* object = nullptr;
     };
+    static constexpr std::int32_t kClosed = std::numeric_limits<std::int32_t>::min();
+
+    // A number that threads wait for, on a cache line of its own: it is polled by all of them.
+    class alignas(64) Watched {
+      public:
+        explicit Watched(std::int32_t first) : value(first) {}
+        // Until `value` differs from `old`: first by polling, then asleep.
+        void wait_while(std::int32_t old);
+        void wake_all();  // after a change
+
+        std::atomic<std::int32_t> value;
+
+      private:
+        std::atomic<std::int32_t> sleepers_{0};
+    };
+
     void run(Job job);
-    void work(std::int32_t thread);
+    void work();
+    bool join();
+    void leave();
 
     std::vector<std::thread> workers_;
-    Job job_;  // written before `generation_` is raised, read after
-    // On cache lines of their own: they are polled by all threads.
-    alignas(64) std::atomic<std::uint32_t> generation_{0};
-    alignas(64) std::atomic<std::int32_t> running_{0};
+    Job job_;                  // of the open loop; written while it is closed and nobody is inside
+    Watched generation_{0};    // raised with every loop
+    Watched inside_{kClosed};  // workers in the loop; kClosed more when it is closed
     alignas(64) std::atomic<std::int64_t> next_{0};
-    bool stopping_ = false;
+    std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace gptoss
