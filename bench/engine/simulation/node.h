@@ -19,7 +19,7 @@ namespace gptoss::simulation {
 
 // One question of a trace.
 struct Ask {
-    double at_ms = 0;
+    double at_ms = 0;  // with the engine
     std::vector<TokenId> prompt;
     std::int32_t answer = 256;
     std::int32_t client = 0;
@@ -28,11 +28,12 @@ struct Ask {
     // certain. What may follow depends on them, so no step is computed ahead of them.
     std::int32_t header = 1;
     bool counts = true;  // in the figures
+    double way_ms = 0;   // until it was with the engine, since the client asked, who counts from there
 };
 
 struct Reply {
     Ask ask;
-    double first_token_ms = 0;      // after it was asked, the first token of text
+    double first_token_ms = 0;      // after the client asked, the first token of text
     std::vector<double> tokens_ms;  // when each of the text came
     std::vector<double> gaps_ms;    // between them
 };
@@ -62,8 +63,12 @@ class Node {
             if (lives_.empty()) now_ms_ = std::max(now_ms_, asks.top().at_ms);
             for (; !asks.empty() && asks.top().at_ms <= now_ms_; asks.pop()) begin(asks.top());
             const auto finished = [&](Reply reply) {
-                const std::optional<Ask> next = trace.next(reply, now_ms_ + turnaround_ms_(random_));
-                if (next && next->at_ms <= trace.end_ms) asks.push(*next);
+                const double way_ms = turnaround_ms_(random_);
+                std::optional<Ask> next = trace.next(reply, now_ms_ + way_ms);
+                if (next && next->at_ms <= trace.end_ms) {
+                    next->way_ms = way_ms;
+                    asks.push(*std::move(next));
+                }
                 replies_.push_back(std::move(reply));
             };
             if (!in_flight_.empty() && planner_.must_read_first()) collect(finished);
@@ -130,7 +135,7 @@ class Node {
             life->sequence.runs_ahead = said >= reply.ask.header;
             if (said > reply.ask.header) {
                 if (reply.tokens_ms.empty())
-                    reply.first_token_ms = now_ms_ - reply.ask.at_ms;
+                    reply.first_token_ms = now_ms_ - reply.ask.at_ms + reply.ask.way_ms;
                 else
                     reply.gaps_ms.push_back(now_ms_ - reply.tokens_ms.back());
                 reply.tokens_ms.push_back(now_ms_);
