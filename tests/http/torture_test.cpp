@@ -5,6 +5,7 @@
 #include "api/malformed.h"
 #include "http/http_client.h"
 #include "http/node_fixture.h"
+#include "support/rounds.h"
 
 namespace gptoss {
 namespace {
@@ -50,8 +51,8 @@ TEST_P(TortureOverHttp, EveryRequestEndsOnce) {
     }
     const Tokenizer& tokenizer = *test::cut_tokenizer();
     std::mt19937 random(23);
-    // The API tests replay 10,000; here fewer, for the way through the sockets.
-    for (int round = 0; round < 500; ++round) {
+    // The API tests replay 10,000; here fewer, for the way through the sockets, which ThreadSanitizer sees in each.
+    for (int round = 0; round < (test::kThreadSanitized ? 100 : 500); ++round) {
         std::vector<TokenId> tokens = test::random_tokens(tokenizer, random);
         const std::string text = tokenizer.decode(tokens);
         node.api.say_tokens(std::move(tokens));
