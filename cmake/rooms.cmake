@@ -124,18 +124,14 @@ function(gptoss_collect group program)
     add_dependencies(${group} ${program})
 endfunction()
 
-# gptoss_test(NAME FILES file... USES room... [LABELS label...] [ALONE]): one GoogleTest program, one ctest entry a case
-# (under sanitizers one in all); `test_programs` builds all.
+# gptoss_test(NAME FILES file... USES room... [LABELS label...] [TOGETHER suite...]): one GoogleTest program, one ctest entry
+# a case (under sanitizers one in all); `test_programs` builds all.
 # LABELS optimised: what an optimiser can get wrong, or random cases of which the slow sanitizer builds run only a part.
 # `optimised_tests` builds these; ./test runs the others under sanitizers alone.
-# ALONE: its cases compute with all cores; beside each other their spinning threads take five times as long.
+# TOGETHER: suites whose cases share what takes longer to prepare than they do: one ctest entry each, one for all others.
 include(GoogleTest)
 function(gptoss_test name)
-    cmake_parse_arguments(TEST "ALONE" "" "FILES;USES;LIBRARIES;LABELS" ${ARGN})
-    set(processors 1)
-    if(TEST_ALONE)
-        set(processors 3)  # as many as ./test runs side by side
-    endif()
+    cmake_parse_arguments(TEST "" "" "FILES;USES;LIBRARIES;LABELS;TOGETHER" ${ARGN})
     find_package(GTest REQUIRED)
     add_executable(${name} ${TEST_FILES})
     gptoss_collect(test_programs ${name})
@@ -160,8 +156,20 @@ function(gptoss_test name)
         if(TEST_USES MATCHES "backend_cpu")  # two pools of spinning threads on two cores take twice as long as one by one
             set_tests_properties(${name} PROPERTIES PROCESSORS 2)
         endif()
+    elseif(TEST_TOGETHER)
+        set(others "-")
+        foreach(suite IN LISTS TEST_TOGETHER ITEMS others)
+            set(filter "*${suite}.*")
+            if(suite STREQUAL "others")
+                set(filter "${others}")
+            endif()
+            add_test(NAME ${name}.${suite} COMMAND ${name} "--gtest_filter=${filter}" --gtest_brief=1)
+            # Begun first: the longest, and none should be left to run alone at the end.
+            set_tests_properties(${name}.${suite} PROPERTIES TIMEOUT 900 COST 100 LABELS "${TEST_LABELS}")
+            string(APPEND others "${filter}:")
+        endforeach()
     else()
-        gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 PROCESSORS ${processors} LABELS "${TEST_LABELS}")
+        gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${TEST_LABELS}")
     endif()
 endfunction()
 

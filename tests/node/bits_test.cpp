@@ -70,6 +70,7 @@ class SameBits : public testing::Test {
         Settings made;
         made.max_context_length = 768;
         made.max_sequences = 8;
+        made.threads = 1;
         made.cache_tokens = 768;  // too little for eight: some are preempted
         made.batch_tokens = batch_tokens;
         made.prefix_cache = cache;

@@ -43,6 +43,7 @@ TEST(DemoModel, IsFoundAndAnswers) {
     Settings settings;
     settings.max_context_length = 2048;
     settings.max_sequences = 2;
+    settings.threads = 1;
     std::string stages;
     LoadedModel model =
         load_model(settings, cpu(),
@@ -70,6 +71,7 @@ TEST(DemoModel, SaysTheSameInTwoPlaces) {
     Settings settings;
     settings.max_context_length = 2048;
     settings.max_sequences = 2;
+    settings.threads = 1;
     const api::Json whole = answer_of(load_model(settings, cpu(), kSilent));
     settings.gpu_layers = 5;
     const LoadedModel model = load_model(settings, two, kSilent);

@@ -94,6 +94,7 @@ class FingerprintCheck : public testing::Test {
         Settings settings;
         settings.max_context_length = 2048;
         settings.max_sequences = kReplayRowsAtOnce;
+        settings.threads = 1;
         reference_ = new ReplayModel(settings, reference_device());
     }
     static void TearDownTestSuite() { delete reference_; }
@@ -196,6 +197,7 @@ TEST_F(FingerprintCheck, IsTheSameToTheBitOnTheSameDevice) {
     Settings settings;
     settings.max_context_length = 2048;
     settings.max_sequences = kReplayRowsAtOnce;
+    settings.threads = 1;
     ReplayModel same(settings, cpu_device());
     for (const FingerprintDocument& document : receipts_of(fingerprinting())) {
         PreparedReplay prepared = prepare_replay(same, chain::receipt_from_json(document).receipt,

@@ -29,6 +29,7 @@ ReplayModel make_replay_model() {
     Settings settings;
     settings.max_context_length = 2048;
     settings.max_sequences = kReplayRowsAtOnce;
+    settings.threads = 1;
     return ReplayModel(settings, cpu_device());
 }
 

@@ -47,6 +47,7 @@ struct SwapTest : testing::Test {
           swap(devices, state, make) {
         current.max_context_length = 1024;
         current.max_sequences = 2;
+        current.threads = 1;
         next = current;
         next.max_context_length = 2048;
         next.model_name = "next";

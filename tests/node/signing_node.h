@@ -42,6 +42,7 @@ class SigningNode {
         settings.receipts = "tokens";
         settings.receipts_path = folder_.path() / "receipts.sqlite";
         settings.host_private_key = kHostKey;
+        settings.threads = 1;  // tests run side by side: threads that spin for each other would take turns
         model = load_model(settings, cpu_device(), [](const std::string&, std::int64_t, std::int64_t) {});
         api::ServiceOptions options;
         options.date = "2026-11-22";

@@ -20,8 +20,13 @@ class FaultyRunner final : public ProbeRunner {
     explicit FaultyRunner(std::map<std::string, Fault> faults) : faults_(std::move(faults)) {}
 
     ProbeReply run(const ProbeRequest& request) override {
+        // The float32 reference takes most of the time, has no faults and is the same in every test.
+        static std::map<std::string, ProbeReply> references;
         try {
-            return compute(request);
+            if (!request.exact) return compute(request);
+            ProbeReply& kept = references[to_json(request).dump()];
+            if (kept.outcomes.empty()) kept = compute(request);
+            return kept;
         } catch (const Error& error) {
             return {{}, {}, error.what()};
         }
