@@ -48,6 +48,7 @@ Settings fingerprinting() {
     Settings settings;
     settings.max_context_length = 768;
     settings.max_sequences = 8;
+    settings.batch_tokens = 256;
     settings.receipts_fingerprint = true;
     return settings;
 }
