@@ -5,27 +5,6 @@ import "./MarketplaceBase.sol";
 
 /// The generation of February 2026: a session has 18 fields, and who sends a proof is enough.
 contract JobMarketplace is MarketplaceBase {
-    struct Session {
-        uint256 id;
-        address depositor;
-        address host;
-        address paymentToken;
-        uint256 deposit;
-        uint256 pricePerToken;
-        uint256 tokensUsed;
-        uint256 maxDuration;
-        uint256 startTime;
-        uint256 lastProofTime;
-        uint256 proofInterval;
-        uint256 proofTimeoutWindow;
-        uint8 status;
-        uint256 withdrawnByHost;
-        uint256 refundedToUser;
-        string conversationCID;
-        bytes32 lastProofHash;
-        string lastProofCID;
-    }
-
     function createSessionJobForModel(address host, bytes32 modelId, uint256 pricePerToken, uint256 maxDuration, uint256 proofInterval,
         uint256 proofTimeoutWindow) external payable returns (uint256) {
         return make(host, modelId, address(0), msg.value, pricePerToken, maxDuration, proofInterval, proofTimeoutWindow);
@@ -42,26 +21,6 @@ contract JobMarketplace is MarketplaceBase {
     }
 
     function sessionJobs(uint256 id) external view {
-        Job storage job = jobs[id];
-        Session memory session;
-        session.id = job.host == address(0) ? 0 : id;
-        session.depositor = job.depositor;
-        session.host = job.host;
-        session.paymentToken = job.token;
-        session.deposit = job.deposit;
-        session.pricePerToken = job.price;
-        session.tokensUsed = job.tokensUsed;
-        session.maxDuration = job.maxDuration;
-        session.startTime = job.startTime;
-        session.lastProofTime = job.lastProofTime;
-        session.proofInterval = job.proofInterval;
-        session.proofTimeoutWindow = job.proofTimeoutWindow;
-        session.status = job.status;
-        session.withdrawnByHost = job.withdrawnByHost;
-        session.refundedToUser = job.refundedToUser;
-        session.conversationCID = job.conversationCID;
-        session.lastProofHash = job.lastProofHash;
-        session.lastProofCID = job.lastProofCID;
-        answerFlat(abi.encode(session));
+        answerFlat(abi.encode(jobs[id]));
     }
 }

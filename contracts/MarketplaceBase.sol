@@ -40,12 +40,14 @@ abstract contract MarketplaceBase {
     HostEarnings public hostEarnings;
     uint256 public nextJobId = 1;
 
+    /// The 18 fields of a session, in the order in which February's contract answers them.
     struct Job {
+        uint256 id;
         address depositor;
         address host;
-        address token;
+        address paymentToken;
         uint256 deposit;
-        uint256 price;
+        uint256 pricePerToken;
         uint256 tokensUsed;
         uint256 maxDuration;
         uint256 startTime;
@@ -82,11 +84,12 @@ abstract contract MarketplaceBase {
         require(price > 0 && host != address(0), "Invalid job");
         id = nextJobId++;
         Job storage job = jobs[id];
+        job.id = id;
         job.depositor = msg.sender;
         job.host = host;
-        job.token = token;
+        job.paymentToken = token;
         job.deposit = deposit;
-        job.price = price;
+        job.pricePerToken = price;
         job.maxDuration = maxDuration;
         job.startTime = block.timestamp;
         job.lastProofTime = block.timestamp;
@@ -106,7 +109,7 @@ abstract contract MarketplaceBase {
         require(msg.sender == job.host, "Only host can submit proof");
         require(tokens >= MIN_PROVEN_TOKENS, "Must claim minimum tokens");
         require(tokens <= (block.timestamp - job.lastProofTime + 1) * 2000, "Excessive tokens claimed");
-        require(job.tokensUsed + tokens <= job.deposit * PRICE_PRECISION / job.price, "Exceeds deposit");
+        require(job.tokensUsed + tokens <= job.deposit * PRICE_PRECISION / job.pricePerToken, "Exceeds deposit");
         require(!usedProofs[hash], "Proof already used");
         usedProofs[hash] = true;
         job.tokensUsed += tokens;
@@ -136,14 +139,14 @@ abstract contract MarketplaceBase {
 
     function settle(Job storage job, uint8 status) private {
         job.status = status;
-        uint256 payment = job.tokensUsed * job.price / PRICE_PRECISION;
+        uint256 payment = job.tokensUsed * job.pricePerToken / PRICE_PRECISION;
         uint256 fee = payment * feeBasisPoints / 10000;
         job.withdrawnByHost = payment - fee;
         job.refundedToUser = job.deposit - payment;
-        pay(job.token, treasury, fee);
-        pay(job.token, address(hostEarnings), payment - fee);
-        hostEarnings.creditEarnings(job.host, payment - fee, job.token);
-        pay(job.token, job.depositor, job.deposit - payment);
+        pay(job.paymentToken, treasury, fee);
+        pay(job.paymentToken, address(hostEarnings), payment - fee);
+        hostEarnings.creditEarnings(job.host, payment - fee, job.paymentToken);
+        pay(job.paymentToken, job.depositor, job.deposit - payment);
     }
 
     function pay(address token, address to, uint256 amount) private {
