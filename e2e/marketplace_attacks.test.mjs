@@ -127,6 +127,26 @@ test('a client that does not read is cut off, and what was sent is paid', async 
     talk.connection.socket.terminate();
 });
 
+test('tokens a minute hold on sessions too, and an answer keeps its place until it is over', async () => {
+    const other = fs.mkdtempSync(path.join(folder, 'limited-'));
+    const limited = await startNode([], market.environment(other, { GPTOSS_TOKENS_PER_MINUTE: '100', GPTOSS_CONCURRENT_REQUESTS: '1' }));
+    try {
+        const [first, second] = [await market.makeJob(), await market.makeJob()].map((job) => session(job, `limited-${job}`, { origin: limited.origin }));
+        assert.equal((await first.open()).type, 'session_init_ack');
+        await waitFor(async () => (await second.open()).type === 'session_init_ack');   // once the first one's place is free
+        first.connection.send(first.message(exactly(30_000)));
+        while ((await first.connection.next()).tokens < 150);
+        const busy = await second.ask(exactly(5));
+        assert.equal(busy.end.type, 'error', 'one answer at a time');
+        first.connection.send({ type: 'stream_cancel', session_id: first.session });
+        await first.answer();
+        const spent = await second.ask(exactly(5));
+        assert.match(spent.end.message, /100 tokens a minute/, JSON.stringify(spent.end));
+    } finally {
+        await limited.stop();
+    }
+});
+
 test('nothing that was said is in the log, nor in the ledger\'s file', () => {
     assert.ok(!node.log().includes('swordfish'));
     for (const file of fs.readdirSync(folder)) assert.ok(!fs.readFileSync(path.join(folder, file)).includes('swordfish'), file);

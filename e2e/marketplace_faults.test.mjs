@@ -163,6 +163,72 @@ test('three blocks are taken back, with the proof in them: it is proven again, o
     await node.stop();
 });
 
+test('a transaction that nobody mines is sent again for a higher fee', async () => {
+    const ledger = place();
+    const node = await start(ledger, { GPTOSS_TRANSACTION_STUCK_S: '1' });
+    const job = await market.makeJob();
+    const session = await open(node, job);
+    const { control } = market.chain;
+    await control.setAutomine(false);
+    try {
+        await session.ask(exactly(140));
+        await waitFor(() => node.log().includes('is sent again with a higher fee'), () => false, quiet(node));
+    } finally {
+        await control.setAutomine(true);
+        await control.mine({ blocks: 1 });
+    }
+    await used(job, 140, node);
+    await session.connection.close();
+    await over(job, node);
+    await provenOnce(job, 140);
+    await node.stop();
+});
+
+test('claims wait while gas is dear', async () => {
+    const ledger = place();
+    let gwei = 50n;
+    // The chain's own words but for what gas costs.
+    const proxy = await startProxy(market.chain, async (question, next) => {
+        const reply = await next();
+        if (question.method === 'eth_getBlockByNumber' && reply.result) reply.result.baseFeePerGas = `0x${(gwei * 10n ** 9n).toString(16)}`;
+        if (question.method === 'eth_gasPrice') reply.result = `0x${(gwei * 10n ** 9n).toString(16)}`;
+        return reply;
+    });
+    const node = await start(ledger, { RPC_URL: proxy.url, GPTOSS_GAS_PRICE_MAX_GWEI: '20' });
+    const job = await market.makeJob();
+    const session = await open(node, job);
+    await session.ask(exactly(110));
+    await waitFor(() => node.log().includes('more than GPTOSS_GAS_PRICE_MAX_GWEI allows'), () => false, quiet(node));
+    assert.equal((await market.jobOf(job)).tokensUsed, 0n);
+    gwei = 1n;
+    await session.connection.close();
+    assert.equal((await over(job, node)).tokensUsed, 110n);
+    await provenOnce(job, 110);
+    proxy.stop();
+    await node.stop();
+});
+
+test('a proof that runs out of gas on the chain is proven later, once', { skip: !long }, async () => {
+    const ledger = place();
+    let lies = 1;
+    const proxy = await startProxy(market.chain, async (question, next) => {
+        const reply = await next();
+        if (question.method === 'eth_estimateGas' && lies > 0 && reply.result) { lies -= 1; reply.result = '0x9c40'; }
+        return reply;
+    });
+    const node = await start(ledger, { RPC_URL: proxy.url });
+    const job = await market.makeJob();
+    const session = await open(node, job);
+    await session.ask(exactly(110));
+    await waitFor(() => node.log().includes('failed on the chain, gas was spent'), () => false, quiet(node));
+    await used(job, 110, node);
+    await session.connection.close();
+    await over(job, node);
+    await provenOnce(job, 110);
+    proxy.stop();
+    await node.stop();
+});
+
 test('S5 is away: answers go on, and every checkpoint is there when it is back, also after kill -9', async () => {
     const bridge = await startBridge(() => undefined);
     bridge.down = true;
@@ -187,7 +253,7 @@ test('S5 is away: answers go on, and every checkpoint is there when it is back, 
     await session.ask(exactly(110));
     bridge.down = false;
     const home = `home/checkpoints/${market.host.toLowerCase()}/told`;
-    await waitFor(() => [0, 1, 2].every((n) => bridge.files.has(`${home}/delta_${n}.json`)) && JSON.parse(bridge.files.get(`${home}/index.json`) ?? '{}').checkpoints?.length === 3, () => false, quiet(node));
+    await waitFor(() => [0, 1, 2].every((n) => bridge.files.has(`${home}/delta_${n}.json`) && bridge.files.has(`home/proofs/job_${job}_proof_${n}.json`)) && JSON.parse(bridge.files.get(`${home}/index.json`) ?? '{}').checkpoints?.length === 3, () => false, quiet(node));
     const index = JSON.parse(bridge.files.get(`${home}/index.json`));
     assert.deepEqual(index.checkpoints.map((each) => [each.index, each.tokenRange]), [[0, [0, 110]], [1, [110, 220]], [2, [220, 330]]]);
     assert.deepEqual((await market.proofsOf(job)).map((each) => each.deltaCID), index.checkpoints.map((each) => each.deltaCid));

@@ -23,6 +23,7 @@ void add_register(CLI::App& app, int& exit_code);
 void add_node_models(CLI::App& app, int& exit_code);
 void add_price(CLI::App& app, int& exit_code);
 void add_earnings(CLI::App& app, int& exit_code);
+void add_s5(CLI::App& app, int& exit_code);
 void add_receipt(CLI::App& app, int& exit_code);
 void add_verify_host(CLI::App& app, int& exit_code);
 void add_download(CLI::App& app, int& exit_code);

@@ -37,6 +37,7 @@ void add_subcommands(CLI::App& app, int& exit_code) {
     add_node_models(app, exit_code);
     add_price(app, exit_code);
     add_earnings(app, exit_code);
+    add_s5(app, exit_code);
     add_receipt(app, exit_code);
     add_verify_host(app, exit_code);
     add_tokenize(app, exit_code);

@@ -4,9 +4,9 @@
 #include <chrono>
 
 #include "base/check.h"
+#include "marketplace/outbox.h"
 #include "provenance/marketplace/checkpoint.h"
 #include "provenance/marketplace/key_agreement.h"
-#include "provenance/s5/blob_identifier.h"
 #include "provenance/s5/key_pair.h"
 #include "provenance/s5/sealing.h"
 #include "provenance/sha256.h"
@@ -33,12 +33,7 @@ constexpr const char* kCheckpointTables[] = {
     "NULL "
     "UNIQUE, cid TEXT NOT NULL, body TEXT NOT NULL, start INTEGER NOT NULL, finish INTEGER NOT NULL, time_ms "
     "INTEGER NOT NULL, encrypted INTEGER NOT NULL, last_message INTEGER NOT NULL, released INTEGER NOT NULL "
-    "DEFAULT 0, PRIMARY KEY (job, place))",
-    "CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, body "
-    "TEXT "
-    "NOT NULL, cid TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0, next_s INTEGER NOT NULL DEFAULT 0)"};
-
-constexpr std::int64_t kLongestWait_s = 300;
+    "DEFAULT 0, PRIMARY KEY (job, place))"};
 
 std::int64_t now_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -58,6 +53,7 @@ Checkpoints::Checkpoints(const std::filesystem::path& path, const chain::Private
     : database_(path, "GPTOSS_LEDGER_PATH"), host_key_(host_key), unencrypted_(unencrypted) {
     database_.run("PRAGMA synchronous=FULL");
     for (const char* table : kCheckpointTables) database_.run(table);
+    Outbox::make_table(database_);
     // Deterministic, and known to the key's owner alone.
     const auto purpose = s5::bytes_of("gpt-oss-node: messages kept in the ledger");
     auto signature = chain::signature_bytes(host_key.sign(provenance::sha256(std::as_bytes(purpose))));
@@ -162,7 +158,7 @@ std::string Checkpoints::prepare(const LedgerProof& proof) {
         if (!encrypted) return {};  // its recovery key was checked when the session was opened
         body = encrypted->dump(2);
     }
-    const std::string cid = s5::identify_blob(s5::bytes_of(body)).text();
+    const std::string cid = s5_name_of(body);
     database_
         .prepare(
             "INSERT INTO checkpoints (job, place, proof_hash, cid, body, start, finish, time_ms, encrypted, "
@@ -214,19 +210,12 @@ void Checkpoints::release(const std::string& hash) {
         .bind(job)
         .bind(row.number(3))
         .step();
-    enqueue(provenance::marketplace::delta_path(host, session, static_cast<std::uint64_t>(row.number(1))),
-            row.text(2), false);
-    enqueue(provenance::marketplace::index_path(host, session), index_of(job, session).dump(2), true);
+    Outbox::put(database_,
+                provenance::marketplace::delta_path(host, session, static_cast<std::uint64_t>(row.number(1))),
+                row.text(2), false);
+    Outbox::put(database_, provenance::marketplace::index_path(host, session), index_of(job, session).dump(2),
+                true);
     transaction.commit();
-}
-
-void Checkpoints::enqueue(const std::string& path, const std::string& body, bool replaces) {
-    if (replaces) database_.prepare("DELETE FROM outbox WHERE path = ?").bind(path).step();
-    database_.prepare("INSERT INTO outbox (path, body, cid) VALUES (?, ?, ?)")
-        .bind(path)
-        .bind(body)
-        .bind(s5::identify_blob(s5::bytes_of(body)).text())
-        .step();
 }
 
 nlohmann::json Checkpoints::index_of(const std::string& job, const std::string& session) {
@@ -243,6 +232,14 @@ nlohmann::json Checkpoints::index_of(const std::string& job, const std::string& 
     return provenance::marketplace::signed_index(session, entries, host_key_);
 }
 
+void Checkpoints::forget(const std::vector<std::string>& jobs) {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& job : jobs)
+        for (const char* sql : {"DELETE FROM messages WHERE job = ?", "DELETE FROM checkpoints WHERE job = ?",
+                                "DELETE FROM told_sessions WHERE job = ?"})
+            database_.prepare(sql).bind(job).step();
+}
+
 std::optional<nlohmann::json> Checkpoints::index(const std::string& session) {
     const std::lock_guard lock(mutex_);
     auto row = database_.prepare(
@@ -252,37 +249,6 @@ std::optional<nlohmann::json> Checkpoints::index(const std::string& session) {
     row.bind(session);
     if (!row.step()) return std::nullopt;
     return index_of(row.text(0), session);
-}
-
-std::optional<OutboxFile> Checkpoints::next(std::int64_t now_s) {
-    const std::lock_guard lock(mutex_);
-    auto row = database_.prepare(
-        "SELECT number, path, body, cid, tries FROM outbox WHERE next_s <= ? ORDER BY number LIMIT 1");
-    row.bind(now_s);
-    if (!row.step()) return std::nullopt;
-    return OutboxFile{row.number(0), row.text(1), row.text(2), row.text(3), row.number(4)};
-}
-
-void Checkpoints::uploaded(const OutboxFile& file) {
-    const std::lock_guard lock(mutex_);
-    database_.prepare("DELETE FROM outbox WHERE number = ?").bind(file.number).step();
-}
-
-void Checkpoints::failed(const OutboxFile& file, std::int64_t now_s) {
-    const std::int64_t wait_s =
-        std::min(kLongestWait_s, std::int64_t{1} << std::min<std::int64_t>(file.tries, 9));
-    const std::lock_guard lock(mutex_);
-    database_.prepare("UPDATE outbox SET tries = tries + 1, next_s = ? WHERE number = ?")
-        .bind(now_s + wait_s)
-        .bind(file.number)
-        .step();
-}
-
-std::int64_t Checkpoints::waiting() {
-    const std::lock_guard lock(mutex_);
-    auto row = database_.prepare("SELECT count(*) FROM outbox");
-    row.step();
-    return row.number(0);
 }
 
 }  // namespace gptoss::marketplace

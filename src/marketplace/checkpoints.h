@@ -1,5 +1,5 @@
 // What clients find of their conversations on S5 when their own memory is gone: deltas that go with proofs, and an
-// index of them, in the ledger's file until they are uploaded. Prompts and answers are sealed there with a key that
+// index of them, put into the outbox then. Prompts and answers are sealed there with a key that
 // only the host's key gives.
 #pragma once
 
@@ -18,13 +18,6 @@
 
 namespace gptoss::marketplace {
 
-// A file on its way to S5. What it is called there is known before: `cid` names its bytes.
-struct OutboxFile {
-    std::int64_t number = 0;
-    std::string path, body, cid;
-    std::int64_t tries = 0;
-};
-
 class Checkpoints {
   public:
     // `unencrypted`: also of sessions whose client gave no key to encrypt to.
@@ -42,14 +35,11 @@ class Checkpoints {
     std::string prepare(const LedgerProof& proof);
     void settle();  // looks what became of the proofs
 
+    // Jobs that the ledger has deleted: their indexes are on S5 alone from then on.
+    void forget(const std::vector<std::string>& jobs);
+
     // The index as clients read it. Nothing for a session without checkpoints.
     std::optional<nlohmann::json> index(const std::string& session);
-
-    // What is to be uploaded now, oldest first.
-    std::optional<OutboxFile> next(std::int64_t now_s);
-    void uploaded(const OutboxFile& file);
-    void failed(const OutboxFile& file, std::int64_t now_s);
-    std::int64_t waiting();
 
   private:
     struct Message {
@@ -62,7 +52,6 @@ class Checkpoints {
     std::string seal(std::string_view text) const;
     std::string unseal(const std::string& sealed) const;
     void release(const std::string& hash);
-    void enqueue(const std::string& path, const std::string& body, bool replaces);
     nlohmann::json index_of(const std::string& job, const std::string& session);
 
     std::mutex mutex_;

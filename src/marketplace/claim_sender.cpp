@@ -3,10 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "api/clock.h"
 #include "api/json_reader.h"
 #include "base/error.h"
+#include "marketplace/outbox.h"
 #include "provenance/sha256.h"
 
 namespace gptoss::marketplace {
@@ -22,6 +24,10 @@ constexpr auto kLeastTokens = static_cast<std::int64_t>(chain::JobMarketplace::k
 std::int64_t tokens_of(chain::Amount amount) {
     constexpr chain::Amount kMost = std::numeric_limits<std::int64_t>::max();
     return static_cast<std::int64_t>(std::min(amount, kMost));
+}
+
+std::string hash_of(std::string_view text) {
+    return chain::to_hex_prefixed(provenance::sha256(std::as_bytes(std::span(text.data(), text.size()))));
 }
 
 chain::Amount amount_of(std::string_view decimal) {
@@ -41,12 +47,13 @@ struct ClaimSender::Connection {
 };
 
 ClaimSender::ClaimSender(ClaimOptions options, chain::PrivateKey key, std::shared_ptr<Ledger> ledger,
-                         std::shared_ptr<Checkpoints> checkpoints)
+                         std::shared_ptr<Checkpoints> checkpoints, std::unique_ptr<ProofDocuments> documents)
     : options_(std::move(options)),
       key_(std::move(key)),
       host_(key_.address()),
       ledger_(std::move(ledger)),
-      checkpoints_(std::move(checkpoints)) {}
+      checkpoints_(std::move(checkpoints)),
+      documents_(std::move(documents)) {}
 
 ClaimSender::~ClaimSender() {
     {
@@ -94,6 +101,8 @@ void ClaimSender::run() {
 
 void ClaimSender::step() {
     if (checkpoints_) checkpoints_->settle();
+    if (documents_ && documents_are_due_) documents_->settle();
+    documents_are_due_ = false;
     if (!connection_) connection_ = std::make_unique<Connection>(options_.place);
     const auto under_way = ledger_->transactions_under_way();
     if (!under_way.empty()) {
@@ -105,6 +114,10 @@ void ClaimSender::step() {
         if (wait != not_before_s_.end() && api::now_s() < wait->second) continue;
         if (look_at(std::move(job))) return;
     }
+    if (documents_are_due_ || !std::exchange(pruning_is_due_, false)) return;
+    const auto gone = ledger_->prune(options_.jobs_kept);
+    if (checkpoints_) checkpoints_->forget(gone);
+    pruning_is_due_ = !gone.empty();  // there may be more
 }
 
 void ClaimSender::follow(const std::vector<LedgerTransaction>& transactions) {
@@ -139,14 +152,24 @@ void ClaimSender::follow(const std::vector<LedgerTransaction>& transactions) {
     chain.submit({*chain::bytes_from_hex(last.raw), *chain::word_from_hex(last.hash)});
 }
 
+void ClaimSender::close_job(const std::string& job, JobState state) {
+    ledger_->close_job(job, state);
+    pruning_is_due_ = true;
+}
+
+void ClaimSender::proof_arrived(const LedgerProof& proof) {
+    ledger_->proof_arrived(proof);
+    documents_are_due_ = true;
+}
+
 void ClaimSender::arrived(const LedgerTransaction& transaction, bool succeeded) {
     const auto proof = ledger_->proof_under_way(transaction.job);
     if (succeeded) {
         spdlog::info("claims: the {} of job {} has arrived: {}", transaction.purpose, transaction.job,
                      transaction.hash);
         failures_.erase(transaction.job);
-        if (proof && proof->number == transaction.proof) ledger_->proof_arrived(*proof);
-        if (transaction.purpose == "completion") ledger_->close_job(transaction.job, JobState::settled);
+        if (proof && proof->number == transaction.proof) proof_arrived(*proof);
+        if (transaction.purpose == "completion") close_job(transaction.job, JobState::settled);
         return;
     }
     spdlog::error("claims: the {} of job {} failed on the chain, gas was spent: {}", transaction.purpose,
@@ -173,7 +196,7 @@ bool ClaimSender::look_at(LedgerJob job) {
     const chain::Amount number = *job_number(job.job);
     const auto on_chain = connection_->marketplace.find(number);
     if (!on_chain || on_chain->host != host_) {
-        if (seen_often("missing " + job.job)) ledger_->close_job(job.job, JobState::lost);
+        if (seen_often("missing " + job.job)) close_job(job.job, JobState::lost);
         return false;
     }
     if (!reconcile(job, *on_chain)) return false;
@@ -181,7 +204,7 @@ bool ClaimSender::look_at(LedgerJob job) {
         if (!seen_often("over " + job.job)) return false;
         if (job.unproven() > 0)
             spdlog::warn("claims: job {} is over with {} tokens unproven", job.job, job.unproven());
-        ledger_->close_job(job.job, job.unproven() > 0 ? JobState::lost : JobState::settled);
+        close_job(job.job, job.unproven() > 0 ? JobState::lost : JobState::settled);
         return false;
     }
     const std::int64_t tokens = std::min(claimable(job), tokens_of(on_chain->tokens_left()));
@@ -211,7 +234,7 @@ bool ClaimSender::reconcile(LedgerJob& job, const chain::SessionJob& on_chain) {
     const std::int64_t used = tokens_of(on_chain.tokens_used);
     if (const auto proof = ledger_->proof_under_way(job.job)) {
         if (used >= proof->tokens_before + proof->tokens) {
-            ledger_->proof_arrived(*proof);
+            proof_arrived(*proof);
         } else if (!ledger_->was_signed(*proof) || seen_often("gone " + proof->hash)) {
             ledger_->drop_proof(*proof);
         } else {
@@ -251,7 +274,9 @@ std::string ClaimSender::document(const LedgerJob& job, std::int64_t tokens) {
                         {"prompt_tokens", each.prompt_tokens},
                         {"completion_tokens", each.completion_tokens}};
         if (options_.find_receipt && !each.reply_id.empty()) {
-            if (const auto receipt = options_.find_receipt(each.reply_id)) reply["receipt"] = *receipt;
+            // Its hash: the receipt holds the prompt's, which could be guessed, and the document is public.
+            if (const auto receipt = options_.find_receipt(each.reply_id))
+                reply["receipt"] = hash_of(*receipt);
         }
         replies.push_back(std::move(reply));
     }
@@ -275,8 +300,7 @@ void ClaimSender::claim(const LedgerJob& job, std::int64_t tokens) {
     proof.tokens = tokens;
     proof.tokens_before = job.proven;
     proof.document = document(job, tokens);
-    proof.hash = chain::to_hex_prefixed(
-        provenance::sha256(std::as_bytes(std::span(proof.document.data(), proof.document.size()))));
+    proof.hash = hash_of(proof.document);
     proof = ledger_->plan_proof(std::move(proof));
     LedgerTransaction transaction;
     transaction.purpose = "proof";
@@ -308,6 +332,7 @@ chain::Bytes ClaimSender::data_of(const LedgerTransaction& transaction) {
     claim.job = number;
     claim.tokens = static_cast<chain::Amount>(proof->tokens);
     claim.hash = *chain::word_from_hex(proof->hash);
+    if (documents_) claim.proof_cid = s5_name_of(proof->document);
     if (checkpoints_) claim.delta_cid = checkpoints_->prepare(*proof);
     return connection_->marketplace.submit_proof(claim, connection_->marketplace.model_of(number), key_);
 }

@@ -17,6 +17,7 @@
 #include "marketplace/checkpoints.h"
 #include "marketplace/job_check.h"
 #include "marketplace/ledger.h"
+#include "marketplace/proof_documents.h"
 #include "provenance/chain/job_marketplace.h"
 
 namespace gptoss::marketplace {
@@ -29,17 +30,19 @@ struct ClaimOptions {
     bool legacy = false;              // no EIP-1559
     chain::Amount gas_price_max = 0;  // wei; nothing is sent while gas costs more; 0 = no limit
     std::int64_t poll_ms = 2000;
+    std::int64_t jobs_kept = 100'000;  // settled ones, in the ledger
     std::int64_t stuck_s = 90;  // a transaction that is not mined by then is replaced with a dearer one
     BilledTokens billed = BilledTokens::completion;
-    // What is told of an answer in a proof's document, beside its counts: its signed receipt. May be empty.
-    std::function<std::optional<api::Json>(const std::string& reply_id)> find_receipt;
+    // The signed receipt of an answer, as clients get it. May be empty.
+    std::function<std::optional<std::string>(const std::string& reply_id)> find_receipt;
 };
 
 class ClaimSender {
   public:
-    // `checkpoints` may be null.
+    // `checkpoints` and `documents` may be null: then nothing is told of proofs, and the chain gets no name of it.
     ClaimSender(ClaimOptions options, chain::PrivateKey key, std::shared_ptr<Ledger> ledger,
-                std::shared_ptr<Checkpoints> checkpoints = {});
+                std::shared_ptr<Checkpoints> checkpoints = {},
+                std::unique_ptr<ProofDocuments> documents = {});
     ~ClaimSender();
 
     void start();
@@ -58,6 +61,8 @@ class ClaimSender {
     struct Connection;
     void run();
     void follow(const std::vector<LedgerTransaction>& transactions);
+    void close_job(const std::string& job, JobState state);
+    void proof_arrived(const LedgerProof& proof);
     void arrived(const LedgerTransaction& transaction, bool succeeded);
     bool look_at(LedgerJob job);  // true when a transaction was sent
     // False when the chain must be looked at again before it is known what became of a proof.
@@ -77,6 +82,9 @@ class ClaimSender {
     const chain::Address host_;
     const std::shared_ptr<Ledger> ledger_;
     const std::shared_ptr<Checkpoints> checkpoints_;
+    const std::unique_ptr<ProofDocuments> documents_;
+    bool documents_are_due_ = true;  // what a node before this one did not come to
+    bool pruning_is_due_ = true;
     std::unique_ptr<Connection> connection_;
 
     std::map<std::string, int> looks_;                  // how often in a row something odd was seen

@@ -13,6 +13,9 @@ constexpr const char* kTables[] = {
     "nonce TEXT NOT NULL, reply_id TEXT NOT NULL DEFAULT '', prompt_tokens INTEGER NOT NULL DEFAULT 0, "
     "completion_tokens INTEGER NOT NULL DEFAULT 0, running INTEGER NOT NULL DEFAULT 1, "
     "began_s INTEGER NOT NULL, UNIQUE (job, nonce))",
+    // What jobs that were deleted came to.
+    "CREATE TABLE IF NOT EXISTS pruned (billed INTEGER NOT NULL, proven INTEGER NOT NULL, proofs INTEGER NOT "
+    "NULL, failed INTEGER NOT NULL)",
     // One proof of a job is under way at a time.
     "CREATE TABLE IF NOT EXISTS proofs (number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, "
     "place INTEGER NOT NULL, tokens INTEGER NOT NULL, tokens_before INTEGER NOT NULL, hash TEXT NOT NULL "
@@ -65,6 +68,8 @@ Ledger::Ledger(const std::filesystem::path& path, BilledTokens billed)
     for (const char* table : kTables) database_.run(table);
     // What a node that was killed had counted stays counted; nobody generates it any more.
     database_.run("UPDATE requests SET running = 0 WHERE running = 1");
+    // Sessions that nobody pays for end with the node.
+    database_.run("DELETE FROM requests WHERE job NOT IN (SELECT job FROM jobs)");
 }
 
 std::optional<LedgerJob> Ledger::find_job(const std::string& job) {
@@ -289,6 +294,37 @@ void Ledger::close_transactions(std::int64_t nonce, std::string_view outcome) {
         .step();
 }
 
+std::vector<std::string> Ledger::prune(std::int64_t jobs_kept) {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> gone;
+    {
+        auto row = database_.prepare(
+            "SELECT job FROM jobs WHERE state >= 2 ORDER BY rowid DESC LIMIT 1000 OFFSET ?");
+        row.bind(jobs_kept);
+        while (row.step()) gone.push_back(row.text(0));
+    }
+    if (gone.empty()) return gone;
+    api::Database::Transaction transaction(database_);
+    for (const std::string& job : gone) {
+        database_
+            .prepare(
+                "INSERT INTO pruned SELECT billed, proven, (SELECT count(*) FROM proofs WHERE proofs.job = "
+                "jobs.job AND state = 'arrived'), (SELECT count(*) FROM transactions WHERE transactions.job "
+                "= "
+                "jobs.job AND outcome = 'failed') FROM jobs WHERE job = ?")
+            .bind(job)
+            .step();
+        for (const char* sql : {"DELETE FROM requests WHERE job = ?", "DELETE FROM proofs WHERE job = ?",
+                                "DELETE FROM transactions WHERE job = ?", "DELETE FROM jobs WHERE job = ?"})
+            database_.prepare(sql).bind(job).step();
+    }
+    // One row of sums is enough.
+    database_.run("INSERT INTO pruned SELECT sum(billed), sum(proven), sum(proofs), sum(failed) FROM pruned");
+    database_.run("DELETE FROM pruned WHERE rowid < (SELECT max(rowid) FROM pruned)");
+    transaction.commit();
+    return gone;
+}
+
 Ledger::Totals Ledger::totals() {
     const std::lock_guard lock(mutex_);
     return totals_of(database_);
@@ -300,9 +336,12 @@ Ledger::Totals Ledger::read_totals(const std::filesystem::path& path) {
 
 Ledger::Totals Ledger::totals_of(const api::Database& database) {
     auto row = database.prepare(
-        "SELECT coalesce(sum(billed), 0), coalesce(sum(proven), 0), coalesce(sum(CASE WHEN state < 2 THEN "
+        "SELECT coalesce(sum(billed), 0) + (SELECT coalesce(sum(billed), 0) FROM pruned), "
+        "coalesce(sum(proven), "
+        "0) + (SELECT coalesce(sum(proven), 0) FROM pruned), coalesce(sum(CASE WHEN state < 2 THEN "
         "max(billed - proven, 0) ELSE 0 END), 0), coalesce(sum(state < 2), 0), (SELECT count(*) FROM proofs "
-        "WHERE state = 'arrived'), (SELECT count(*) FROM transactions WHERE outcome = 'failed') FROM jobs");
+        "WHERE state = 'arrived') + (SELECT coalesce(sum(proofs), 0) FROM pruned), (SELECT count(*) FROM "
+        "transactions WHERE outcome = 'failed') + (SELECT coalesce(sum(failed), 0) FROM pruned) FROM jobs");
     row.step();
     return {row.number(0), row.number(1), row.number(2), row.number(3), row.number(4), row.number(5)};
 }

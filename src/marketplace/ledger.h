@@ -92,6 +92,10 @@ class Ledger {
     void close_transactions(std::int64_t nonce, std::string_view outcome);
     bool was_signed(const LedgerProof& proof);
 
+    // Deletes all but so many of the jobs that are over, the oldest first; their sums stay in the totals. The chain
+    // refuses them, so that their nonces are not needed. At most 1,000 at once: those that went.
+    std::vector<std::string> prune(std::int64_t jobs_kept);
+
     struct Totals {
         std::int64_t billed = 0, proven = 0, unproven = 0, jobs_open = 0, proofs = 0, failed_transactions = 0;
     };

@@ -16,7 +16,7 @@ Market::Figures Market::figures() {
     Figures figures;
     figures.ledger = ledger_->totals();
     figures.sessions = static_cast<std::int64_t>(book_.size());
-    if (parts_.checkpoints) figures.outbox = parts_.checkpoints->waiting();
+    if (parts_.outbox) figures.outbox = parts_.outbox->waiting();
     if (!parts_.claims) return figures;
     const ClaimSender::Status status = parts_.claims->status();
     figures.balance = status.balance;

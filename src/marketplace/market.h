@@ -36,7 +36,8 @@ class Market {
         std::unique_ptr<JobCheck> jobs;
         std::shared_ptr<Checkpoints> checkpoints;
         std::unique_ptr<ClaimSender> claims;
-        std::unique_ptr<OutboxSender> outbox;
+        std::shared_ptr<Outbox> outbox;
+        std::unique_ptr<OutboxSender> outbox_sender;
     };
     // The host's key outlives the parts, which may use it.
     Market(MarketOptions options, std::shared_ptr<const chain::PrivateKey> host_key,

@@ -1,6 +1,7 @@
-// Uploads the checkpoints' files to S5, one after the other, until they are there: a thread.
+// Uploads the outbox's files to S5, one after the other, until they are there: a thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -8,30 +9,26 @@
 #include <string>
 #include <thread>
 
-#include "marketplace/checkpoints.h"
+#include "marketplace/outbox.h"
 
 namespace gptoss::marketplace {
 
-// Puts a file there; says what went wrong, or nothing.
-using Upload = std::function<std::string(const OutboxFile& file)>;
-
-// Through the bridge that hosts run beside their node: PUT {url}/s5/fs/{path}. The identifier that it answers must
-// be ours.
-Upload bridge_upload(std::string url);
+// Puts a file there, as long as `goes_on`; says what went wrong, or nothing. One at a time.
+using Upload = std::function<std::string(const OutboxFile& file, const std::function<bool()>& goes_on)>;
 
 class OutboxSender {
   public:
-    OutboxSender(std::shared_ptr<Checkpoints> checkpoints, Upload upload);
+    OutboxSender(std::shared_ptr<Outbox> outbox, Upload upload);
     ~OutboxSender();
 
   private:
     void run();
 
-    const std::shared_ptr<Checkpoints> checkpoints_;
+    const std::shared_ptr<Outbox> outbox_;
     const Upload upload_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    bool stop_ = false;
+    std::atomic<bool> stop_ = false;
     std::jthread thread_;  // last: it uses the others
 };
 

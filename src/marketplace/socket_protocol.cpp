@@ -38,6 +38,7 @@ SocketProtocol::SocketProtocol(std::shared_ptr<Market> market, FindService find_
 
 SocketProtocol::~SocketProtocol() {
     for (Answer& answer : answers_) {
+        charge(answer);
         answer.exchange.reset();  // cancels it
         tell(answer, true);
         market_->ledger().end_request(answer.request, "");
@@ -77,7 +78,7 @@ chain::Word SocketProtocol::served_model() const {
     return chain::word_from_hex(provenance->value("model_id", "")).value_or(chain::Word{});
 }
 
-void SocketProtocol::receive(std::string_view text) {
+void SocketProtocol::receive(std::string_view text, Charge charge) {
     Json id;
     try {
         const Json message = api::parse_json(text);
@@ -87,8 +88,8 @@ void SocketProtocol::receive(std::string_view text) {
         const std::string name = type != message.end() && type->is_string() ? type->get<std::string>() : "";
         if (name == "session_init") return open_plain(message);
         if (name == "encrypted_session_init") return open_encrypted(message, text);
-        if (name == "encrypted_message") return ask_encrypted(message, text);
-        if (name == "prompt" || name == "inference") return ask_plain(message);
+        if (name == "encrypted_message") return ask_encrypted(message, text, std::move(charge));
+        if (name == "prompt" || name == "inference") return ask_plain(message, std::move(charge));
         if (name == "stream_cancel") return cancel(message);
         if (name == "ping") return say({{"type", "pong"}});
         throw Refusal{"UNKNOWN_MESSAGE_TYPE",
@@ -155,7 +156,7 @@ void SocketProtocol::open_encrypted(const Json& message, std::string_view text) 
                   id_of(message)));
 }
 
-void SocketProtocol::ask_encrypted(const Json& message, std::string_view text) {
+void SocketProtocol::ask_encrypted(const Json& message, std::string_view text, Charge charge) {
     const std::string id = session_id_of(message);
     const auto session = market_->book().find(id, SessionBook::Clock::now());
     if (!session || !session->keys->encrypted)
@@ -172,10 +173,11 @@ void SocketProtocol::ask_encrypted(const Json& message, std::string_view text) {
     Json request = Json::parse(opened.plaintext, nullptr, false);
     if (!request.is_object()) request = Json{{"prompt", opened.plaintext}};
     add_options(request, message);
-    begin(*session, protocol::to_hexadecimal(opened.nonce), std::move(request), id_of(message));
+    begin(*session, protocol::to_hexadecimal(opened.nonce), std::move(request), id_of(message),
+          std::move(charge));
 }
 
-void SocketProtocol::ask_plain(const Json& message) {
+void SocketProtocol::ask_plain(const Json& message, Charge charge) {
     if (!market_->options().plaintext_sessions)
         throw Refusal{"ENCRYPTION_REQUIRED", "This node takes encrypted sessions alone."};
     Session session;
@@ -191,10 +193,11 @@ void SocketProtocol::ask_plain(const Json& message) {
     if (!request.contains("prompt") && message.contains("prompt")) request["prompt"] = message["prompt"];
     add_options(request, message);
     for (const char* field : {"job_id", "jobId", "chain_id", "chainId"}) request.erase(field);
-    begin(session, "", std::move(request), id_of(message));
+    begin(session, "", std::move(request), id_of(message), std::move(charge));
 }
 
-void SocketProtocol::begin(const Session& session, std::string_view nonce, Json request, const Json& id) {
+void SocketProtocol::begin(const Session& session, std::string_view nonce, Json request, const Json& id,
+                           Charge charge) {
     api::InferenceRequest wanted = api::read_inference_request(request);
     {
         const std::lock_guard lock(mutex_);
@@ -231,6 +234,7 @@ void SocketProtocol::begin(const Session& session, std::string_view nonce, Json 
     answer.session = session;
     answer.id = id.is_null() ? Json(wanted.request_id) : id;
     answer.request = *number;
+    answer.charge = std::move(charge);
     try {
         answer.exchange = service->inference(wanted, caller_);
     } catch (...) {
@@ -244,6 +248,11 @@ void SocketProtocol::begin(const Session& session, std::string_view nonce, Json 
         answers_.push_back(std::move(answer));
     }
     if (caller_.wake) caller_.wake();
+}
+
+// Before the last frame goes: whoever has it may ask again at once.
+void SocketProtocol::charge(Answer& answer) {
+    if (const auto charge = std::exchange(answer.charge, {})) charge(answer.exchange->spent());
 }
 
 void SocketProtocol::cancel(const Json& message) {
@@ -295,6 +304,7 @@ void SocketProtocol::advance(Answer& answer, bool& finished, Frames& out) {
     tell(answer, finished);
     if (!text.empty()) add_chunk(answer, text, out);
     if (!finished) return;
+    charge(answer);
     market_->ledger().end_request(answer.request, last.is_object() ? last.value("id", "") : "");
     if (!answer.session.job.empty() && market_->claims() != nullptr) market_->claims()->nudge();
     if (failure || !last.is_object()) {

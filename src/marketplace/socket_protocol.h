@@ -34,7 +34,9 @@ class SocketProtocol {
 
     // True when the message is answered at once without asking anybody: a cancellation.
     static bool is_quick(std::string_view message);
-    void receive(std::string_view message);
+    // `charge` is kept until the answer to the message, if it has one, is over, and is told what that took.
+    using Charge = std::function<void(const api::Exchange::Spent& spent)>;
+    void receive(std::string_view message, Charge charge = {});
     // A message that is not received, and why.
     void refuse(const Error& error) { refuse(error, {}); }
 
@@ -54,13 +56,16 @@ class SocketProtocol {
         std::int64_t told_tokens = 0;
         bool cancelled = false, asks_to_cancel = false;
         std::unique_ptr<api::Exchange> exchange;
+        Charge charge;  // may be empty
     };
 
     void open_plain(const api::Json& message);
     void open_encrypted(const api::Json& message, std::string_view text);
-    void ask_encrypted(const api::Json& message, std::string_view text);
-    void ask_plain(const api::Json& message);
-    void begin(const Session& session, std::string_view nonce, api::Json request, const api::Json& id);
+    void ask_encrypted(const api::Json& message, std::string_view text, Charge charge);
+    void ask_plain(const api::Json& message, Charge charge);
+    void begin(const Session& session, std::string_view nonce, api::Json request, const api::Json& id,
+               Charge charge);
+    static void charge(Answer& answer);
     void cancel(const api::Json& message);
     chain::Word served_model() const;
 

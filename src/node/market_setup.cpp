@@ -3,7 +3,9 @@
 #include <spdlog/spdlog.h>
 
 #include "base/error.h"
+#include "marketplace/s5_uploads.h"
 #include "node/chain_settings.h"
+#include "node/s5_setup.h"
 
 namespace gptoss::node {
 namespace {
@@ -68,13 +70,27 @@ marketplace::ClaimOptions claim_options(const Settings& settings, const marketpl
     claiming.gas_price_max = static_cast<chain::Amount>(settings.gas_price_max_gwei) * 1'000'000'000;
     claiming.poll_ms = settings.chain_poll_ms;
     claiming.stuck_s = settings.transaction_stuck_s;
+    claiming.jobs_kept = settings.ledger_jobs_kept;
     if (settings.billed_tokens == "all") claiming.billed = BilledTokens::all;
     return claiming;
 }
 
+// Where files go; empty where there is no S5.
+marketplace::Upload s5_upload(const Settings& settings) {
+    if (has_portal(settings) && !settings.enhanced_s5_url.empty())
+        throw Error(ErrorCode::setting_invalid, "S5_PORTAL_URL and ENHANCED_S5_URL exclude each other",
+                    "Set one of them.", {{"setting", "S5_PORTAL_URL"}});
+    if (has_portal(settings))
+        return marketplace::portal_upload(s5_identity(settings), portal_options(settings));
+    if (!settings.enhanced_s5_url.empty()) return marketplace::bridge_upload(settings.enhanced_s5_url);
+    return {};
+}
+
 }  // namespace
 
-std::shared_ptr<marketplace::Market> open_market(const Settings& settings) {
+std::shared_ptr<marketplace::Market> open_market(
+    const Settings& settings,
+    std::function<std::optional<std::string>(const std::string& reply_id)> find_receipt) {
     if (settings.sessions == "off") return nullptr;
     marketplace::MarketOptions options;
     options.job_rule = job_rule(settings.require_job);
@@ -104,17 +120,23 @@ std::shared_ptr<marketplace::Market> open_market(const Settings& settings) {
     look_at_contract(place);
     Market::Parts parts;
     parts.jobs = std::make_unique<marketplace::JobCheck>(place, key->address(), least_prices(settings));
-    if (settings.checkpoints != "off") {
-        if (settings.enhanced_s5_url.empty())
-            missing("ENHANCED_S5_URL", "checkpoints need S5; GPTOSS_CHECKPOINTS=off makes none");
+    std::unique_ptr<marketplace::ProofDocuments> documents;
+    auto upload = s5_upload(settings);
+    if (!upload && settings.checkpoints != "off")
+        missing("S5_PORTAL_URL or ENHANCED_S5_URL", "checkpoints need S5; GPTOSS_CHECKPOINTS=off makes none");
+    if (settings.checkpoints != "off")
         parts.checkpoints = std::make_shared<marketplace::Checkpoints>(settings.ledger_path, *key,
                                                                        settings.checkpoints == "all");
-        parts.outbox = std::make_unique<marketplace::OutboxSender>(
-            parts.checkpoints, marketplace::bridge_upload(settings.enhanced_s5_url));
+    if (upload) {
+        documents = std::make_unique<marketplace::ProofDocuments>(settings.ledger_path);
+        parts.outbox = std::make_shared<marketplace::Outbox>(settings.ledger_path);
+        parts.outbox_sender = std::make_unique<marketplace::OutboxSender>(parts.outbox, std::move(upload));
     }
+    marketplace::ClaimOptions claiming = claim_options(settings, place);
+    claiming.find_receipt = std::move(find_receipt);
     parts.claims = std::make_unique<marketplace::ClaimSender>(
-        claim_options(settings, place), chain::PrivateKey(settings.host_private_key, "HOST_PRIVATE_KEY"),
-        ledger, parts.checkpoints);
+        std::move(claiming), chain::PrivateKey(settings.host_private_key, "HOST_PRIVATE_KEY"), ledger,
+        parts.checkpoints, std::move(documents));
     parts.claims->start();
     spdlog::info("sessions: jobs are paid to {}", chain::to_checksum_text(key->address()));
     return std::make_shared<Market>(options, key, ledger, std::move(parts));

@@ -245,9 +245,19 @@ std::unique_ptr<http::Server> open_admin_port(const Settings& settings, const ht
     return admin;
 }
 
+std::optional<std::string> find_receipt(const NodeState& state, const std::string& id) {
+    try {
+        const auto service = state.find_service();
+        if (service) return service->receipt(id).body;
+    } catch (const Error&) {  // there is none, or it cannot be read: the proof names the answer alone
+    }
+    return std::nullopt;
+}
+
 void prepare(NodeState& state, const Settings& settings) {
     state.set_step_limit(std::chrono::seconds(settings.step_limit_s));
-    state.set_market(open_market(settings));
+    state.set_market(
+        open_market(settings, [&state](const std::string& id) { return find_receipt(state, id); }));
 }
 
 void prepare_process() {

@@ -128,7 +128,10 @@ HttpReply HttpClient::perform(const HttpRequest& request, const HeadSink& on_hea
         curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data());
         curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     }
-    if (!request.method.empty()) curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    if (request.method == "HEAD")
+        curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);  // or it waits for one
+    else if (!request.method.empty())
+        curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     const CURLcode code = curl_easy_perform(handle);
     if (code == CURLE_OK) {
         exchange.give_head();  // an empty body never called take_body

@@ -10,6 +10,7 @@
 #include "provenance/s5/encrypted_blob.h"
 #include "provenance/s5/peer_messages.h"
 #include "provenance/s5/portal_account.h"
+#include "provenance/s5/portal_reply.h"
 #include "provenance/s5/registry_entry.h"
 #include "provenance/s5/seed_phrase.h"
 
@@ -56,6 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             break;
         default:
             token_of_reply(text, text);
+            identifier_of_reply(text);
+            challenge_of_reply(text);
+            PortalAccounts::from_text(text).seed_at("portal");
             from_multibase(text);
             from_base64url(text);
     }

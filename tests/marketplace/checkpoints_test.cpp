@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "marketplace/outbox.h"
+#include "marketplace/proof_documents.h"
 #include "provenance/marketplace/checkpoint.h"
 #include "provenance/marketplace/hexadecimal.h"
 #include "support/temporary_folder.h"
@@ -22,6 +24,7 @@ struct Checkpoint : testing::Test {
     chain::PrivateKey client{std::string(64, '2'), "a test's key"};
     std::string recovery = provenance::marketplace::to_hexadecimal(client.public_key());
     Ledger ledger{path, BilledTokens::completion};
+    std::unique_ptr<Outbox> outbox = std::make_unique<Outbox>(path);
     std::unique_ptr<Checkpoints> checkpoints = std::make_unique<Checkpoints>(path, host, false);
 
     LedgerProof plan(std::int64_t tokens) {
@@ -51,13 +54,13 @@ TEST_F(Checkpoint, LeavesWhenItsProofHasArrived) {
     EXPECT_FALSE(cid.empty());
     EXPECT_EQ(checkpoints->prepare(proof), cid);  // the same again, as for a replaced transaction
     checkpoints->settle();
-    EXPECT_EQ(checkpoints->waiting(), 0);
+    EXPECT_EQ(outbox->waiting(), 0);
     EXPECT_FALSE(checkpoints->index("500"));
     ledger.proof_arrived(proof);
     checkpoints->settle();
-    EXPECT_EQ(checkpoints->waiting(), 2);
+    EXPECT_EQ(outbox->waiting(), 2);
 
-    const auto delta = checkpoints->next(0);
+    const auto delta = outbox->next(0);
     ASSERT_TRUE(delta);
     EXPECT_EQ(delta->cid, cid);
     EXPECT_TRUE(delta->path.ends_with("/500/delta_0.json"));
@@ -69,11 +72,11 @@ TEST_F(Checkpoint, LeavesWhenItsProofHasArrived) {
     EXPECT_EQ(told["endToken"], 120);
     EXPECT_EQ(checkpoints->index("500")->at("checkpoints")[0]["deltaCid"], cid);
 
-    checkpoints->failed(*delta, 100);
-    EXPECT_TRUE(checkpoints->next(100)->path.ends_with("/index.json"));  // the other goes on meanwhile
-    EXPECT_EQ(checkpoints->next(101)->number, delta->number);
-    checkpoints->uploaded(*delta);
-    EXPECT_EQ(checkpoints->waiting(), 1);
+    outbox->failed(*delta, 100);
+    EXPECT_TRUE(outbox->next(100)->path.ends_with("/index.json"));  // the other goes on meanwhile
+    EXPECT_EQ(outbox->next(101)->number, delta->number);
+    outbox->uploaded(*delta);
+    EXPECT_EQ(outbox->waiting(), 1);
 }
 
 TEST_F(Checkpoint, TellsAgainWhatWentWithADroppedProof) {
@@ -87,7 +90,7 @@ TEST_F(Checkpoint, TellsAgainWhatWentWithADroppedProof) {
     checkpoints->prepare(proof);
     ledger.proof_arrived(proof);
     checkpoints->settle();
-    const auto delta = checkpoints->next(0);
+    const auto delta = outbox->next(0);
     EXPECT_TRUE(delta->path.ends_with("delta_0.json"));
     const auto text = provenance::marketplace::decrypt_delta(nlohmann::json::parse(delta->body), client);
     EXPECT_EQ(nlohmann::json::parse(*text)["messages"].size(), 4U);
@@ -103,7 +106,7 @@ TEST_F(Checkpoint, CountsOnAfterARestart) {
         checkpoints->settle();
         EXPECT_EQ(checkpoints->index("500")->at("checkpoints").size(), static_cast<std::size_t>(place + 1));
     }
-    EXPECT_EQ(checkpoints->waiting(), 4);  // three deltas and the newest index
+    EXPECT_EQ(outbox->waiting(), 4);  // three deltas and the newest index
 }
 
 TEST_F(Checkpoint, KeepsNothingInClear) {
@@ -119,6 +122,33 @@ TEST_F(Checkpoint, KeepsNothingInClear) {
 TEST_F(Checkpoint, IsNotMadeForAClientWithoutAKeyUnlessAskedTo) {
     EXPECT_FALSE(checkpoints->open("8", "501", ""));
     EXPECT_TRUE(Checkpoints(path, host, true).open("8", "501", ""));
+}
+
+TEST_F(Checkpoint, IsForgottenWithItsJob) {
+    talk("first", "one");
+    const LedgerProof proof = plan(100);
+    checkpoints->prepare(proof);
+    ledger.proof_arrived(proof);
+    checkpoints->settle();
+    checkpoints->forget({"7"});
+    EXPECT_FALSE(checkpoints->index("500"));
+    EXPECT_EQ(outbox->waiting(), 2) << "what is on its way arrives";
+}
+
+TEST_F(Checkpoint, ProofsDocumentsArePublishedOnceWhenTheyHaveArrived) {
+    auto documents = std::make_unique<ProofDocuments>(path);
+    const LedgerProof proof = plan(100);
+    documents->settle();
+    EXPECT_EQ(outbox->waiting(), 0);
+    ledger.proof_arrived(proof);
+    documents->settle();
+    documents->settle();
+    documents = std::make_unique<ProofDocuments>(path);  // of another start
+    documents->settle();
+    EXPECT_EQ(outbox->waiting(), 1);
+    const auto file = outbox->next(0);
+    EXPECT_EQ(file->path, "home/proofs/job_7_proof_0.json");
+    EXPECT_EQ(file->cid, s5_name_of(file->body));
 }
 
 }  // namespace

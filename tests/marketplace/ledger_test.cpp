@@ -41,12 +41,41 @@ TEST(Ledger, TakesANonceOnceAlsoAfterARestart) {
     const auto path = folder.path() / "ledger.sqlite";
     {
         Ledger ledger(path, BilledTokens::completion);
+        ledger.open_job("7", "s", 0);
         EXPECT_TRUE(ledger.begin_request("7", "a"));
         EXPECT_FALSE(ledger.begin_request("7", "a"));
         EXPECT_TRUE(ledger.begin_request("8", "a"));
     }
     Ledger again(path, BilledTokens::completion);
     EXPECT_FALSE(again.begin_request("7", "a"));
+    EXPECT_TRUE(again.begin_request("8", "a"));  // nobody paid for it: its session ended with the node
+}
+
+TEST(Ledger, KeepsSoManyJobsThatAreOverAndTheSumsOfAll) {
+    Ledger ledger("", BilledTokens::completion);
+    for (int number = 1; number <= 5; ++number) {
+        const std::string job = std::to_string(number);
+        ledger.open_job(job, "s", 0);
+        const auto request = ledger.begin_request(job, "nonce");
+        ledger.count(*request, 10, 100 * number);
+        ledger.end_request(*request, "");
+        LedgerProof proof = proof_of(*ledger.job(job), 100);
+        proof.hash = "0x" + job;
+        ledger.proof_arrived(ledger.plan_proof(proof));
+        if (number != 2) ledger.close_job(job, JobState::settled);
+    }
+    const Ledger::Totals before = ledger.totals();
+    EXPECT_TRUE(ledger.prune(4).empty());
+    EXPECT_EQ(ledger.prune(2), (std::vector<std::string>{"3", "1"}));
+    EXPECT_TRUE(ledger.job("2")) << "it still goes on";
+    EXPECT_FALSE(ledger.job("3"));
+    EXPECT_TRUE(ledger.requests("3").empty());
+    EXPECT_EQ(ledger.prune(0).size(), 2U);
+    const Ledger::Totals after = ledger.totals();
+    EXPECT_EQ(after.billed, before.billed);
+    EXPECT_EQ(after.proven, before.proven);
+    EXPECT_EQ(after.proofs, 5);
+    EXPECT_EQ(after.unproven, before.unproven) << "only open jobs can still be proven";
 }
 
 TEST(Ledger, LetsOneProofOfAJobBeUnderWay) {

@@ -139,6 +139,24 @@ TEST(SocketProtocol, AnswersAnEncryptedMessage) {
     EXPECT_FALSE(talk.socket->is_generating());
 }
 
+TEST(SocketProtocol, ChargesAnAnswerOnceItIsOver) {
+    Conversation talk;
+    talk.say(talk.init());
+    std::vector<api::Exchange::Spent> charged;
+    const auto charge = [&](const api::Exchange::Spent& spent) { charged.push_back(spent); };
+    talk.socket->receive("no JSON", charge);
+    EXPECT_TRUE(charged.empty());
+    talk.socket->receive(talk.message(R"({"prompt":"hi","max_tokens":50})", 0).dump(), charge);
+    EXPECT_TRUE(charged.empty()) << "it has only begun";
+    const auto frames = talk.finish();
+    ASSERT_EQ(charged.size(), 1U);
+    EXPECT_EQ(charged[0].completion_tokens, frames.back()["usage"]["completion_tokens"]);
+    EXPECT_GT(charged[0].prompt_tokens, 0);
+    talk.socket->receive(talk.message(R"({"prompt":"hi","max_tokens":50})", 1).dump(), charge);
+    talk.socket.reset();  // its client is gone in the middle
+    EXPECT_EQ(charged.size(), 2U);
+}
+
 TEST(SocketProtocol, TakesAMessageOnceAndInOrder) {
     Conversation talk;
     talk.say(talk.init());

@@ -22,12 +22,12 @@ namespace {
 struct MessageJob {
     std::shared_ptr<SocketProtocol> protocol;
     http::WebSocket::Message message;
-    http::ClientLimits::Admission admission;  // its place among the client's requests
+    SocketProtocol::Charge charge;  // holds its place among the client's requests
     std::function<void()> wake;
     std::atomic<bool> done = false;
 
     void run() {
-        protocol->receive(message.text);
+        protocol->receive(message.text, std::move(charge));
         done = true;
         if (wake) wake();
     }
@@ -82,7 +82,10 @@ class MarketSocket final : public http::Upgrade {
         auto job = std::make_shared<MessageJob>();
         job->protocol = protocol;
         try {
-            job->admission = upgraded.admit();
+            const auto admission = std::make_shared<http::ClientLimits::Admission>(upgraded.admit());
+            job->charge = [admission](const api::Exchange::Spent& spent) {
+                admission->finish(spent.prompt_tokens, spent.completion_tokens);
+            };
         } catch (const Error& error) {
             protocol->refuse(error);
             return nullptr;

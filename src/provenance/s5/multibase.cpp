@@ -127,4 +127,11 @@ std::optional<Bytes> from_base64url(std::string_view text) {
     return text.size() > kTextMax ? std::nullopt : bytes_of_digits(text, kBase64Url, 6);
 }
 
+std::string to_base64(ByteView bytes) {
+    std::string text = to_base64url(bytes);
+    for (char& c : text) c = c == '-' ? '+' : c == '_' ? '/' : c;
+    text.append((4 - text.size() % 4) % 4, '=');
+    return text;
+}
+
 }  // namespace gptoss::provenance::s5

@@ -22,4 +22,7 @@ std::optional<Bytes> from_multibase(std::string_view text);
 std::string to_base64url(ByteView bytes);
 std::optional<Bytes> from_base64url(std::string_view text);
 
+// The other alphabet, with padding, as tus writes metadata.
+std::string to_base64(ByteView bytes);
+
 }  // namespace gptoss::provenance::s5
