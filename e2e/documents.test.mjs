@@ -40,7 +40,7 @@ test('every command of the documents exists, with its flags', () => {
         for (const command of commandsOf(read(file))) {
             const words = command.split(/\s+/).slice(1).filter((word) => !/^(…|\.\.\.|NAME|SUBCOMMAND)$/.test(word));
             const subcommands = [];
-            while (words.length > subcommands.length && /^[a-z-]+$/.test(words[subcommands.length]) && !words[subcommands.length].startsWith('-')
+            while (words.length > subcommands.length && /^[a-z][a-z0-9-]*$/.test(words[subcommands.length]) && !words[subcommands.length].startsWith('-')
                 && helpOf(subcommands).includes('Subcommands:') && has(helpOf(subcommands), words[subcommands.length])) subcommands.push(words[subcommands.length]);
             assert.ok(subcommands.length > 0 || words[0] === undefined || words[0].startsWith('-'), `${file}: ${command}: there is no such subcommand`);
             const help = subcommands.length > 0 ? helpOf(subcommands) : helpOf([]) + helpOf(['serve']);
