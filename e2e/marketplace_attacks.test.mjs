@@ -149,5 +149,6 @@ test('tokens a minute hold on sessions too, and an answer keeps its place until 
 
 test('nothing that was said is in the log, nor in the ledger\'s file', () => {
     assert.ok(!node.log().includes('swordfish'));
-    for (const file of fs.readdirSync(folder)) assert.ok(!fs.readFileSync(path.join(folder, file)).includes('swordfish'), file);
+    for (const file of fs.readdirSync(folder, { recursive: true }).map((each) => path.join(folder, each)).filter((each) => fs.statSync(each).isFile()))
+        assert.ok(!fs.readFileSync(file).includes('swordfish'), file);
 });

@@ -113,6 +113,7 @@ export async function startPortal({ hostsOnly = false } = {}) {
         if (request.method === 'HEAD') return answer(response, 200, undefined, { 'upload-offset': String(upload.body.length) });
         if (Number(request.headers['upload-offset']) !== upload.body.length) return answer(response, 409, {});
         const cut = portal.breakAfterBytes.shift();
+        const { socket } = request;   // gone once the body is not read to its end
         const pieces = [];
         let bytes = 0;
         for await (const piece of request) {
@@ -122,7 +123,7 @@ export async function startPortal({ hostsOnly = false } = {}) {
         }
         portal.piecesBytes += bytes;
         upload.body = Buffer.concat([upload.body, ...pieces]);
-        if (cut !== undefined) return request.socket.destroy();
+        if (cut !== undefined) return socket.destroy();
         if (upload.body.length === upload.length) {
             const wanted = base64url(Buffer.concat([Buffer.from([0x1f]), blake3(upload.body)]));
             if (upload.hash !== wanted) { portal.uploads.delete(url.pathname); return answer(response, 400, { error: 'Invalid hash found' }); }

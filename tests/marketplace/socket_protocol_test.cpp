@@ -145,6 +145,7 @@ TEST(SocketProtocol, ChargesAnAnswerOnceItIsOver) {
     std::vector<api::Exchange::Spent> charged;
     const auto charge = [&](const api::Exchange::Spent& spent) { charged.push_back(spent); };
     talk.socket->receive("no JSON", charge);
+    talk.take();
     EXPECT_TRUE(charged.empty());
     talk.socket->receive(talk.message(R"({"prompt":"hi","max_tokens":50})", 0).dump(), charge);
     EXPECT_TRUE(charged.empty()) << "it has only begun";

@@ -14,6 +14,12 @@ const Identity& identity() {
     return some;
 }
 
+PortalOptions options_of(const char* url) {
+    PortalOptions options;
+    options.url = url;
+    return options;
+}
+
 TEST(S5PortalReply, IsReadWithCare) {
     const BlobIdentifier id = identify_blob(bytes_of("abc"));
     EXPECT_EQ(identifier_of_reply(R"({"cid":")" + id.text() + "\"}"), id);
@@ -50,8 +56,8 @@ TEST(S5PortalAccounts, AreFoundByTheirHostAndKeepWhatTheyDoNotKnow) {
 
 TEST(S5Portal, TakesAPortalsUrlAlone) {
     for (const char* wrong : {"", "portal", "ftp://portal", "https://", "https://portal/path", "https://a b"})
-        EXPECT_THROW(Portal(identity(), {.url = wrong}), Error) << wrong;
-    EXPECT_NO_THROW(Portal(identity(), {.url = "https://portal.example/"}));
+        EXPECT_THROW(Portal(identity(), options_of(wrong)), Error) << wrong;
+    EXPECT_NO_THROW(Portal(identity(), options_of("https://portal.example/")));
 }
 
 TEST(S5Multibase, WritesBase64WithItsPadding) {

@@ -77,8 +77,10 @@ PortalAccounts PortalAccounts::from_text(std::string_view json) {
 
 std::optional<Bytes32> PortalAccounts::seed_at(const std::string& host) const {
     for (const ordered_json& id : json_["active"]) {
-        if (!id.is_string() || !id.get_ref<const std::string&>().starts_with(host + ":")) continue;
-        const auto found = json_["accounts"].find(id.get_ref<const std::string&>());
+        // HOST:…, where the host may have a port.
+        const std::string name = id.is_string() ? id.get<std::string>() : "";
+        if (!name.starts_with(host + ":") || name.rfind(':') != host.size()) continue;
+        const auto found = json_["accounts"].find(name);
         if (found == json_["accounts"].end() || !found->is_object() || !found->contains("seed")) continue;
         const ordered_json& seed = (*found)["seed"];
         const auto bytes =
