@@ -1,5 +1,8 @@
 #include "node/s5_setup.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "base/error.h"
 #include "provenance/chain/private_key.h"
 #include "provenance/marketplace/checkpoint.h"
