@@ -79,10 +79,10 @@ std::vector<OpenedReceipt> genuine(const ReceiptOptions& options) {
 node::Settings replay_settings(const ReceiptOptions& options, const std::vector<OpenedReceipt>& receipts) {
     node::Settings settings;
     settings.model_path = options.model;
-    settings.device = options.device;
+    settings.device = node::device_named(options.device);
     settings.max_sequences = node::kReplayRowsAtOnce;
-    settings.kv_cache_type =
-        node::told_kv_cache_type(receipts.front().receipt.receipt, receipts.front().document);
+    settings.kv_cache_type = node::kv_type_named(
+        node::told_kv_cache_type(receipts.front().receipt.receipt, receipts.front().document));
     for (const OpenedReceipt& each : receipts) {
         const chain::ReplyReceipt& fields = each.receipt.receipt;
         settings.max_context_length = std::max<std::int64_t>(

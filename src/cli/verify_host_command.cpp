@@ -57,10 +57,10 @@ void replay_some(const VerifyHostOptions& options, const std::vector<HostReply*>
     if (chosen.empty()) return;
     node::Settings settings;
     settings.model_path = options.model;
-    settings.device = options.device;
+    settings.device = node::device_named(options.device);
     settings.max_sequences = node::kReplayRowsAtOnce;
-    settings.kv_cache_type =
-        node::told_kv_cache_type(chosen.front()->signed_receipt.receipt, chosen.front()->receipt);
+    settings.kv_cache_type = node::kv_type_named(
+        node::told_kv_cache_type(chosen.front()->signed_receipt.receipt, chosen.front()->receipt));
     for (const HostReply* reply : chosen) {
         const chain::ReplyReceipt& fields = reply->signed_receipt.receipt;
         settings.max_context_length = std::max<std::int64_t>(

@@ -130,8 +130,7 @@ engine::EngineOptions engine_options_of(const Settings& settings, const model::M
     options.queue_limit = static_cast<std::int32_t>(settings.queue_limit);
     options.prefix_cache = settings.prefix_cache;
     options.vocabulary = shape.vocabulary;
-    const auto name = std::ranges::find(engine::kSchedulingNames, settings.scheduling);
-    options.scheduling = static_cast<engine::Scheduling>(name - engine::kSchedulingNames.begin());
+    options.scheduling = settings.scheduling;
     options.measure_steps_ms = kMeasureSteps_ms;
     return options;
 }

@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::int32_t kCpuSequences = 16;
 
-model::KvType kv_type(const std::string& name) {
-    if (name == "f16") return model::KvType::f16;
-    return name == "f8" || name == "q8_0" ? model::KvType::f8 : model::KvType::bf16;
-}
-
 bool is_gpu(const Device& device) {
     return device.name != "cpu";
 }
@@ -48,8 +43,8 @@ void refuse_unfit(const Settings& settings, const Device& device, const backend:
 
 const Device& choose_device(const Settings& settings, const std::vector<Device>& devices, ModelSource& source,
                             const model::PlanRequest& request) {
-    const bool gpu_wanted = settings.gpu_layers > 0 || settings.device == "cuda";
-    const bool gpu_allowed = settings.gpu_layers != 0 && settings.device != "cpu";
+    const bool gpu_wanted = settings.gpu_layers > 0 || settings.device == DeviceChoice::cuda;
+    const bool gpu_allowed = settings.gpu_layers != 0 && settings.device != DeviceChoice::cpu;
     for (const Device& device : devices) {
         if (is_gpu(device) ? !gpu_allowed : gpu_wanted) continue;
         try {
@@ -61,8 +56,9 @@ const Device& choose_device(const Settings& settings, const std::vector<Device>&
             spdlog::warn("{} cannot be used, the CPU computes: {}", device.name, error.what());
         }
     }
-    const std::string asked = settings.gpu_layers > 0 ? "GPU_LAYERS=" + std::to_string(settings.gpu_layers)
-                                                      : "GPTOSS_DEVICE=" + settings.device;
+    const std::string asked = settings.gpu_layers > 0
+                                  ? "GPU_LAYERS=" + std::to_string(settings.gpu_layers)
+                                  : "GPTOSS_DEVICE=" + std::string(name_of(settings.device));
     throw Error(ErrorCode::setting_invalid,
                 asked + " asks for a GPU, but this build computes on the CPU alone",
                 "Set GPU_LAYERS=0 to compute on the CPU, or build with the CMake preset cuda.");
@@ -127,7 +123,7 @@ model::PlanRequest request_of(const Settings& settings, const model::Hyperparame
                                  : shape.context_length;
     request.cache_tokens = settings.cache_tokens;
     request.max_batch_tokens = static_cast<std::int32_t>(settings.batch_tokens);
-    request.kv_type = kv_type(settings.kv_cache_type);
+    request.kv_type = settings.kv_cache_type;
     if (settings.gpu_layers > 0) request.gpu_layers = static_cast<std::int32_t>(settings.gpu_layers);
     request.gpu_ordinal = static_cast<std::int32_t>(settings.gpu_ordinal);
     request.max_sequences = settings.max_sequences > 0 ? static_cast<std::int32_t>(settings.max_sequences)

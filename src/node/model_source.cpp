@@ -14,8 +14,10 @@ void require_no_file(const Settings& settings) {
                     "Random weights come from no file and have no provenance: leave one of the two out.");
     };
     if (!settings.model_path.empty()) refuse("MODEL_PATH");
-    if (validation_mode(settings) == ValidationMode::require) refuse("REQUIRE_MODEL_VALIDATION=require");
-    if (settings.receipts != "off") refuse("GPTOSS_RECEIPTS=" + settings.receipts);
+    if (settings.require_model_validation == ValidationMode::require)
+        refuse("REQUIRE_MODEL_VALIDATION=require");
+    if (settings.receipts != ReceiptsMode::off)
+        refuse("GPTOSS_RECEIPTS=" + std::string(name_of(settings.receipts)));
 }
 
 }  // namespace

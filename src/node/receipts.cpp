@@ -41,7 +41,7 @@ class ReceiptBook final : public api::Receipts {
           store_(settings.receipts_path, settings.receipts_kept),
           key_(settings.host_private_key, "HOST_PRIVATE_KEY"),
           chain_id_(static_cast<std::uint64_t>(settings.chain_id)),
-          keeps_tokens_(settings.receipts == "tokens"),
+          keeps_tokens_(settings.receipts == ReceiptsMode::tokens),
           wants_fingerprints_(settings.receipts_fingerprint),
           path_(settings.receipts_path),
           numerics_(numerics.text) {
@@ -174,7 +174,7 @@ class ReceiptBook final : public api::Receipts {
 std::shared_ptr<api::Receipts> open_receipts(const Settings& settings, const Validation& validation,
                                              const Numerics& numerics,
                                              std::shared_ptr<const provenance::BackgroundCheck> check) {
-    if (settings.receipts == "off") return nullptr;
+    if (settings.receipts == ReceiptsMode::off) return nullptr;
     if (settings.host_private_key.empty())
         throw Error(ErrorCode::setting_invalid, "GPTOSS_RECEIPTS needs HOST_PRIVATE_KEY to sign with",
                     "Set HOST_PRIVATE_KEY_FILE, or GPTOSS_RECEIPTS=off.", {{"setting", "HOST_PRIVATE_KEY"}});

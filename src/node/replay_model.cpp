@@ -9,7 +9,7 @@ namespace {
 std::string composite_of(const Settings& settings, const ModelSource& source) {
     if (source.file() == nullptr) return {};
     Settings hashed = settings;
-    hashed.require_model_validation = "off";
+    hashed.require_model_validation = ValidationMode::off;
     hashed.hash_weights = true;
     std::vector<std::filesystem::path> paths;
     for (const gguf::Part& part : source.file()->parts()) paths.push_back(part.path);

@@ -273,7 +273,7 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
           const Reload::ReadSettings& read_settings) {
     Signals signals;
     prepare_process();
-    if (settings.log_format == "json") http::log_as_json();
+    if (settings.log_format == LogFormat::json) http::log_as_json();
     Metrics metrics;  // outlives the engine, which reports to it until its end
     NodeState state;
     prepare(state, settings);

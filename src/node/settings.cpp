@@ -1,8 +1,56 @@
 #include "node/settings.h"
 
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+
 namespace gptoss::node {
 
 namespace {
+
+template <typename Value>
+struct Named {
+    std::string_view name;
+    Value value;
+};
+// The first name of a value is how it is shown.
+constexpr std::array<Named<DeviceChoice>, 3> kDevices{
+    {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}}};
+constexpr std::array<Named<engine::Scheduling>, 3> kSchedulings{
+    {{"latency", engine::Scheduling::latency},
+     {"balanced", engine::Scheduling::balanced},
+     {"throughput", engine::Scheduling::throughput}}};
+constexpr std::array<Named<model::KvType>, 4> kKvTypes{{{"bf16", model::KvType::bf16},
+                                                        {"f16", model::KvType::f16},
+                                                        {"f8", model::KvType::f8},
+                                                        {"q8_0", model::KvType::f8}}};
+constexpr std::array<Named<LogFormat>, 2> kLogFormats{{{"text", LogFormat::text}, {"json", LogFormat::json}}};
+constexpr std::array<Named<ReceiptsMode>, 3> kReceiptsModes{
+    {{"off", ReceiptsMode::off}, {"on", ReceiptsMode::on}, {"tokens", ReceiptsMode::tokens}}};
+constexpr std::array<Named<ValidationMode>, 7> kValidationModes{{{"off", ValidationMode::off},
+                                                                 {"warn", ValidationMode::warn},
+                                                                 {"require", ValidationMode::require},
+                                                                 {"true", ValidationMode::require},
+                                                                 {"false", ValidationMode::off},
+                                                                 {"1", ValidationMode::require},
+                                                                 {"0", ValidationMode::off}}};
+
+template <typename Value, std::size_t kCount>
+std::string_view shown_name(const std::array<Named<Value>, kCount>& names, Value value) {
+    return std::ranges::find(names, value, &Named<Value>::value)->name;
+}
+
+template <typename Value, std::size_t kCount>
+Value value_named(const std::array<Named<Value>, kCount>& names, std::string_view name,
+                  const std::string& what) {
+    const auto found = std::ranges::find(names, name, &Named<Value>::name);
+    if (found != names.end()) return found->value;
+    std::string list;
+    for (const Named<Value>& each : names) list += (list.empty() ? "" : ", ") + std::string(each.name);
+    throw Error(ErrorCode::setting_invalid,
+                what + " must be one of " + list + ", not \"" + std::string(name) + "\"");
+}
 
 // What the deployments of the older node call harmony.
 const std::vector<std::string_view> kHarmonyNames{"harmony", "gpt-oss", "gpt-oss-20b", "gpt-oss-120b"};
@@ -12,6 +60,22 @@ SettingSpec text(std::string_view name, std::string_view flags, std::string_view
                  SettingKind kind = SettingKind::text) {
     SettingSpec spec{name, flags, group, help, field, std::move(choices)};
     spec.kind = kind;
+    return spec;
+}
+
+template <auto kField, const auto& kNames>
+SettingSpec choice(std::string_view name, std::string_view flags, std::string_view group,
+                   std::string_view help) {
+    const ChoiceField field{[](const Settings& settings) { return shown_name(kNames, settings.*kField); },
+                            [](Settings& settings, std::string_view given) {
+                                const auto found = std::ranges::find_if(
+                                    kNames, [&](const auto& each) { return each.name == given; });
+                                if (found == kNames.end()) return false;
+                                settings.*kField = found->value;
+                                return true;
+                            }};
+    SettingSpec spec{name, flags, group, help, field, {}};
+    for (const auto& each : kNames) spec.choices.push_back(each.name);
     return spec;
 }
 
@@ -74,9 +138,9 @@ std::vector<SettingSpec> make_specs() {
                "one for "
                "every 4096 tokens of the KV cache, 16 to 256.",
                &S::max_sequences, 0, 4096),
-        text("KV_CACHE_TYPE", "--kv-cache-type", "Memory",
-             "Type of the KV cache. q8_0, which older deployments set, is another name for the 8-bit one.",
-             &S::kv_cache_type, {"bf16", "f16", "f8", "q8_0"}),
+        choice<&S::kv_cache_type, kKvTypes>(
+            "KV_CACHE_TYPE", "--kv-cache-type", "Memory",
+            "Type of the KV cache. q8_0, which older deployments set, is another name for the 8-bit one."),
         number("VRAM_CEILING_MB", "--vram-ceiling-mb", "Memory",
                "Most of the GPU's memory that may be in use, by all programs, in the MiB that nvidia-smi "
                "shows: what "
@@ -84,8 +148,8 @@ std::vector<SettingSpec> make_specs() {
                "(not set): "
                "95000 on cards of 96 to 98 thousand, otherwise none; 0: none.",
                &S::vram_ceiling_mb, -1, kLargest),
-        text("GPTOSS_DEVICE", "--device", "Computing", "Where to compute. auto: a GPU when there is one.",
-             &S::device, {"auto", "cpu", "cuda"}),
+        choice<&S::device, kDevices>("GPTOSS_DEVICE", "--device", "Computing",
+                                     "Where to compute. auto: a GPU when there is one."),
         number("GPU_LAYERS", "--gpu-layers", "Computing",
                "The last N layers and the head are computed on the GPU, the others on the CPU, which then "
                "sets the pace. 99: all on the GPU. With any of these the node refuses to start without a "
@@ -98,12 +162,12 @@ std::vector<SettingSpec> make_specs() {
         number("LLAMA_BATCH_SIZE", "--batch,--llama-batch-size", "Computing",
                "Tokens computed in one step. It never limits how long a prompt may be.", &S::batch_tokens, 16,
                65536),
-        text(
+        choice<&S::scheduling, kSchedulings>(
             "SCHEDULING", "--scheduling", "Computing",
             "What goes first when new prompts and running answers compete. latency: answers flow evenly, "
             "prompts "
-            "wait. balanced: both bounded. throughput: most tokens a second (docs/engine.md has the bounds).",
-            &S::scheduling, {"latency", "balanced", "throughput"}),
+            "wait. balanced: both bounded. throughput: most tokens a second (docs/engine.md has the "
+            "bounds)."),
         number("GPTOSS_THREADS", "--threads", "Computing",
                "Threads that compute on the CPU. 0: one for every core.", &S::threads, 0, 1024),
         yes_or_no("GPTOSS_PREFIX_CACHE", "--prefix-cache", "Computing",
@@ -165,8 +229,8 @@ std::vector<SettingSpec> make_specs() {
                "Seconds that running answers get to finish after SIGTERM.", &S::shutdown_grace_s, 0, 3600),
         text("GPTOSS_LOG_LEVEL", "--log-level", "Server", "How much to log. Never prompts or answers.",
              &S::log_level, {"debug", "info", "warn", "error"}),
-        text("GPTOSS_LOG_FORMAT", "--log-format", "Server",
-             "Lines for people, or one JSON object a line for machines.", &S::log_format, {"text", "json"}),
+        choice<&S::log_format, kLogFormats>("GPTOSS_LOG_FORMAT", "--log-format", "Server",
+                                            "Lines for people, or one JSON object a line for machines."),
 
         number("GPTOSS_STEP_LIMIT_S", "--step-limit-s", "Watching",
                "Seconds that one batch may take; while one takes longer the node is not ready. 0: any.",
@@ -230,11 +294,11 @@ std::vector<SettingSpec> make_specs() {
         text("GPTOSS_DOWNLOAD_FOLDER", "--download-folder", "Console",
              "Where the operators' console puts a model that it downloads.", &S::download_folder),
 
-        text("REQUIRE_MODEL_VALIDATION", "--require-model-validation", "Chain",
-             "Compare the weights' hash with the ModelRegistry at start: off, warn, or require, which serves "
-             "nothing "
-             "else. true and 1 mean require.",
-             &S::require_model_validation, {"off", "warn", "require", "true", "false", "1", "0"}),
+        choice<&S::require_model_validation, kValidationModes>(
+            "REQUIRE_MODEL_VALIDATION", "--require-model-validation", "Chain",
+            "Compare the weights' hash with the ModelRegistry at start: off, warn, or require, which serves "
+            "nothing "
+            "else. true and 1 mean require."),
         secret("RPC_URL", "Chain",
                "The chain's JSON-RPC endpoint. Kept secret, as providers put keys into it.", &S::rpc_url),
         number("CHAIN_ID", "--chain-id", "Chain", "The chain the node belongs to (84532: Base Sepolia).",
@@ -326,10 +390,10 @@ std::vector<SettingSpec> make_specs() {
              "The same in the smallest unit of USDC_TOKEN.", &S::price_stable),
         text("USDC_TOKEN", "--usdc-token", "Marketplace", "Address of the stablecoin.", &S::usdc_token, {},
              SettingKind::address),
-        text("GPTOSS_RECEIPTS", "--receipts", "Chain",
-             "Sign a receipt for every reply with HOST_PRIVATE_KEY (docs/receipts.md): off, on, or tokens, "
-             "which also keeps the tokens of prompt and reply, so that a receipt can be replayed.",
-             &S::receipts, {"off", "on", "tokens"}),
+        choice<&S::receipts, kReceiptsModes>(
+            "GPTOSS_RECEIPTS", "--receipts", "Chain",
+            "Sign a receipt for every reply with HOST_PRIVATE_KEY (docs/receipts.md): off, on, or tokens, "
+            "which also keeps the tokens of prompt and reply, so that a receipt can be replayed."),
         text("GPTOSS_RECEIPTS_PATH", "--receipts-path", "Chain",
              "SQLite file that keeps the receipts. Its folder must be there.", &S::receipts_path),
         number("GPTOSS_RECEIPTS_KEPT", "--receipts-kept", "Chain", "Receipts kept; the oldest go first.",
@@ -343,10 +407,17 @@ std::vector<SettingSpec> make_specs() {
 
 }  // namespace
 
-ValidationMode validation_mode(const Settings& settings) {
-    const std::string& mode = settings.require_model_validation;
-    if (mode == "require" || mode == "true" || mode == "1") return ValidationMode::require;
-    return mode == "warn" ? ValidationMode::warn : ValidationMode::off;
+DeviceChoice device_named(std::string_view name) {
+    return value_named(kDevices, name, "a device");
+}
+model::KvType kv_type_named(std::string_view name) {
+    return value_named(kKvTypes, name, "the type of a KV cache");
+}
+std::string_view name_of(DeviceChoice device) {
+    return shown_name(kDevices, device);
+}
+std::string_view name_of(ReceiptsMode mode) {
+    return shown_name(kReceiptsModes, mode);
 }
 
 std::span<const SettingSpec> setting_specs() {
@@ -358,6 +429,7 @@ std::string value_text(const Settings& settings, const SettingSpec& spec) {
     if (const auto* field = std::get_if<std::string Settings::*>(&spec.field)) return settings.*(*field);
     if (const auto* field = std::get_if<bool Settings::*>(&spec.field))
         return settings.*(*field) ? "true" : "false";
+    if (const auto* field = std::get_if<ChoiceField>(&spec.field)) return std::string(field->name(settings));
     return std::to_string(settings.*std::get<std::int64_t Settings::*>(spec.field));
 }
 

@@ -11,7 +11,16 @@
 #include <variant>
 #include <vector>
 
+#include "engine/scheduling.h"
+#include "model/plan.h"
+
 namespace gptoss::node {
+
+enum class DeviceChoice { automatic, cpu, cuda };
+enum class ReceiptsMode { off, on, tokens };
+enum class LogFormat { text, json };
+// REQUIRE_MODEL_VALIDATION: older deployments say true or 1 for require, false or 0 for off.
+enum class ValidationMode { off, warn, require };
 
 struct Settings {
     std::string model_path;          // empty = the demo model
@@ -22,13 +31,13 @@ struct Settings {
     std::int64_t max_context_length = 0;  // 0 = as much as the model knows and memory holds
     std::int64_t cache_tokens = 0;        // 0 = what the memory holds
     std::int64_t max_sequences = 0;       // 0 = by the device and its memory
-    std::string scheduling = "balanced";
-    std::string device = "auto";
+    engine::Scheduling scheduling = engine::Scheduling::balanced;
+    DeviceChoice device = DeviceChoice::automatic;
     std::int64_t gpu_layers = -1;  // -1 = all where there is a GPU, none where there is none
     std::int64_t gpu_ordinal = 0;
     std::int64_t vram_ceiling_mb = -1;  // -1 = by the card; 0 = none
     std::int64_t batch_tokens = 2048;
-    std::string kv_cache_type = "bf16";
+    model::KvType kv_cache_type = model::KvType::bf16;
     std::int64_t threads = 0;
     bool prefix_cache = true;
     std::int64_t queue_limit = 1024;
@@ -47,7 +56,7 @@ struct Settings {
     std::int64_t most_connections = 8192;
     std::int64_t shutdown_grace_s = 30;
     std::string log_level = "info";
-    std::string log_format = "text";
+    LogFormat log_format = LogFormat::text;
     std::int64_t step_limit_s = 120;
     std::string nvml_library;  // empty = the driver's
     std::int64_t power_price_per_mwh = 0;
@@ -68,7 +77,7 @@ struct Settings {
     std::string fleet_file;        // empty = no fleet
     std::string download_folder = "models";
 
-    std::string require_model_validation = "off";
+    ValidationMode require_model_validation = ValidationMode::off;
     std::string rpc_url;
     std::int64_t chain_id = 84532;
     std::string contract_model_registry;
@@ -93,18 +102,20 @@ struct Settings {
     std::int64_t s5_wait_ms = 2500, ledger_jobs_kept = 100'000;
     std::string price_native, price_stable, usdc_token;
 
-    std::string receipts = "off";
+    ReceiptsMode receipts = ReceiptsMode::off;
     std::string receipts_path;
     std::int64_t receipts_kept = 100'000;
     bool receipts_fingerprint = false;
     bool hash_weights = false;  // no setting: for commands that need the hash whatever the mode
 };
 
-// REQUIRE_MODEL_VALIDATION: older deployments say true or 1 for require, false or 0 for off.
-enum class ValidationMode { off, warn, require };
-ValidationMode validation_mode(const Settings& settings);
-
-using SettingField = std::variant<std::string Settings::*, std::int64_t Settings::*, bool Settings::*>;
+// A setting that is one of a few named values.
+struct ChoiceField {
+    std::string_view (*name)(const Settings& settings);         // of the value that it has
+    bool (*assign)(Settings& settings, std::string_view name);  // false: there is no such value
+};
+using SettingField =
+    std::variant<std::string Settings::*, std::int64_t Settings::*, bool Settings::*, ChoiceField>;
 
 enum class SettingKind {
     text,
@@ -120,7 +131,7 @@ struct SettingSpec {
     std::string_view group;
     std::string_view help;
     SettingField field;
-    std::vector<std::string_view> choices;  // text only; empty = anything
+    std::vector<std::string_view> choices;  // of text and of choices; empty = anything
     std::int64_t minimum = 0;               // integers only
     std::int64_t maximum = std::numeric_limits<std::int32_t>::max();
     SettingKind kind = SettingKind::text;
@@ -128,6 +139,12 @@ struct SettingSpec {
 };
 
 std::span<const SettingSpec> setting_specs();
+
+// The values by the names that the settings have for them. Throw Error(setting_invalid), which lists the names.
+DeviceChoice device_named(std::string_view name);
+model::KvType kv_type_named(std::string_view name);
+std::string_view name_of(DeviceChoice device);
+std::string_view name_of(ReceiptsMode mode);
 
 // A value as it is written in .env.
 std::string value_text(const Settings& settings, const SettingSpec& spec);

@@ -131,15 +131,18 @@ bool is_date(std::string_view text) {
            });
 }
 
+[[noreturn]] void refuse_choice(const SettingSpec& spec, const Given& given) {
+    std::string list;
+    for (const std::string_view choice : spec.choices)
+        list += (list.empty() ? "" : ", ") + std::string(choice);
+    refuse_value(spec, given.origin, "must be one of " + list + ", not \"" + given.text + "\"");
+}
+
 void check_text(const SettingSpec& spec, const Given& given) {
     const std::string& text = given.text;
     if (!spec.choices.empty() &&
-        std::find(spec.choices.begin(), spec.choices.end(), text) == spec.choices.end()) {
-        std::string list;
-        for (const std::string_view choice : spec.choices)
-            list += (list.empty() ? "" : ", ") + std::string(choice);
-        refuse_value(spec, given.origin, "must be one of " + list + ", not \"" + text + "\"");
-    }
+        std::find(spec.choices.begin(), spec.choices.end(), text) == spec.choices.end())
+        refuse_choice(spec, given);
     switch (spec.kind) {
         case SettingKind::text:
             break;
@@ -171,6 +174,8 @@ void assign(Settings& settings, const SettingSpec& spec, const Given& given) {
     if (const auto* field = std::get_if<std::string Settings::*>(&spec.field)) {
         check_text(spec, given);
         settings.*(*field) = text;
+    } else if (const auto* choice = std::get_if<ChoiceField>(&spec.field)) {
+        if (!choice->assign(settings, text)) refuse_choice(spec, given);
     } else if (const auto* flag = std::get_if<bool Settings::*>(&spec.field)) {
         if (text == "true" || text == "1" || text == "yes" || text == "on") {
             settings.*(*flag) = true;
@@ -230,16 +235,16 @@ void check_together(const Settings& settings) {
         refuse("TLS_CERTIFICATE_FILE and TLS_KEY_FILE belong together",
                "Set both for HTTPS, or neither for plain HTTP.");
     }
-    if (validation_mode(settings) != ValidationMode::off &&
+    if (settings.require_model_validation != ValidationMode::off &&
         (settings.rpc_url.empty() || settings.contract_model_registry.empty())) {
         refuse("REQUIRE_MODEL_VALIDATION needs RPC_URL and CONTRACT_MODEL_REGISTRY",
                "Set both, so that the registry can be asked, or turn the validation off.");
     }
-    if (settings.device == "cuda" && settings.gpu_layers == 0) {
+    if (settings.device == DeviceChoice::cuda && settings.gpu_layers == 0) {
         refuse("GPTOSS_DEVICE=cuda contradicts GPU_LAYERS=0",
                "Use GPTOSS_DEVICE=cpu, or place layers on the GPU.");
     }
-    if (settings.device == "cpu" && settings.gpu_layers > 0) {
+    if (settings.device == DeviceChoice::cpu && settings.gpu_layers > 0) {
         refuse("GPTOSS_DEVICE=cpu contradicts GPU_LAYERS=" + std::to_string(settings.gpu_layers),
                "Set GPU_LAYERS=0 for the CPU, or leave GPTOSS_DEVICE out.");
     }

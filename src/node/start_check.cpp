@@ -43,13 +43,13 @@ std::string how_to_get(const std::filesystem::path& path) {
 }
 
 void require_gpu_where_asked(const Settings& settings, const std::vector<Device>& devices) {
-    const bool asked = settings.gpu_layers > 0 || settings.device == "cuda";
+    const bool asked = settings.gpu_layers > 0 || settings.device == DeviceChoice::cuda;
     const bool has_gpu = std::any_of(devices.begin(), devices.end(),
                                      [](const Device& device) { return device.name != "cpu"; });
     if (!asked || has_gpu) return;
     throw Error(ErrorCode::setting_invalid,
                 (settings.gpu_layers > 0 ? "GPU_LAYERS=" + std::to_string(settings.gpu_layers)
-                                         : "GPTOSS_DEVICE=" + settings.device) +
+                                         : "GPTOSS_DEVICE=" + std::string(name_of(settings.device))) +
                     " asks for a GPU, but this build computes on the CPU alone",
                 "Set GPU_LAYERS=0 to compute on the CPU, or build with the CMake preset cuda.");
 }

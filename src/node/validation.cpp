@@ -128,10 +128,10 @@ void compare_with_registry(const Settings& settings, const Identity& identity,
 
 Validation validate_model(const Settings& settings, std::span<const std::filesystem::path> parts,
                           const provenance::HashProgress& progress) {
-    const bool asked = validation_mode(settings) != ValidationMode::off;
+    const bool asked = settings.require_model_validation != ValidationMode::off;
     // A receipt names the weights: without their hash there is nothing to sign.
     const Identity identity =
-        identify(parts, asked || settings.receipts != "off" || settings.hash_weights, progress);
+        identify(parts, asked || settings.receipts != ReceiptsMode::off || settings.hash_weights, progress);
     Validation result;
     result.composite = identity.composite;
     result.hashes_from = identity.hashes_from;
@@ -147,7 +147,7 @@ Validation validate_model(const Settings& settings, std::span<const std::filesys
     }
     compare_with_registry(settings, identity, parts[0], result);
     if (result.verified) return result;
-    if (validation_mode(settings) == ValidationMode::require)
+    if (settings.require_model_validation == ValidationMode::require)
         throw Error(
             result.registry == "different" ? ErrorCode::hash_mismatch : ErrorCode::chain_failed,
             "the model is not validated: " + result.detail,

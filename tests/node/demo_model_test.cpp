@@ -99,7 +99,7 @@ TEST(DemoModel, RefusesWhatDoesNotFitOrContradictsTheModel) {
     settings.cache_tokens = std::numeric_limits<std::int32_t>::max();
     EXPECT_EQ(code(settings), "does_not_fit");
     settings = {};
-    settings.device = "cuda";
+    settings.device = DeviceChoice::cuda;
     EXPECT_EQ(code(settings), "setting_invalid");
     settings = {};
     settings.model_path = "/nowhere.gguf";

@@ -70,9 +70,9 @@ TEST(DeviceChoice, GpuLayersAskedForAreNeverPutOnTheCpu) {
     settings.gpu_layers = 0;
     EXPECT_EQ(choice(settings, {gpu(), processor()}), "cpu");
     settings = small();
-    settings.device = "cuda";
+    settings.device = DeviceChoice::cuda;
     EXPECT_EQ(choice(settings, {broken_gpu(), processor()}), "no usable GPU: no driver");
-    settings.device = "cpu";
+    settings.device = DeviceChoice::cpu;
     EXPECT_EQ(choice(settings, {gpu(), processor()}), "cpu");
 }
 

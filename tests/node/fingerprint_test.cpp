@@ -159,7 +159,7 @@ TEST_F(FingerprintCheck, AcceptsRoundingAndRefusesWhatComputesOtherwise) {
     EXPECT_EQ(shorter.accepted, 0);
 
     Settings small_cache = fingerprinting();
-    small_cache.kv_cache_type = "f8";
+    small_cache.kv_cache_type = model::KvType::f8;
     const Rate eight_bits = rate_of("an 8-bit KV cache", receipts_of(small_cache));
     EXPECT_EQ(eight_bits.accepted, 0);
 

@@ -15,7 +15,7 @@ namespace {
 class ReceiptsTest : public testing::Test {
   protected:
     void SetUp() override {
-        settings_.receipts = "on";
+        settings_.receipts = ReceiptsMode::on;
         settings_.receipts_path = folder_.path() / "receipts.sqlite";
         settings_.host_private_key = "0x" + std::string(63, '0') + "1";
         validation_.composite = std::string(64, 'a');

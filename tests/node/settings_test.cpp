@@ -84,10 +84,10 @@ TEST_F(SettingsTest, KnowsTheNamesOfExistingDeployments) {
     const Settings settings = load();
     EXPECT_EQ(settings.max_context_length, 131072);
     EXPECT_EQ(settings.gpu_layers, 99);
-    EXPECT_EQ(settings.kv_cache_type, "f16");
+    EXPECT_EQ(settings.kv_cache_type, model::KvType::f16);
     EXPECT_EQ(settings.host_private_key, kKey);
     EXPECT_EQ(settings.s5_seed_phrase, "one two three");
-    EXPECT_EQ(settings.require_model_validation, "true");
+    EXPECT_EQ(settings.require_model_validation, ValidationMode::require);
 }
 
 TEST_F(SettingsTest, ReadsEnvFilesAsShellsWriteThem) {

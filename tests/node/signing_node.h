@@ -39,7 +39,7 @@ struct Ask {
 class SigningNode {
   public:
     explicit SigningNode(Settings settings) {
-        settings.receipts = "tokens";
+        settings.receipts = ReceiptsMode::tokens;
         settings.receipts_path = folder_.path() / "receipts.sqlite";
         settings.host_private_key = kHostKey;
         settings.threads = 1;  // tests run side by side: threads that spin for each other would take turns

@@ -60,7 +60,7 @@ TEST(KernelDecision, AnEditedFileIsRefused) {
 TEST(KernelDecision, AnUnfitDeviceComputesNothing) {
     const test::TemporaryFolder folder;
     Settings settings;
-    settings.device = "cpu";
+    settings.device = DeviceChoice::cpu;
     settings.gpu_layers = 0;
     settings.max_context_length = 1024;
     settings.qualification_path = (folder.path() / "qualification.json").string();
