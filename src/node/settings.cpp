@@ -1,56 +1,10 @@
 #include "node/settings.h"
 
 #include <algorithm>
-#include <array>
-
-#include "base/error.h"
 
 namespace gptoss::node {
 
 namespace {
-
-template <typename Value>
-struct Named {
-    std::string_view name;
-    Value value;
-};
-// The first name of a value is how it is shown.
-constexpr std::array<Named<DeviceChoice>, 3> kDevices{
-    {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}}};
-constexpr std::array<Named<engine::Scheduling>, 3> kSchedulings{
-    {{"latency", engine::Scheduling::latency},
-     {"balanced", engine::Scheduling::balanced},
-     {"throughput", engine::Scheduling::throughput}}};
-constexpr std::array<Named<model::KvType>, 4> kKvTypes{{{"bf16", model::KvType::bf16},
-                                                        {"f16", model::KvType::f16},
-                                                        {"f8", model::KvType::f8},
-                                                        {"q8_0", model::KvType::f8}}};
-constexpr std::array<Named<LogFormat>, 2> kLogFormats{{{"text", LogFormat::text}, {"json", LogFormat::json}}};
-constexpr std::array<Named<ReceiptsMode>, 3> kReceiptsModes{
-    {{"off", ReceiptsMode::off}, {"on", ReceiptsMode::on}, {"tokens", ReceiptsMode::tokens}}};
-constexpr std::array<Named<ValidationMode>, 7> kValidationModes{{{"off", ValidationMode::off},
-                                                                 {"warn", ValidationMode::warn},
-                                                                 {"require", ValidationMode::require},
-                                                                 {"true", ValidationMode::require},
-                                                                 {"false", ValidationMode::off},
-                                                                 {"1", ValidationMode::require},
-                                                                 {"0", ValidationMode::off}}};
-
-template <typename Value, std::size_t kCount>
-std::string_view shown_name(const std::array<Named<Value>, kCount>& names, Value value) {
-    return std::ranges::find(names, value, &Named<Value>::value)->name;
-}
-
-template <typename Value, std::size_t kCount>
-Value value_named(const std::array<Named<Value>, kCount>& names, std::string_view name,
-                  const std::string& what) {
-    const auto found = std::ranges::find(names, name, &Named<Value>::name);
-    if (found != names.end()) return found->value;
-    std::string list;
-    for (const Named<Value>& each : names) list += (list.empty() ? "" : ", ") + std::string(each.name);
-    throw Error(ErrorCode::setting_invalid,
-                what + " must be one of " + list + ", not \"" + std::string(name) + "\"");
-}
 
 // What the deployments of the older node call harmony.
 const std::vector<std::string_view> kHarmonyNames{"harmony", "gpt-oss", "gpt-oss-20b", "gpt-oss-120b"};
@@ -406,19 +360,6 @@ std::vector<SettingSpec> make_specs() {
 }
 
 }  // namespace
-
-DeviceChoice device_named(std::string_view name) {
-    return value_named(kDevices, name, "a device");
-}
-model::KvType kv_type_named(std::string_view name) {
-    return value_named(kKvTypes, name, "the type of a KV cache");
-}
-std::string_view name_of(DeviceChoice device) {
-    return shown_name(kDevices, device);
-}
-std::string_view name_of(ReceiptsMode mode) {
-    return shown_name(kReceiptsModes, mode);
-}
 
 std::span<const SettingSpec> setting_specs() {
     static const std::vector<SettingSpec> specs = make_specs();

@@ -11,16 +11,9 @@
 #include <variant>
 #include <vector>
 
-#include "engine/scheduling.h"
-#include "model/plan.h"
+#include "node/setting_choices.h"
 
 namespace gptoss::node {
-
-enum class DeviceChoice { automatic, cpu, cuda };
-enum class ReceiptsMode { off, on, tokens };
-enum class LogFormat { text, json };
-// REQUIRE_MODEL_VALIDATION: older deployments say true or 1 for require, false or 0 for off.
-enum class ValidationMode { off, warn, require };
 
 struct Settings {
     std::string model_path;          // empty = the demo model
@@ -139,12 +132,6 @@ struct SettingSpec {
 };
 
 std::span<const SettingSpec> setting_specs();
-
-// The values by the names that the settings have for them. Throw Error(setting_invalid), which lists the names.
-DeviceChoice device_named(std::string_view name);
-model::KvType kv_type_named(std::string_view name);
-std::string_view name_of(DeviceChoice device);
-std::string_view name_of(ReceiptsMode mode);
 
 // A value as it is written in .env.
 std::string value_text(const Settings& settings, const SettingSpec& spec);

@@ -90,6 +90,16 @@ TEST_F(SettingsTest, KnowsTheNamesOfExistingDeployments) {
     EXPECT_EQ(settings.require_model_validation, ValidationMode::require);
 }
 
+TEST_F(SettingsTest, OtherNamesOfAChoiceMeanTheSameAndAreShownByTheFirst) {
+    env_file("KV_CACHE_TYPE=q8_0\nREQUIRE_MODEL_VALIDATION=0\nGPTOSS_DEVICE=cpu\n");
+    const Settings settings = load();
+    EXPECT_EQ(settings.kv_cache_type, model::KvType::f8);
+    EXPECT_EQ(settings.require_model_validation, ValidationMode::off);
+    EXPECT_EQ(settings.device, DeviceChoice::cpu);
+    for (const SettingSpec& spec : setting_specs())
+        if (spec.name == "KV_CACHE_TYPE") EXPECT_EQ(value_text(settings, spec), "f8");
+}
+
 TEST_F(SettingsTest, ReadsEnvFilesAsShellsWriteThem) {
     env_file(
         "# comment\n\n  export API_PORT = 81  # inline\nGPTOSS_MODEL_NAME='a # "

@@ -12,9 +12,12 @@ import document_rules
 import fuzz_rules
 import room_rules
 import size_rules
+import word_rules
 from repository import Repository
 
-RULES = cuda_rules.RULES + room_rules.RULES + size_rules.RULES + definition_rules.RULES + fuzz_rules.RULES + document_rules.RULES
+RULES = (
+    cuda_rules.RULES + room_rules.RULES + size_rules.RULES + definition_rules.RULES + fuzz_rules.RULES + document_rules.RULES + word_rules.RULES
+)
 EXCEPTIONS = Path(__file__).with_name("exceptions.txt")
 
 
