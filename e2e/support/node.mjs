@@ -4,6 +4,10 @@ import { once } from 'node:events';
 
 export const binary = process.env.GPT_OSS_NODE ?? new URL('../../build/release/gpt-oss-node', import.meta.url).pathname;
 
+// The test runner has several nodes side by side: threads that spin for each other would take turns, and what steps of 2,048 rows
+// take is measured at each start. What is run by itself, to measure, serves as the node does by default.
+const besideOthers = process.env.NODE_TEST_CONTEXT === undefined ? {} : { GPTOSS_THREADS: '1', LLAMA_BATCH_SIZE: '256' };
+
 // A test that failed before it could stop what it started must leave nothing behind.
 const started = new Set();
 process.once('exit', () => started.forEach((child) => child.kill('SIGKILL')));
@@ -14,10 +18,8 @@ export function endWithTest(child) {
 
 export async function startNode(args = [], env = {}, program = binary) {
     const port = args.includes('--port') ? [] : ['--port', '0'];
-    // Several nodes run side by side: threads that spin for each other would take turns, and what steps of 2,048 rows take is
-    // measured at each start.
     const child = spawn(program, ['serve', ...port, '--date', '2026-11-22', ...args],
-        { cwd: '/', env: { PATH: process.env.PATH, GPTOSS_THREADS: '1', LLAMA_BATCH_SIZE: '256', ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+        { cwd: '/', env: { PATH: process.env.PATH, ...besideOthers, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
     endWithTest(child);
     let log = '';
     child.stderr.on('data', (data) => { log += data; });
