@@ -32,6 +32,7 @@ std::unique_ptr<s5::Identity> s5_identity(const Settings& settings) {
 s5::PortalOptions portal_options(const Settings& settings) {
     s5::PortalOptions options;
     options.url = settings.s5_portal_url;
+    options.resumable_from_bytes = static_cast<std::uint64_t>(settings.s5_pieces_from_mib) << 20;
     options.node_wait = std::chrono::milliseconds(settings.s5_wait_ms);
     for (std::string_view rest = settings.s5_initial_peers; !rest.empty();) {
         const std::size_t end = std::min(rest.find(','), rest.size());

@@ -92,7 +92,7 @@ struct Settings {
     std::int64_t chain_poll_ms = 2000, transaction_stuck_s = 90;
     std::int64_t session_grace_s = 120, session_hours = 24;
     std::string checkpoints = "off", enhanced_s5_url, s5_portal_url, s5_initial_peers;
-    std::int64_t s5_wait_ms = 2500, ledger_jobs_kept = 100'000;
+    std::int64_t s5_wait_ms = 2500, s5_pieces_from_mib = 32, ledger_jobs_kept = 100'000;
     std::string price_native, price_stable, usdc_token;
 
     ReceiptsMode receipts = ReceiptsMode::off;

@@ -46,7 +46,8 @@ bool Peer::listen(const std::function<bool(ByteView)>& wanted, milliseconds limi
     }
 }
 
-std::optional<RegistryEntry> Peer::find_entry(const Bytes32& public_key, std::uint64_t least_revision) {
+std::optional<RegistryEntry> Peer::entry_from(const Bytes32& public_key, std::uint64_t least_revision,
+                                              milliseconds limit) {
     constexpr std::uint8_t kType[] = {kEd25519Type};
     socket_.send(ask_for_entry(joined({kType, public_key})), kLimit);
     std::optional<RegistryEntry> found;
@@ -57,12 +58,14 @@ std::optional<RegistryEntry> Peer::find_entry(const Bytes32& public_key, std::ui
             found = std::move(entry);
             return true;
         },
-        wait_);
+        limit);
     return found;
 }
 
-void Peer::set_entry(const RegistryEntry& entry) {
+// Nodes do not answer to what they are given, but this time there is something to tell: it is waited for longer.
+std::optional<RegistryEntry> Peer::set_entry(const RegistryEntry& entry) {
     socket_.send(entry.serialized(), kLimit);
+    return entry_from(entry.public_key, entry.revision, kLimit);
 }
 
 }  // namespace gptoss::provenance::s5

@@ -18,15 +18,19 @@ class Peer {
     // Error(network_failed), as all of it does, when the node is away or does not answer our challenge.
     Peer(const std::string& url, std::chrono::milliseconds wait);
 
-    // The key's entry, with that revision or a later one; nothing when the node tells none in time.
-    std::optional<RegistryEntry> find_entry(const Bytes32& public_key, std::uint64_t least_revision = 0);
-    // Nodes do not answer to this: ask for it again.
-    void set_entry(const RegistryEntry& entry);
+    // The key's entry; nothing when the node tells none in time.
+    std::optional<RegistryEntry> find_entry(const Bytes32& public_key) {
+        return entry_from(public_key, 0, wait_);
+    }
+    // What the node keeps then: this entry, or one of a later revision. Nothing when it keeps neither.
+    std::optional<RegistryEntry> set_entry(const RegistryEntry& entry);
 
     static constexpr std::chrono::seconds kLimit{
         15};  // to connect, to shake hands and for each message to go
 
   private:
+    std::optional<RegistryEntry> entry_from(const Bytes32& public_key, std::uint64_t least_revision,
+                                            std::chrono::milliseconds limit);
     // Takes messages until `wanted` is content with one or the time is over, and answers what must be answered.
     bool listen(const std::function<bool(ByteView)>& wanted, std::chrono::milliseconds limit);
 

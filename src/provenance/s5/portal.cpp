@@ -1,6 +1,5 @@
 #include "provenance/s5/portal.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <regex>
 
@@ -170,14 +169,9 @@ std::optional<RegistryEntry> Portal::find_entry(const Bytes32& public_key) {
     return from_nodes([&](Peer& peer) { return peer.find_entry(public_key); }, false);
 }
 
-// Every node is told; that one keeps it, it must say itself.
+// Every node is given it; that one keeps it, it must say itself.
 bool Portal::set_entry(const RegistryEntry& entry) {
-    const auto kept = from_nodes(
-        [&](Peer& peer) {
-            peer.set_entry(entry);
-            return peer.find_entry(entry.public_key, entry.revision);
-        },
-        true);
+    const auto kept = from_nodes([&](Peer& peer) { return peer.set_entry(entry); }, true);
     if (!kept)
         throw Error(ErrorCode::network_failed,
                     "no S5 node keeps a registry entry of revision " + std::to_string(entry.revision),
