@@ -162,6 +162,7 @@ void serve(const Options& chosen) {
     scripted.max_batch_tokens = 8192;  // agents bring long prompts
     scripted.asynchronous = true;
     scripted.step_ms = chosen.step_ms;
+    scripted.computes_meanwhile = true;
     engine::EngineOptions options;
     options.context_length = kContextBlocks * model::kBlockTokens;
 

@@ -66,7 +66,8 @@ ScriptedBackend::ScriptedBackend(const ScriptedOptions& options, TokenSource sou
       full_(static_cast<std::size_t>(options.full_blocks) * kBlockTokens),
       sliding_(static_cast<std::size_t>(options.sliding_blocks) * kBlockTokens),
       last_sampled_(options.max_sequences, -1),
-      results_(kHandlesKept) {
+      results_(kHandlesKept),
+      ends_(kHandlesKept) {
     info_ = {.device = "script", .placement = "nowhere", .asynchronous = options.asynchronous};
 }
 
@@ -163,6 +164,10 @@ backend::StepHandle ScriptedBackend::sample(std::span<const backend::SampleRow> 
             sampled.top.push_back({(token + i) % options_.vocabulary, -0.25F - static_cast<float>(i)});
         result.push_back(sampled);
     }
+    const std::chrono::duration<double, std::milli> step(options_.step_ms);
+    device_free_ = std::max(device_free_, std::chrono::steady_clock::now()) +
+                   std::chrono::duration_cast<std::chrono::steady_clock::duration>(step);
+    ends_[next_handle_ % kHandlesKept] = device_free_;
     return next_handle_++;
 }
 
@@ -195,7 +200,9 @@ TokenId ScriptedBackend::choose(const backend::SampleRow& row) {
 std::span<const backend::SampledToken> ScriptedBackend::wait(backend::StepHandle handle) {
     check(handle == next_wait_ && handle < next_handle_, "handles are waited for in order");
     ++next_wait_;
-    if (options_.step_ms > 0)
+    if (options_.computes_meanwhile)
+        std::this_thread::sleep_until(ends_[handle % kHandlesKept]);
+    else if (options_.step_ms > 0)
         std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(options_.step_ms));
     return results_[handle % kHandlesKept];
 }

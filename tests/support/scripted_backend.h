@@ -4,6 +4,7 @@
 // window changes the history, and is reported.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -57,8 +58,9 @@ struct ScriptedOptions {
     std::int32_t max_sequences = 8;
     std::int32_t max_batch_tokens = 512;
     bool asynchronous = false;
-    std::int64_t fail_at_step = -1;  // forward() number at which the device "fails"
-    double step_ms = 0;              // what wait() takes, to give tests time to interfere
+    std::int64_t fail_at_step = -1;   // forward() number at which the device "fails"
+    double step_ms = 0;               // what wait() takes, to give tests time to interfere
+    bool computes_meanwhile = false;  // those run from sample() on, one step after the other, as on a device
 };
 
 // `options` with what an engine and its backend must agree about taken from the backend; the context, if it
@@ -105,6 +107,8 @@ class ScriptedBackend final : public backend::Backend {
     std::vector<TokenId> last_sampled_;                        // by slot
     std::vector<std::vector<TokenId>> histories_;              // by logits index of the last forward()
     std::vector<std::vector<backend::SampledToken>> results_;  // a ring of three handles
+    std::vector<std::chrono::steady_clock::time_point> ends_;  // of their steps
+    std::chrono::steady_clock::time_point device_free_;
     backend::StepHandle next_handle_ = 0, next_wait_ = 0;
     Counts counts_;
 };
