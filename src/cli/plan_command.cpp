@@ -139,9 +139,7 @@ int print_kernels(const PlanOptions& options) {
 
 int run(PlanOptions options) {
     if (!options.kernels.empty()) return print_kernels(options);
-    options.request.kv_type = options.kv_type == "f8" || options.kv_type == "q8_0" ? model::KvType::f8
-                              : options.kv_type == "f16"                           ? model::KvType::f16
-                                                                                   : model::KvType::bf16;
+    options.request.kv_type = model::kv_type_named(options.kv_type);
     if (options.gpu.empty()) require_gpu_for_layers(options.device, options.request.gpu_layers);
     const PlanSubject subject = plan_subject_of(options);
     const model::PlanRequest request = request_of(options, subject);

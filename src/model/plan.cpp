@@ -44,6 +44,14 @@ const char* name_of(KvType type) {
     return type == KvType::f16 ? "f16" : "bf16";
 }
 
+KvType kv_type_named(std::string_view name) {
+    for (const KvType type : {KvType::bf16, KvType::f16, KvType::f8})
+        if (name == name_of(type)) return type;
+    if (name == "q8_0") return KvType::f8;
+    throw Error(ErrorCode::setting_invalid, "there is no KV cache type \"" + std::string(name) + "\"",
+                "Name one of bf16, f16 and f8.", {{"kv_cache_type", std::string(name)}});
+}
+
 LayerRange device_layers(const Hyperparameters& shape, const PlanRequest& request) {
     const bool split = request.gpu_layers > 0 && request.gpu_layers < shape.layers;
     return {split ? shape.layers - request.gpu_layers : 0, shape.layers};

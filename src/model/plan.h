@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "model/hyperparameters.h"
 #include "model/layer_range.h"
@@ -12,6 +13,9 @@ namespace gptoss::model {
 enum class KvType { bf16, f16, f8 };
 std::int32_t kv_element_bytes(KvType type);
 const char* name_of(KvType type);  // as in KV_CACHE_TYPE
+// The type that KV_CACHE_TYPE and the commands' flags mean; "q8_0" of older deployments is f8. Throws
+// Error(setting_invalid) with the names for anything else.
+KvType kv_type_named(std::string_view name);
 
 // Tokens in a block of KV cache, in both pools. 64 tokens keep the share that a sequence wastes under 2 % of
 // its window and make a block of one layer 128 KiB at bf16: large enough to stream, small enough to share.

@@ -10,7 +10,6 @@
 #include <optional>
 
 #include "base/error.h"
-#include "node/kernel_decision.h"
 #include "node/model_placement.h"
 #include "node/model_source.h"
 #include "node/receipts.h"
@@ -142,18 +141,6 @@ std::string id_of(const Settings& settings, const ModelSource& source) {
     return name_of(source.path());
 }
 
-// What `qualify` decided for this card and model; nothing where it was not run.
-backend::KernelChoice qualified_kernels(const Settings& settings, const Placement& placement,
-                                        const ModelSource& source) {
-    if (source.file() == nullptr) return {};
-    const auto decision =
-        decision_for(settings, placement.device->name, placement.needs.device, *source.file());
-    if (!decision) return {};
-    spdlog::info("kernels as qualified on this machine: {} banned, {} preferred",
-                 decision->kernels.banned.size(), decision->kernels.preferred.size());
-    return decision->kernels;
-}
-
 }  // namespace
 
 std::int32_t first_padding(const Tokenizer& tokenizer) {
@@ -201,7 +188,6 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     backend_options.plan = loaded.plan;
     backend_options.padding_from = first_padding(*tokenizer);
     backend_options.threads = static_cast<std::int32_t>(settings.threads);
-    backend_options.kernels = qualified_kernels(settings, placement, source);
     std::unique_ptr<backend::Backend> backend =
         placement.make(source, backend_options, [&](std::int64_t done_bytes, std::int64_t total_bytes) {
             if (validating) validating->throw_if_failed();

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.h"
 #include "model/plan_size.h"
@@ -28,28 +29,34 @@ backend::DeviceNeeds needs_of(const Device& device, ModelSource& source, const m
     return needs;
 }
 
-// A device on which `qualify` found no right kernels computes nothing.
-void refuse_unfit(const Settings& settings, const Device& device, const backend::DeviceNeeds& needs,
-                  const ModelSource& source) {
-    if (source.file() == nullptr) return;
+// The kernels that `qualify` found right and fast on a device. One on which it found none computes nothing.
+backend::KernelChoice qualified_kernels(const Settings& settings, const Device& device,
+                                        const backend::DeviceNeeds& needs, const ModelSource& source) {
+    if (source.file() == nullptr) return {};
     const auto decision = decision_for(settings, device.name, needs.device, *source.file());
-    if (decision && !decision->fit_to_serve)
+    if (!decision) return {};
+    if (!decision->fit_to_serve)
         throw Error(
             ErrorCode::device_failed,
             needs.device + " did not pass `gpt-oss-node qualify`: " + decision->reason,
             "Run `gpt-oss-node qualify` again after a change of driver or card; its report names what "
             "was wrong.");
+    spdlog::info("kernels as qualified on this machine: {} banned, {} preferred",
+                 decision->kernels.banned.size(), decision->kernels.preferred.size());
+    return decision->kernels;
 }
 
-const Device& choose_device(const Settings& settings, const std::vector<Device>& devices, ModelSource& source,
-                            const model::PlanRequest& request) {
+// The first that may compute and can, and its kernels.
+std::pair<const Device*, backend::KernelChoice> choose_device(const Settings& settings,
+                                                              const std::vector<Device>& devices,
+                                                              ModelSource& source,
+                                                              const model::PlanRequest& request) {
     const bool gpu_wanted = settings.gpu_layers > 0 || settings.device == DeviceChoice::cuda;
     const bool gpu_allowed = settings.gpu_layers != 0 && settings.device != DeviceChoice::cpu;
     for (const Device& device : devices) {
         if (is_gpu(device) ? !gpu_allowed : gpu_wanted) continue;
         try {
-            refuse_unfit(settings, device, needs_of(device, source, request), source);
-            return device;
+            return {&device, qualified_kernels(settings, device, needs_of(device, source, request), source)};
         } catch (const Error& error) {
             // A build with CUDA on a machine without a GPU is a full node, but it says what it does.
             if (gpu_wanted || !is_gpu(device)) throw;
@@ -136,15 +143,17 @@ model::PlanRequest request_of(const Settings& settings, const model::Hyperparame
 std::unique_ptr<backend::Backend> Placement::make(const ModelSource& source,
                                                   const backend::BackendOptions& options,
                                                   const backend::LoadProgress& progress) const {
-    if (source.weights() != nullptr) return device->make(*source.weights(), options, progress);
-    return device->make_synthetic(source.shape(), options);
+    backend::BackendOptions qualified = options;
+    qualified.kernels = kernels;
+    if (source.weights() != nullptr) return device->make(*source.weights(), qualified, progress);
+    return device->make_synthetic(source.shape(), qualified);
 }
 
 Placement place_model(const Settings& settings, const std::vector<Device>& devices, ModelSource& source) {
     const model::Hyperparameters& shape = source.shape();
     model::PlanRequest request = request_of(settings, shape);
     Placement placement;
-    placement.device = &choose_device(settings, devices, source, request);
+    std::tie(placement.device, placement.kernels) = choose_device(settings, devices, source, request);
     Planner planner(*placement.device, source);
     const backend::DeviceNeeds first = planner.needs(request);
     placement.ceiling_bytes = placement.on_gpu() ? memory_ceiling_bytes(settings, first.total_bytes) : 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "backend/kernel_choice.h"
 #include "backend/needs.h"
 #include "model/plan.h"
 #include "node/device.h"
@@ -17,8 +18,10 @@ struct Placement {
     backend::DeviceNeeds needs;      // free_bytes: below the ceiling
     model::MemoryPlan plan;
     std::int64_t ceiling_bytes = 0;  // most of the GPU's memory that may be in use; 0 = no ceiling
+    backend::KernelChoice kernels;   // as `qualify` decided for this device and model
 
     bool on_gpu() const { return device->name != "cpu"; }
+    // With these kernels, whatever `options` name: a banned one computes for nobody.
     std::unique_ptr<backend::Backend> make(const ModelSource& source, const backend::BackendOptions& options,
                                            const backend::LoadProgress& progress) const;
 };

@@ -44,7 +44,7 @@ Json to_json(const ProbeRequest& request) {
     Json json = {{"model", request.model},           {"device", request.device},
                  {"banned", request.kernels.banned}, {"preferred", Json::array()},
                  {"exact", request.exact},           {"first_layer", request.layers.first},
-                 {"end_layer", request.layers.end},  {"kv_type", static_cast<int>(request.kv_type)},
+                 {"end_layer", request.layers.end},  {"kv_type", model::name_of(request.kv_type)},
                  {"gpu_layers", request.gpu_layers}, {"passes", request.passes},
                  {"probes", Json::array()}};
     for (const auto& preference : request.kernels.preferred)
@@ -67,7 +67,7 @@ ProbeRequest probe_request_from_json(const Json& json) {
         request.exact = json.at("exact").get<bool>();
         request.layers = {json.at("first_layer").get<std::int32_t>(),
                           json.at("end_layer").get<std::int32_t>()};
-        request.kv_type = static_cast<model::KvType>(json.at("kv_type").get<int>());
+        request.kv_type = model::kv_type_named(json.at("kv_type").get<std::string>());
         request.gpu_layers = json.at("gpu_layers").get<std::int32_t>();
         request.passes = json.at("passes").get<std::int32_t>();
         for (const Json& each : json.at("probes"))

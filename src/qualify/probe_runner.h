@@ -41,7 +41,7 @@ class ProbeRunner {
 };
 
 nlohmann::json to_json(const ProbeRequest& request);
-// Throws Error(request_invalid) naming the member.
+// Throws Error(request_invalid) naming the member, Error(setting_invalid) for an unknown KV type.
 ProbeRequest probe_request_from_json(const nlohmann::json& json);
 
 // Computes it here and now. What the child process does; tests too. Throws what the backend throws.
