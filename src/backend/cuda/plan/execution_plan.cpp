@@ -14,7 +14,6 @@ namespace {
 constexpr std::int32_t kTileWeightRows = 192;
 constexpr std::int32_t kStreamedWeightRows = 16;
 constexpr std::int32_t kPublishedColumns = 2880;  // hidden and intermediate size of both models
-constexpr std::int32_t kSmallSharedBytes = 99 * 1024;
 
 // A decode step keeps the activations of all its tokens in shared memory beside 70 KB of weights: with less
 // than this there is room for one.
@@ -26,13 +25,6 @@ constexpr std::int32_t kDecodeAnyway = 2;
 constexpr std::int32_t kStreamedTokensPerExpert = 14;
 constexpr std::int32_t kKeysOfLoneRowSplit = 512;
 constexpr std::int32_t kSplitRouterTokens = 768;
-
-DeviceTraits seen_through(const PlanOptions& options, DeviceTraits device) {
-    if (options.without_wgmma && device.has_wgmma()) device.compute_major = 8;
-    if (options.small_shared_memory)
-        device.shared_bytes_per_block = std::min(device.shared_bytes_per_block, kSmallSharedBytes);
-    return device;
-}
 
 std::int32_t streamed_tile_tokens(MatrixKernel kernel, const DeviceTraits& device) {
     return streamed_shared_bytes(kernel, kPublishedColumns, 16) <= device.shared_bytes_per_block ? 16 : 8;
@@ -125,8 +117,7 @@ Pass chosen_pass(Pass usual, std::int32_t tokens, const PlanOptions& options) {
 
 }  // namespace
 
-std::vector<std::string> kernel_names(const DeviceTraits& card, const PlanOptions& options) {
-    const DeviceTraits device = seen_through(options, card);
+std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOptions& options) {
     std::vector<std::string> names = {"pass/decode"};
     if (!takes_batched_pass(options.shape)) return names;
     names.emplace_back("pass/batched");
@@ -187,8 +178,7 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
     return plan;
 }
 
-MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& card, const PlanOptions& options) {
-    const DeviceTraits device = seen_through(options, card);
+MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& device, const PlanOptions& options) {
     const model::Hyperparameters& shape = options.shape;
     const auto is_able = [&](MatrixKernel kernel) {
         return is_able_for_experts(kernel, tokens, device, options);
@@ -225,16 +215,15 @@ std::int32_t plan_lone_row_kv_splits(const StepSize& step, const DeviceTraits& d
     return std::clamp(std::min(wanted, kLoneRowBlocks / blocks), 1, kMaxKvSplits);
 }
 
-ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& card, const PlanOptions& options) {
+ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options) {
     check(step.tokens > 0, "a step has tokens");
-    const DeviceTraits device = seen_through(options, card);
     const model::Hyperparameters& shape = options.shape;
     ExecutionPlan plan;
     plan.tokens_per_step = device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
     const bool batched =
         takes_batched_pass(shape) && step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway);
     if (chosen_pass(batched ? Pass::batched : Pass::decode, step.tokens, options) == Pass::batched)
-        return make_batched_plan(step, card, options);
+        return make_batched_plan(step, device, options);
     const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
     plan.token_columns = tokens <= 4 ? 4 : 8;
     plan.single_token = tokens == 1;
@@ -242,9 +231,9 @@ ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& card, const Pl
     return plan;
 }
 
-ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& card, const PlanOptions& options) {
+ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device,
+                                const PlanOptions& options) {
     check(step.tokens > 0, "a step has tokens");
-    const DeviceTraits device = seen_through(options, card);
     const model::Hyperparameters& shape = options.shape;
     ExecutionPlan plan;
     plan.pass = Pass::batched;

@@ -68,10 +68,9 @@ struct StepSize {
 struct PlanOptions {
     model::Hyperparameters shape;
     bool experts_are_mxfp4 = true;  // gate/up and down, as published
-    // For tests and measurements: choose as if the card had no wgmma, or only 99 KB of shared memory a block.
-    bool without_wgmma = false;
-    bool small_shared_memory = false;
-    KernelChoice kernels;  // what `qualify` found on this card goes before what is usual
+    // What `qualify` found on this card, or what a test forces, goes before what is usual. Another card's choices
+    // come with that card's traits.
+    KernelChoice kernels;
 };
 
 enum class Pass : std::uint8_t { decode, batched };

@@ -71,7 +71,9 @@ TEST(ExecutionPlan, EveryTokenCountHasKernelsThatFitTheCard) {
 // What the smaller cards run can be forced on a larger one.
 TEST(ExecutionPlan, AHopperCanBePlannedLikeAWorkstationCard) {
     PlanOptions options = options_for(model::gpt_oss_120b());
-    options.without_wgmma = options.small_shared_memory = true;
+    options.kernels.banned = {"dense/wgmma_cluster", "dense/wgmma", "experts/wgmma", "experts/streamed",
+                              "attention/wgmma"};
+    options.kernels.preferred = {{"pass/batched", 5, 512}};
     const ExecutionPlan forced = make_plan({64, 1024, 64, 64}, card_named("h200"), options);
     EXPECT_EQ(forced.experts.kernel, MatrixKernel::streamed_small);
     EXPECT_EQ(forced.qkv.kernel, MatrixKernel::mma);
