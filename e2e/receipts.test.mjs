@@ -156,6 +156,37 @@ test('replayed, greedy and seeded: the same tokens; with another model\'s hash o
     assert.equal(command('replay', save({ ...receipt, tokens: { ...tokens, prompt: tokens.prompt.slice(1) } }), '--model', model).status, 4);
 });
 
+test('a buyer makes prompt and form from the request itself', async () => {
+    const model = new URL('../models/demo/gpt-oss-demo-00001-of-00003.gguf', import.meta.url).pathname;
+    const date = '2026-11-22';  // the node's
+    const form = (request, ...flags) => {
+        const { status, stdout, stderr } = spawnSync(binary, ['receipt', 'form', '--model', model, ...flags], { input: JSON.stringify(request), encoding: 'utf8' });
+        assert.equal(status, 0, stderr);
+        return JSON.parse(stdout);
+    };
+    const schema = { type: 'object', properties: { answer: { type: 'integer' } }, required: ['answer'], additionalProperties: false };
+    const chat = { messages: [{ role: 'user', content: 'What is 2+2?' }], reasoning_effort: 'low', max_tokens: 60, temperature: 0, stop: ['zz'],
+        response_format: { type: 'json_schema', json_schema: { name: 'a', strict: true, schema } } };
+    const inference = { prompt: 'Say hello.', max_tokens: 8, temperature: 0 };
+    const completion = { prompt: 'Once upon a time', max_tokens: 8, temperature: 0 };
+    for (const [endpoint, address, request] of [['chat', '/v1/chat/completions', chat], ['inference', '/v1/inference', inference], ['completions', '/v1/completions', completion]]) {
+        const { tokens, ...bare } = await receiptOf((await (await node.post(address, request)).json()).id);
+        const made = form(request, '--endpoint', endpoint, '--date', date);
+        assert.deepEqual(made, { prompt: tokens.prompt, form: tokens.form }, endpoint);
+        const replay = (told) => command('replay', save(bare), '--model', model, '--tokens', save({ ...told, output: tokens.output }, 'tokens.json'));
+        assert.equal(replay(made).status, 0, endpoint);
+        if (endpoint !== 'chat') continue;
+        // The host says that it was asked something else.
+        for (const told of [form({ ...chat, reasoning_effort: 'high' }, '--date', date), form(chat, '--date', '2001-01-01')]) {
+            const refused = replay(told);
+            assert.equal(refused.status, 4);
+            assert.match(refused.output, /the prompt tokens given are not the signed ones/);
+        }
+        const refused = replay(form({ ...chat, stop: ['zzz'] }, '--date', date));
+        assert.match(refused.output, /the form given is not the signed one/);
+    }
+});
+
 test('whatever held a reply to a form is replayed with that form: tools, schemas, stop strings, n, penalties', async () => {
     const model = new URL('../models/demo/gpt-oss-demo-00001-of-00003.gguf', import.meta.url).pathname;
     const tools = [{ type: 'function', function: { name: 'get_weather', strict: true,

@@ -4,22 +4,12 @@
 
 #include "api/clock.h"
 #include "api/generation_exchange.h"
-#include "api/reply_form.h"
+#include "api/request_form.h"
 #include "api/service.h"
 
 namespace gptoss::api {
 
 namespace {
-
-// Those that may be called.
-std::vector<harmony::Tool> callable_tools(const GenerationIntent& intent) {
-    const auto& allowed = intent.tool_choice.allowed;
-    std::vector<harmony::Tool> tools;
-    for (const harmony::Tool& tool : intent.conversation.tools) {
-        if (!allowed || std::ranges::find(*allowed, tool.name) != allowed->end()) tools.push_back(tool);
-    }
-    return tools;
-}
 
 constexpr std::string_view kIgnoredHeader = "X-Ignored-Fields";
 constexpr std::string_view kUnenforcedHeader = "X-Schema-Not-Enforced";
@@ -42,20 +32,6 @@ std::string header_list(const std::vector<std::string>& entries) {
     return text;
 }
 
-harmony::ToolUse tool_use(ToolChoice::Mode mode) {
-    switch (mode) {
-        case ToolChoice::Mode::none:
-            return harmony::ToolUse::none;
-        case ToolChoice::Mode::automatic:
-            return harmony::ToolUse::automatic;
-        case ToolChoice::Mode::required:
-            return harmony::ToolUse::required;
-        case ToolChoice::Mode::named:
-            return harmony::ToolUse::named;
-    }
-    return harmony::ToolUse::automatic;
-}
-
 }  // namespace
 
 std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::string id,
@@ -67,7 +43,7 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     if (!intent.is_raw()) prompts.push_back(render(intent.conversation));
     std::vector<std::int32_t> limits;
     std::vector<std::string> unenforced;
-    const ReplyForm form = form_of(intent);
+    const ReplyForm form = form_of(intent, options_.constrained);
     const std::shared_ptr<TokenConstraint> constraint =
         form.constrained ? constraints_.make(form.rules, &unenforced) : nullptr;
     for (const auto& prompt : prompts)
@@ -109,29 +85,6 @@ std::unique_ptr<TokenReader> Service::make_reader(const GenerationIntent& intent
     const ReadOptions options{intent.generation.stop, intent.generation.sampling.top_logprobs >= 0};
     if (intent.is_raw()) return make_raw_reader(*model_.tokenizer, options);
     return make_harmony_reader(*model_.tokenizer, callable_tools(intent), options, memory_);
-}
-
-ReplyForm Service::form_of(const GenerationIntent& intent) const {
-    ReplyForm form;
-    form.harmony = !intent.is_raw();
-    form.stop = intent.generation.stop;
-    if (!form.harmony) return form;
-    form.constrained = options_.constrained && intent.constrained;
-    harmony::ConstraintOptions& rules = form.rules;
-    rules.tools = callable_tools(intent);
-    rules.parallel_calls = intent.parallel_tool_calls;
-    rules.tool_use = tool_use(intent.tool_choice.mode);
-    rules.named_function = intent.tool_choice.name;
-    rules.max_reasoning_tokens = intent.max_reasoning_tokens;
-    if (intent.output_format == OutputFormat::json_object)
-        rules.final_format = harmony::FinalFormat::json_object;
-    if (intent.output_format == OutputFormat::json_schema) {
-        rules.final_format = harmony::FinalFormat::json_schema;
-        rules.final_schema = intent.conversation.response_format->schema;
-        rules.final_strict = intent.strict_schema;
-        rules.final_param = intent.schema_field;
-    }
-    return form;
 }
 
 void Service::check_model_name(const std::string& name) const {

@@ -120,7 +120,6 @@ class Service : public std::enable_shared_from_this<Service> {
     std::unique_ptr<Exchange> start(const GenerationIntent& intent, std::string id,
                                     const MakeFormat& make_format, const Caller& caller);
     std::unique_ptr<TokenReader> make_reader(const GenerationIntent& intent);
-    ReplyForm form_of(const GenerationIntent& intent) const;
     void check_model_name(const std::string& name) const;
     std::int32_t clamp_max_tokens(const GenerationOptions& options, const std::vector<TokenId>& prompt,
                                   const std::string& prompt_field) const;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/receipt_form.h"
 #include "cli/settings_flags.h"
 #include "node/fingerprint_check.h"
 #include "node/fingerprint_code.h"
@@ -166,6 +167,7 @@ void add_receipt(CLI::App& app, int& exit_code) {
             "has none beside it");
         each->add_option("--device", options->device, "With a model: auto, cpu or cuda");
     }
+    add_receipt_form(*command, exit_code);
     command->footer("Exit status: 0 it holds, 4 it does not, 1 error. docs/receipts.md has the encoding.");
     check_command->callback([options, &exit_code] { exit_code = check_receipts(*options); });
     replay_command->callback([options, &exit_code] { exit_code = replay(*options); });
