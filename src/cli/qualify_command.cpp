@@ -3,21 +3,25 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "backend/devices/devices.h"
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/gpu_layers.h"
 #include "cli/progress_line.h"
+#include "cli/settings_flags.h"
 #include "node/demo_model.h"
+#include "provenance/chain/private_key.h"
 #include "qualify/qualify.h"
+#include "qualify/report_signature.h"
 
 namespace gptoss::cli {
 namespace {
 
 struct QualifyCommand {
     qualify::QualifyOptions options;
-    std::string report_file, page_file, decision_path;
+    std::string report_file, page_file, decision_path, verify, signer, env_file;
     std::vector<std::string> compare, stages;
     bool json = false, no_decision = false, if_needed = false;
 };
@@ -35,7 +39,30 @@ qualify::Report read_report(const std::string& path) {
     return qualify::report_from_json(nlohmann::json::parse(file, nullptr, false));
 }
 
+// As `receipt check` ends.
+int verify(const QualifyCommand& command) {
+    std::ifstream file(command.verify);
+    if (!file)
+        throw Error(ErrorCode::file_not_found, command.verify + " cannot be read",
+                    "Name a report of `qualify`.");
+    const auto json = nlohmann::ordered_json::parse(file, nullptr, false);
+    const qualify::Report report = qualify::report_from_json(json);
+    const qualify::SignatureVerdict verdict = qualify::check_report_signature(json, command.signer);
+    std::printf("%s: %s, %s, %s\n%s\n", command.verify.c_str(), report.device.c_str(), report.model.c_str(),
+                report.fit_to_serve() ? "FIT TO SERVE" : "NOT FIT TO SERVE", verdict.why.c_str());
+    return verdict.holds ? 0 : 4;
+}
+
+// The host's key, where it has one and a report will be written.
+std::optional<provenance::chain::PrivateKey> signing_key(const QualifyCommand& command) {
+    if (command.report_file.empty() && !command.json) return std::nullopt;
+    const node::Settings settings = settings_without_flags(command.env_file);
+    if (settings.host_private_key.empty()) return std::nullopt;
+    return provenance::chain::PrivateKey(settings.host_private_key, "HOST_PRIVATE_KEY");
+}
+
 int run(QualifyCommand command) {
+    if (!command.verify.empty()) return verify(command);
     if (!command.compare.empty()) {
         std::fputs(qualify::compare(read_report(command.compare[0]), read_report(command.compare[1])).c_str(),
                    stdout);
@@ -64,12 +91,15 @@ int run(QualifyCommand command) {
                 earlier->fit_to_serve ? "FIT TO SERVE" : ("NOT FIT TO SERVE: " + earlier->reason).c_str());
             return earlier->fit_to_serve ? 0 : 1;
         }
+    const std::optional<provenance::chain::PrivateKey> key = signing_key(command);
     ProgressLine progress;
     qualify::ChildProbeRunner runner(options.program, options.probe_most_s);
     const qualify::Report report =
         qualify::qualify(options, runner, [&](const std::string& what) { progress.show(what + " ..."); });
     progress.clear();
-    const std::string json = qualify::to_json(report).dump(2) + "\n";
+    nlohmann::ordered_json document = qualify::to_json(report);
+    if (key) document = qualify::sign_report(std::move(document), *key);
+    const std::string json = document.dump(2) + "\n";
     if (!command.report_file.empty()) write_file(command.report_file, json);
     if (!command.page_file.empty()) write_file(command.page_file, qualify::to_html(report));
     std::fputs(command.json ? json.c_str() : qualify::to_text(report).c_str(), stdout);
@@ -87,7 +117,7 @@ void add_qualify(CLI::App& app, int& exit_code) {
                         "cpu or cuda (not given: the best of this build)");
     add_gpu_layers(*command, options->options.gpu_layers);
     command->add_option("--kv-cache-type", options->options.kv_cache_type, "bf16, f16 or f8")
-        ->check(CLI::IsMember({"bf16", "f16", "f8"}))
+        ->check(CLI::IsMember({"bf16", "f16", "f8", "q8_0"}))
         ->capture_default_str();
     command->add_option("--minutes", options->options.minutes, "Of load on a whole node; 0 = none")
         ->check(CLI::Range(0.0, 1440.0))
@@ -107,8 +137,13 @@ void add_qualify(CLI::App& app, int& exit_code) {
     command->add_flag("--no-decision", options->no_decision, "Keep no decision");
     command->add_flag("--json", options->json, "For programs");
     command->add_option("--compare", options->compare, "Two reports: what changed between them")->expected(2);
+    command->add_option("--verify", options->verify, "A report: is it as its host signed it?");
+    command->add_option("--signer", options->signer, "With --verify: the address it must be signed by");
+    command->add_option("--env-file", options->env_file,
+                        "Where HOST_PRIVATE_KEY is looked for, to sign the report (default: .env)");
     command->footer(
-        "Exit status: 0 fit to serve, 1 not. A kernel that computes wrong is banned: `serve` never uses it\n"
+        "Exit status: 0 fit to serve, 1 not; with --verify 0 signed, 4 not. A kernel that computes wrong is "
+        "banned: `serve` never uses it\n"
         "again on this card with this driver and version.");
     command->callback([options, &exit_code] { exit_code = run(*options); });
 

@@ -8,6 +8,7 @@
 #include "node/kernel_decision.h"
 #include "qualify/probe_runner.h"
 #include "qualify/qualification_report.h"
+#include "qualify/report_signature.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gptoss;
@@ -22,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         (void)qualify::compare(report, report);
     } catch (const Error&) {
     }
+    (void)qualify::check_report_signature(nlohmann::ordered_json::parse(text, nullptr, false), "");
     try {
         (void)qualify::probe_request_from_json(json);
     } catch (const Error&) {
