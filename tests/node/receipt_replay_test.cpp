@@ -4,9 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
+#include <optional>
 
+#include "node/demo_model.h"
 #include "node/sampling_text.h"
 #include "signing_node.h"
 #include "support/rounds.h"
@@ -197,6 +202,108 @@ TEST_F(ReceiptReplay, OtherWeightsFormsAndFieldsAreRefused) {
     EXPECT_TRUE(unsigned_change([](Json& r) { r["tokens"]["prompt"][0] = 7U; }).starts_with("FORGED"));
     EXPECT_TRUE(unsigned_change([](Json& r) { r["numerics"] = "other"; }).starts_with("FORGED"));
     EXPECT_EQ(unsigned_change([](Json& r) { r["id"] = "not a field"; }).find("FORGED"), std::string::npos);
+}
+
+// The prompt with other words in its system message: what a host signs that says it was asked otherwise.
+std::optional<Json> asked_otherwise(const Tokenizer& tokenizer, const Json& receipt, const std::string& from,
+                                    const std::string& to) {
+    const auto prompt = receipt["tokens"]["prompt"].get<std::vector<TokenId>>();
+    std::string text = tokenizer.decode(prompt);
+    const std::size_t at = text.find(from);
+    if (at == std::string::npos || tokenizer.encode_with_special(text) != prompt) return std::nullopt;
+    text.replace(at, from.size(), to);
+    return signed_again(receipt, [&](chain::ReplyReceipt&, Json& tokens) {
+        tokens["prompt"] = tokenizer.encode_with_special(text);
+    });
+}
+
+// A reply that another effort or date gives too states what is true. The buyer, who knows the prompt, refuses each.
+TEST_F(ReceiptReplay, AnotherEffortOrDateIsRefusedByWhoeverKnowsThePrompt) {
+    int forged = 0, refused = 0;
+    for (std::size_t i = 0; i < receipts_.size(); ++i) {
+        const bool date = i % 2 == 0;
+        const std::string effort = receipts_[i]["tokens"]["prompt"].size() % 3 == 0 ? "low" : "high";
+        for (const char* told : {"low", "medium", "high"}) {
+            if (!date && effort == told) continue;
+            const auto lie =
+                asked_otherwise(model_->tokenizer(), receipts_[i],
+                                date ? "Current date: 2026-11-22" : "Reasoning: " + std::string(told),
+                                date ? "Current date: 2026-11-23" : "Reasoning: " + effort);
+            if (!lie) continue;
+            ++forged;
+            const ReceiptVerdict verdict = replayed(*lie);
+            refused += verdict.holds ? 0 : 1;
+            if (!verdict.holds) EXPECT_TRUE(verdict.difference.has_value()) << verdict.why;
+            if (i % 4 == 0) EXPECT_EQ(verdict.holds, says(*lie)) << verdict.why;
+            const chain::SignedReceipt read = chain::receipt_from_json(*lie);
+            ToldTokens buyer = read_told_tokens((*lie)["tokens"]);
+            buyer.prompt = receipts_[i]["tokens"]["prompt"].get<std::vector<TokenId>>();
+            const ReceiptVerdict own = replay_receipt(*model_, read.receipt, buyer);
+            EXPECT_FALSE(own.holds);
+            EXPECT_NE(own.why.find("prompt tokens given are not the signed ones"), std::string::npos);
+            break;
+        }
+    }
+    EXPECT_GT(forged, static_cast<int>(receipts_.size()) / 3);
+    EXPECT_GT(refused, 0) << "some replies depend on it";
+    std::printf("another effort or date: %d, of which %d say something else\n", forged, refused);
+}
+
+// One setting each: refused exactly where a generation with it says something else.
+TEST_F(ReceiptReplay, AnotherSettingIsRefusedWhereItSaysSomethingElse) {
+    static constexpr std::array<std::array<const char*, 2>, 6> kChanges = {
+        {{"top_p=1 ", "top_p=0.3 "},
+         {"top_k=0 ", "top_k=1 "},
+         {"min_p=0 ", "min_p=0.5 "},
+         {"repetition_penalty=1 ", "repetition_penalty=1.9 "},
+         {"frequency_penalty=0 ", "frequency_penalty=1.9 "},
+         {"presence_penalty=0 ", "presence_penalty=1.9 "}}};
+    int forged = 0, refused = 0;
+    for (std::size_t i = 0; i < receipts_.size(); ++i) {
+        const auto& [from, to] = kChanges[i % kChanges.size()];
+        const std::size_t at = receipts_[i]["message"]["sampling"].get<std::string>().find(from);
+        if (at == std::string::npos) continue;
+        const Json lie = signed_again(receipts_[i], [&](chain::ReplyReceipt& fields, Json&) {
+            fields.sampling.replace(at, std::string(from).size(), to);
+        });
+        ++forged;
+        const ReceiptVerdict verdict = replayed(lie);
+        refused += verdict.holds ? 0 : 1;
+        EXPECT_EQ(verdict.holds, says(lie)) << verdict.why;
+        if (!verdict.holds) EXPECT_TRUE(verdict.difference.has_value()) << verdict.why;
+    }
+    EXPECT_GT(refused, 0);
+    std::printf("another setting: %d, of which %d say something else\n", forged, refused);
+}
+
+// One bit of one weight: other weights, whatever they say.
+TEST_F(ReceiptReplay, OneBitOfOneWeightIsAnotherModel) {
+    const test::TemporaryFolder folder;
+    std::filesystem::path first;
+    const gguf::File file = gguf::File::open(find_demo_model());
+    for (const gguf::Part& part : file.parts()) {
+        const auto copy = folder.path() / part.path.filename();
+        std::filesystem::copy_file(part.path, copy);
+        if (first.empty()) first = copy;
+        if (&part != &file.parts().back()) continue;
+        std::fstream bytes(copy, std::ios::in | std::ios::out | std::ios::binary);
+        const auto place = static_cast<std::streamoff>(part.size_bytes - 100);
+        bytes.seekg(place);
+        const char byte = static_cast<char>(bytes.get() ^ 1);
+        bytes.seekp(place);
+        bytes.put(byte);
+    }
+    Settings settings;
+    settings.model_path = first.string();
+    settings.max_context_length = 2048;
+    settings.max_sequences = kReplayRowsAtOnce;
+    ReplayModel other(settings, cpu_device());
+    for (const Json& receipt : receipts_) {
+        const ReceiptVerdict verdict = replay_receipt(other, chain::receipt_from_json(receipt).receipt,
+                                                      read_told_tokens(receipt["tokens"]));
+        EXPECT_FALSE(verdict.holds);
+        EXPECT_TRUE(verdict.why.starts_with("DIFFERS: this model's composite hash is ")) << verdict.why;
+    }
 }
 
 // The bytes of a receipt that a node of version 1 signed.
