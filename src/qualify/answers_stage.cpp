@@ -1,9 +1,13 @@
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <span>
 
 #include "acceptance/check_session.h"
+#include "provenance/known_releases.h"
 #include "provenance/sha256.h"
 #include "qualify/known_answers.h"
+#include "qualify/needle.h"
 #include "qualify/node_stages.h"
 
 namespace gptoss::qualify {
@@ -54,6 +58,58 @@ Finding judge_answer(const acceptance::Client& client, std::size_t number, const
     return finding;
 }
 
+// Sentences of small talk that fill so many tokens of this model.
+std::size_t sentences_for(const acceptance::Client& client, std::int64_t tokens) {
+    std::string sample;
+    constexpr std::size_t kSentences = 60;  // every combination once
+    for (std::size_t i = 0; i < kSentences; ++i) sample += filler_sentence(i);
+    const acceptance::PlainReply reply = client.post("/tokenize", Json{{"content", sample}}.dump());
+    if (!reply.json.is_object() || !reply.json.contains("tokens")) return 0;
+    const std::size_t of_sample = reply.json["tokens"].size();
+    return of_sample == 0 ? 0 : static_cast<std::size_t>(tokens) * kSentences / of_sample;
+}
+
+// A fact at each of six depths of a long prompt. Published weights must find it; of others it is told.
+void look_for_needles(const acceptance::Client& client, const AnswerOptions& options, Report& report) {
+    const acceptance::PlainReply models = client.get("/v1/models");
+    const Json* model =
+        models.json.is_object() && models.json.contains("data") && !models.json["data"].empty()
+            ? &models.json["data"][0]
+            : nullptr;
+    const auto context =
+        model == nullptr ? 0 : static_cast<std::int64_t>(acceptance::number_at(*model, "context_length"));
+    // Room for the system message, the question and the answer.
+    constexpr std::int64_t kRoomTokens = 600;
+    const std::int64_t tokens = std::min<std::int64_t>(context - kRoomTokens, options.needle_tokens);
+    const std::size_t sentences = tokens > 0 ? sentences_for(client, tokens * 95 / 100) : 0;
+    const bool must_find = provenance::find_release_by_composite(options.composite_sha256) != nullptr;
+    for (const double depth : kNeedleDepths) {
+        Finding finding{
+            "answers", "needle at " + std::to_string(std::lround(depth * 100)) + " %", Verdict::skipped, {}};
+        if (sentences == 0) {
+            finding.detail = "the context is too short to hide something";
+        } else {
+            const Needle needle = make_needle(sentences, depth);
+            const acceptance::Answer answer =
+                client.chat({{"messages", Json::array({{{"role", "user"}, {"content", needle.question}}})},
+                             {"temperature", 0},
+                             {"reasoning_effort", "low"},
+                             {"max_tokens", must_find ? 400 : 40}});
+            const bool found = answer.problem.empty() && tells(answer.all_text(), needle.answer);
+            finding.verdict = !answer.problem.empty() ? Verdict::failed
+                              : found                 ? Verdict::passed
+                              : must_find             ? Verdict::failed
+                                                      : Verdict::skipped;
+            finding.detail = !answer.problem.empty() ? answer.problem
+                                                     : std::to_string(answer.prompt_tokens) + " tokens, " +
+                                                           (found ? "found" : "not found");
+            if (!found && !must_find && answer.problem.empty())
+                finding.detail += "; these weights are not known to find it";
+        }
+        report.findings.push_back(std::move(finding));
+    }
+}
+
 }  // namespace
 
 void qualify_answers(ChildNode& node, const AnswerOptions& options, Report& report) {
@@ -67,6 +123,7 @@ void qualify_answers(ChildNode& node, const AnswerOptions& options, Report& repo
     const acceptance::Client client(checks.client);
     for (std::size_t i = 0; i < kQuestions.size(); ++i)
         report.findings.push_back(judge_answer(client, i, options.composite_sha256));
+    look_for_needles(client, options, report);
 }
 
 }  // namespace gptoss::qualify

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <numeric>
 
 namespace gptoss::qualify {
 namespace {
 
 constexpr std::int32_t kSliceLayers = 2;
+constexpr std::string_view kCpuOperation = "cpu";
 constexpr double kFasterByAtLeast = 1.02, kSlow = 2;
 constexpr std::int32_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
@@ -27,13 +29,15 @@ class KernelStage {
   public:
     KernelStage(const KernelStageOptions& options, ProbeRunner& runner, const StageProgress& progress)
         : options_(options), runner_(runner), progress_(progress) {
-        for (std::int32_t first = 0; first < options.shape.layers; first += kSliceLayers)
-            slices_.push_back({first, std::min(first + kSliceLayers, options.shape.layers)});
+        const std::int32_t first_on_device = first_layer_of_device();
+        for (std::int32_t first = 0; first < options.shape.layers; first += kSliceLayers) {
+            const model::LayerRange layers{first, std::min(first + kSliceLayers, options.shape.layers)};
+            if (layers.first < first_on_device) slices_.push_back({layers, "cpu"});
+            if (layers.end > first_on_device) slices_.push_back({layers, options.device});
+        }
         for (const std::string& kernel : options.kernels)
             of_operation_[operation_of(kernel)].push_back(kernel);
         probes_ = probes_for(options.shape, options.most_tokens);
-        // A 16-bit cache that rounds least: what is left is the kernel's own error.
-        sharp_kv_type_ = options.device == "cpu" ? model::KvType::bf16 : model::KvType::f16;
     }
 
     KernelStageResult run() {
@@ -45,9 +49,31 @@ class KernelStage {
     }
 
   private:
-    ProbeRequest request(const backend::KernelChoice& kernels, model::LayerRange layers,
+    // Two layers, and the device that computes them: of a split model the first ones are the CPU's. Two that
+    // the cut parts are computed on both.
+    struct Slice {
+        model::LayerRange layers;
+        std::string device;
+    };
+
+    std::int32_t first_layer_of_device() const {
+        if (options_.device == "cpu") return 0;
+        return model::device_layers(options_.shape, {.gpu_layers = options_.gpu_layers}).first;
+    }
+    Slice whole() const { return {{}, options_.device}; }
+    // Which slices show a kernel: "cpu/avx2" those of the CPU.
+    const std::string& device_of(const std::string& kernel) const {
+        static const std::string kCpu = "cpu";
+        return operation_of(kernel) == kCpu ? kCpu : options_.device;
+    }
+    // A 16-bit cache that rounds least: what is left is the kernel's own error.
+    static model::KvType sharp_kv_type(const Slice& slice) {
+        return slice.device == "cpu" ? model::KvType::bf16 : model::KvType::f16;
+    }
+
+    ProbeRequest request(const backend::KernelChoice& kernels, const Slice& slice,
                          const std::vector<Probe>& probes, model::KvType kv_type) const {
-        return {options_.model, options_.device,     kernels, false, layers,
+        return {options_.model, slice.device,        kernels, false, slice.layers,
                 kv_type,        options_.gpu_layers, probes,  3};
     }
 
@@ -59,21 +85,24 @@ class KernelStage {
         return references_[key] = runner_.run(exact);
     }
 
-    std::vector<model::LayerRange> spread_slices() const {
-        const auto all = static_cast<std::int32_t>(slices_.size());
+    std::vector<Slice> spread_slices(const std::string& device) const {
+        std::vector<Slice> there, some;
+        for (const Slice& slice : slices_)
+            if (slice.device == device) there.push_back(slice);
+        const auto all = static_cast<std::int32_t>(there.size());
         const std::int32_t wanted = std::min(options_.slices_of_each_kernel, all);
-        std::vector<model::LayerRange> some;
         for (std::int32_t i = 0; i < wanted; ++i)
-            some.push_back(slices_[wanted == 1 ? 0 : i * (all - 1) / (wanted - 1)]);
+            some.push_back(there[wanted == 1 ? 0 : i * (all - 1) / (wanted - 1)]);
         return some;
     }
 
     // Empty = right everywhere; else the first thing that is wrong, and where.
-    std::string fault_of(const backend::KernelChoice& kernels, model::LayerRange layers,
+    std::string fault_of(const backend::KernelChoice& kernels, const Slice& slice,
                          const std::vector<Probe>& probes, model::KvType kv_type) {
+        const model::LayerRange layers = slice.layers;
         const ProbeReply& right = reference(layers, probes);
         if (!right.problem.empty()) return "no reference: " + right.problem;
-        const ProbeReply reply = runner_.run(request(kernels, layers, probes, kv_type));
+        const ProbeReply reply = runner_.run(request(kernels, slice, probes, kv_type));
         const std::string where =
             layers.empty() ? "whole model" : fmt::format("layers {} to {}", layers.first, layers.end - 1);
         if (!reply.problem.empty()) {
@@ -81,7 +110,7 @@ class KernelStage {
             return where + ": " + reply.problem;
         }
         result_.device = reply.device;
-        const Tolerance tolerance = tolerance_for(options_.device, kv_type, layers.empty());
+        const Tolerance tolerance = tolerance_for(slice.device, kv_type, layers.empty());
         for (std::size_t i = 0; i < probes.size(); ++i)
             if (const std::string fault =
                     judge(reply.outcomes[i], right.outcomes[i], options_.shape.vocabulary, tolerance);
@@ -96,15 +125,16 @@ class KernelStage {
 
     void try_kernel(const std::string& kernel) {
         progress_("trying " + kernel);
-        for (const model::LayerRange& slice : spread_slices()) {
-            const std::string fault = fault_of(forced(kernel, {}), slice, probes_, sharp_kv_type_);
+        const std::vector<Slice> slices = spread_slices(device_of(kernel));
+        for (const Slice& slice : slices) {
+            const std::string fault = fault_of(forced(kernel, {}), slice, probes_, sharp_kv_type(slice));
             if (fault.empty()) continue;
             result_.choice.banned.push_back(kernel);
             note(kernel, Verdict::avoided, "banned: " + fault);
             return;
         }
         note(kernel, Verdict::passed,
-             fmt::format("{} steps of {} slices as the reference", probes_.size(), spread_slices().size()));
+             fmt::format("{} steps of {} slices as the reference", probes_.size(), slices.size()));
     }
 
     std::vector<Probe> timing_probes() const {
@@ -130,51 +160,56 @@ class KernelStage {
         const backend::KernelChoice own = result_.choice;
         const std::vector<double> own_ms = times(own, probes);
         if (own_ms.empty()) return;
-        std::map<std::string, std::vector<double>> ms;
+        std::map<std::string, std::vector<double>> shares;  // of the time of the program's own choice
         for (const std::string& kernel : right)
-            if (std::vector<double> each = times(forced(kernel, own), probes); !each.empty())
-                ms[kernel] = std::move(each);
-        if (operation == "cpu") return choose_cpu(right.front(), ms, own_ms);
-        // Once more, by turns: a step of a small model takes microseconds, and one lucky run is no reason.
+            if (auto each = shares_of(times(forced(kernel, own), probes), own_ms, operation); !each.empty())
+                shares[kernel] = std::move(each);
+        // Those that were faster once more, by turns: a step of a small model takes microseconds, and one
+        // lucky run is no reason. Of two that are faster twice, the one that is faster over both.
+        std::erase_if(shares, [](const auto& each) {
+            return std::ranges::none_of(each.second, [](double share) { return is_faster(share); });
+        });
+        const std::vector<double> own_again_ms = shares.empty() ? own_ms : times(own, probes);
         std::map<std::string, std::vector<double>> again;
-        const std::vector<double> own_again_ms = times(own, probes);
-        for (std::size_t i = 0; i < own_again_ms.size(); ++i) {
-            const auto best =
-                std::ranges::min_element(ms, {}, [i](const auto& each) { return each.second[i]; });
-            if (best == ms.end() || own_ms[i] < kFasterByAtLeast * best->second[i]) continue;
-            if (!again.contains(best->first)) again[best->first] = times(forced(best->first, own), probes);
-            const std::vector<double>& again_ms = again[best->first];
-            if (again_ms.empty() || own_again_ms[i] < kFasterByAtLeast * again_ms[i]) continue;
-            const std::int32_t to = i + 1 < probes.size() ? probes[i + 1].step_tokens() - 1 : kMostTokens;
-            result_.choice.preferred.push_back({best->first, probes[i].step_tokens(), to});
-            note(best->first + " preferred for " + probes[i].name(),
-                 own_ms[i] > kSlow * best->second[i] ? Verdict::avoided : Verdict::passed,
-                 fmt::format("{:.3g} ms, the program's own choice takes {:.3g}", best->second[i], own_ms[i]));
+        for (const auto& [kernel, first] : shares)
+            if (auto each = shares_of(times(forced(kernel, own), probes), own_again_ms, operation);
+                !each.empty())
+                again[kernel] = std::move(each);
+        const std::size_t sizes = operation == kCpuOperation ? 1 : probes.size();
+        for (std::size_t i = 0; i < sizes; ++i) {
+            std::string best;
+            double best_share = 1;
+            for (const auto& [kernel, second] : again) {
+                const double first = shares[kernel][i], both = (first + second[i]) / 2;
+                if (!is_faster(first) || !is_faster(second[i]) || both >= best_share) continue;
+                best = kernel;
+                best_share = both;
+            }
+            if (best.empty()) continue;
+            const bool everywhere = sizes == 1;
+            const std::int32_t to = i + 1 < sizes ? probes[i + 1].step_tokens() - 1 : kMostTokens;
+            result_.choice.preferred.push_back({best, everywhere ? 1 : probes[i].step_tokens(), to});
+            note(best + " preferred" + (everywhere ? "" : " for " + probes[i].name()),
+                 best_share * kSlow < 1 ? Verdict::avoided : Verdict::passed,
+                 fmt::format("the program's own choice takes {:.2f} times as long", 1 / best_share));
         }
     }
 
-    // One set of kernels for steps of every size: the one whose times, each beside its own, are least.
-    // `first` is the program's own choice.
-    void choose_cpu(const std::string& first, const std::map<std::string, std::vector<double>>& ms,
-                    const std::vector<double>& own_ms) {
-        const auto slowness = [&](const std::vector<double>& times_ms) {
-            double sum = 0;
-            for (std::size_t i = 0; i < times_ms.size(); ++i) sum += times_ms[i] / own_ms[i];
-            return sum / static_cast<double>(times_ms.size());
-        };
-        const auto best =
-            std::ranges::min_element(ms, {}, [&](const auto& each) { return slowness(each.second); });
-        if (best == ms.end() || best->first == first || slowness(best->second) * kFasterByAtLeast >= 1)
-            return;
-        result_.choice.preferred.push_back({best->first, 1, kMostTokens});
-        note(best->first + " preferred",
-             slowness(best->second) * kSlow < 1 ? Verdict::avoided : Verdict::passed,
-             fmt::format("{} takes {:.2f} times as long", first, 1 / slowness(best->second)));
+    static bool is_faster(double share) { return share * kFasterByAtLeast <= 1; }
+
+    // Each time beside the own choice's; of the CPU, which has one set of kernels for all steps, their mean.
+    static std::vector<double> shares_of(const std::vector<double>& ms, const std::vector<double>& own_ms,
+                                         const std::string& operation) {
+        if (ms.size() != own_ms.size()) return {};
+        std::vector<double> shares;
+        for (std::size_t i = 0; i < ms.size(); ++i) shares.push_back(ms[i] / own_ms[i]);
+        if (operation != kCpuOperation) return shares;
+        return {std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shares.size())};
     }
 
     // Milliseconds of each probe on the whole model; empty when it could not be computed.
     std::vector<double> times(const backend::KernelChoice& kernels, const std::vector<Probe>& probes) {
-        const ProbeReply reply = runner_.run(request(kernels, {}, probes, options_.kv_type));
+        const ProbeReply reply = runner_.run(request(kernels, whole(), probes, options_.kv_type));
         std::vector<double> ms;
         for (const ProbeOutcome& outcome : reply.outcomes) ms.push_back(outcome.step_ms);
         return ms;
@@ -190,9 +225,9 @@ class KernelStage {
     }
 
     void confirm() {
-        for (const model::LayerRange& slice : slices_) {
-            progress_(fmt::format("checking layers {} to {}", slice.first, slice.end - 1));
-            if (const std::string fault = fault_of(result_.choice, slice, probes_, sharp_kv_type_);
+        for (const Slice& slice : slices_) {
+            progress_(fmt::format("checking layers {} to {}", slice.layers.first, slice.layers.end - 1));
+            if (const std::string fault = fault_of(result_.choice, slice, probes_, sharp_kv_type(slice));
                 !fault.empty())
                 return note("no right kernel", Verdict::failed, fault);
         }
@@ -200,7 +235,7 @@ class KernelStage {
              fmt::format("{} slices, {} steps each", slices_.size(), probes_.size()));
         progress_("checking the whole model");
         const std::vector<Probe> probes = whole_probes();
-        const std::string fault = fault_of(result_.choice, {}, probes, options_.kv_type);
+        const std::string fault = fault_of(result_.choice, whole(), probes, options_.kv_type);
         if (no_room_)
             return note("whole model", Verdict::skipped,
                         "there is no room for it beside what runs: " + fault);
@@ -220,10 +255,9 @@ class KernelStage {
     const KernelStageOptions& options_;
     ProbeRunner& runner_;
     const StageProgress& progress_;
-    std::vector<model::LayerRange> slices_;
+    std::vector<Slice> slices_;
     std::map<std::string, std::vector<std::string>> of_operation_;
     std::vector<Probe> probes_;
-    model::KvType sharp_kv_type_ = model::KvType::bf16;
     bool no_room_ = false;  // the last reply's problem was memory that others hold
     std::map<std::pair<std::int32_t, std::int32_t>, ProbeReply> references_;
     KernelStageResult result_;

@@ -15,7 +15,8 @@ namespace gptoss::qualify {
 
 struct KernelStageOptions {
     std::string model, device;
-    std::vector<std::string> kernels;  // all that the device has: "operation/kernel"
+    std::vector<std::string>
+        kernels;  // all that the device has: "operation/kernel"; of a split model the CPU's too
     model::Hyperparameters shape;
     std::int32_t gpu_layers = model::PlanRequest{}.gpu_layers;
     model::KvType kv_type = model::KvType::bf16;  // as it will be served
@@ -34,8 +35,8 @@ using StageProgress = std::function<void(const std::string& what)>;
 
 // 1. Each kernel on slices of two layers, shallow and deep. A wrong one is banned.
 // 2. What is left is timed on the whole model at the token counts where kernels change; where another than the
-//    program's own choice is faster by more than 2 %, it is preferred; where it takes half the time, the slow one is
-//    named as avoided.
+//    program's own choice is faster by more than 2 %, twice, it is preferred; where it takes half the time, the slow
+//    one is named as avoided.
 // 3. The kernels now chosen compute every slice, and the whole model, and must be right. A device on which they
 //    are not has a failed finding, "no right kernel".
 KernelStageResult qualify_kernels(const KernelStageOptions& options, ProbeRunner& runner,

@@ -47,14 +47,17 @@ class Watch {
              fmt::format("{:.0f} MB when settled, {:.0f} MB at the end", static_cast<double>(settled()) / 1e6,
                          static_cast<double>(memory_bytes_.empty() ? 0 : memory_bytes_.back()) / 1e6));
         if (!saw_gpu_) return note("card", Verdict::skipped, "no card is watched");
+        const std::string when =
+            trouble_after_s_ < 0 ? "" : fmt::format(", {:.0f} s into it", trouble_after_s_);
         std::string throttled, xids;
         for (const std::string& reason : throttling_) throttled += (throttled.empty() ? "" : ", ") + reason;
         for (const std::int64_t xid : xids_) xids += (xids.empty() ? "" : ", ") + std::to_string(xid);
         note("no throttling", throttled.empty() ? Verdict::passed : Verdict::failed,
              throttled.empty() ? fmt::format("hottest {:.0f} degrees", hottest_)
-                               : "clocks lowered: " + throttled);
+                               : "clocks lowered: " + throttled + when);
         note("no driver errors", xids.empty() && failure_.empty() ? Verdict::passed : Verdict::failed,
-             xids.empty() ? failure_ : "XID " + xids + " " + failure_);
+             xids.empty() && failure_.empty() ? ""
+                                              : (xids.empty() ? "" : "XID " + xids + " ") + failure_ + when);
     }
 
   private:
@@ -77,6 +80,9 @@ class Watch {
                 if (xid.is_number_integer()) xids_.insert(xid.get<std::int64_t>());
         if (const std::string failure = acceptance::text_at(gpu, "failure"); !failure.empty())
             failure_ = failure;
+        if (trouble_after_s_ < 0 && !(throttling_.empty() && xids_.empty() && failure_.empty()))
+            trouble_after_s_ =
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
     }
 
     std::int64_t settled() const {
@@ -93,7 +99,8 @@ class Watch {
     std::set<std::string> throttling_;
     std::set<std::int64_t> xids_;
     std::string failure_;
-    double hottest_ = 0;
+    const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+    double hottest_ = 0, trouble_after_s_ = -1;  // the first trouble; below 0: none
     bool saw_gpu_ = false;
     std::jthread thread_;  // last: it uses all the others
 };

@@ -12,11 +12,13 @@ namespace gptoss::qualify {
 struct AnswerOptions {
     std::string composite_sha256;  // chooses the digests that are known; empty = none are
     bool require_gpu = false;
-    std::int64_t context_length = 0;  // that it must have; 0 = not asked
+    std::int64_t context_length = 0;    // that it must have; 0 = not asked
+    std::int64_t needle_tokens = 1000;  // of the text that hides a fact, where the context has room
 };
 
 // The checks of `gpt-oss-node check`, then greedy answers to fixed questions. For a model whose answers are
 // known they must be these; for others their digest is in the report, so that two machines can be compared.
+// Then a fact at six depths of a long prompt (needle.h).
 void qualify_answers(ChildNode& node, const AnswerOptions& options, Report& report);
 
 struct LoadStageOptions {

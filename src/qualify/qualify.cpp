@@ -6,17 +6,13 @@
 #include "base/error.h"
 #include "gguf/file.h"
 #include "provenance/verify.h"
+#include "qualify/known_speeds.h"
 #include "qualify/node_stages.h"
 
 namespace gptoss::qualify {
 namespace {
 
 constexpr double kReadyWithin_s = 1800;
-
-model::KvType kv_type_of(const std::string& name) {
-    if (name == "f16") return model::KvType::f16;
-    return name == "f8" ? model::KvType::f8 : model::KvType::bf16;
-}
 
 void qualify_weights(const QualifyOptions& options, const gguf::File& file, Report& report) {
     provenance::VerifyRequest request{{}, options.expected_sha256, {}};
@@ -56,7 +52,10 @@ void qualify_node(const QualifyOptions& options, Report& report, const StageProg
     }
     if (options.answers) {
         progress("asking what is known");
-        qualify_answers(node, {report.composite_sha256, options.device == "cuda", 0}, report);
+        const bool on_gpu = options.device == "cuda";
+        AnswerOptions answers{report.composite_sha256, on_gpu};
+        if (on_gpu) answers.needle_tokens = model::gpt_oss_120b().context_length;
+        qualify_answers(node, answers, report);
     }
     if (options.minutes > 0)
         qualify_load(node, {.minutes = options.minutes, .on_gpu = options.device == "cuda"}, report,
@@ -78,7 +77,10 @@ KernelStageOptions stage_options(const QualifyOptions& options, const model::Wei
     stage.kernels = backend::kernel_names(options.device, weights);
     stage.shape = weights.hyperparameters;
     stage.gpu_layers = options.gpu_layers;
-    stage.kv_type = kv_type_of(options.kv_cache_type);
+    if (options.device != "cpu" &&
+        model::device_layers(stage.shape, {.gpu_layers = options.gpu_layers}).first > 0)
+        for (const std::string& kernel : backend::cpu_kernel_names()) stage.kernels.push_back(kernel);
+    stage.kv_type = model::kv_type_named(options.kv_cache_type);
     if (options.device == "cpu") {  // where a float32 reference takes as long as what it checks
         stage.most_tokens = 512;
         stage.slices_of_each_kernel = 1;
@@ -122,6 +124,7 @@ Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StagePr
         KernelStageResult kernels = qualify_kernels(stage_options(options, weights), runner, progress);
         report.findings = std::move(kernels.findings);
         report.figures = std::move(kernels.figures);
+        compare_with_known_cards(weights.hyperparameters, report);
         report.kernels = decision.kernels = kernels.choice;
         keep_decision();  // the node that is asked next serves by it, as the owner's will
     }

@@ -1,0 +1,108 @@
+// Which kernels are preferred for their times, and where those of a split model are tried.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "qualify/kernel_stage.h"
+#include "qualify/scripted_runner.h"
+
+namespace gptoss::qualify {
+namespace {
+
+using test::ScriptedRunner;
+
+KernelStageOptions options_with(std::vector<std::string> kernels) {
+    KernelStageOptions options;
+    options.device = "cuda";
+    options.kernels = std::move(kernels);
+    options.shape = model::gpt_oss_20b();
+    options.shape.layers = 8;
+    options.shape.vocabulary = ScriptedRunner::kVocabulary;
+    return options;
+}
+
+KernelStageResult staged(const KernelStageOptions& options, ProbeRunner& runner) {
+    return qualify_kernels(options, runner, [](const std::string&) {});
+}
+
+// The own choice is "first", whatever the step.
+std::string in_force(const std::string& forced) {
+    return forced.empty() ? "experts/first" : forced;
+}
+
+const std::vector<Probe> kTimed = {{1, 1, 1024},  {2, 1, 1024},   {4, 1, 1024},   {8, 1, 1024}, {16, 1, 1024},
+                                   {64, 1, 1024}, {256, 1, 1024}, {512, 1, 1024}, {1, 1024, 0}, {1, 2048, 0}};
+
+TEST(KernelTiming, TheChoiceIsNeverTwoPercentSlowerThanTheBest) {
+    for (unsigned seed = 0; seed < 50; ++seed) {
+        std::mt19937 random(seed);
+        std::map<std::pair<std::string, std::string>, double> ms;
+        ScriptedRunner runner([&](const std::string& kernel, const Probe& probe, int) {
+            auto& time = ms[{in_force(kernel), probe.name()}];
+            if (time == 0) time = 1 + static_cast<double>(random() % 1000) / 5000;
+            return time;
+        });
+        const KernelStageResult result =
+            staged(options_with({"experts/first", "experts/second", "experts/third"}), runner);
+        for (const Probe& probe : kTimed) {
+            const auto preferred = result.choice.preferred_kernel("experts", probe.step_tokens());
+            const std::string chosen = "experts/" + (preferred.empty() ? "first" : std::string(preferred));
+            double best = 1e9;
+            for (const char* kernel : {"experts/first", "experts/second", "experts/third"})
+                best = std::min(best, ms.at({kernel, probe.name()}));
+            EXPECT_LE(ms.at({chosen, probe.name()}), 1.0201 * best) << probe.name() << ", seed " << seed;
+        }
+    }
+}
+
+// Kernels that are timed a second time: "faster" only the first time, or both times.
+KernelStageResult with_luck(const std::string& operation, bool twice) {
+    const std::string second = operation + "/second";
+    int seen = 0;
+    ScriptedRunner runner([&](const std::string& kernel, const Probe& probe, int) {
+        if (kernel != second || probe.depth != 1024) return 1.0;
+        return ++seen <= 8 || twice ? 0.5 : 1.0;
+    });
+    // Only timing asks for these alone; what is tried before that is not counted.
+    KernelStageOptions options = options_with({operation + "/first", second});
+    options.slices_of_each_kernel = 0;
+    return staged(options, runner);
+}
+
+TEST(KernelTiming, OneLuckyRunIsNoReason) {
+    for (const char* operation : {"experts", "cpu"}) {
+        EXPECT_TRUE(with_luck(operation, false).choice.preferred.empty()) << operation;
+        EXPECT_EQ(with_luck(operation, true).choice.preferred_kernel(operation, 8), "second") << operation;
+    }
+}
+
+// GPU_LAYERS: the first layers are the CPU's, and its kernels are tried on them alone.
+TEST(KernelStageOfASplitModel, TriesEachDeviceOnItsOwnLayers) {
+    KernelStageOptions options = options_with({"experts/first", "cpu/avx2", "cpu/portable"});
+    options.gpu_layers = 5;  // layers 3 to 7: the cut parts layers 2 and 3
+    ScriptedRunner runner([](const std::string&, const Probe&, int) { return 1.0; }, "cpu/avx2");
+    const KernelStageResult result = staged(options, runner);
+    EXPECT_EQ(result.choice.banned, std::vector<std::string>{"cpu/avx2"});
+    std::vector<model::LayerRange> on_cpu, on_gpu;
+    for (const ProbeRequest& request : runner.requests) {
+        if (request.exact || request.layers.empty()) continue;
+        EXPECT_EQ(request.gpu_layers, 5);
+        if (!request.kernels.preferred.empty()) {
+            const bool cpu_kernel = request.kernels.preferred.front().kernel.starts_with("cpu/");
+            EXPECT_EQ(request.device == "cpu", cpu_kernel);
+        }
+        auto& seen = request.device == "cpu" ? on_cpu : on_gpu;
+        if (std::ranges::find(seen, request.layers) == seen.end()) seen.push_back(request.layers);
+    }
+    const auto by_first = [](const model::LayerRange& range) { return range.first; };
+    std::ranges::sort(on_cpu, {}, by_first);
+    std::ranges::sort(on_gpu, {}, by_first);
+    EXPECT_EQ(on_cpu, (std::vector<model::LayerRange>{{0, 2}, {2, 4}}));
+    EXPECT_EQ(on_gpu, (std::vector<model::LayerRange>{{2, 4}, {4, 6}, {6, 8}}));
+    EXPECT_EQ(runner.requests.back().device, "cuda") << "the whole model is computed as it is served";
+}
+
+}  // namespace
+}  // namespace gptoss::qualify
