@@ -170,12 +170,16 @@ test('a buyer makes prompt and form from the request itself', async () => {
     const inference = { prompt: 'Say hello.', max_tokens: 8, temperature: 0 };
     const completion = { prompt: 'Once upon a time', max_tokens: 8, temperature: 0 };
     for (const [endpoint, address, request] of [['chat', '/v1/chat/completions', chat], ['inference', '/v1/inference', inference], ['completions', '/v1/completions', completion]]) {
-        const { tokens, ...bare } = await receiptOf((await (await node.post(address, request)).json()).id);
+        const reply = await (await node.post(address, request)).json();
+        const { tokens, ...bare } = await receiptOf(reply.id);
         const made = form(request, '--endpoint', endpoint, '--date', date);
         assert.deepEqual(made, { prompt: tokens.prompt, form: tokens.form }, endpoint);
-        const replay = (told) => command('replay', save(bare), '--model', model, '--tokens', save({ ...told, output: tokens.output }, 'tokens.json'));
+        const replay = (told) => command('replay', save(bare), '--model', model, '--tokens', save({ output: tokens.output, ...told }, 'tokens.json'));
         assert.equal(replay(made).status, 0, endpoint);
         if (endpoint !== 'chat') continue;
+        const whole = form(request, '--date', date, '--reply', save(reply, 'reply.json'));
+        assert.deepEqual(whole.output, tokens.output, 'the reply spelled again');
+        assert.equal(replay(whole).status, 0);
         // The host says that it was asked something else.
         for (const told of [form({ ...chat, reasoning_effort: 'high' }, '--date', date), form(chat, '--date', '2001-01-01')]) {
             const refused = replay(told);

@@ -1,11 +1,14 @@
 #include "cli/receipt_form.h"
 
+#include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "acceptance/answer.h"
 #include "api/chat_request.h"
 #include "api/completion_request.h"
 #include "api/inference_request.h"
@@ -19,7 +22,7 @@ namespace gptoss::cli {
 namespace {
 
 struct FormCommand {
-    std::string model, endpoint = "chat", date;
+    std::string model, endpoint = "chat", date, reply;
 };
 
 api::GenerationIntent intent_of(const FormCommand& command, const api::Json& request,
@@ -27,6 +30,32 @@ api::GenerationIntent intent_of(const FormCommand& command, const api::Json& req
     if (command.endpoint == "completions") return api::read_completion_request(request, tokenizer);
     if (command.endpoint == "inference") return api::read_inference_request(request);
     return api::read_chat_request(request);
+}
+
+// A chat completion's reasoning and answer, spelled with the tokens that this tokenizer takes for their text. A model
+// may have spelled them otherwise: the receipt's hash tells.
+std::vector<TokenId> spelled_again(const Tokenizer& tokenizer, const std::string& path) {
+    std::ifstream file(path);
+    acceptance::Answer answer;
+    acceptance::read_whole_answer(std::string(std::istreambuf_iterator<char>(file), {}), answer);
+    if (!answer.problem.empty())
+        throw Error(ErrorCode::file_corrupt, path + " is no chat completion: " + answer.problem,
+                    "Save the reply of POST /v1/chat/completions as it came, not streamed.");
+    if (!answer.tool_calls.empty())
+        throw Error(ErrorCode::request_invalid, "the reply calls tools, which can be spelled in several ways",
+                    "Replay it with tokens that the node kept (GPTOSS_RECEIPTS=tokens).");
+    std::vector<TokenId> tokens;
+    const auto say = [&](const std::string& markers, const std::string& text) {
+        std::ranges::copy(tokenizer.encode_with_special(markers), std::back_inserter(tokens));
+        tokenizer.encode_append(text, tokens);
+    };
+    if (!answer.reasoning.empty()) say("<|channel|>analysis<|message|>", answer.reasoning);
+    if (!answer.content.empty()) {
+        const std::string between = answer.reasoning.empty() ? "" : "<|end|><|start|>assistant";
+        say(between + "<|channel|>final<|message|>", answer.content);
+    }
+    if (answer.finish_reason == "stop") say("<|return|>", "");
+    return tokens;
 }
 
 void print_form(const FormCommand& command) {
@@ -39,8 +68,9 @@ void print_form(const FormCommand& command) {
     intent.conversation.current_date = command.date;
     const std::vector<TokenId> prompt =
         intent.is_raw() ? intent.raw_prompts.front() : harmony::render(tokenizer, intent.conversation);
-    const nlohmann::ordered_json printed = {{"prompt", prompt},
-                                            {"form", api::form_text(api::form_of(intent, true))}};
+    nlohmann::ordered_json printed = {{"prompt", prompt},
+                                      {"form", api::form_text(api::form_of(intent, true))}};
+    if (!command.reply.empty()) printed["output"] = spelled_again(tokenizer, command.reply);
     std::cout << printed.dump() << "\n";
     if (!std::cout.flush()) throw Error(ErrorCode::disk_full, "writing to standard output failed");
 }
@@ -59,7 +89,9 @@ void add_receipt_form(CLI::App& receipt, int& exit_code) {
         "--date", command->date,
         "The date the model was told, YYYY-MM-DD: the day of the request (UTC) on a node of default "
         "settings; none without it");
-    form->footer("With the reply's tokens added as \"output\" it is the file for `receipt replay --tokens`.");
+    form->add_option("--reply", command->reply,
+                     "A chat completion, saved as it came: adds its tokens as \"output\"");
+    form->footer("What it prints, with \"output\", is the file for `receipt replay --tokens`.");
     form->callback([command, &exit_code] {
         print_form(*command);
         exit_code = 0;

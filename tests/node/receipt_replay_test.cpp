@@ -233,8 +233,12 @@ TEST_F(ReceiptReplay, AnotherEffortOrDateIsRefusedByWhoeverKnowsThePrompt) {
             ++forged;
             const ReceiptVerdict verdict = replayed(*lie);
             refused += verdict.holds ? 0 : 1;
-            if (!verdict.holds) EXPECT_TRUE(verdict.difference.has_value()) << verdict.why;
-            if (i % 4 == 0) EXPECT_EQ(verdict.holds, says(*lie)) << verdict.why;
+            if (!verdict.holds) {
+                EXPECT_TRUE(verdict.difference.has_value()) << verdict.why;
+            }
+            if (i % 4 == 0) {
+                EXPECT_EQ(verdict.holds, says(*lie)) << verdict.why;
+            }
             const chain::SignedReceipt read = chain::receipt_from_json(*lie);
             ToldTokens buyer = read_told_tokens((*lie)["tokens"]);
             buyer.prompt = receipts_[i]["tokens"]["prompt"].get<std::vector<TokenId>>();
@@ -270,7 +274,9 @@ TEST_F(ReceiptReplay, AnotherSettingIsRefusedWhereItSaysSomethingElse) {
         const ReceiptVerdict verdict = replayed(lie);
         refused += verdict.holds ? 0 : 1;
         EXPECT_EQ(verdict.holds, says(lie)) << verdict.why;
-        if (!verdict.holds) EXPECT_TRUE(verdict.difference.has_value()) << verdict.why;
+        if (!verdict.holds) {
+            EXPECT_TRUE(verdict.difference.has_value()) << verdict.why;
+        }
     }
     EXPECT_GT(refused, 0);
     std::printf("another setting: %d, of which %d say something else\n", forged, refused);
