@@ -46,7 +46,7 @@ TEST(SwappedPart, OfAnotherQuantisationIsCaughtAndNamed) {
     EXPECT_TRUE(hashed(model).fit_to_serve());
     const auto subject = node::decision_subject("cpu", "", gguf::File::open(model));
 
-    const auto other = write_model(folder.path() / "other", gguf::TensorType::Q5_1);
+    const auto other = write_model(folder.path() / "other", gguf::TensorType::BF16);
     const std::string part = "model-00002-of-00003.gguf";
     std::filesystem::copy_file(other.parent_path() / part, model.parent_path() / part,
                                std::filesystem::copy_options::overwrite_existing);
