@@ -26,6 +26,13 @@ TEST(Plan, EightBitKvCostsHalf) {
               plan(gpt_oss_120b(), {}, 0, 0, 0).full_kv_bytes);
 }
 
+TEST(Plan, KvTypesAreReadByTheirNamesAndNoOther) {
+    for (const KvType type : {KvType::bf16, KvType::f16, KvType::f8})
+        EXPECT_EQ(kv_type_named(name_of(type)), type);
+    EXPECT_EQ(kv_type_named("q8_0"), KvType::f8);
+    for (const char* name : {"", "BF16", "q4_0", "f16 "}) EXPECT_THROW(kv_type_named(name), Error) << name;
+}
+
 TEST(Plan, TheLargestContextFitsAndTheNextDoesNot) {
     const auto shape = gpt_oss_120b();
     const std::int64_t weights = published_weight_bytes(shape), workspace = 1'000'000'000,
