@@ -84,5 +84,32 @@ TEST(KernelDecision, AnUnfitDeviceComputesNothing) {
     EXPECT_NO_THROW(place_model(settings, {device}, source));
 }
 
+// A node and a replay of receipts alike: what is made of a placement keeps to the decision.
+TEST(KernelDecision, GoesIntoEveryBackendOfThePlacement) {
+    const test::TemporaryFolder folder;
+    Settings settings;
+    settings.device = "cpu";
+    settings.gpu_layers = 0;
+    settings.max_context_length = 1024;
+    settings.qualification_path = (folder.path() / "qualification.json").string();
+    ModelSource source(settings);  // the demo model
+    backend::KernelChoice given;
+    Device device;
+    device.name = "cpu";
+    device.needs = [](const model::Weights& weights, const model::PlanRequest& request) {
+        return backend::device_needs("cpu", weights, request);
+    };
+    device.make = [&](const model::Weights&, const backend::BackendOptions& options,
+                      const backend::LoadProgress&) {
+        given = options.kernels;
+        return nullptr;
+    };
+    KernelDecision decision = decision_for_card("");
+    decision.subject = decision_subject("cpu", "", *source.file());
+    save_decision(settings.qualification_path, decision);
+    place_model(settings, {device}, source).make(source, {}, {});
+    EXPECT_EQ(given, decision.kernels);
+}
+
 }  // namespace
 }  // namespace gptoss::node
