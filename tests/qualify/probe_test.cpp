@@ -7,6 +7,8 @@
 #include <fstream>
 #include <limits>
 
+#include "../node/two_halves.h"
+#include "backend/devices/devices.h"
 #include "qualify/judge.h"
 #include "qualify/probe_runner.h"
 #include "qualify/small_model.h"
@@ -51,6 +53,31 @@ TEST(Probes, TheFastPathIsRightAndRepeatable) {
                         tolerance_for("cpu", model::KvType::bf16, true)),
                   "")
             << request.probes[i].name();
+}
+
+// GPU_LAYERS without a GPU: the upper layer by another backend of the CPU.
+TEST(Probes, AModelInTwoHalvesIsRightAndRepeatable) {
+    const model::SyntheticModel model(test::small_shape());
+    const model::Weights& weights = model.weights();
+    const std::vector<Probe> probes = {{1, 1, 0}, {8, 1, 1024}, {1, 33, 0}};
+    model::PlanRequest plan_request = plan_request_for(probes, weights.hyperparameters, model::KvType::bf16);
+    plan_request.gpu_layers = 1;
+    const backend::DeviceNeeds needs = backend::device_needs("cpu", weights, plan_request);
+    backend::BackendOptions options;
+    options.threads = 1;
+    options.plan = model::plan(weights.hyperparameters, plan_request, 0, needs.workspace_bytes, 0);
+    const auto split = node::make_in_two_halves(weights, options);
+    const auto outcomes = run_probes(*split, options.plan, weights.hyperparameters, probes, 3);
+    ProbeRequest exact;
+    exact.device = "cpu";
+    exact.exact = true;
+    exact.probes = probes;
+    const ProbeReply right = compute_probes(exact, weights);
+    for (std::size_t i = 0; i < probes.size(); ++i)
+        EXPECT_EQ(judge(outcomes[i], right.outcomes[i], test::small_shape().vocabulary,
+                        tolerance_for("cpu", model::KvType::bf16, true)),
+                  "")
+            << probes[i].name();
 }
 
 TEST(Probes, ASliceIsTheModelsOwnLayers) {
