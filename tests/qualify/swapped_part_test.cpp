@@ -13,10 +13,10 @@
 namespace gptoss::qualify {
 namespace {
 
-// The same random weights, in three parts, the dense matrices in another type.
-std::filesystem::path write_model(const std::filesystem::path& folder, gguf::TensorType dense) {
+// The same random weights in three parts, all matrices in one type: the parts hold the same tensors.
+std::filesystem::path write_model(const std::filesystem::path& folder, gguf::TensorType type) {
     std::filesystem::create_directories(folder);
-    const model::SyntheticModel model(test::small_shape(), 1, {.dense = dense});
+    const model::SyntheticModel model(test::small_shape(), 1, {.dense = type, .experts = type});
     model::write_synthetic(folder / "model.gguf", model.weights(), 3);
     return folder / "model-00001-of-00003.gguf";
 }
