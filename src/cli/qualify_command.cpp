@@ -116,6 +116,11 @@ void add_qualify(CLI::App& app, int& exit_code) {
     command->add_option("--device", options->options.device,
                         "cpu or cuda (not given: the best of this build)");
     add_gpu_layers(*command, options->options.gpu_layers);
+    command
+        ->add_option("--gpu-ordinal", options->options.gpu_ordinal,
+                     "Which GPU, in the driver's order [GPTOSS_GPU_ORDINAL]")
+        ->envname("GPTOSS_GPU_ORDINAL")
+        ->check(CLI::Range(0, 63));
     command->add_option("--kv-cache-type", options->options.kv_cache_type, "bf16, f16 or f8")
         ->check(CLI::IsMember({"bf16", "f16", "f8", "q8_0"}))
         ->capture_default_str();

@@ -73,15 +73,21 @@ class KernelStage {
 
     ProbeRequest request(const backend::KernelChoice& kernels, const Slice& slice,
                          const std::vector<Probe>& probes, model::KvType kv_type) const {
-        return {options_.model, slice.device,        kernels, false, slice.layers,
-                kv_type,        options_.gpu_layers, probes,  3};
+        return {options_.model,      slice.device,         kernels, false, slice.layers, kv_type,
+                options_.gpu_layers, options_.gpu_ordinal, probes,  3};
     }
 
     // The reference is computed once for each slice.
     const ProbeReply& reference(model::LayerRange layers, const std::vector<Probe>& probes) {
         const auto key = std::pair(layers.first, layers.end);
         if (const auto found = references_.find(key); found != references_.end()) return found->second;
-        ProbeRequest exact{options_.model, "cpu", {}, true, layers, model::KvType::bf16, 99, probes, 1};
+        ProbeRequest exact;
+        exact.model = options_.model;
+        exact.device = "cpu";
+        exact.exact = true;
+        exact.layers = layers;
+        exact.probes = probes;
+        exact.passes = 1;
         return references_[key] = runner_.run(exact);
     }
 

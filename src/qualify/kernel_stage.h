@@ -19,6 +19,7 @@ struct KernelStageOptions {
         kernels;  // all that the device has: "operation/kernel"; of a split model the CPU's too
     model::Hyperparameters shape;
     std::int32_t gpu_layers = model::PlanRequest{}.gpu_layers;
+    std::int32_t gpu_ordinal = 0;
     model::KvType kv_type = model::KvType::bf16;  // as it will be served
     std::int32_t most_tokens = 2048;              // of a step, as it will be served
     std::int32_t slices_of_each_kernel = 3;       // spread over the model; all of them for the kernels chosen

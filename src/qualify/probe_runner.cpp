@@ -45,8 +45,8 @@ Json to_json(const ProbeRequest& request) {
                  {"banned", request.kernels.banned}, {"preferred", Json::array()},
                  {"exact", request.exact},           {"first_layer", request.layers.first},
                  {"end_layer", request.layers.end},  {"kv_type", model::name_of(request.kv_type)},
-                 {"gpu_layers", request.gpu_layers}, {"passes", request.passes},
-                 {"probes", Json::array()}};
+                 {"gpu_layers", request.gpu_layers}, {"gpu_ordinal", request.gpu_ordinal},
+                 {"passes", request.passes},         {"probes", Json::array()}};
     for (const auto& preference : request.kernels.preferred)
         json["preferred"].push_back({preference.kernel, preference.tokens_from, preference.tokens_to});
     for (const Probe& probe : request.probes)
@@ -69,6 +69,7 @@ ProbeRequest probe_request_from_json(const Json& json) {
                           json.at("end_layer").get<std::int32_t>()};
         request.kv_type = model::kv_type_named(json.at("kv_type").get<std::string>());
         request.gpu_layers = json.at("gpu_layers").get<std::int32_t>();
+        request.gpu_ordinal = json.at("gpu_ordinal").get<std::int32_t>();
         request.passes = json.at("passes").get<std::int32_t>();
         for (const Json& each : json.at("probes"))
             request.probes.push_back({each.at(0).get<std::int32_t>(), each.at(1).get<std::int32_t>(),
@@ -88,6 +89,7 @@ ProbeReply compute_probes(const ProbeRequest& request, const model::Weights& all
     const model::Hyperparameters& shape = weights.hyperparameters;
     model::PlanRequest plan_request = plan_request_for(request.probes, shape, request.kv_type);
     if (!sliced) plan_request.gpu_layers = request.gpu_layers;
+    plan_request.gpu_ordinal = request.gpu_ordinal;
     const backend::DeviceNeeds needs = backend::device_needs(request.device, weights, plan_request);
     backend::BackendOptions options;
     options.plan = model::plan(shape, plan_request, needs.weight_bytes, needs.workspace_bytes,

@@ -22,6 +22,7 @@ struct ProbeRequest {
     model::LayerRange layers;  // a slice (probe.h); empty = the whole model
     model::KvType kv_type = model::KvType::bf16;
     std::int32_t gpu_layers = model::PlanRequest{}.gpu_layers;  // fewer than the model has = split
+    std::int32_t gpu_ordinal = 0;                               // which GPU of the machine
     std::vector<Probe> probes;
     std::int32_t passes = 3;
 };

@@ -36,10 +36,12 @@ std::vector<std::string> serve_flags(const QualifyOptions& options) {
                                       options.kv_cache_type,
                                       "--qualification-path",
                                       options.decision_path.empty() ? "off" : options.decision_path.string()};
-    if (options.device == "cuda" && options.gpu_layers < model::PlanRequest{}.gpu_layers) {
-        flags.push_back("--gpu-layers");
-        flags.push_back(std::to_string(options.gpu_layers));
-    }
+    const auto add = [&](const char* flag, std::int32_t number) {
+        flags.insert(flags.end(), {flag, std::to_string(number)});
+    };
+    if (options.device == "cuda" && options.gpu_layers < model::PlanRequest{}.gpu_layers)
+        add("--gpu-layers", options.gpu_layers);
+    if (options.device == "cuda") add("--gpu-ordinal", options.gpu_ordinal);
     return flags;
 }
 
@@ -66,7 +68,8 @@ void qualify_node(const QualifyOptions& options, Report& report, const StageProg
 node::DecisionSubject subject_of(const QualifyOptions& options, const gguf::File& file,
                                  const model::Weights& weights) {
     const backend::DeviceNeeds needs = backend::device_needs(
-        options.device, weights, model::PlanRequest{.context_length = model::kBlockTokens});
+        options.device, weights,
+        model::PlanRequest{.context_length = model::kBlockTokens, .gpu_ordinal = options.gpu_ordinal});
     return node::decision_subject(options.device, needs.device, file);
 }
 
@@ -74,9 +77,10 @@ KernelStageOptions stage_options(const QualifyOptions& options, const model::Wei
     KernelStageOptions stage;
     stage.model = options.model;
     stage.device = options.device;
-    stage.kernels = backend::kernel_names(options.device, weights);
+    stage.kernels = backend::kernel_names(options.device, weights, options.gpu_ordinal);
     stage.shape = weights.hyperparameters;
     stage.gpu_layers = options.gpu_layers;
+    stage.gpu_ordinal = options.gpu_ordinal;
     if (options.device != "cpu" &&
         model::device_layers(stage.shape, {.gpu_layers = options.gpu_layers}).first > 0)
         for (const std::string& kernel : backend::cpu_kernel_names()) stage.kernels.push_back(kernel);

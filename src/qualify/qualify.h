@@ -16,6 +16,7 @@ struct QualifyOptions {
     std::string model;              // GGUF file
     std::string device = "cpu";     // "cpu", "cuda"
     std::int32_t gpu_layers = model::PlanRequest{}.gpu_layers;
+    std::int32_t gpu_ordinal = 0;  // which GPU of the machine
     std::string kv_cache_type = "bf16";
     double minutes = 10;         // of load; 0 = none
     double probe_most_s = 1800;  // a kernel that takes longer hangs

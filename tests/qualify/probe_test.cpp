@@ -94,12 +94,14 @@ TEST(Probes, ARequestSurvivesItsJson) {
     request.device = "cuda";
     request.kernels = {{"experts/mma"}, {{"dense/wgmma", 3, 9}}};
     request.layers = {4, 6};
+    request.gpu_ordinal = 1;
     request.kv_type = model::KvType::f16;
     request.probes = {{8, 1, 64}};
     const ProbeRequest again = probe_request_from_json(to_json(request));
     EXPECT_EQ(to_json(again), to_json(request));
     EXPECT_EQ(again.kernels, request.kernels);
     EXPECT_EQ(again.layers, request.layers);
+    EXPECT_EQ(again.gpu_ordinal, 1);
 }
 
 TEST(ChildProbes, ACrashAHangAndARefusalAreProblemsOfTheChild) {
