@@ -82,7 +82,7 @@ node::Settings replay_settings(const ReceiptOptions& options, const std::vector<
     settings.model_path = options.model;
     settings.device = node::device_named(options.device);
     settings.max_sequences = node::kReplayRowsAtOnce;
-    settings.kv_cache_type = node::kv_type_named(
+    settings.kv_cache_type = model::kv_type_named(
         node::told_kv_cache_type(receipts.front().receipt.receipt, receipts.front().document));
     for (const OpenedReceipt& each : receipts) {
         const chain::ReplyReceipt& fields = each.receipt.receipt;

@@ -59,7 +59,7 @@ void replay_some(const VerifyHostOptions& options, const std::vector<HostReply*>
     settings.model_path = options.model;
     settings.device = node::device_named(options.device);
     settings.max_sequences = node::kReplayRowsAtOnce;
-    settings.kv_cache_type = node::kv_type_named(
+    settings.kv_cache_type = model::kv_type_named(
         node::told_kv_cache_type(chosen.front()->signed_receipt.receipt, chosen.front()->receipt));
     for (const HostReply* reply : chosen) {
         const chain::ReplyReceipt& fields = reply->signed_receipt.receipt;

@@ -24,9 +24,6 @@ Value value_named(const std::array<Named<Value>, kCount>& names, std::string_vie
 DeviceChoice device_named(std::string_view name) {
     return value_named(kDevices, name, "a device");
 }
-model::KvType kv_type_named(std::string_view name) {
-    return value_named(kKvTypes, name, "the type of a KV cache");
-}
 std::string_view name_of(DeviceChoice device) {
     return shown_name(kDevices, device);
 }

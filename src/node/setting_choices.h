@@ -53,7 +53,6 @@ std::string_view shown_name(const std::array<Named<Value>, kCount>& names, Value
 
 // The values by the names that the settings have for them. Throw Error(setting_invalid), which lists the names.
 DeviceChoice device_named(std::string_view name);
-model::KvType kv_type_named(std::string_view name);
 std::string_view name_of(DeviceChoice device);
 std::string_view name_of(ReceiptsMode mode);
 

@@ -88,7 +88,7 @@ TEST(KernelDecision, AnUnfitDeviceComputesNothing) {
 TEST(KernelDecision, GoesIntoEveryBackendOfThePlacement) {
     const test::TemporaryFolder folder;
     Settings settings;
-    settings.device = "cpu";
+    settings.device = DeviceChoice::cpu;
     settings.gpu_layers = 0;
     settings.max_context_length = 1024;
     settings.qualification_path = (folder.path() / "qualification.json").string();
