@@ -219,6 +219,7 @@ std::optional<Json> asked_otherwise(const Tokenizer& tokenizer, const Json& rece
 
 // A reply that another effort or date gives too states what is true. The buyer, who knows the prompt, refuses each.
 TEST_F(ReceiptReplay, AnotherEffortOrDateIsRefusedByWhoeverKnowsThePrompt) {
+    if (test::long_rounds(0, 1) == 0) GTEST_SKIP() << "./test long";
     int forged = 0, refused = 0;
     for (std::size_t i = 0; i < receipts_.size(); ++i) {
         const bool date = i % 2 == 0;
@@ -255,6 +256,7 @@ TEST_F(ReceiptReplay, AnotherEffortOrDateIsRefusedByWhoeverKnowsThePrompt) {
 
 // One setting each: refused exactly where a generation with it says something else.
 TEST_F(ReceiptReplay, AnotherSettingIsRefusedWhereItSaysSomethingElse) {
+    if (test::long_rounds(0, 1) == 0) GTEST_SKIP() << "./test long";
     static constexpr std::array<std::array<const char*, 2>, 6> kChanges = {
         {{"top_p=1 ", "top_p=0.3 "},
          {"top_k=0 ", "top_k=1 "},
@@ -284,6 +286,7 @@ TEST_F(ReceiptReplay, AnotherSettingIsRefusedWhereItSaysSomethingElse) {
 
 // One bit of one weight: other weights, whatever they say.
 TEST_F(ReceiptReplay, OneBitOfOneWeightIsAnotherModel) {
+    if (test::long_rounds(0, 1) == 0) GTEST_SKIP() << "./test long";
     const test::TemporaryFolder folder;
     std::filesystem::path first;
     const gguf::File file = gguf::File::open(find_demo_model());
