@@ -1,14 +1,18 @@
 // gpt-oss-node: one binary, one subcommand for each thing to do.
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/usage_error.h"
 
@@ -17,10 +21,24 @@ namespace {
 constexpr int kOperatingError = 1;
 constexpr int kInternalError = 70;  // EX_SOFTWARE
 
+// The message of a line. It may hold what a client, a host or a file said.
+class PrintableMessage final : public spdlog::custom_flag_formatter {
+  public:
+    void format(const spdlog::details::log_msg& line, const std::tm&, spdlog::memory_buf_t& out) override {
+        const std::string text = gptoss::printable({line.payload.data(), line.payload.size()});
+        out.append(text.data(), text.data() + text.size());
+    }
+    std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+        return std::make_unique<PrintableMessage>();
+    }
+};
+
 // Logs go to stderr: stdout belongs to what a subcommand prints for others to read.
 void set_up_logging() {
     spdlog::set_default_logger(spdlog::stderr_color_mt("gpt-oss-node"));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+    auto formatter = std::make_unique<spdlog::pattern_formatter>();
+    formatter->add_flag<PrintableMessage>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %*");
+    spdlog::set_formatter(std::move(formatter));
 }
 
 void add_subcommands(CLI::App& app, int& exit_code) {
@@ -83,10 +101,10 @@ int main(int count, char** arguments) {
         std::fprintf(stderr, "error: %s\n", gptoss::cli::usage_error_text(app, problem).c_str());
         return problem.get_exit_code();
     } catch (const gptoss::Error& error) {
-        std::fprintf(stderr, "error: %s\n", error.for_people().c_str());
+        std::fprintf(stderr, "error: %s\n", gptoss::printable(error.for_people()).c_str());
         return kOperatingError;
     } catch (const std::exception& problem) {
-        std::fprintf(stderr, "internal error: %s\n", problem.what());
+        std::fprintf(stderr, "internal error: %s\n", gptoss::printable(problem.what()).c_str());
         return kInternalError;
     }
     return exit_code;
