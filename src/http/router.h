@@ -19,9 +19,9 @@ using Handler = std::function<api::Answer(const HttpRequest& request, const api:
 using UpgradeHandler =
     std::function<std::unique_ptr<Upgrade>(const HttpRequest& request, const api::Caller& caller)>;
 
-// Where a handler is called. What computes for long or waits for a disk must leave the threads that serve all
-// connections.
-enum class RunsOn { io_thread, worker, disk };
+// Where a handler is called. What computes for long, or waits for a disk or the chain, must leave the threads
+// that serve all connections.
+enum class RunsOn { io_thread, worker, disk, chain };
 
 struct Route {
     std::string method;

@@ -202,7 +202,7 @@ asio::awaitable<bool> Session::take_over(RequestContext& context) {
                                 server_.active,
                                 server_.meter,
                                 server_.bodies,
-                                server_.workers.large(),
+                                server_.workers,
                                 admit};
     co_await upgrade->run(std::move(upgraded));
     co_return false;

@@ -19,7 +19,7 @@
 #include "http/connection.h"
 #include "http/http_request.h"
 #include "http/server.h"
-#include "http/worker_pool.h"
+#include "http/workers.h"
 
 namespace gptoss::http {
 
@@ -39,7 +39,7 @@ struct UpgradedConnection {
     ActiveRequests& active;
     ReplyMeter& meter;
     BodyBudget& bodies;
-    WorkerPool& workers;
+    Workers& workers;
     // A place among the client's requests, for each thing that is asked on the connection. Throws
     // Error(queue_full), and Error(unauthorized) when its key is none any more.
     std::function<ClientLimits::Admission()> admit;

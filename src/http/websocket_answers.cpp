@@ -109,7 +109,9 @@ class SocketAnswers {
         // The service is the connection's, and a job may outlive it.
         job->keep = std::make_shared<Handler>(service_.answer);
         job->handler = job->keep.get();
-        if (!upgraded_.workers.submit(upgraded_.caller.name, [job] { job->run(); }))
+        const std::size_t body_bytes = job->request.body.size();
+        if (!upgraded_.workers.submit(RunsOn::worker, upgraded_.caller.name, body_bytes,
+                                      [job] { job->run(); }))
             co_return workers_busy_reply();
         while (!job->is_done && socket_.is_open())
             co_await socket_.wait(upgraded_.options.keep_alive_interval);

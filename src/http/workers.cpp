@@ -13,12 +13,14 @@ namespace {
 
 constexpr std::size_t kSmallSteps = 100'000;  // some 5 ms of one core
 constexpr int kLargeNiceness = 10;
+constexpr int kChainThreads = 8;  // they wait most of the time
 constexpr std::chrono::seconds kMemoryPause{1};
 
 }  // namespace
 
 Workers::Workers(const WorkersOptions& options)
     : disk_({.threads = options.threads, .queue_limit = options.waiting_limit, .name = "disk"}),
+      chain_({.threads = kChainThreads, .queue_limit = options.waiting_limit, .name = "chain"}),
       large_({.threads = std::max(1, options.threads - 1),
               .queue_limit = options.waiting_large_limit,
               .niceness = kLargeNiceness,
@@ -27,6 +29,8 @@ Workers::Workers(const WorkersOptions& options)
 
 bool Workers::submit(RunsOn where, const std::string& client, std::size_t body_bytes, WorkerPool::Job job) {
     if (where == RunsOn::disk) return disk_.submit(client, std::move(job));
+    if (where == RunsOn::chain && body_bytes <= kSmallBody_bytes)
+        return chain_.submit(client, std::move(job));
     if (body_bytes > kSmallBody_bytes) {
         return large_.submit(client, [this, job = std::move(job)]() mutable {
             job();

@@ -1,6 +1,6 @@
-// The threads that call handlers, in three lanes. Small requests have threads of their own, so that they wait
-// for no large one. Large ones, and small ones that turn out to take many steps, give way to everything else
-// on the processor. What waits for a disk waits beside them. Thread-safe.
+// The threads that call handlers, in lanes. Small requests have threads of their own, so that they wait for no
+// large one. Large ones, and small ones that turn out to take many steps, give way to everything else on the
+// processor. What waits for a disk waits beside them, and so does what may ask the chain. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@ namespace gptoss::http {
 
 struct WorkersOptions {
     int threads = 2;                      // for small requests and for the disk; one fewer for large ones
-    std::size_t waiting_limit = 0;        // jobs in the lane of small ones, and in that for the disk
+    std::size_t waiting_limit = 0;        // jobs in every lane but that of large ones
     std::size_t waiting_large_limit = 0;  // jobs in the lane of large ones
 };
 
@@ -25,15 +25,12 @@ class Workers {
 
     explicit Workers(const WorkersOptions& options);
 
-    // False when too many wait already. The job is called on a worker, or destroyed uncalled. It may be called
-    // twice when the first call throws TooManySteps (base/step_bound.h).
+    // False when too many wait already. The job is called on a worker, or destroyed uncalled. One for
+    // RunsOn::worker may be called twice, when the first call throws TooManySteps (base/step_bound.h).
     bool submit(RunsOn where, const std::string& client, std::size_t body_bytes, WorkerPool::Job job);
 
     // Whether submit() would take it at this moment: asked before such a body is read.
     bool has_room(const std::string& client, std::size_t body_bytes) const;
-
-    // For work whose size nobody knows beforehand.
-    WorkerPool& large() { return large_; }
 
   private:
     void run_small(const std::string& client, const WorkerPool::Job& job);
@@ -42,6 +39,7 @@ class Workers {
     std::atomic<std::chrono::steady_clock::rep> memory_given_at_ = 0;
     // A lane submits to those above it, so it goes before them.
     WorkerPool disk_;
+    WorkerPool chain_;
     WorkerPool large_;
     WorkerPool small_;
 };

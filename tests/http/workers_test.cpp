@@ -30,6 +30,19 @@ TEST(Workers, SmallRequestsDoNotWaitForLargeOnes) {
     gate.set_value();
 }
 
+TEST(Workers, NobodyElseWaitsForWhatAsksTheChain) {
+    std::promise<void> gate, small, large;
+    const auto opened = gate.get_future().share();
+    Workers workers({2, 100, 100});
+    for (int i = 0; i < 20; ++i)
+        ASSERT_TRUE(workers.submit(RunsOn::chain, std::to_string(i), 100, [opened] { opened.wait(); }));
+    ASSERT_TRUE(workers.submit(RunsOn::worker, "x", 100, [&small] { small.set_value(); }));
+    ASSERT_TRUE(workers.submit(RunsOn::worker, "y", kLarge_bytes, [&large] { large.set_value(); }));
+    EXPECT_EQ(small.get_future().wait_for(10s), std::future_status::ready);
+    EXPECT_EQ(large.get_future().wait_for(10s), std::future_status::ready);
+    gate.set_value();
+}
+
 TEST(Workers, ASmallRequestThatTakesManyStepsIsDoneAgainWhereItGivesWay) {
     std::promise<void> done;
     std::vector<int> niceness;

@@ -92,7 +92,10 @@ class MarketSocket final : public http::Upgrade {
         }
         job->message = *std::move(message);
         job->wake = upgraded.caller.wake;
-        if (upgraded.workers.submit(upgraded.caller.name, [job] { job->run(); })) return job;
+        const std::size_t message_bytes = job->message.text.size();
+        if (upgraded.workers.submit(http::RunsOn::chain, upgraded.caller.name, message_bytes,
+                                    [job] { job->run(); }))
+            return job;
         protocol->refuse(Error(ErrorCode::queue_full, "Too many requests wait already.", "Try again later."));
         return nullptr;
     }
