@@ -1,28 +1,17 @@
 #include "api/response_store.h"
 
-#include <algorithm>
 #include <mutex>
 
 #include "api/clock.h"
 #include "api/database.h"
+#include "base/error.h"
 
 namespace gptoss::api {
 
 namespace {
 
-constexpr const char* kSchema = R"(
-CREATE TABLE IF NOT EXISTS responses (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,
-    owner TEXT NOT NULL, created_s INTEGER NOT NULL, running INTEGER NOT NULL, previous TEXT NOT NULL,
-    conversation TEXT NOT NULL, json TEXT NOT NULL, events TEXT NOT NULL, size INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS responses_by_age ON responses (created_s);
-CREATE INDEX IF NOT EXISTS responses_by_size ON responses (size);
-CREATE TABLE IF NOT EXISTS conversations (id TEXT PRIMARY KEY, owner TEXT NOT NULL,
-    created_s INTEGER NOT NULL, json TEXT NOT NULL, size INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS items (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,
-    holder TEXT NOT NULL, owner TEXT NOT NULL, output INTEGER NOT NULL, json TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS items_by_holder ON items (holder, number);
-CREATE INDEX IF NOT EXISTS items_by_id ON items (id);
-)";
+// What a row takes beside its JSON: ids, indices.
+constexpr std::int64_t kRowBytes = 256;
 
 // A chain of that many turns is longer than any context.
 constexpr int kLongestChain = 10'000;
@@ -56,66 +45,50 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 struct ResponseStore::State {
     State(const std::filesystem::path& path, StoreLimits given_limits)
-        : limits(given_limits), database(path, "GPTOSS_RESPONSES_PATH") {}
+        : kept(given_limits), database(path, "GPTOSS_RESPONSES_PATH") {}
 
-    void insert_item(const std::string& owner, const std::string& holder, const Json& item, bool output) {
+    // What it takes.
+    std::int64_t insert_item(const std::string& owner, const std::string& holder, const Json& item,
+                             bool output) {
+        const std::string text = to_text(item);
         database.prepare("INSERT INTO items (id, holder, owner, output, json) VALUES (?, ?, ?, ?, ?)")
             .bind(id_of(item))
             .bind(holder)
             .bind(owner)
             .bind(output ? 1 : 0)
-            .bind(to_text(item))
+            .bind(text)
+            .step();
+        return kRowBytes + static_cast<std::int64_t>(text.size());
+    }
+
+    // Sizes are of what a holder's rows take, so that the oldest can be counted out without reading them.
+    void measure_response(const std::string& id) {
+        database
+            .prepare(
+                "UPDATE responses SET size = ?2 + length(CAST(json AS BLOB)) + length(CAST(events AS BLOB)) "
+                "+ "
+                "coalesce((SELECT sum(?2 + length(CAST(json AS BLOB))) FROM items WHERE holder = ?1), 0) "
+                "WHERE id = ?1")
+            .bind(id)
+            .bind(kRowBytes)
             .step();
     }
 
-    // Sizes are of what a holder's rows hold, so that the oldest can be counted out without reading them.
-    void measure(const std::string& table, const std::string& id) {
-        const std::string own = table == "responses" ? "length(json) + length(events)" : "length(json)";
-        database
-            .prepare("UPDATE " + table + " SET size = " + own +
-                     " + coalesce((SELECT sum(length(json)) FROM items WHERE holder = ?1), 0) WHERE id = ?1")
+    // A conversation may be long: what is added or taken away is counted, not the whole.
+    void grow_conversation(const std::string& id, std::int64_t more_bytes) {
+        database.prepare("UPDATE conversations SET size = size + ? WHERE id = ?")
+            .bind(more_bytes)
             .bind(id)
             .step();
     }
 
-    std::int64_t size_bytes() const {
-        auto sum = database.prepare(
-            "SELECT coalesce((SELECT sum(size) FROM responses), 0) + "
-            "coalesce((SELECT sum(size) FROM conversations), 0)");
-        sum.step();
-        return sum.number(0);
-    }
-
-    void remove_holder(const char* table, const std::string& id) {
-        database.prepare(std::string("DELETE FROM ") + table + " WHERE id = ?").bind(id).step();
-        database.prepare("DELETE FROM items WHERE holder = ?").bind(id).step();
-    }
-
-    // What is too old, and then the oldest until the rest fits. What still runs stays.
-    void prune() {
-        const std::int64_t oldest_s = now_s() - limits.age_s;
-        for (const char* table : {"responses", "conversations"}) {
-            auto old = database.prepare(std::string("SELECT id FROM ") + table + " WHERE created_s < ?");
-            old.bind(oldest_s);
-            std::vector<std::string> ids;
-            while (old.step()) ids.push_back(old.text(0));
-            for (const std::string& id : ids) remove_holder(table, id);
-        }
-        std::int64_t size = size_bytes();
-        while (size > limits.size_bytes) {
-            std::string id;
-            const char* table = "responses";
-            {
-                auto oldest = database.prepare(
-                    "SELECT id, 'responses', created_s FROM responses WHERE running = 0 UNION ALL "
-                    "SELECT id, 'conversations', created_s FROM conversations ORDER BY 3 LIMIT 1");
-                if (!oldest.step()) return;
-                id = oldest.text(0);
-                if (oldest.text(1) == "conversations") table = "conversations";
-            }
-            remove_holder(table, id);
-            size = size_bytes();
-        }
+    // Reading back what is more than any context takes would only cost.
+    void check_history(std::int64_t size_bytes) const {
+        if (size_bytes <= kept.history_bytes) return;
+        throw Error(ErrorCode::request_invalid,
+                    "The turns that are kept of this conversation take more than " +
+                        std::to_string(kept.history_bytes) + " bytes.",
+                    "Begin another one with the turns that matter.", {{"code", "context_length_exceeded"}});
     }
 
     std::vector<Json> items(const std::string& holder, std::string_view which) const {
@@ -128,17 +101,19 @@ struct ResponseStore::State {
     }
 
     ItemPage page(const std::string& holder, std::string_view which, const Page& wanted) const {
-        std::vector<Json> all = items(holder, which);
-        if (wanted.newest_first) std::ranges::reverse(all);
-        auto begin = all.begin();
-        if (!wanted.after.empty()) {
-            begin = std::ranges::find_if(all, [&](const Json& item) { return id_of(item) == wanted.after; });
-            if (begin != all.end()) ++begin;
-        }
+        std::string sql = "SELECT json FROM items WHERE holder = ?1" + std::string(which);
+        if (!wanted.after.empty())
+            sql += wanted.newest_first
+                       ? " AND number < (SELECT max(number) FROM items WHERE holder = ?1 AND id = ?2)"
+                       : " AND number > (SELECT min(number) FROM items WHERE holder = ?1 AND id = ?2)";
+        sql += wanted.newest_first ? " ORDER BY number DESC LIMIT ?3" : " ORDER BY number LIMIT ?3";
+        auto select = database.prepare(sql);
+        select.bind(holder).bind(wanted.after).bind(static_cast<std::int64_t>(wanted.limit) + 1);
         ItemPage result;
-        for (; begin != all.end() && result.items.size() < wanted.limit; ++begin)
-            result.items.push_back(std::move(*begin));
-        result.more = begin != all.end();
+        while (!result.more && select.step()) {
+            result.more = result.items.size() == wanted.limit;
+            if (!result.more) result.items.push_back(Json::parse(select.text(0)));
+        }
         return result;
     }
 
@@ -149,14 +124,14 @@ struct ResponseStore::State {
             .step();
     }
 
-    StoreLimits limits;
+    const StoreLimits kept;
     Database database;
     mutable std::mutex mutex;  // one statement at a time
 };
 
 ResponseStore::ResponseStore(const std::filesystem::path& path, StoreLimits limits)
     : state_(std::make_unique<State>(path, limits)) {
-    state_->database.run(kSchema);
+    make_response_tables(state_->database);
     // A node that was killed answers nobody any more.
     std::vector<Json> interrupted;
     {
@@ -189,8 +164,8 @@ void ResponseStore::begin(const std::string& owner, const StoredResponse& stored
         .bind(to_text(stored.response))
         .step();
     for (const Json& item : stored.input) state_->insert_item(owner, id, item, false);
-    state_->measure("responses", id);
-    state_->prune();
+    state_->measure_response(id);
+    prune(state_->database, state_->kept);
     transaction.commit();
 }
 
@@ -213,8 +188,8 @@ void ResponseStore::update(const Json& response) {
     state_->database.prepare("DELETE FROM items WHERE holder = ? AND output = 1").bind(id).step();
     for (const Json& item : response.value("output", Json::array()))
         state_->insert_item(owner, id, item, true);
-    state_->measure("responses", id);
-    state_->prune();
+    state_->measure_response(id);
+    prune(state_->database, state_->kept);
     transaction.commit();
 }
 
@@ -225,8 +200,8 @@ void ResponseStore::keep_events(const std::string& id, const std::vector<std::st
         .bind(joined(events))
         .bind(id)
         .step();
-    state_->measure("responses", id);
-    state_->prune();
+    state_->measure_response(id);
+    prune(state_->database, state_->kept);
     transaction.commit();
 }
 
@@ -251,7 +226,7 @@ bool ResponseStore::remove(const std::string& owner, const std::string& id) {
     const std::lock_guard lock(state_->mutex);
     Database::Transaction transaction(state_->database);
     if (!state_->owns("responses", owner, id)) return false;
-    state_->remove_holder("responses", id);
+    remove_holder(state_->database, "responses", id);
     transaction.commit();
     return true;
 }
@@ -259,12 +234,16 @@ bool ResponseStore::remove(const std::string& owner, const std::string& id) {
 std::optional<Json> ResponseStore::history(const std::string& owner, const std::string& id) const {
     const std::lock_guard lock(state_->mutex);
     std::vector<std::string> chain;
+    std::int64_t size_bytes = 0;
     for (std::string next = id; !next.empty() && chain.size() < kLongestChain;) {
-        auto select = state_->database.prepare("SELECT previous FROM responses WHERE id = ? AND owner = ?");
+        auto select =
+            state_->database.prepare("SELECT previous, size FROM responses WHERE id = ? AND owner = ?");
         select.bind(next).bind(owner);
         if (!select.step()) return std::nullopt;
         chain.push_back(next);
         next = select.text(0);
+        size_bytes += select.number(1);
+        state_->check_history(size_bytes);
     }
     Json items = Json::array();
     for (auto turn = chain.rbegin(); turn != chain.rend(); ++turn) {
@@ -284,13 +263,16 @@ bool is_reference(const Json& item) {
     return type != item.end() && *type == "item_reference";
 }
 
-std::optional<Json> ResponseStore::find_item(const std::string& owner, const std::string& item_id) const {
+std::optional<Json> ResponseStore::find_item(const std::string& owner, const std::string& item_id,
+                                             const std::string& holder) const {
     const std::lock_guard lock(state_->mutex);
-    auto select = state_->database.prepare("SELECT json FROM items WHERE id = ? AND owner = ?");
-    select.bind(item_id).bind(owner);
+    // A reference that was stored as an item of its own has the id of what it means. Who stores thousands of them
+    // has only a few looked at.
+    auto select = state_->database.prepare(
+        "SELECT json FROM items WHERE id = ?1 AND owner = ?2 AND (?3 = '' OR holder = ?3) LIMIT 16");
+    select.bind(item_id).bind(owner).bind(holder);
     while (select.step()) {
         Json item = Json::parse(select.text(0));
-        // A reference that was stored as an item of its own has the id of what it means.
         if (!is_reference(item)) return item;
     }
     return std::nullopt;
@@ -298,14 +280,18 @@ std::optional<Json> ResponseStore::find_item(const std::string& owner, const std
 
 void ResponseStore::create_conversation(const std::string& owner, const Json& conversation) {
     const std::lock_guard lock(state_->mutex);
+    const std::string text = to_text(conversation);
+    Database::Transaction transaction(state_->database);
     state_->database
-        .prepare("INSERT INTO conversations (id, owner, created_s, json, size) VALUES (?, ?, ?, ?, 0)")
+        .prepare("INSERT INTO conversations (id, owner, created_s, json, size) VALUES (?, ?, ?, ?, ?)")
         .bind(id_of(conversation))
         .bind(owner)
         .bind(conversation.value("created_at", now_s()))
-        .bind(to_text(conversation))
+        .bind(text)
+        .bind(kRowBytes + static_cast<std::int64_t>(text.size()))
         .step();
-    state_->prune();
+    prune(state_->database, state_->kept);
+    transaction.commit();
 }
 
 std::optional<Json> ResponseStore::find_conversation(const std::string& owner, const std::string& id) const {
@@ -319,19 +305,26 @@ std::optional<Json> ResponseStore::find_conversation(const std::string& owner, c
 bool ResponseStore::update_conversation(const std::string& owner, const std::string& id,
                                         const Json& conversation) {
     const std::lock_guard lock(state_->mutex);
-    state_->database.prepare("UPDATE conversations SET json = ? WHERE id = ? AND owner = ?")
+    Database::Transaction transaction(state_->database);
+    state_->database
+        .prepare(
+            "UPDATE conversations SET json = ?1, size = size + length(CAST(?1 AS BLOB)) - "
+            "length(CAST(json AS BLOB)) WHERE id = ?2 AND owner = ?3")
         .bind(to_text(conversation))
         .bind(id)
         .bind(owner)
         .step();
-    return state_->database.changed_rows() > 0;
+    const bool is_there = state_->database.changed_rows() > 0;
+    prune(state_->database, state_->kept);
+    transaction.commit();
+    return is_there;
 }
 
 bool ResponseStore::remove_conversation(const std::string& owner, const std::string& id) {
     const std::lock_guard lock(state_->mutex);
     Database::Transaction transaction(state_->database);
     if (!state_->owns("conversations", owner, id)) return false;
-    state_->remove_holder("conversations", id);
+    remove_holder(state_->database, "conversations", id);
     transaction.commit();
     return true;
 }
@@ -341,9 +334,10 @@ void ResponseStore::append_items(const std::string& owner, const std::string& co
     const std::lock_guard lock(state_->mutex);
     Database::Transaction transaction(state_->database);
     if (!state_->owns("conversations", owner, conversation)) return;  // deleted meanwhile
-    for (const Json& item : items) state_->insert_item(owner, conversation, item, false);
-    state_->measure("conversations", conversation);
-    state_->prune();
+    std::int64_t added_bytes = 0;
+    for (const Json& item : items) added_bytes += state_->insert_item(owner, conversation, item, false);
+    state_->grow_conversation(conversation, added_bytes);
+    prune(state_->database, state_->kept);
     transaction.commit();
 }
 
@@ -357,7 +351,9 @@ ItemPage ResponseStore::conversation_items(const std::string& owner, const std::
 Json ResponseStore::all_items(const std::string& owner, const std::string& conversation) const {
     const std::lock_guard lock(state_->mutex);
     Json items = Json::array();
-    if (!state_->owns("conversations", owner, conversation)) return items;
+    auto select = state_->database.prepare("SELECT size FROM conversations WHERE id = ? AND owner = ?");
+    if (!select.bind(conversation).bind(owner).step()) return items;
+    state_->check_history(select.number(0));
     for (Json& item : state_->items(conversation, "")) items.push_back(std::move(item));
     return items;
 }
@@ -365,17 +361,19 @@ Json ResponseStore::all_items(const std::string& owner, const std::string& conve
 bool ResponseStore::remove_item(const std::string& owner, const std::string& conversation,
                                 const std::string& item_id) {
     const std::lock_guard lock(state_->mutex);
-    state_->database.prepare("DELETE FROM items WHERE holder = ? AND owner = ? AND id = ?")
-        .bind(conversation)
-        .bind(owner)
-        .bind(item_id)
-        .step();
-    return state_->database.changed_rows() > 0;
+    Database::Transaction transaction(state_->database);
+    auto select = state_->database.prepare(
+        "SELECT number, length(CAST(json AS BLOB)) FROM items WHERE holder = ? AND owner = ? AND id = ?");
+    if (!select.bind(conversation).bind(owner).bind(item_id).step()) return false;
+    state_->database.prepare("DELETE FROM items WHERE number = ?").bind(select.number(0)).step();
+    state_->grow_conversation(conversation, -kRowBytes - select.number(1));
+    transaction.commit();
+    return true;
 }
 
 std::int64_t ResponseStore::size_bytes() const {
     const std::lock_guard lock(state_->mutex);
-    return state_->size_bytes();
+    return stored_bytes(state_->database);
 }
 
 }  // namespace gptoss::api

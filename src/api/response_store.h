@@ -12,13 +12,9 @@
 #include <vector>
 
 #include "api/json_reader.h"
+#include "api/response_tables.h"
 
 namespace gptoss::api {
-
-struct StoreLimits {
-    std::int64_t size_bytes = std::int64_t{1} << 30;  // of what is stored; the oldest responses go first
-    std::int64_t age_s = 30 * 24 * 3600;              // OpenAI's own
-};
 
 struct StoredResponse {
     Json response;             // as GET shows it
@@ -62,11 +58,13 @@ class ResponseStore {
     bool remove(const std::string& owner, const std::string& id);
 
     // All items of the turns up to and with this response, oldest first. Nothing when it, or one of those
-    // before it, is not there.
+    // before it, is not there. Like all_items() throws Error(request_invalid) beyond StoreLimits::history_bytes.
     std::optional<Json> history(const std::string& owner, const std::string& id) const;
     ItemPage input_items(const std::string& owner, const std::string& id, const Page& page) const;
-    // Never a reference to an item, only items themselves.
-    std::optional<Json> find_item(const std::string& owner, const std::string& item_id) const;
+    // Never a reference to an item, only items themselves. `holder`: the response or conversation that it is in;
+    // empty = any.
+    std::optional<Json> find_item(const std::string& owner, const std::string& item_id,
+                                  const std::string& holder = {}) const;
 
     void create_conversation(const std::string& owner, const Json& conversation);
     std::optional<Json> find_conversation(const std::string& owner, const std::string& id) const;

@@ -162,10 +162,9 @@ Reply StoredEndpoints::conversation_items(const std::string& id, std::string_vie
 
 Reply StoredEndpoints::conversation_item(const std::string& id, const std::string& item_id) const {
     find_conversation(id);
-    for (Json& item : store().all_items(owner_, id)) {
-        if (item.value("id", "") == item_id) return json_reply(item);
-    }
-    not_there("item", item_id);
+    const auto item = store().find_item(owner_, item_id, id);
+    if (!item) not_there("item", item_id);
+    return json_reply(*item);
 }
 
 Reply StoredEndpoints::remove_item(const std::string& id, const std::string& item_id) const {

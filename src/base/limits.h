@@ -25,6 +25,9 @@ inline constexpr std::int64_t kSocketIdle_s = 3'600;     // without a message, t
 inline constexpr std::size_t kTurnBytes = 8 << 20;       // of a connection's turns that are kept for its next
 inline constexpr std::size_t kAllTurnBytes = 256 << 20;  // of all connections
 
+// Of stored turns, as they are kept, that a request goes on from (api/response_store).
+inline constexpr std::size_t kHistoryBytes = 16 << 20;
+
 // A request's JSON (api/json_reader).
 inline constexpr std::size_t kJsonDepth = 128;
 inline constexpr std::size_t kJsonValues = 500'000;  // a prompt of 131,072 token ids three times over
@@ -102,6 +105,7 @@ inline constexpr Limit kAll[] = {
     {"socket_idle_s", kSocketIdle_s},
     {"turn_bytes", kTurnBytes},
     {"all_turn_bytes", kAllTurnBytes},
+    {"history_bytes", kHistoryBytes},
     {"json_depth", kJsonDepth},
     {"json_values", kJsonValues},
     {"json_object_keys", kJsonObjectKeys},

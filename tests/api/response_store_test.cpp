@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api/clock.h"
+#include "base/error.h"
 #include "support/temporary_folder.h"
 
 namespace gptoss {
@@ -102,6 +103,75 @@ TEST(ResponseStore, TheOldestGoFirst) {
     EXPECT_FALSE(store.find("ann", "old"));
 }
 
+// What a client may put in without an answer being made counts as everything else.
+TEST(ResponseStore, EmptyConversationsTakeRoomToo) {
+    ResponseStore store({}, {20'000, 1000});
+    for (int i = 0; i < 200; ++i) {
+        const std::string id = "c" + std::to_string(i);
+        store.create_conversation("ann", {{"id", id}, {"created_at", api::now_s()}});
+        EXPECT_LE(store.size_bytes(), 20'000);
+    }
+    EXPECT_FALSE(store.find_conversation("ann", "c0"));
+    EXPECT_TRUE(store.find_conversation("ann", "c199"));
+}
+
+TEST(ResponseStore, ConversationsAreCountedAsTheyChange) {
+    ResponseStore store({}, {});
+    store.create_conversation("ann", {{"id", "c"}, {"created_at", api::now_s()}});
+    const std::int64_t before = store.size_bytes();
+    EXPECT_GT(before, 0);
+    store.update_conversation("ann", "c", {{"id", "c"}, {"metadata", std::string(900, 'x')}});
+    EXPECT_GT(store.size_bytes(), before + 800);
+    store.append_items("ann", "c", {item("a"), item("b")});
+    const std::int64_t with_items = store.size_bytes();
+    EXPECT_TRUE(store.remove_item("ann", "c", "a"));
+    EXPECT_FALSE(store.remove_item("ann", "c", "a"));
+    EXPECT_LT(store.size_bytes(), with_items);
+    EXPECT_TRUE(store.remove_conversation("ann", "c"));
+    EXPECT_EQ(store.size_bytes(), 0);
+}
+
+TEST(ResponseStore, BytesAreCountedNotCharacters) {
+    ResponseStore store({}, {1 << 20, 1000});
+    std::string emoji;
+    for (int i = 0; i < 1000; ++i) emoji += "\xf0\x9f\x98\x80";
+    store.begin("ann", {response("r"), {}, {}, {{{"id", "i"}, {"text", emoji}}}});
+    EXPECT_GT(store.size_bytes(), 4000);
+}
+
+TEST(ResponseStore, NobodyLosesAnythingToAClientThatStoresMore) {
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "responses.sqlite";
+    for (int round = 0; round < 2; ++round) {  // the second with the totals of a file that was there
+        ResponseStore store(path, {40'000, 1000});
+        if (round == 0) tell_turn(store, "ann", "precious");
+        for (int i = 0; i < 100; ++i) {
+            const std::string id = std::to_string(round) + "-" + std::to_string(i);
+            store.begin("bob", {response(id), {}, {}, {{{"id", "i"}, {"text", std::string(2000, 'x')}}}});
+            store.update(response(id, "completed"));
+        }
+        EXPECT_LE(store.size_bytes(), 40'000);
+        EXPECT_TRUE(store.find("ann", "precious"));
+        EXPECT_TRUE(store.find("bob", std::to_string(round) + "-99"));
+    }
+}
+
+TEST(ResponseStore, MoreThanAnyContextTakesIsNotReadBack) {
+    ResponseStore store({}, {1 << 20, 1000, 16'000});
+    store.create_conversation("ann", {{"id", "c"}, {"created_at", api::now_s()}});
+    const Json large{{"id", "x"}, {"text", std::string(6000, 'x')}};
+    store.append_items("ann", "c", {large, large});
+    EXPECT_EQ(store.all_items("ann", "c").size(), 2U);
+    store.append_items("ann", "c", {large});
+    EXPECT_THROW(store.all_items("ann", "c"), Error);
+    EXPECT_EQ(store.conversation_items("ann", "c", {"", 1, false}).items.size(), 1U);
+    store.begin("ann", {response("r1", "completed"), "", {}, {large}});
+    store.begin("ann", {response("r2", "completed"), "r1", {}, {large}});
+    store.begin("ann", {response("r3", "completed"), "r2", {}, {large}});
+    EXPECT_TRUE(store.history("ann", "r2"));
+    EXPECT_THROW(store.history("ann", "r3"), Error);
+}
+
 TEST(ResponseStore, PagesOfItems) {
     ResponseStore store({}, {});
     store.begin("ann", {response("r"), {}, {}, {item("a"), item("b"), item("c")}});
@@ -113,6 +183,13 @@ TEST(ResponseStore, PagesOfItems) {
     ASSERT_EQ(page.items.size(), 1U);
     EXPECT_EQ(page.items[0]["id"], "a");
     EXPECT_FALSE(page.more);
+    page = store.input_items("ann", "r", {"a", 2, false});
+    ASSERT_EQ(page.items.size(), 2U);
+    EXPECT_EQ(page.items[0]["id"], "b");
+    EXPECT_FALSE(page.more);
+    EXPECT_TRUE(store.input_items("ann", "r", {"nobody", 2, true}).items.empty());
+    EXPECT_EQ((*store.find_item("ann", "b", "r"))["id"], "b");
+    EXPECT_FALSE(store.find_item("ann", "b", "another"));
 }
 
 }  // namespace response_store_test
