@@ -28,6 +28,12 @@ Value unless_refused(OrRefusal<Value> answer) {
     return std::get<Value>(std::move(answer));
 }
 
+// A request in JSON, or a prompt as it stands. Who sealed it may be anybody.
+Json request_of(const std::string& plaintext) {
+    Json request = Json::accept(plaintext) ? api::parse_json(plaintext) : Json();
+    return request.is_object() ? request : Json{{"prompt", plaintext}};
+}
+
 }  // namespace
 
 SocketProtocol::SocketProtocol(std::shared_ptr<Market> market, FindService find_service, api::Caller caller)
@@ -170,8 +176,7 @@ void SocketProtocol::ask_encrypted(const Json& message, std::string_view text, C
     if (count && !market_->book().advance(id, *count))
         throw Refusal{"MESSAGE_REORDERED", "A message with this number, or a later one, has come before."};
     market_->book().attach(id, connection_);
-    Json request = Json::parse(opened.plaintext, nullptr, false);
-    if (!request.is_object()) request = Json{{"prompt", opened.plaintext}};
+    Json request = request_of(opened.plaintext);
     add_options(request, message);
     begin(*session, protocol::to_hexadecimal(opened.nonce), std::move(request), id_of(message),
           std::move(charge));

@@ -1,9 +1,11 @@
 #include "provenance/repository.h"
 
 #include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/bounded_json.h"
 #include "base/error.h"
 #include "gguf/split_name.h"
 #include "provenance/sha256.h"
@@ -82,6 +84,17 @@ void require_plain(const std::string& name, const char* what) {
     }
 }
 
+// It goes into addresses, the manifest and onto the terminal.
+void require_commit(const std::string& commit, const RepositoryHost& host) {
+    constexpr std::size_t kLongest = 64;
+    const bool is_plain = !commit.empty() && commit.size() <= kLongest &&
+                          std::ranges::all_of(commit, [](unsigned char c) { return std::isalnum(c) != 0; });
+    if (!is_plain)
+        throw Error(ErrorCode::network_refused,
+                    host.endpoint + ": the name of the commit has an unexpected form",
+                    "HF_ENDPOINT does not seem to be a Hugging Face-compatible host.");
+}
+
 }  // namespace
 
 std::vector<std::string> authorization(const RepositoryHost& host) {
@@ -92,7 +105,7 @@ std::vector<std::string> authorization(const RepositoryHost& host) {
 std::vector<RemoteFile> files_in_tree(const std::string& body, const std::string& repository,
                                       const std::string& file, const std::string& commit) {
     try {
-        const auto tree = nlohmann::json::parse(body);
+        const auto tree = parse_bounded_json(body);
         std::vector<RemoteFile> files;
         for (const std::string& path : wanted_paths(file)) {
             const auto entry = std::find_if(tree.begin(), tree.end(), [&](const auto& candidate) {
@@ -120,9 +133,10 @@ Listing list_files(HttpClient& client, const RepositoryHost& host, const std::st
         const std::string models = host.endpoint + "/api/models/" + encoded_path(repository);
         Listing listing;
         listing.commit =
-            nlohmann::json::parse(get(client, host, models + "/revision/" + encoded_segment(revision)))
+            parse_bounded_json(get(client, host, models + "/revision/" + encoded_segment(revision)))
                 .at("sha")
                 .get<std::string>();
+        require_commit(listing.commit, host);
         const std::string commit = encoded_segment(listing.commit);
         const auto folder_end = file.rfind('/');
         const std::string folder =

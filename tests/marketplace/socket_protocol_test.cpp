@@ -170,6 +170,19 @@ TEST(SocketProtocol, TakesAMessageOnceAndInOrder) {
     EXPECT_EQ(talk.code(first), "MESSAGE_REPLAYED");
 }
 
+// What is sealed was read by nobody on its way.
+TEST(SocketProtocol, BoundsWhatIsSealedAsWhatIsNot) {
+    Conversation talk;
+    talk.say(talk.init());
+    const std::string deep = std::string(10'000, '[') + std::string(10'000, ']');
+    EXPECT_EQ(talk.code(talk.message(R"({"prompt":"hi","x":)" + deep + "}", 0)), "INVALID_REQUEST");
+    std::string keys = R"({"prompt":"hi")";
+    for (int i = 0; i < 30'000; ++i) keys += ",\"k" + std::to_string(i) + "\":1";
+    EXPECT_EQ(talk.code(talk.message(keys + "}", 1)), "INVALID_REQUEST");
+    talk.socket->receive(talk.message("{is no JSON, but a prompt", 2).dump());
+    EXPECT_EQ(talk.finish().back()["reason"], "complete");
+}
+
 TEST(SocketProtocol, OpensTheSameSetupAgainForItsOwnSessionAlone) {
     Conversation talk;
     const Json init = talk.init();

@@ -2,10 +2,13 @@
 
 #include <sstream>
 
+#include "base/bounded_json.h"
 #include "base/error.h"
 
 namespace gptoss::provenance::chain {
 namespace {
+
+constexpr std::size_t kMostMessageBytes = 500;  // of an endpoint's own words: they are logged, and shown
 
 // The "data" of an error is a hex string, or an object that holds one, depending on the node's make.
 std::string refusal_data(const nlohmann::json& error) {
@@ -21,7 +24,7 @@ std::string refusal_data(const nlohmann::json& error) {
 
 std::string read_rpc_reply(const HttpReply& http, std::int64_t id, RpcReply& reply) {
     if (!http.network_error.empty()) return http.network_error;
-    const auto json = nlohmann::json::parse(http.body, nullptr, false);
+    const auto json = parse_bounded_json(http.body);
     if (!json.is_object()) return "HTTP status " + std::to_string(http.status) + ", not JSON-RPC";
     if (!json.contains("id") || json["id"] != id) return "an answer to another question";
     if (json.contains("error") && json["error"].is_object()) {
@@ -35,7 +38,7 @@ std::string read_rpc_reply(const HttpReply& http, std::int64_t id, RpcReply& rep
                               : 0;
         if (http.status == 429 || code == -32005) return "it limits requests";
         reply.refused = true;
-        reply.refusal = {code, text("message"), refusal_data(error)};
+        reply.refusal = {code, text("message").substr(0, kMostMessageBytes), refusal_data(error)};
         return {};
     }
     if (http.status != 200 || !json.contains("result"))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bounded_json.h"
 #include "provenance/marketplace/key_agreement.h"
 #include "provenance/marketplace/sealed_payload.h"
 #include "provenance/s5/key_pair.h"
@@ -41,7 +42,7 @@ chain::Word sdk_digest(const nlohmann::json& payload, ByteView ephemeral, const 
 
 // False for JSON that is not of the form: a job's number is a text, since JavaScript's numbers cannot hold it.
 bool read_fields(const std::string& plaintext, SessionInit& init) {
-    const auto json = nlohmann::json::parse(plaintext, nullptr, false);
+    const auto json = parse_bounded_json(plaintext);
     const auto text = [&](const char* name) -> const std::string* {
         const auto field = json.is_object() ? json.find(name) : json.end();
         return field != json.end() && field->is_string() ? field->get_ptr<const std::string*>() : nullptr;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/bounded_json.h"
 #include "provenance/s5/blake3.h"
 #include "provenance/s5/multibase.h"
 
@@ -47,7 +48,7 @@ std::string token_of_reply(std::string_view set_cookie, std::string_view body) {
         if (const std::size_t end = std::min(value.find(';'), value.size()); end > 0)
             return std::string(value.substr(0, end));
     }
-    const auto json = nlohmann::json::parse(body, nullptr, false);
+    const auto json = parse_bounded_json(body);
     if (!json.is_object() || !json.contains("authToken") || !json["authToken"].is_string()) return "";
     return json["authToken"].get<std::string>();
 }
