@@ -133,9 +133,11 @@ test('tokens a minute hold on sessions too, and an answer keeps its place until 
     try {
         const [first, second] = [await market.makeJob(), await market.makeJob()].map((job) => session(job, `limited-${job}`, { origin: limited.origin }));
         assert.equal((await first.open()).type, 'session_init_ack');
-        await waitFor(async () => (await second.open()).type === 'session_init_ack');   // once the first one's place is free
-        first.connection.send(first.message(exactly(30_000)));
-        while ((await first.connection.next()).tokens < 150);
+        // The place of a message that opened a session is free a moment after its answer.
+        await waitFor(async () => (await second.open()).type === 'session_init_ack');
+        let frame;
+        await waitFor(async () => { first.connection.send(first.message(exactly(30_000))); frame = await first.connection.next(); return frame.type === 'encrypted_chunk'; });
+        while (frame.tokens < 150) frame = await first.connection.next();
         const busy = await second.ask(exactly(5));
         assert.equal(busy.end.type, 'error', 'one answer at a time');
         first.connection.send({ type: 'stream_cancel', session_id: first.session });
