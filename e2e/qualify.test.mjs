@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { privateKeyToAddress } from 'viem/accounts';
-import { binary } from './support/node.mjs';
+import { binary, waitFor } from './support/node.mjs';
 
 const hostKey = `0x${'1'.repeat(64)}`;
 const library = path.join(path.dirname(binary), 'tests/node/libgptoss_fake_nvml.so');
@@ -70,9 +70,17 @@ test('a card that lowers its clocks, or whose driver fails, is named', { skip: !
     assert.equal(hot.code, 1, hot.stdout);
     assert.equal(verdicts(hot.report, 'load')['no throttling'], 'failed', hot.stdout);
 
-    // A driver that is right at first and fails after half of the load: five minutes of ten, here three seconds.
-    tell('used_mib 7000 temperature 50 late_s 3 late_xid 79');
-    const { code, report, stdout } = await qualify(['--stages', 'load', '--minutes', '0.1'], env);
+    // A driver that is right at first and fails once the load has begun: five minutes of ten, here seconds.
+    tell('used_mib 7000 temperature 50');
+    const temporary = path.join(folder, 'tmp');
+    fs.mkdirSync(temporary);
+    const failing = qualify(['--stages', 'load', '--minutes', '0.15'], { ...env, TMPDIR: temporary });
+    const nodeLog = () => fs.readdirSync(temporary).filter((name) => name.startsWith('gpt-oss-qualify-node'))
+        .map((name) => path.join(temporary, name, 'log')).filter((file) => fs.existsSync(file)).map((file) => fs.readFileSync(file, 'utf8')).join('');
+    const origin = await waitFor(() => /listening on (http:[^\s"]+)/.exec(nodeLog())?.[1], () => false, nodeLog);
+    await waitFor(async () => /^gptoss_generated_tokens_total [1-9]/m.test(await (await fetch(`${origin}/metrics`)).text()));
+    tell('used_mib 7000 temperature 50 xid 79');
+    const { code, report, stdout } = await failing;
     assert.equal(code, 1, stdout);
     const failed = report.findings.find((each) => each.name === 'no driver errors');
     assert.equal(failed.verdict, 'failed', stdout);

@@ -1,12 +1,10 @@
 // A stand-in for NVML, so that the monitor's paths run on machines without a GPU. It tells what the file
 // named by FAKE_NVML_STATE says, one "name number" a line, read anew at every question: "used_mib 70000",
 // "xid 79", "result 15" (what every question about the card answers). Absent names are what an older card
-// does not know. "late_s 6 late_xid 79": another answer from so many seconds after the library was opened on.
-#include <chrono>
+// does not know.
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -20,19 +18,15 @@ constexpr Result kNotSupported = 3;
 constexpr Result kNotFound = 6;
 constexpr unsigned long long kMiB = 1 << 20;
 
-std::chrono::steady_clock::time_point opened;
-
 std::optional<unsigned long long> told(const std::string& name) {
     const char* path = std::getenv("FAKE_NVML_STATE");
     if (path == nullptr) return std::nullopt;
-    std::map<std::string, unsigned long long> numbers;
     std::ifstream file(path);
+    std::string each;
     unsigned long long number = 0;
-    for (std::string each; file >> each >> number;) numbers[each] = number;
-    const auto open = std::chrono::steady_clock::now() - opened;
-    const bool late = numbers.contains("late_s") && open >= std::chrono::seconds(numbers["late_s"]);
-    const std::string wanted = late && numbers.contains("late_" + name) ? "late_" + name : name;
-    return numbers.contains(wanted) ? std::optional(numbers[wanted]) : std::nullopt;
+    while (file >> each >> number)
+        if (each == name) return number;
+    return std::nullopt;
 }
 
 template <typename Number>
@@ -56,7 +50,6 @@ unsigned long long xids_told = 0;
 extern "C" {
 
 Result nvmlInit_v2() {
-    opened = std::chrono::steady_clock::now();
     xids_told = 0;
     return kSuccess;
 }
