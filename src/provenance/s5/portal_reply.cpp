@@ -4,6 +4,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "base/bounded_json.h"
 #include "base/error.h"
 #include "provenance/s5/hidden_database.h"
 #include "provenance/s5/multibase.h"
@@ -16,7 +17,7 @@ using nlohmann::ordered_json;
 constexpr std::string_view kAccounts = "accounts.json";
 
 std::optional<std::string> text_in(std::string_view body, const char* name) {
-    const auto json = nlohmann::json::parse(body, nullptr, false);
+    const auto json = parse_bounded_json(body);
     if (!json.is_object() || !json.contains(name) || !json[name].is_string()) return std::nullopt;
     return json[name].get<std::string>();
 }
