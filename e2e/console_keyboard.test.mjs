@@ -1,20 +1,9 @@
 // Every task with the keyboard alone, and a name for every control in the tree that screen readers read.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { checkNames } from './support/accessibility.mjs';
 import { openPage, startBrowser } from './support/browser.mjs';
 import { end, piece, startStandIn } from './support/console_stand_in.mjs';
-
-const controls = new Set(['button', 'link', 'textbox', 'searchbox', 'radio', 'checkbox', 'combobox', 'spinbutton', 'dialog', 'navigation', 'log', 'DisclosureTriangle']);
-
-async function checkNames(page) {
-    const debug = await page.context().newCDPSession(page);
-    const { nodes } = await debug.send('Accessibility.getFullAXTree');
-    const nameless = nodes.filter(({ ignored, role, name }) => !ignored && controls.has(role?.value) && !name?.value?.trim());
-    const found = [];
-    for (const { backendDOMNodeId } of nameless) found.push((await debug.send('DOM.getOuterHTML', { backendNodeId: backendDOMNodeId })).outerHTML);
-    assert.deepEqual(found, []);
-    await debug.detach();
-}
 
 test('ask, ask again, edit, compare, rename, pin, throw away and bring back, without a mouse', async (t) => {
     let count = 0;

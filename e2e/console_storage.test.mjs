@@ -18,6 +18,19 @@ async function ask(page, text) {
 const words = Array.from({ length: 150 }, (_, index) => `word ${index}`).join(', ');
 const slow = [{ say: answer(words) }];
 
+// One tab that asked, and sees the answer grow, and another at the same chat.
+async function twoTabsAtAnAnswer(t, stepMs) {
+    const node = await startScript(slow, ['--step-ms', String(stepMs)]);
+    t.after(() => node.stop());
+    const { page, context } = await openPage(browser, node.origin);
+    await page.waitForSelector('.dot.good');
+    await ask(page, 'Go');
+    await page.waitForSelector('.assistant .text:has-text("word 3")');
+    const other = await context.newPage();
+    await other.goto(page.url());
+    return { page, other, context };
+}
+
 test('conversations of the console before this one are all there', async (t) => {
     const server = await startStandIn((_, response) => response.end(end()));
     t.after(server.close);
@@ -58,23 +71,17 @@ test('a node that keeps no answers still answers, and the page says what that me
 });
 
 test('an answer goes on without its page, and two tabs show it grow', async (t) => {
-    const node = await startScript(slow, ['--step-ms', '15']);
-    t.after(() => node.stop());
-    const { page, context } = await openPage(browser, node.origin);
-    await page.waitForSelector('.dot.good');
-    await ask(page, 'Go');
-    await page.waitForSelector('.assistant .text:has-text("word 3")');
-    const other = await context.newPage();
-    await other.goto(page.url());
+    const { page, other, context } = await twoTabsAtAnAnswer(t, 15);
     await other.waitForSelector('.assistant .text:has-text("word 3")');
     await page.close();
     const text = () => other.locator('.assistant .text').textContent();
     const before = await text();
-    await other.waitForFunction((length) => document.querySelector('.assistant .text').textContent.length > length, before.length);
+    const hasGrown = ([length, whole]) => { const found = document.querySelector('.assistant .text').textContent; return found.length > length || found.trim() === whole; };
+    await other.waitForFunction(hasGrown, [before.length, words]);
     // Another chat meanwhile: the first is marked, and complete when it is looked at again.
     await other.keyboard.press('Control+Shift+O');
     await ask(other, 'Go as well');
-    await other.waitForFunction(() => document.querySelectorAll('.entry .waiting').length === 2);
+    await other.waitForSelector('.entry[title=Go] .dot');   // answering, or answered meanwhile
     await answered(other);
     await other.waitForFunction(() => !document.querySelector('.entry .waiting'));
     await other.locator('.entry[title=Go]').click();
@@ -100,14 +107,7 @@ test('a question whose page goes at once is answered all the same', async (t) =>
 });
 
 test('a stopped answer stays as it was, in both tabs', async (t) => {
-    const node = await startScript(slow, ['--step-ms', '15']);
-    t.after(() => node.stop());
-    const { page, context } = await openPage(browser, node.origin);
-    await page.waitForSelector('.dot.good');
-    await ask(page, 'Go');
-    await page.waitForSelector('.assistant .text:has-text("word 3")');
-    const other = await context.newPage();
-    await other.goto(page.url());
+    const { page, other, context } = await twoTabsAtAnAnswer(t, 60);   // so slow that it surely is not over yet
     await other.waitForSelector('.assistant .text:has-text("word 5")');
     await other.keyboard.press('Escape');
     for (const each of [page, other]) await each.waitForSelector('.figures:has-text("stopped")');

@@ -134,9 +134,8 @@ describe('tools', { concurrency: false }, () => {
     test('code without an end is ended, and the page stays usable', async () => {
         const found = result('endless');
         await page.waitForSelector('.call >> text=Running…');
-        const begun = performance.now();
-        await page.evaluate(() => new Promise(requestAnimationFrame));
-        assert.ok(performance.now() - begun < 1000);
+        // A frame is drawn before the code is ended.
+        assert.ok(await page.evaluate(() => new Promise(requestAnimationFrame).then(() => document.querySelector('.call').textContent.includes('Running…'))));
         assert.match((await found).error, /longer than 5 s/);
         assert.equal(await page.locator('iframe').count(), 0);
     });
@@ -175,11 +174,14 @@ describe('tools', { concurrency: false }, () => {
 
     test('a slow call is shown as it works, and can be ended', async () => {
         await page.keyboard.press('Control+Shift+O');
+        const { wait } = mcp.pace;
+        mcp.pace.wait = () => new Promise(() => {});
         await ask(page, 'slow');
         await page.getByText('Allow once').click();
         await page.waitForSelector('.call >> text=Running…');
         await page.getByText('End this call').click();
         await page.waitForSelector('.call pre[aria-label=Result] >> text=The user ended this call');
+        mcp.pace.wait = wait;
         await page.keyboard.press('Control+Shift+O');
         await ask(page, 'slow');
         await page.getByText('Allow once').click();

@@ -94,6 +94,9 @@ struct BackgroundRuns::State {
         std::string owner;
         std::shared_ptr<BackgroundRun> said = std::make_shared<BackgroundRun>();
         std::unique_ptr<Exchange> exchange;  // the thread's alone, once it is there
+        const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+        const std::shared_ptr<PromptRead> prompt_read = std::make_shared<PromptRead>(kWaitsForItsTurn);
+        Exchange::Spent spent;
         bool woken = true;
         bool cancelled = false;
     };
@@ -146,6 +149,7 @@ struct BackgroundRuns::State {
             }
             if (cancel) run->exchange->cancel();
             Exchange::Output output = run->exchange->take();
+            const Exchange::Spent spent = run->exchange->spent();
             const bool over = output.finished;
             // Kept before it is told: whoever sees the last event finds the response in the store.
             if (over) {
@@ -155,9 +159,9 @@ struct BackgroundRuns::State {
                 run->exchange.reset();
             }
             run->said->add(std::move(output.events), over);
-            if (!over) continue;
             const std::lock_guard lock(bell->mutex);
-            bell->runs.erase(id);
+            run->spent = spent;
+            if (over) bell->runs.erase(id);
         }
     }
 
@@ -165,6 +169,20 @@ struct BackgroundRuns::State {
         const std::lock_guard lock(bell->mutex);
         const auto found = bell->runs.find(id);
         return found != bell->runs.end() && found->second->owner == owner ? found->second : nullptr;
+    }
+
+    // The bell's mutex is held.
+    static Standing standing(const std::string& id, const Running& run) {
+        return {id, run.owner, run.began, *run.prompt_read, run.spent};
+    }
+
+    void ask_to_end(const std::shared_ptr<Running>& run) const {
+        {
+            const std::lock_guard lock(bell->mutex);
+            run->cancelled = true;
+            run->woken = true;
+        }
+        bell->condition.notify_all();
     }
 
     Finished finished;
@@ -185,9 +203,8 @@ void BackgroundRuns::stop() {
     state_->stop();
 }
 
-void BackgroundRuns::start(
-    const std::string& owner, const std::string& id,
-    const std::function<std::unique_ptr<Exchange>(std::function<void()> wake)>& begin) {
+void BackgroundRuns::start(const std::string& owner, const std::string& id,
+                           const std::function<std::unique_ptr<Exchange>(const Caller& caller)>& begin) {
     const auto run = std::make_shared<State::Running>();
     run->owner = owner;
     const auto bell = state_->bell;
@@ -211,7 +228,7 @@ void BackgroundRuns::start(
         bell->condition.notify_all();
     };
     try {
-        auto exchange = begin(wake);
+        auto exchange = begin({owner, wake, run->prompt_read});
         const std::lock_guard lock(bell->mutex);
         run->exchange = std::move(exchange);
     } catch (...) {
@@ -232,13 +249,29 @@ std::unique_ptr<Exchange> BackgroundRuns::follow(const std::string& owner, const
 bool BackgroundRuns::cancel(const std::string& owner, const std::string& id) {
     const auto run = state_->find(owner, id);
     if (run == nullptr) return false;
-    {
-        const std::lock_guard lock(state_->bell->mutex);
-        run->cancelled = true;
-        run->woken = true;
-    }
-    state_->bell->condition.notify_all();
+    state_->ask_to_end(run);
     return true;
+}
+
+bool BackgroundRuns::cancel(const std::string& id) {
+    for (const Standing& run : all())
+        if (run.id == id) return cancel(run.owner, id);
+    return false;
+}
+
+std::vector<BackgroundRuns::Standing> BackgroundRuns::all() const {
+    std::vector<Standing> list;
+    const std::lock_guard lock(state_->bell->mutex);
+    for (const auto& [id, run] : state_->bell->runs) list.push_back(State::standing(id, *run));
+    return list;
+}
+
+std::optional<BackgroundRuns::Standing> BackgroundRuns::find(const std::string& owner,
+                                                             const std::string& id) const {
+    const auto run = state_->find(owner, id);
+    if (run == nullptr) return std::nullopt;
+    const std::lock_guard lock(state_->bell->mutex);
+    return State::standing(id, *run);
 }
 
 std::unique_ptr<Exchange> replay_events(const std::vector<std::string>& events, std::int64_t after) {

@@ -2,10 +2,14 @@
 // them, from the beginning or from where one broke off.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "api/exchange.h"
 
@@ -26,10 +30,20 @@ class BackgroundRuns {
     // say so.
     void stop();
 
-    // `begin` starts the generation, a streaming one, with the wake-up it is given. Throws what it throws, and
+    // `begin` starts the generation, a streaming one, for the caller it is given. Throws what it throws, and
     // Error(queue_full) when too many run.
     void start(const std::string& owner, const std::string& id,
-               const std::function<std::unique_ptr<Exchange>(std::function<void()> wake)>& begin);
+               const std::function<std::unique_ptr<Exchange>(const Caller& caller)>& begin);
+
+    // Where a run stands.
+    struct Standing {
+        std::string id, owner;
+        std::chrono::steady_clock::time_point began;
+        std::int32_t prompt_read = kWaitsForItsTurn;
+        Exchange::Spent spent;
+    };
+    std::vector<Standing> all() const;
+    std::optional<Standing> find(const std::string& owner, const std::string& id) const;
 
     // The events behind the one numbered `after` (-1 = all), those that come too. Null when it does not run.
     std::unique_ptr<Exchange> follow(const std::string& owner, const std::string& id, std::int64_t after,
@@ -37,6 +51,7 @@ class BackgroundRuns {
 
     // Asks for an early end. False when it does not run.
     bool cancel(const std::string& owner, const std::string& id);
+    bool cancel(const std::string& id);  // whosever it is: for operators
 
   private:
     struct State;

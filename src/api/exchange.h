@@ -1,10 +1,12 @@
 // A request's answer as the server sees it: a whole reply at once, or an exchange that goes on for a while.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -55,12 +57,21 @@ class Exchange {
     virtual Spent spent() const { return {}; }
 };
 
+// A request's place on its way, as clients and operators are told it: "received" until its prompt is counted, "queued"
+// until its turn has come, "prompt" while that is read, "generating".
+std::string_view stage_name(std::int32_t prompt_read, const Exchange::Spent& spent);
+
 using Answer = std::variant<Reply, std::unique_ptr<Exchange>>;
+
+// How many tokens of a prompt have been read, told by the engine's thread and looked at by any other.
+using PromptRead = std::atomic<std::int32_t>;
+inline constexpr std::int32_t kWaitsForItsTurn = -1;
 
 // What an endpoint knows about who asks.
 struct Caller {
     std::string name;            // key or address: clients take turns
     std::function<void()> wake;  // an exchange has something to take; any thread, must not block
+    std::shared_ptr<PromptRead> prompt_read = {};  // where an exchange tells it; may be null
 };
 
 }  // namespace gptoss::api

@@ -15,6 +15,12 @@ Reply json_reply(const Json& body, int status) {
     return reply;
 }
 
+std::string_view stage_name(std::int32_t prompt_read, const Exchange::Spent& spent) {
+    if (spent.completion_tokens > 0) return "generating";
+    if (prompt_read != kWaitsForItsTurn) return "prompt";
+    return spent.prompt_tokens > 0 ? "queued" : "received";
+}
+
 GenerationExchange::GenerationExchange(std::shared_ptr<const void> owner,
                                        std::shared_ptr<engine::Engine> engine,
                                        std::unique_ptr<ReplyFormat> format, bool streams)
@@ -49,7 +55,7 @@ void GenerationExchange::add_choice(engine::GenerationRequest request, std::uniq
         answered.form = form_;
         answered.max_tokens = request.max_tokens;
     }
-    choice.mailbox = std::make_shared<Mailbox>(caller.wake, observer);
+    choice.mailbox = std::make_shared<Mailbox>(caller.wake, observer, caller.prompt_read);
     choice.request_id = engine_->submit(std::move(request), choice.mailbox);
     choices_.push_back(std::move(choice));
 }

@@ -4,8 +4,9 @@
 
 namespace gptoss::api {
 
-Mailbox::Mailbox(std::function<void()> wake, GenerationObserver* observer)
-    : wake_(std::move(wake)), observer_(observer) {}
+Mailbox::Mailbox(std::function<void()> wake, GenerationObserver* observer,
+                 std::shared_ptr<PromptRead> prompt_read)
+    : wake_(std::move(wake)), observer_(observer), prompt_read_(std::move(prompt_read)) {}
 
 void Mailbox::on_token(const backend::SampledToken& token) {
     if (observer_ != nullptr) {

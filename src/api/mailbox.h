@@ -5,11 +5,13 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "api/exchange.h"
 #include "engine/engine.h"
 
 namespace gptoss::api {
@@ -36,9 +38,14 @@ class Mailbox final : public engine::GenerationSink {
     };
 
     // `wake` is called on the engine's thread when the mailbox, emptied before, holds something again; it
-    // must not block. `observer` may be null and must outlive the mailbox otherwise.
-    Mailbox(std::function<void()> wake, GenerationObserver* observer);
+    // must not block. `observer` may be null and must outlive the mailbox otherwise; `prompt_read` may be null.
+    // Nobody is woken for it: whoever looks, looks now and then.
+    Mailbox(std::function<void()> wake, GenerationObserver* observer,
+            std::shared_ptr<PromptRead> prompt_read = {});
 
+    void on_prompt(std::int32_t read) override {
+        if (prompt_read_ != nullptr) *prompt_read_ = read;
+    }
     void on_token(const backend::SampledToken& token) override;
     void on_finish(engine::FinishReason reason, const engine::Usage& usage,
                    const std::string& error) override;
@@ -50,6 +57,7 @@ class Mailbox final : public engine::GenerationSink {
 
     std::function<void()> wake_;
     GenerationObserver* observer_;
+    std::shared_ptr<PromptRead> prompt_read_;
     Clock::time_point last_event_ = Clock::now();
     bool had_token_ = false;
 

@@ -158,8 +158,8 @@ Answer Service::create_response(ResponsesRequest request, const Caller& caller, 
         begun = response_json(facts, request.echoed, std::move(state));
         return make_responses_format(*model_.tokenizer, std::move(facts), request.echoed, output);
     };
-    const auto begin = [&](std::function<void()> wake) {
-        auto exchange = start(request, id, make_format, {caller.name, std::move(wake)});
+    const auto begin = [&](const Caller& whom) {
+        auto exchange = start(request, id, make_format, whom);
         if (keep) {
             StoredResponse stored{begun, request.previous_response_id, request.conversation_id,
                                   std::vector<Json>(request.input.begin(), request.input.end())};
@@ -167,7 +167,7 @@ Answer Service::create_response(ResponsesRequest request, const Caller& caller, 
         }
         return exchange;
     };
-    if (!request.background) return begin(caller.wake);
+    if (!request.background) return begin(caller);
     options_.stored->runs().start(caller.name, id, begin);
     if (!wants_stream) return json_reply(begun);
     return follow_response(caller, id, -1);

@@ -1,5 +1,6 @@
 #include "api/stored_endpoints.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -81,7 +82,14 @@ StoredResponse StoredEndpoints::find_response(const std::string& id) const {
 }
 
 Reply StoredEndpoints::response(const std::string& id) const {
-    return json_reply(find_response(id).response);
+    Json response = find_response(id).response;
+    if (const auto run = stored_->runs().find(owner_, id)) {
+        response["progress"] = {{"stage", stage_name(run->prompt_read, run->spent)},
+                                {"prompt_read", std::max(run->prompt_read, 0)},
+                                {"prompt_tokens", run->spent.prompt_tokens},
+                                {"completion_tokens", run->spent.completion_tokens}};
+    }
+    return json_reply(response);
 }
 
 Reply StoredEndpoints::remove_response(const std::string& id) const {

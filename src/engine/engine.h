@@ -31,6 +31,9 @@ struct Usage {
 class GenerationSink {
   public:
     virtual ~GenerationSink() = default;
+    // Its prompt is being computed: so many of its tokens are there before the step that begins now, those out of
+    // the cache included. At most once a step, and not after the first token. Must not throw.
+    virtual void on_prompt(std::int32_t /*read*/) {}
     virtual void on_token(const backend::SampledToken& token) = 0;
     virtual void on_finish(FinishReason reason, const Usage& usage, const std::string& error) = 0;
 };

@@ -98,6 +98,8 @@ void StepLoop::submit(const StepPlan& plan) {
 
     for (const PlannedRows& rows : plan.rows) {
         auto& request = static_cast<Request&>(*rows.sequence);
+        if (!request.has_sampled && rows.first_position < request.prompt_count)
+            request.sink->on_prompt(rows.first_position);
         if (request.admitted != Clock::time_point{}) continue;
         request.admitted = now;
         totals_.prompt_tokens += request.prompt_count;

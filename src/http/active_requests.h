@@ -11,6 +11,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "api/exchange.h"
+
 namespace gptoss::http {
 
 struct ActiveRequest {
@@ -20,6 +22,7 @@ struct ActiveRequest {
     std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
     std::function<void()> wake;  // so that its session looks at `cancelled`
     std::atomic<std::int64_t> prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
+    api::PromptRead prompt_read = api::kWaitsForItsTurn;
     std::atomic<bool> cancelled = false;
 
     std::int64_t age_ms() const {

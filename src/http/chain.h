@@ -23,6 +23,8 @@ struct RequestContext {
     Identity client;
     ClientLimits::Admission admission;  // its place among its client's requests
     std::string label = "(none)";       // the route's pattern, for metrics and the log
+
+    api::Caller caller() const { return {client.name, record->wake, {record, &record->prompt_read}}; }
 };
 
 // In order: framing (400, 501), Host and Origin (403), target and method (404, 405, preflights), the key

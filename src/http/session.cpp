@@ -169,7 +169,7 @@ asio::awaitable<void> Session::refuse_and_close(api::Reply reply) {
 }
 
 asio::awaitable<bool> Session::take_over(RequestContext& context) {
-    const api::Caller caller{context.client.name, context.record->wake};
+    const api::Caller caller = context.caller();
     std::optional<api::Reply> refusal = refuse_handshake(context.request);
     std::unique_ptr<Upgrade> upgrade;
     try {
@@ -211,8 +211,7 @@ asio::awaitable<bool> Session::take_over(RequestContext& context) {
 asio::awaitable<std::optional<api::Answer>> Session::handle(RequestContext& context) {
     if (context.route->runs_on != RunsOn::io_thread) co_return co_await handle_on_worker(context);
     if (context.request.has_body()) context.request.body = std::move(reader_.take_body().text);
-    co_return call_handler(context.route->handler, context.request,
-                           {context.client.name, context.record->wake});
+    co_return call_handler(context.route->handler, context.request, context.caller());
 }
 
 asio::awaitable<std::optional<api::Answer>> Session::handle_on_worker(RequestContext& context) {
@@ -224,7 +223,7 @@ asio::awaitable<std::optional<api::Answer>> Session::handle_on_worker(RequestCon
         job->request.body = std::move(body.text);
         job->body_share = std::move(body.share);
     }
-    job->caller = {context.client.name, context.record->wake};
+    job->caller = context.caller();
     const RunsOn where = context.route->runs_on;
     const bool waits_for_disk = where == RunsOn::disk;
     const std::size_t body_bytes = job->request.body.size();

@@ -82,7 +82,7 @@ class SocketAnswers {
             co_return;
         }
         const ListedRequest listed(upgraded_.active, record);
-        std::optional<api::Answer> answer = co_await call(std::move(message));
+        std::optional<api::Answer> answer = co_await call(std::move(message), {record, &record->prompt_read});
         if (!answer) {
             log_request(*record, kClientLeft);
         } else if (const auto* reply = std::get_if<api::Reply>(&*answer)) {
@@ -100,12 +100,14 @@ class SocketAnswers {
     }
 
     // Nothing when the client left meanwhile.
-    asio::awaitable<std::optional<api::Answer>> call(WebSocket::Message message) {
+    asio::awaitable<std::optional<api::Answer>> call(WebSocket::Message message,
+                                                     std::shared_ptr<api::PromptRead> prompt_read) {
         auto job = std::make_shared<HandlerJob>();
         job->request = upgraded_.request;
         job->request.body = std::move(message.text);
         job->body_share = std::move(message.share);
         job->caller = upgraded_.caller;
+        job->caller.prompt_read = std::move(prompt_read);
         // The service is the connection's, and a job may outlive it.
         job->keep = std::make_shared<Handler>(service_.answer);
         job->handler = job->keep.get();

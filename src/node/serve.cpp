@@ -21,6 +21,7 @@
 #include "node/application/admin_routes.h"
 #include "node/application/console_parts.h"
 #include "node/application/routes.h"
+#include "node/credited_earnings.h"
 #include "node/gpu_monitor.h"
 #include "node/load_report.h"
 #include "node/loaded_model.h"
@@ -297,9 +298,10 @@ int serve(const Settings& settings, const std::vector<Device>& devices,
     });
     Reload reload(settings, read_settings, server, state, swap);
     serve_model = [&reload](const std::string& path) { return reload.serve_model(path); };
-    http::Router admin_router = make_admin_routes(
-        server, state, {[&reload] { return reload.apply(); }, [&reload] { return reload.status(); }},
-        parts.with_routes(make_routes(state, metrics, true)));
+    const AdminActions actions{[&reload] { return reload.apply(); }, [&reload] { return reload.status(); },
+                               credited_earnings(settings)};
+    http::Router admin_router =
+        make_admin_routes(server, state, actions, parts.with_routes(make_routes(state, metrics, true)));
     parts.download.add_routes(admin_router);
     std::unique_ptr<http::Server> admin;
 

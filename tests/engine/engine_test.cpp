@@ -43,6 +43,19 @@ TEST_P(EngineTest, GeneratesUntilMaxTokens) {
     EXPECT_EQ(sink->error(), "");
 }
 
+TEST_P(EngineTest, TellsHowFarAPromptIsRead) {
+    ScriptedOptions options = scripted();
+    options.max_batch_tokens = 64;
+    TestEngine node(options, {.max_batch_tokens = 64}, counting_source);
+    const auto sink = node.submit({.prompt = std::vector<TokenId>(150, 5), .max_tokens = 3});
+    sink->wait();
+    EXPECT_THAT(sink->prompt_read(), ElementsAre(0, 64, 128));
+    // What the cache held is there from the first step on, and nothing is told once it generates.
+    const auto again = node.submit({.prompt = std::vector<TokenId>(150, 5), .max_tokens = 3});
+    again->wait();
+    EXPECT_THAT(again->prompt_read(), ElementsAre(149));
+}
+
 TEST_P(EngineTest, ReportsTheStopTokenAndStops) {
     TestEngine node(scripted(), {}, counting_source);
     const auto sink = node.submit({.prompt = {1, 2, 3}, .stop_tokens = {99, 6}});

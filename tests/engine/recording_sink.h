@@ -29,6 +29,11 @@ class RecordingSink final : public engine::GenerationSink {
         if (at_token_) at_token_(count);
     }
 
+    void on_prompt(std::int32_t read) override {
+        std::lock_guard lock(mutex_);
+        prompt_read_.push_back(read);
+    }
+
     void on_finish(engine::FinishReason reason, const engine::Usage& usage,
                    const std::string& error) override {
         std::lock_guard lock(mutex_);
@@ -49,6 +54,7 @@ class RecordingSink final : public engine::GenerationSink {
     }
 
     std::vector<TokenId> tokens() const { return locked(tokens_); }
+    std::vector<std::int32_t> prompt_read() const { return locked(prompt_read_); }
     engine::FinishReason reason() const { return locked(reason_); }
     engine::Usage usage() const { return locked(usage_); }
     std::string error() const { return locked(error_); }
@@ -66,6 +72,7 @@ class RecordingSink final : public engine::GenerationSink {
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<TokenId> tokens_;
+    std::vector<std::int32_t> prompt_read_;
     engine::FinishReason reason_ = engine::FinishReason::error;
     engine::Usage usage_;
     std::string error_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 
 #include "http/http_client.h"
 #include "http/keys_of.h"
@@ -79,6 +80,66 @@ TEST(Operation, GivesEveryReplyAnId) {
     EXPECT_EQ(named.headers.at("x-client-request-id"), "theirs-1");
 }
 
+// A response in the background is nobody's request any more: it is listed and ended by its own id, once, whoever follows it.
+TEST(Operation, OperatorsSeeAndEndBackgroundResponses) {
+    test::ApiOptions api = test::slow_model();
+    const auto stored = std::make_shared<api::StoredResponses>("", api::StoreLimits());
+    api.service.stored = stored;
+    Node node(api);
+    node.api.say(test::kLongAnswer);
+    const http::Router router = node::make_admin_routes(*node.server, node.state, {});
+    http::ServerOptions options;
+    options.port = 0;
+    http::Server admin(options, router, {}, node.metrics);
+    const auto begun =
+        Json::parse(ask(node.port(), "POST", "/v1/responses", R"({"input": "Hi", "background": true})").body);
+    const std::string id = begun["id"];
+    HttpClient follower(node.port());
+    follower.request("GET", "/v1/responses/" + id + "?stream=true", "");
+    ASSERT_TRUE(follower.read_until("output_text.delta"));
+    const Json list = Json::parse(ask(admin.port(), "GET", "/admin/requests").body)["requests"];
+    ASSERT_EQ(list.size(), 1U) << list;
+    EXPECT_EQ(list[0]["id"], id);
+    EXPECT_EQ(list[0]["route"], "/v1/responses");
+    EXPECT_EQ(list[0]["stage"], "generating");
+    EXPECT_GT(list[0]["prompt_tokens"], 0);
+    const Json seen = Json::parse(ask(node.port(), "GET", "/v1/responses/" + id).body);
+    EXPECT_EQ(seen["status"], "in_progress");
+    EXPECT_EQ(seen["progress"]["stage"], "generating");
+    EXPECT_EQ(seen["progress"]["prompt_tokens"], list[0]["prompt_tokens"]);
+    EXPECT_EQ(ask(admin.port(), "DELETE", "/admin/requests/" + id).status, 200);
+    EXPECT_TRUE(follower.read_until("cancelled"));
+    ASSERT_TRUE(node.becomes_idle());
+    EXPECT_EQ(ask(admin.port(), "DELETE", "/admin/requests/" + id).status, 404);
+    EXPECT_FALSE(Json::parse(ask(node.port(), "GET", "/v1/responses/" + id).body).contains("progress"));
+    stored->runs().stop();
+}
+
+// Who waits for a place is told apart from whose prompt is read.
+TEST(Operation, OperatorsSeeWhoWaits) {
+    test::ApiOptions api = test::slow_model();
+    api.backend.max_sequences = 1;
+    Node node(api);
+    node.api.say(test::kLongAnswer);
+    const http::Router router = node::make_admin_routes(*node.server, node.state, {});
+    http::ServerOptions options;
+    options.port = 0;
+    http::Server admin(options, router, {}, node.metrics);
+    HttpClient first(node.port());
+    first.request("POST", kChat, chat_body(true), "X-Request-Id: first\r\n");
+    ASSERT_TRUE(first.read_until("\"content\":\"x"));
+    HttpClient second(node.port());
+    second.request("POST", kChat, chat_body(true), "X-Request-Id: second\r\n");
+    Json stages = Json::object();
+    for (int i = 0; i < 500 && stages.value("second", "") != "queued"; ++i) {
+        std::this_thread::sleep_for(10ms);
+        const Json seen = Json::parse(ask(admin.port(), "GET", "/admin/requests").body);
+        for (const Json& each : seen["requests"]) stages[each["id"].get<std::string>()] = each["stage"];
+    }
+    EXPECT_EQ(stages["first"], "generating");
+    EXPECT_EQ(stages["second"], "queued");
+}
+
 TEST(Operation, OperatorsSeeAndEndRequests) {
     Node node(test::slow_model());
     node.api.say(test::kLongAnswer);
@@ -101,6 +162,7 @@ TEST(Operation, OperatorsSeeAndEndRequests) {
     ASSERT_EQ(list.size(), 1U);
     EXPECT_EQ(list[0]["id"], "long-one");
     EXPECT_EQ(list[0]["client"], "127.0.0.1");
+    EXPECT_EQ(list[0]["stage"], "generating");
     EXPECT_GT(list[0]["completion_tokens"], 0);
     EXPECT_EQ(ask(admin.port(), "DELETE", "/admin/requests/another", "", key).status, 404);
     EXPECT_EQ(ask(admin.port(), "DELETE", "/admin/requests/long-one", "", key).status, 200);

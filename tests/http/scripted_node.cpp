@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "http/server.h"
+#include "node/application/console_parts.h"
 #include "node/application/routes.h"
 #include "support/o200k.h"
 #include "support/scripted_backend.h"
@@ -179,10 +180,11 @@ void serve(const Options& chosen) {
         std::make_shared<api::StoredResponses>(chosen.responses_path, api::StoreLimits());
     state.set_ready(std::make_shared<api::Service>(engine, api::ServedModel{"script", 0, tokenizer},
                                                    service_options, &metrics));
-    const http::Router router = node::make_routes(state, metrics);
+    node::ConsoleParts parts(metrics, {});  // the console asks for the day, a fleet and MCP servers
+    const http::Router router = parts.with_routes(node::make_routes(state, metrics));
     http::ServerOptions server_options;
     server_options.port = chosen.port;
-    http::Server server(server_options, router, {}, metrics);
+    http::Server server(server_options, router, {}, parts.history);
     std::cerr << "listening on http://127.0.0.1:" << server.port() << std::endl;
     int signal = 0;
     sigwait(&stop_signals, &signal);

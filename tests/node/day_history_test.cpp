@@ -55,6 +55,10 @@ TEST(DayHistory, CountsRepliesThatFailedByRouteForAnHour) {
     history.on_reply("/v1/models", 401);
     EXPECT_EQ(history.to_json(60, 1, std::time(nullptr))["errors"].size(), 1U);
 
+    history.on_reply("/ready", 503);  // what it is asked for while a model loads
+    EXPECT_EQ(history.to_json(60, 1, std::time(nullptr))["errors"].size(), 1U);
+    EXPECT_EQ(meter.replies, 3);
+
     DayHistory other(meter);
     for (int i = 0; i < 3; ++i) other.add_error("/v1/chat/completions", 429, kNow_s - 5000 + i * 2400);
     const api::Json errors = other.to_json(60, 1, kNow_s)["errors"];

@@ -1,6 +1,6 @@
 // The node's API as the console uses it. The key lives in session storage: it is gone with the tab.
 import { signal } from '@preact/signals';
-import type { components } from './openapi';
+import type { components, paths } from './openapi';
 
 export const needsKey = signal(false);
 export const keyRefused = signal(false);
@@ -64,6 +64,11 @@ export type Receipt = Schemas['Receipt'];
 export const fetchReceipts = async (): Promise<Receipt[]> => (await (await request('/admin/receipts')).json()).receipts;
 export const fetchReceipt = async (id: string): Promise<Receipt> => (await request(`/v1/receipts/${encodeURIComponent(id)}`)).json();
 
-export interface RunningRequest { id: string; client: string; route: string; stage: 'received' | 'prompt' | 'generating'; age_ms: number; prompt_tokens: number; completion_tokens: number }
+export type Earnings = Schemas['Earnings'];
+export const fetchEarnings = async (): Promise<Earnings> => (await request('/admin/earnings')).json();
+
+type Requests = paths['/admin/requests']['get']['responses'][200]['content']['application/json'];
+export type RunningRequest = NonNullable<Requests['requests']>[number];
+export type Stage = Schemas['Stage'];
 export const fetchRequests = async (): Promise<RunningRequest[]> => (await (await request('/admin/requests')).json()).requests;
 export const cancelRequest = async (id: string): Promise<void> => { await request(`/admin/requests/${encodeURIComponent(id)}`, { method: 'DELETE' }); };

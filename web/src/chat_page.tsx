@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useState } from 'preact/hooks';
 import { stop } from './asking';
 import { ChatMenu } from './chat_menu';
 import { Composer } from './composer';
@@ -48,7 +48,8 @@ function step(by: number): void {
 }
 
 function useKeys(showList: (open: boolean) => void, rename: () => void): void {
-    useEffect(() => {
+    // With the page's first picture: who sees it may press keys.
+    useLayoutEffect(() => {
         const onKey = (event: KeyboardEvent) => {
             if (isOverlaid()) return;
             const act = actOf(event);

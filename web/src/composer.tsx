@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { acceptedFiles, readFile } from './attached_files';
 import { ask, isBusy, stop } from './asking';
 import { ContextLeft, TooMuch, useFit } from './context_left';
@@ -38,7 +38,7 @@ export function Composer() {
         setReading('');
         field.current?.focus();
     };
-    useEffect(() => { field.current?.focus(); }, [currentId.value]);
+    useLayoutEffect(() => { field.current?.focus(); }, [currentId.value]);
     useFileDrop(setDropping, (chosen) => void attach(chosen));
     return <form class={`composer ${dropping ? 'dropping' : ''}`} onSubmit={(event) => { event.preventDefault(); send(); }}>
         {files.length > 0 && <ul class="files" aria-label="Attached files">{files.map((file) => <li key={file}>

@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Gpu } from './api';
 import { DayCharts, Troubles } from './day_charts';
+import { EarningsCard } from './earnings_card';
 import { FleetCards } from './fleet_cards';
 import { copyText } from './clipboard';
 import { Icon } from './icons';
@@ -33,6 +34,7 @@ export function MachinePage() {
             {status.admin && <RunningRequests />}
             <Queue />
             <DayCharts />
+            {status.admin && <EarningsCard />}
             <FleetCards />
             <Receipts />
         </>}

@@ -22,6 +22,9 @@ export const stream = async (body: object, abort: AbortSignal): Promise<AsyncGen
 export const follow = async (id: string, after: number, abort: AbortSignal): Promise<AsyncGenerator<ResponseEvent>> =>
     events(await request(`/v1/responses/${encodeURIComponent(id)}?stream=true${after < 0 ? '' : `&starting_after=${after}`}`, { signal: abort }));
 
+// Where one that is under way stands; undefined once it is over, or when nobody knows.
+export const standing = async (id: string): Promise<Response['progress']> => (await (await request(`/v1/responses/${encodeURIComponent(id)}`)).json() as Response).progress;
+
 // Ends it too, when it is still being made.
 export const forget = async (id: string): Promise<void> => { await request(`/v1/responses/${encodeURIComponent(id)}`, { method: 'DELETE' }); };
 

@@ -2,7 +2,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { cancelRequest, fetchRequests, type RunningRequest } from './api';
 
-const stages = { received: 'being taken in', prompt: 'waits, or its prompt is read', generating: 'is answered' };
+const count = (value: number) => value.toLocaleString('en');
+
+function stageOf({ stage, prompt_read: read, prompt_tokens: tokens }: RunningRequest): string {
+    if (stage === 'prompt') return read ? `reading its prompt, ${count(read)} of ${count(tokens)}` : 'reading its prompt';
+    return { received: 'being taken in', queued: 'waits for its turn', generating: 'is answered' }[stage];
+}
 
 export function RunningRequests() {
     const [requests, set] = useState<RunningRequest[]>([]);
@@ -18,8 +23,8 @@ export function RunningRequests() {
         {problem && <p role="alert" class="problem">{problem}</p>}
         {!requests.length ? <p class="hint">Nothing at the moment.</p> : <div class="scrolling" tabIndex={0} role="region" aria-label="Requests being answered"><table>
             <thead><tr><th scope="col">Client</th><th scope="col">Route</th><th scope="col">Stage</th><th scope="col">Since</th><th scope="col">Prompt</th><th scope="col">Answer</th><th scope="col"><span class="hidden">Cancel</span></th></tr></thead>
-            <tbody>{requests.map(({ id, client, route, stage, age_ms, prompt_tokens, completion_tokens }) => <tr key={id}>
-                <td>{client}</td><td><code>{route}</code></td><td>{stages[stage]}</td><td>{(age_ms / 1000).toFixed(1)} s</td><td>{prompt_tokens.toLocaleString('en')}</td><td>{completion_tokens.toLocaleString('en')}</td>
+            <tbody>{requests.map((each) => ({ ...each, words: stageOf(each) })).map(({ id, client, route, words, age_ms, prompt_tokens, completion_tokens }) => <tr key={id}>
+                <td>{client}</td><td><code>{route}</code></td><td>{words}</td><td>{(age_ms / 1000).toFixed(1)} s</td><td>{count(prompt_tokens)}</td><td>{count(completion_tokens)}</td>
                 <td><button class="small" aria-label={`Cancel the request ${id} of ${client}`} onClick={() => cancel(id)}>Cancel</button></td>
             </tr>)}</tbody></table></div>}
     </section>;

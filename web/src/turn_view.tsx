@@ -9,6 +9,7 @@ import { drawing } from './nearness';
 import { printing } from './printing';
 import { growing } from './state';
 import { MarkdownView, ripeFrameChars } from './text_view';
+import { WaitingWords } from './waiting_words';
 
 // place: which of its versions, from 0. isLate: it came near when it was scrolled to.
 interface TurnProperties { turn: Turn; isLast: boolean; place: number; versions: number; isLate: boolean }
@@ -23,7 +24,7 @@ function AnswerTurn({ turn: kept, isLast, place, versions, isLate }: TurnPropert
         {turn.text && turn.calls && <h2 class="kind">Preamble</h2>}
         <Text text={turn.text} isStreaming={isStreaming} isLate={isLate} />
         {turn.calls?.map((call, index) => <CallView key={index} turn={turn} call={call} index={index} isStreaming={isStreaming} />)}
-        {isStreaming && !turn.reasoning && !turn.text && !turn.calls && <p class="hint waiting">Waiting for the first token…</p>}
+        {isStreaming && !turn.reasoning && !turn.text && !turn.calls && <WaitingWords id={turn.run?.id} />}
         {turn.error && <p role="alert" class="problem">{turn.error}</p>}
         <Footer turn={turn} isLast={isLast} isStreaming={isStreaming} place={place} versions={versions} />
     </article>;

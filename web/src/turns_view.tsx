@@ -60,19 +60,20 @@ function TurnsOf() {
 const Stretches = memo(({ place }: { place: Place }) => {
     const path = shown.value;
     const count = Math.ceil(path.length / turnsInStretch);
-    return <>{Array.from({ length: count }, (_, index) => <Stretch key={index} entries={path.slice(index * turnsInStretch, (index + 1) * turnsInStretch)} isLast={index === count - 1} place={place} />)}</>;
+    const isPrinted = printing.value;
+    return <>{Array.from({ length: count }, (_, index) => <Stretch key={index} entries={path.slice(index * turnsInStretch, (index + 1) * turnsInStretch)} isLast={index === count - 1} isPrinted={isPrinted} place={place} />)}</>;
 });
 
-interface StretchProperties { entries: Shown[]; isLast: boolean; place: Place }
+interface StretchProperties { entries: Shown[]; isLast: boolean; isPrinted: boolean; place: Place }
 
 class Stretch extends Component<StretchProperties, { isNear: boolean }> {
     state = { isNear: this.props.isLast };
     private heightPixels = this.props.entries.reduce((sum, { turn }) => sum + 90 + Math.ceil((turn.text.length + 1) / 80) * 24, 0);
     private unwatch: (() => void) | undefined;
 
-    shouldComponentUpdate({ entries, isLast }: StretchProperties, { isNear }: { isNear: boolean }) {
+    shouldComponentUpdate({ entries, isLast, isPrinted }: StretchProperties, { isNear }: { isNear: boolean }) {
         const mine = this.props.entries;
-        return isNear !== this.state.isNear || isLast !== this.props.isLast || entries.length !== mine.length
+        return isNear !== this.state.isNear || isLast !== this.props.isLast || isPrinted !== this.props.isPrinted || entries.length !== mine.length
             || entries.some(({ turn, place, versions }, index) => turn !== mine[index].turn || place !== mine[index].place || versions.length !== mine[index].versions.length);
     }
     componentDidMount() {
@@ -86,8 +87,8 @@ class Stretch extends Component<StretchProperties, { isNear: boolean }> {
     }
     componentWillUnmount() { this.unwatch?.(); }
 
-    render({ entries, isLast, place }: StretchProperties) {
-        if (!this.state.isNear && !isLast && !printing.value) return <div class="stretch far" style={{ height: `${this.heightPixels}px` }}>{entries.map(({ turn }) => `${turn.text}\n`)}</div>;
+    render({ entries, isLast, isPrinted, place }: StretchProperties) {
+        if (!this.state.isNear && !isLast && !isPrinted) return <div class="stretch far" style={{ height: `${this.heightPixels}px` }}>{entries.map(({ turn }) => `${turn.text}\n`)}</div>;
         const lately = isLast ? entries.length - drawnAtOnce : entries.length;
         return <div class="stretch" style={{ height: '' }}>{entries.map(({ turn, place: version, versions }, index) => <Slot key={turn.id} turn={turn} version={version} versions={versions.length}
             isLast={isLast && index === entries.length - 1} isDrawn={index >= lately} place={place} />)}</div>;

@@ -13,10 +13,13 @@ namespace gptoss::node {
 struct AdminActions {
     std::function<api::Json()> reload;  // reads the settings again; tells what changed; throws Error
     std::function<api::Json()> reload_status;
+    std::function<api::Json()> credited =
+        {};  // what the chain holds for the host; null: nothing is asked. May be empty
 };
 
 //   GET    /admin/requests       those being answered, with their tokens so far
 //   DELETE /admin/requests/ID    ends one (all with that X-Request-Id): its stream ends as cancelled
+//   GET    /admin/earnings       what the ledger has counted and the chain has credited, where sessions are on
 //   GET    /admin/receipts       the last 50 receipts, without their tokens
 //   GET    /admin/clients        usage by key or address
 //   GET    /admin/status         /v1/status and what the last reload came to

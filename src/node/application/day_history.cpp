@@ -54,7 +54,9 @@ std::int64_t number_in(const std::string& query, std::string_view name, std::int
 }  // namespace
 
 void DayHistory::on_reply(const std::string& route, int status) {
-    if (status >= 400) add_error(route, status, std::time(nullptr));
+    // "Not yet" is what GET /ready is asked for: no error.
+    const bool is_answer = route == "/ready" && status == 503;
+    if (status >= 400 && !is_answer) add_error(route, status, std::time(nullptr));
     next_.on_reply(route, status);
 }
 
