@@ -25,9 +25,9 @@ class BackgroundRun {
         for (const auto& wake : wakes) wake();
     }
 
-    Exchange::Output from(std::size_t place) const {
+    ResponseStream::Output from(std::size_t place) const {
         const std::lock_guard lock(mutex_);
-        Exchange::Output output;
+        ResponseStream::Output output;
         for (; place < events_.size(); ++place) output.events.push_back(events_[place]);
         output.finished = finished_;
         return output;
@@ -58,7 +58,7 @@ class BackgroundRun {
 
 namespace {
 
-class Follower final : public Exchange {
+class Follower final : public ResponseStream {
   public:
     Follower(std::shared_ptr<BackgroundRun> run, std::size_t place, std::function<void()> wake)
         : run_(std::move(run)), place_(place), number_(run_->add_follower(std::move(wake))) {}
@@ -93,10 +93,10 @@ struct BackgroundRuns::State {
     struct Running {
         std::string owner;
         std::shared_ptr<BackgroundRun> said = std::make_shared<BackgroundRun>();
-        std::unique_ptr<Exchange> exchange;  // the thread's alone, once it is there
+        std::unique_ptr<ResponseStream> response_stream;  // the thread's alone, once it is there
         const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
         const std::shared_ptr<PromptRead> prompt_read = std::make_shared<PromptRead>(kWaitsForItsTurn);
-        Exchange::Spent spent;
+        ResponseStream::TokenUsage spent;
         bool woken = true;
         bool cancelled = false;
     };
@@ -131,7 +131,7 @@ struct BackgroundRuns::State {
         for (;;) {
             if (bell->stopping) return nullptr;
             for (auto& [name, run] : bell->runs) {
-                if (run->exchange == nullptr || !std::exchange(run->woken, false)) continue;
+                if (run->response_stream == nullptr || !std::exchange(run->woken, false)) continue;
                 id = name;
                 return run;
             }
@@ -147,16 +147,16 @@ struct BackgroundRuns::State {
                 const std::lock_guard lock(bell->mutex);
                 cancel = std::exchange(run->cancelled, false);
             }
-            if (cancel) run->exchange->cancel();
-            Exchange::Output output = run->exchange->take();
-            const Exchange::Spent spent = run->exchange->spent();
+            if (cancel) run->response_stream->cancel();
+            ResponseStream::Output output = run->response_stream->take();
+            const ResponseStream::TokenUsage spent = run->response_stream->token_usage();
             const bool over = output.finished;
             // Kept before it is told: whoever sees the last event finds the response in the store.
             if (over) {
                 Events all = run->said->all();
                 for (const Event& event : output.events) all.push_back(event);
                 finished(id, all);
-                run->exchange.reset();
+                run->response_stream.reset();
             }
             run->said->add(std::move(output.events), over);
             const std::lock_guard lock(bell->mutex);
@@ -203,8 +203,9 @@ void BackgroundRuns::stop() {
     state_->stop();
 }
 
-void BackgroundRuns::start(const std::string& owner, const std::string& id,
-                           const std::function<std::unique_ptr<Exchange>(const Caller& caller)>& begin) {
+void BackgroundRuns::start(
+    const std::string& owner, const std::string& id,
+    const std::function<std::unique_ptr<ResponseStream>(const Caller& caller)>& begin) {
     const auto run = std::make_shared<State::Running>();
     run->owner = owner;
     const auto bell = state_->bell;
@@ -228,9 +229,9 @@ void BackgroundRuns::start(const std::string& owner, const std::string& id,
         bell->condition.notify_all();
     };
     try {
-        auto exchange = begin({owner, wake, run->prompt_read});
+        auto response_stream = begin({owner, wake, run->prompt_read});
         const std::lock_guard lock(bell->mutex);
-        run->exchange = std::move(exchange);
+        run->response_stream = std::move(response_stream);
     } catch (...) {
         const std::lock_guard lock(bell->mutex);
         bell->runs.erase(id);
@@ -239,8 +240,8 @@ void BackgroundRuns::start(const std::string& owner, const std::string& id,
     wake();
 }
 
-std::unique_ptr<Exchange> BackgroundRuns::follow(const std::string& owner, const std::string& id,
-                                                 std::int64_t after, std::function<void()> wake) {
+std::unique_ptr<ResponseStream> BackgroundRuns::follow(const std::string& owner, const std::string& id,
+                                                       std::int64_t after, std::function<void()> wake) {
     const auto run = state_->find(owner, id);
     if (run == nullptr) return nullptr;
     return std::make_unique<Follower>(run->said, place_behind(after), std::move(wake));
@@ -274,7 +275,7 @@ std::optional<BackgroundRuns::Standing> BackgroundRuns::find(const std::string& 
     return State::standing(id, *run);
 }
 
-std::unique_ptr<Exchange> replay_events(const std::vector<std::string>& events, std::int64_t after) {
+std::unique_ptr<ResponseStream> replay_events(const std::vector<std::string>& events, std::int64_t after) {
     const auto run = std::make_shared<BackgroundRun>();
     Events all;
     for (const std::string& data : events)

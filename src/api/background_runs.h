@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 
 namespace gptoss::api {
 
@@ -33,21 +33,21 @@ class BackgroundRuns {
     // `begin` starts the generation, a streaming one, for the caller it is given. Throws what it throws, and
     // Error(queue_full) when too many run.
     void start(const std::string& owner, const std::string& id,
-               const std::function<std::unique_ptr<Exchange>(const Caller& caller)>& begin);
+               const std::function<std::unique_ptr<ResponseStream>(const Caller& caller)>& begin);
 
     // Where a run stands.
     struct Standing {
         std::string id, owner;
         std::chrono::steady_clock::time_point began;
         std::int32_t prompt_read = kWaitsForItsTurn;
-        Exchange::Spent spent;
+        ResponseStream::TokenUsage spent;
     };
     std::vector<Standing> all() const;
     std::optional<Standing> find(const std::string& owner, const std::string& id) const;
 
     // The events behind the one numbered `after` (-1 = all), those that come too. Null when it does not run.
-    std::unique_ptr<Exchange> follow(const std::string& owner, const std::string& id, std::int64_t after,
-                                     std::function<void()> wake);
+    std::unique_ptr<ResponseStream> follow(const std::string& owner, const std::string& id,
+                                           std::int64_t after, std::function<void()> wake);
 
     // Asks for an early end. False when it does not run.
     bool cancel(const std::string& owner, const std::string& id);
@@ -59,6 +59,6 @@ class BackgroundRuns {
 };
 
 // A stream of events that are all there already, from the one behind number `after`.
-std::unique_ptr<Exchange> replay_events(const std::vector<std::string>& events, std::int64_t after);
+std::unique_ptr<ResponseStream> replay_events(const std::vector<std::string>& events, std::int64_t after);
 
 }  // namespace gptoss::api

@@ -11,7 +11,7 @@ namespace {
 
 class ChatFormat final : public ReplyFormat {
   public:
-    ChatFormat(const Tokenizer& tokenizer, ReplyFacts facts, ChatFormatOptions options)
+    ChatFormat(const Tokenizer& tokenizer, ResponseMetadata facts, ChatFormatOptions options)
         : tokenizer_(tokenizer), facts_(std::move(facts)), options_(options) {
         // The same for every chunk, so it is written once. Json's text of an object ends with "}".
         head_ = to_text(header("chat.completion.chunk"));
@@ -48,11 +48,12 @@ class ChatFormat final : public ReplyFormat {
         append_chunk(out, choice_json(choice, std::move(fields), logprobs_json(event.logprobs), nullptr));
     }
 
-    void close(std::int32_t choice, const Outcome& outcome, const Totals* totals, Events& out) override {
+    void close(std::int32_t choice, const FinishInfo& outcome, const UsageTotals* totals,
+               Events& out) override {
         append_chunk(out, choice_json(choice, Json::object(), nullptr, finish_reason(outcome)), totals);
     }
 
-    void end(const Totals& totals, Events& out) override {
+    void end(const UsageTotals& totals, Events& out) override {
         // Only clients that ask for it are ready for a chunk without choices.
         if (options_.include_usage) {
             Json last = header("chat.completion.chunk");
@@ -63,8 +64,8 @@ class ChatFormat final : public ReplyFormat {
         out.push_back(done_event());
     }
 
-    Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
-               const Totals& totals) const override {
+    Json whole(std::span<const Transcript> transcripts, std::span<const FinishInfo> outcomes,
+               const UsageTotals& totals) const override {
         Json reply = header("chat.completion");
         reply["choices"] = Json::array();
         for (std::size_t i = 0; i < transcripts.size(); ++i) {
@@ -99,18 +100,18 @@ class ChatFormat final : public ReplyFormat {
             delta.append(delta.empty() ? "\"" : ",\"").append(name).append("\":").append(text);
         };
         if (!is_reasoning) add_field("content");
-        if (is_reasoning && tells_reasoning()) add_field("reasoning");
-        if (is_reasoning && tells_reasoning_content()) add_field("reasoning_content");
+        if (is_reasoning && shows_reasoning()) add_field("reasoning");
+        if (is_reasoning && shows_reasoning_content()) add_field("reasoning_content");
         if (delta.empty()) return;
         append_chunk(out, "{\"index\":" + std::to_string(choice) + ",\"delta\":{" + delta +
                               "},\"logprobs\":null,\"finish_reason\":null}");
     }
 
-    void append_chunk(Events& out, const Json& choice, const Totals* totals = nullptr) const {
+    void append_chunk(Events& out, const Json& choice, const UsageTotals* totals = nullptr) const {
         append_chunk(out, to_text(choice), totals);
     }
 
-    void append_chunk(Events& out, const std::string& choice, const Totals* totals = nullptr) const {
+    void append_chunk(Events& out, const std::string& choice, const UsageTotals* totals = nullptr) const {
         std::string data = head_;
         data.append("\"choices\":[").append(choice) += ']';
         if (options_.include_usage) data += ",\"usage\":null";
@@ -128,7 +129,7 @@ class ChatFormat final : public ReplyFormat {
         return choice;
     }
 
-    std::string finish_reason(const Outcome& outcome) const {
+    std::string finish_reason(const FinishInfo& outcome) const {
         const bool called = outcome.finish_reason == "tool_calls";
         return called && options_.legacy_functions ? "function_call" : outcome.finish_reason;
     }
@@ -142,14 +143,14 @@ class ChatFormat final : public ReplyFormat {
     }
 
     void add_reasoning(Json& fields, const std::string& text) const {
-        if (tells_reasoning()) fields["reasoning"] = text;
-        if (tells_reasoning_content()) fields["reasoning_content"] = text;
+        if (shows_reasoning()) fields["reasoning"] = text;
+        if (shows_reasoning_content()) fields["reasoning_content"] = text;
     }
-    bool tells_reasoning() const {
+    bool shows_reasoning() const {
         return options_.reasoning == ReasoningFields::both ||
                options_.reasoning == ReasoningFields::reasoning;
     }
-    bool tells_reasoning_content() const {
+    bool shows_reasoning_content() const {
         return options_.reasoning == ReasoningFields::both ||
                options_.reasoning == ReasoningFields::reasoning_content;
     }
@@ -187,7 +188,7 @@ class ChatFormat final : public ReplyFormat {
     }
 
     const Tokenizer& tokenizer_;
-    ReplyFacts facts_;
+    ResponseMetadata facts_;
     ChatFormatOptions options_;
     std::string head_;
     std::unordered_map<std::int32_t, Paragraphs> paragraphs_;  // by choice
@@ -195,7 +196,7 @@ class ChatFormat final : public ReplyFormat {
 
 }  // namespace
 
-std::unique_ptr<ReplyFormat> make_chat_format(const Tokenizer& tokenizer, ReplyFacts facts,
+std::unique_ptr<ReplyFormat> make_chat_format(const Tokenizer& tokenizer, ResponseMetadata facts,
                                               ChatFormatOptions options) {
     return std::make_unique<ChatFormat>(tokenizer, std::move(facts), options);
 }

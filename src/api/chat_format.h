@@ -3,13 +3,13 @@
 
 #include <memory>
 
-#include "api/reply_facts.h"
 #include "api/reply_format.h"
+#include "api/response_metadata.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gptoss::api {
 
-// Under which names the reasoning is told: OpenRouter's and OpenAI's own test read `reasoning`, clients of
+// Under which names the reasoning is sent: OpenRouter's and OpenAI's own test read `reasoning`, clients of
 // llama-server and older vLLM read `reasoning_content`.
 enum class ReasoningFields { both, reasoning, reasoning_content, none };
 
@@ -21,7 +21,7 @@ struct ChatFormatOptions {
 };
 
 // `tokenizer` must outlive the format.
-std::unique_ptr<ReplyFormat> make_chat_format(const Tokenizer& tokenizer, ReplyFacts facts,
+std::unique_ptr<ReplyFormat> make_chat_format(const Tokenizer& tokenizer, ResponseMetadata facts,
                                               ChatFormatOptions options);
 
 }  // namespace gptoss::api

@@ -13,17 +13,17 @@ namespace {
 
 class CompactionFormat final : public ReplyFormat {
   public:
-    CompactionFormat(ReplyFacts facts, std::shared_ptr<const SealedText> seal)
+    CompactionFormat(ResponseMetadata facts, std::shared_ptr<const SealedText> seal)
         : facts_(std::move(facts)), seal_(std::move(seal)) {}
 
     // It is never streamed.
     void open(std::int32_t, Events&) override {}
     void add(std::int32_t, const ItemEvent&, Events&) override {}
-    void close(std::int32_t, const Outcome&, const Totals*, Events&) override {}
-    void end(const Totals&, Events&) override {}
+    void close(std::int32_t, const FinishInfo&, const UsageTotals*, Events&) override {}
+    void end(const UsageTotals&, Events&) override {}
 
-    Json whole(std::span<const Transcript> transcripts, std::span<const Outcome>,
-               const Totals& totals) const override {
+    Json whole(std::span<const Transcript> transcripts, std::span<const FinishInfo>,
+               const UsageTotals& totals) const override {
         const Json history = Json::array(
             {{{"type", "message"},
               {"role", "developer"},
@@ -41,13 +41,13 @@ class CompactionFormat final : public ReplyFormat {
     Json error(const Error& error) const override { return openai_error(error); }
 
   private:
-    ReplyFacts facts_;
+    ResponseMetadata facts_;
     std::shared_ptr<const SealedText> seal_;
 };
 
 }  // namespace
 
-std::unique_ptr<ReplyFormat> make_compaction_format(ReplyFacts facts,
+std::unique_ptr<ReplyFormat> make_compaction_format(ResponseMetadata facts,
                                                     std::shared_ptr<const SealedText> seal) {
     return std::make_unique<CompactionFormat>(std::move(facts), std::move(seal));
 }

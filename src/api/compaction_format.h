@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "api/reply_facts.h"
 #include "api/reply_format.h"
+#include "api/response_metadata.h"
 #include "api/sealed_text.h"
 
 namespace gptoss::api {
@@ -16,6 +16,7 @@ inline constexpr const char* kCompactionPrompt =
     "what the user wants, what was done and decided, what was found (with names, paths and values that are "
     "still needed), and what is left to do. Write the summary alone.";
 
-std::unique_ptr<ReplyFormat> make_compaction_format(ReplyFacts facts, std::shared_ptr<const SealedText> seal);
+std::unique_ptr<ReplyFormat> make_compaction_format(ResponseMetadata facts,
+                                                    std::shared_ptr<const SealedText> seal);
 
 }  // namespace gptoss::api

@@ -10,7 +10,7 @@ namespace {
 
 class CompletionFormat final : public ReplyFormat {
   public:
-    CompletionFormat(const Tokenizer& tokenizer, ReplyFacts facts, CompletionFormatOptions options)
+    CompletionFormat(const Tokenizer& tokenizer, ResponseMetadata facts, CompletionFormatOptions options)
         : tokenizer_(tokenizer), facts_(std::move(facts)), options_(std::move(options)) {}
 
     void open(std::int32_t choice, Events& out) override {
@@ -26,13 +26,14 @@ class CompletionFormat final : public ReplyFormat {
         offset_bytes += delta.text.size();
     }
 
-    void close(std::int32_t choice, const Outcome& outcome, const Totals* totals, Events& out) override {
+    void close(std::int32_t choice, const FinishInfo& outcome, const UsageTotals* totals,
+               Events& out) override {
         Json last = chunk(choice, "", nullptr, outcome.finish_reason);
         if (totals != nullptr) last["timings"] = timings_json(*totals, facts_);
         out.push_back(unnamed_event(last));
     }
 
-    void end(const Totals& totals, Events& out) override {
+    void end(const UsageTotals& totals, Events& out) override {
         if (options_.include_usage) {
             Json last = header();
             last["choices"] = Json::array();
@@ -42,8 +43,8 @@ class CompletionFormat final : public ReplyFormat {
         out.push_back(done_event());
     }
 
-    Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
-               const Totals& totals) const override {
+    Json whole(std::span<const Transcript> transcripts, std::span<const FinishInfo> outcomes,
+               const UsageTotals& totals) const override {
         Json reply = header();
         reply["choices"] = Json::array();
         for (std::size_t i = 0; i < transcripts.size(); ++i) {
@@ -114,14 +115,14 @@ class CompletionFormat final : public ReplyFormat {
     }
 
     const Tokenizer& tokenizer_;
-    ReplyFacts facts_;
+    ResponseMetadata facts_;
     CompletionFormatOptions options_;
     std::unordered_map<std::int32_t, std::size_t> text_bytes_;
 };
 
 }  // namespace
 
-std::unique_ptr<ReplyFormat> make_completion_format(const Tokenizer& tokenizer, ReplyFacts facts,
+std::unique_ptr<ReplyFormat> make_completion_format(const Tokenizer& tokenizer, ResponseMetadata facts,
                                                     CompletionFormatOptions options) {
     return std::make_unique<CompletionFormat>(tokenizer, std::move(facts), std::move(options));
 }

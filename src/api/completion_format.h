@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "api/reply_facts.h"
 #include "api/reply_format.h"
+#include "api/response_metadata.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gptoss::api {
@@ -18,7 +18,7 @@ struct CompletionFormatOptions {
 };
 
 // `tokenizer` must outlive the format.
-std::unique_ptr<ReplyFormat> make_completion_format(const Tokenizer& tokenizer, ReplyFacts facts,
+std::unique_ptr<ReplyFormat> make_completion_format(const Tokenizer& tokenizer, ResponseMetadata facts,
                                                     CompletionFormatOptions options);
 
 }  // namespace gptoss::api

@@ -113,13 +113,13 @@ Json openai_error(const Error& error) {
     return Json{{"error", std::move(body)}};
 }
 
-Reply inference_error_reply(const Error& error, const std::string& request_id) {
-    Reply reply = json_reply(inference_error(error, request_id), http_status(error.code()));
+HttpResponse inference_error_reply(const Error& error, const std::string& request_id) {
+    HttpResponse reply = json_reply(inference_error(error, request_id), http_status(error.code()));
     add_retry_after(reply, error);
     return reply;
 }
 
-void add_retry_after(Reply& reply, const Error& error) {
+void add_retry_after(HttpResponse& reply, const Error& error) {
     if (const auto wait_s = retry_after_s(error))
         reply.headers.emplace_back("Retry-After", std::to_string(*wait_s));
 }

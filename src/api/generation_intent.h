@@ -30,15 +30,15 @@ struct GenerationIntent {
     std::vector<std::vector<TokenId>> raw_prompts;  // ... or, when not empty, tokens that raw text follows
     GenerationOptions generation;                   // `choices` of each prompt
     std::string_view prompt_field = "messages";     // what an error about the prompt's length names
-    std::vector<std::string> ignored_fields;        // given by the client and not acted on: told in a header
-    std::vector<std::string> left_out_tools;        // types that the node cannot run: told in a header
+    std::vector<std::string> ignored_fields;  // given by the client and not acted on: listed in a header
+    std::vector<std::string> left_out_tools;  // types that the node cannot run: listed in a header
 
     // The rest is for harmony alone.
     ToolChoice tool_choice;
     // Only when the client asks for it: gpt-oss was trained to wait for the result of each call.
     bool parallel_tool_calls = false;
     OutputFormat output_format = OutputFormat::text;
-    // Whether the client insists on the schema of the output. If not, what of it cannot be enforced is told in a
+    // Whether the client insists on the schema of the output. If not, what of it cannot be enforced is listed in a
     // header of the reply.
     bool strict_schema = false;
     std::string schema_field = "response_format.json_schema.schema";  // for errors

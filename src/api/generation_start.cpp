@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "api/clock.h"
-#include "api/generation_exchange.h"
+#include "api/generation_stream.h"
 #include "api/request_form.h"
 #include "api/service.h"
 
@@ -34,8 +34,8 @@ std::string header_list(const std::vector<std::string>& entries) {
 
 }  // namespace
 
-std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::string id,
-                                         const MakeFormat& make_format, const Caller& caller) {
+std::unique_ptr<ResponseStream> Service::start(const GenerationIntent& intent, std::string id,
+                                               const MakeFormat& make_format, const Caller& caller) {
     const GenerationOptions& options = intent.generation;
     check_model_name(intent.model);
     check_biases(options);
@@ -49,25 +49,27 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
     for (const auto& prompt : prompts)
         limits.push_back(clamp_max_tokens(options, prompt, std::string(intent.prompt_field)));
 
-    ReplyFacts facts = make_facts(std::move(id));
+    ResponseMetadata facts = make_metadata(std::move(id));
     for (const auto& prompt : prompts) facts.prompt_tokens += static_cast<std::int64_t>(prompt.size());
     facts.effective = effective_json(options, *std::ranges::max_element(limits));
     const std::string reply_id = facts.id;
-    auto exchange = std::make_unique<GenerationExchange>(shared_from_this(), engine_,
-                                                         make_format(std::move(facts)), options.stream);
+    auto response_stream = std::make_unique<GenerationStream>(shared_from_this(), engine_,
+                                                              make_format(std::move(facts)), options.stream);
     if (model_.receipts)
-        exchange->tell(model_.receipts, reply_id,
-                       std::make_shared<const SignedForm>(SignedForm{form_text(form), tools_text(form)}));
+        response_stream->report_to(
+            model_.receipts, reply_id,
+            std::make_shared<const SignedForm>(SignedForm{form_text(form), tools_text(form)}));
     if (!intent.ignored_fields.empty())
-        exchange->add_header(kIgnoredHeader, header_list(intent.ignored_fields));
-    if (!unenforced.empty()) exchange->add_header(kUnenforcedHeader, header_list(unenforced));
+        response_stream->add_header(kIgnoredHeader, header_list(intent.ignored_fields));
+    if (!unenforced.empty()) response_stream->add_header(kUnenforcedHeader, header_list(unenforced));
     if (!intent.left_out_tools.empty())
-        exchange->add_header(kLeftOutHeader, header_list(intent.left_out_tools));
+        response_stream->add_header(kLeftOutHeader, header_list(intent.left_out_tools));
     for (std::size_t i = 0; i < prompts.size(); ++i) {
         for (std::int32_t choice = 0; choice < options.choices; ++choice) {
             const bool counts_prompt = choice == 0;
             if (options.max_tokens == 0) {
-                exchange->add_empty_choice(static_cast<std::int32_t>(prompts[i].size()), counts_prompt);
+                response_stream->add_empty_choice(static_cast<std::int32_t>(prompts[i].size()),
+                                                  counts_prompt);
                 continue;
             }
             engine::GenerationRequest request = make_request(options, prompts[i], choice, caller);
@@ -75,10 +77,11 @@ std::unique_ptr<Exchange> Service::start(const GenerationIntent& intent, std::st
             if (constraint) request.constraint = constraint->fork();
             // Calls that may follow each other do not end the reply.
             if (intent.parallel_tool_calls) std::erase(request.stop_tokens, model_.tokenizer->special().call);
-            exchange->add_choice(std::move(request), make_reader(intent), counts_prompt, caller, observer_);
+            response_stream->add_choice(std::move(request), make_reader(intent), counts_prompt, caller,
+                                        observer_);
         }
     }
-    return exchange;
+    return response_stream;
 }
 
 std::unique_ptr<TokenReader> Service::make_reader(const GenerationIntent& intent) {
@@ -135,8 +138,8 @@ engine::GenerationRequest Service::make_request(const GenerationOptions& options
     return request;
 }
 
-ReplyFacts Service::make_facts(std::string id) const {
-    ReplyFacts facts;
+ResponseMetadata Service::make_metadata(std::string id) const {
+    ResponseMetadata facts;
     facts.id = std::move(id);
     facts.model = model_.id;
     facts.created_s = now_s();

@@ -17,7 +17,7 @@
 
 namespace gptoss::api {
 
-// A call as the client tells it.
+// A call as the client sent it.
 struct PastCall {
     std::string id;  // may be empty
     std::string name;
@@ -41,13 +41,13 @@ class HistoryBuilder {
 
     void add_user(std::string text);
 
-    // One turn, or a part of it: what was thought, what was told to the user, calls. Without calls `text` is
+    // One turn, or a part of it: what was thought, what was said to the user, calls. Without calls `text` is
     // an answer, with calls a preamble. What a remembered call was said with comes back where the client left
     // it out, changed it into a part of it, or gives the calls of one reply in several turns.
     void add_assistant(const std::optional<std::string>& reasoning, std::string text,
                        const std::vector<PastCall>& calls);
 
-    // A turn that told the user something and has neither a call nor an answer.
+    // A turn that said something to the user and has neither a call nor an answer.
     void add_preamble(const std::optional<std::string>& reasoning, std::string text);
 
     // Empty `call_id` or `name` = not given. False, and nothing is added, when neither leads to a tool.

@@ -18,7 +18,7 @@ constexpr std::array kChains{Chain{84532, "Base Sepolia", "ETH"}, Chain{8453, "B
 
 class InferenceFormat final : public ReplyFormat {
   public:
-    InferenceFormat(ReplyFacts facts, const InferenceRequest& request)
+    InferenceFormat(ResponseMetadata facts, const InferenceRequest& request)
         : facts_(std::move(facts)),
           request_id_(request.request_id),
           chain_(chain_fields(request.chain_id)),
@@ -38,7 +38,7 @@ class InferenceFormat final : public ReplyFormat {
         out.push_back(unnamed_event(frame));
     }
 
-    void close(std::int32_t, const Outcome& outcome, const Totals* totals, Events& out) override {
+    void close(std::int32_t, const FinishInfo& outcome, const UsageTotals* totals, Events& out) override {
         Json frame{{"content", ""}, {"tokens", outcome.usage.completion_tokens}};
         // These clients wait for the word "complete"; why it was complete stands beside it.
         const bool cancelled = outcome.finish_reason == "cancelled";
@@ -51,10 +51,10 @@ class InferenceFormat final : public ReplyFormat {
         out.push_back(unnamed_event(frame));
     }
 
-    void end(const Totals&, Events& out) override { out.push_back(done_event()); }
+    void end(const UsageTotals&, Events& out) override { out.push_back(done_event()); }
 
-    Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
-               const Totals& totals) const override {
+    Json whole(std::span<const Transcript> transcripts, std::span<const FinishInfo> outcomes,
+               const UsageTotals& totals) const override {
         Json reply;
         reply["id"] = facts_.id;  // the receipt's; a request_id is the client's choice, and may come twice
         reply["model"] = facts_.model;
@@ -91,7 +91,7 @@ class InferenceFormat final : public ReplyFormat {
         return fields;
     }
 
-    void add_usage(Json& body, const Totals& totals) const {
+    void add_usage(Json& body, const UsageTotals& totals) const {
         body["usage"] = {{"prompt_tokens", totals.usage.prompt_tokens},
                          {"completion_tokens", totals.usage.completion_tokens},
                          {"total_tokens", totals.usage.prompt_tokens + totals.usage.completion_tokens},
@@ -99,7 +99,7 @@ class InferenceFormat final : public ReplyFormat {
         body["timings"] = timings_json(totals, facts_);
     }
 
-    ReplyFacts facts_;
+    ResponseMetadata facts_;
     std::string request_id_;
     Json chain_;
     bool web_search_;
@@ -108,7 +108,7 @@ class InferenceFormat final : public ReplyFormat {
 
 }  // namespace
 
-std::unique_ptr<ReplyFormat> make_inference_format(ReplyFacts facts, const InferenceRequest& request) {
+std::unique_ptr<ReplyFormat> make_inference_format(ResponseMetadata facts, const InferenceRequest& request) {
     return std::make_unique<InferenceFormat>(std::move(facts), request);
 }
 

@@ -5,11 +5,11 @@
 #include <memory>
 
 #include "api/inference_request.h"
-#include "api/reply_facts.h"
 #include "api/reply_format.h"
+#include "api/response_metadata.h"
 
 namespace gptoss::api {
 
-std::unique_ptr<ReplyFormat> make_inference_format(ReplyFacts facts, const InferenceRequest& request);
+std::unique_ptr<ReplyFormat> make_inference_format(ResponseMetadata facts, const InferenceRequest& request);
 
 }  // namespace gptoss::api

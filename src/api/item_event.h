@@ -13,7 +13,7 @@ namespace gptoss::api {
 
 enum class ItemKind {
     reasoning,
-    preamble,  // told to the user before a call
+    preamble,  // said to the user before a call
     content,   // the answer
     call,      // of a function; its text is the arguments
 };

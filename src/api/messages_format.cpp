@@ -16,18 +16,18 @@ Json usage_json_of(std::int64_t prompt_tokens, std::int64_t cached_tokens, std::
             {"output_tokens", output_tokens}};
 }
 
-Json final_usage(const Totals& totals) {
+Json final_usage(const UsageTotals& totals) {
     return usage_json_of(totals.usage.prompt_tokens, totals.usage.cached_tokens,
                          totals.usage.completion_tokens);
 }
 
-std::string_view stop_reason(const Outcome& outcome) {
+std::string_view stop_reason(const FinishInfo& outcome) {
     if (!outcome.stop_string.empty()) return "stop_sequence";
     if (outcome.finish_reason == "tool_calls") return "tool_use";
     return outcome.finish_reason == "stop" ? "end_turn" : "max_tokens";
 }
 
-Json stop_json(const Outcome& outcome) {
+Json stop_json(const FinishInfo& outcome) {
     Json json{{"stop_reason", stop_reason(outcome)}, {"stop_sequence", nullptr}};
     if (!outcome.stop_string.empty()) json["stop_sequence"] = outcome.stop_string;
     return json;
@@ -35,7 +35,7 @@ Json stop_json(const Outcome& outcome) {
 
 class MessagesFormat final : public ReplyFormat {
   public:
-    MessagesFormat(ReplyFacts facts, MessagesFormatOptions options)
+    MessagesFormat(ResponseMetadata facts, MessagesFormatOptions options)
         : facts_(std::move(facts)), options_(std::move(options)) {}
 
     void open(std::int32_t, Events& out) override {
@@ -60,7 +60,7 @@ class MessagesFormat final : public ReplyFormat {
         }
     }
 
-    void close(std::int32_t, const Outcome& outcome, const Totals*, Events& out) override {
+    void close(std::int32_t, const FinishInfo& outcome, const UsageTotals*, Events& out) override {
         outcome_ = outcome;
         if (blocks_ > 0) return;
         item_ = {};
@@ -68,7 +68,7 @@ class MessagesFormat final : public ReplyFormat {
         end_block(out);
     }
 
-    void end(const Totals& totals, Events& out) override {
+    void end(const UsageTotals& totals, Events& out) override {
         send("message_delta", {{"delta", stop_json(outcome_)}, {"usage", final_usage(totals)}}, out);
         send("message_stop", Json::object(), out);
     }
@@ -79,8 +79,8 @@ class MessagesFormat final : public ReplyFormat {
 
     void keep_alive(Events& out) const override { send("ping", Json::object(), out); }
 
-    Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
-               const Totals& totals) const override {
+    Json whole(std::span<const Transcript> transcripts, std::span<const FinishInfo> outcomes,
+               const UsageTotals& totals) const override {
         Json message = message_json();
         for (const Item& item : transcripts[0].items) {
             if (shows(item)) message["content"].push_back(block_json(item));
@@ -164,11 +164,11 @@ class MessagesFormat final : public ReplyFormat {
         send("content_block_stop", {{"index", blocks_++}}, out);
     }
 
-    ReplyFacts facts_;
+    ResponseMetadata facts_;
     MessagesFormatOptions options_;
     Item item_;  // the one in progress
     int blocks_ = 0;
-    Outcome outcome_;
+    FinishInfo outcome_;
 };
 
 std::string_view error_type(int status) {
@@ -213,20 +213,20 @@ Json messages_error(const Error& error) {
     return error_json(http_status(error.code()), message);
 }
 
-Reply in_messages_shape(Reply reply) {
+HttpResponse in_messages_shape(HttpResponse reply) {
     const Json body = Json::parse(reply.body, nullptr, false);
     if (!body.is_object() || body.contains("type") || !body.contains("error")) return reply;
     reply.body = to_text(error_json(reply.status, body["error"].value("message", "")));
     return reply;
 }
 
-Reply messages_error_reply(const Error& error) {
-    Reply reply = json_reply(messages_error(error), http_status(error.code()));
+HttpResponse messages_error_reply(const Error& error) {
+    HttpResponse reply = json_reply(messages_error(error), http_status(error.code()));
     add_retry_after(reply, error);
     return reply;
 }
 
-std::unique_ptr<ReplyFormat> make_messages_format(ReplyFacts facts, MessagesFormatOptions options) {
+std::unique_ptr<ReplyFormat> make_messages_format(ResponseMetadata facts, MessagesFormatOptions options) {
     return std::make_unique<MessagesFormat>(std::move(facts), std::move(options));
 }
 

@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "api/exchange.h"
 #include "api/messages_request.h"
-#include "api/reply_facts.h"
 #include "api/reply_format.h"
+#include "api/response_metadata.h"
+#include "api/response_stream.h"
 
 namespace gptoss::api {
 
@@ -15,12 +15,12 @@ struct MessagesFormatOptions {
     std::shared_ptr<const SealedText> seal;  // signs thinking; null = signatures are empty
 };
 
-std::unique_ptr<ReplyFormat> make_messages_format(ReplyFacts facts, MessagesFormatOptions options);
+std::unique_ptr<ReplyFormat> make_messages_format(ResponseMetadata facts, MessagesFormatOptions options);
 
 // {"type": "error", "error": {"type", "message"}}
 Json messages_error(const Error& error);
-Reply messages_error_reply(const Error& error);
+HttpResponse messages_error_reply(const Error& error);
 // An error that came in OpenAI's shape; one in Anthropic's stays as it is.
-Reply in_messages_shape(Reply reply);
+HttpResponse in_messages_shape(HttpResponse reply);
 
 }  // namespace gptoss::api

@@ -15,10 +15,10 @@ MessagesInputOptions Service::messages_input() {
     return options;
 }
 
-Answer Service::messages(std::string_view body, const Caller& caller) {
+HandlerResult Service::messages(std::string_view body, const Caller& caller) {
     try {
         const MessagesRequest request = read_messages_request(parse_json(body), messages_input());
-        const auto make_format = [&](ReplyFacts facts) {
+        const auto make_format = [&](ResponseMetadata facts) {
             return make_messages_format(std::move(facts), {request.thinking, options_.seal});
         };
         return start(request, random_id("msg_"), make_format, caller);
@@ -27,7 +27,7 @@ Answer Service::messages(std::string_view body, const Caller& caller) {
     }
 }
 
-Reply Service::count_message_tokens(std::string_view body) {
+HttpResponse Service::count_message_tokens(std::string_view body) {
     try {
         MessagesInputOptions options = messages_input();
         options.needs_max_tokens = false;

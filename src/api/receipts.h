@@ -1,4 +1,4 @@
-// What a node that signs its answers is told about each of them. The signing itself is not the API's
+// What a node that signs its answers learns about each of them. The signing itself is not the API's
 // business.
 #pragma once
 

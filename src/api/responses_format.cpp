@@ -11,7 +11,8 @@ namespace {
 
 class ResponsesFormat final : public ReplyFormat {
   public:
-    ResponsesFormat(const Tokenizer& tokenizer, ReplyFacts facts, Json echoed, ResponsesOutputOptions options)
+    ResponsesFormat(const Tokenizer& tokenizer, ResponseMetadata facts, Json echoed,
+                    ResponsesOutputOptions options)
         : facts_(std::move(facts)), echoed_(std::move(echoed)), output_(tokenizer, std::move(options)) {}
 
     void open(std::int32_t, Events& out) override {
@@ -34,7 +35,7 @@ class ResponsesFormat final : public ReplyFormat {
         }
     }
 
-    void close(std::int32_t, const Outcome& outcome, const Totals*, Events& out) override {
+    void close(std::int32_t, const FinishInfo& outcome, const UsageTotals*, Events& out) override {
         outcome_ = outcome;
         if (says_nothing(done_, outcome)) {
             item_ = empty_message();
@@ -43,7 +44,7 @@ class ResponsesFormat final : public ReplyFormat {
         }
     }
 
-    void end(const Totals& totals, Events& out) override {
+    void end(const UsageTotals& totals, Events& out) override {
         ResponseState state = ended(outcome_, totals);
         state.output = done_;
         send(ending_event(state.status), {{"response", over(std::move(state))}}, out);
@@ -64,8 +65,8 @@ class ResponsesFormat final : public ReplyFormat {
         out.push_back({"response.in_progress", to_text(data)});
     }
 
-    Json whole(std::span<const Transcript> transcripts, std::span<const Outcome> outcomes,
-               const Totals& totals) const override {
+    Json whole(std::span<const Transcript> transcripts, std::span<const FinishInfo> outcomes,
+               const UsageTotals& totals) const override {
         ResponseState state = ended(outcomes[0], totals);
         for (const Item& item : transcripts[0].items) {
             if (output_.shows(item)) state.output.push_back(output_.ended(item, output_.new_id(item)));
@@ -90,7 +91,7 @@ class ResponsesFormat final : public ReplyFormat {
     }
     Json response(ResponseState state) const { return response_json(facts_, echoed_, std::move(state)); }
 
-    ResponseState ended(Outcome outcome, const Totals& totals) const {
+    ResponseState ended(FinishInfo outcome, const UsageTotals& totals) const {
         // Its one token was asked for by nobody.
         if (output_.options().warm_up) outcome.finish_reason = "stop";
         return ended_state(outcome, totals);
@@ -103,7 +104,7 @@ class ResponsesFormat final : public ReplyFormat {
     }
 
     // An agent that gets neither an answer nor a call asks again and again.
-    bool says_nothing(const Json& items, const Outcome& outcome) const {
+    bool says_nothing(const Json& items, const FinishInfo& outcome) const {
         if (outcome.finish_reason != "stop" || output_.options().warm_up) return false;
         for (const Json& item : items) {
             if (item["type"] != "reasoning") return false;
@@ -204,20 +205,20 @@ class ResponsesFormat final : public ReplyFormat {
         done_.push_back(std::move(done));
     }
 
-    ReplyFacts facts_;
+    ResponseMetadata facts_;
     Json echoed_;
     ResponsesOutput output_;
     int next_number_ = 0;
     Item item_;       // the one in progress
     std::string id_;  // its id
     Json done_ = Json::array();
-    Outcome outcome_;
+    FinishInfo outcome_;
 };
 
 }  // namespace
 
-std::unique_ptr<ReplyFormat> make_responses_format(const Tokenizer& tokenizer, ReplyFacts facts, Json echoed,
-                                                   ResponsesOutputOptions options) {
+std::unique_ptr<ReplyFormat> make_responses_format(const Tokenizer& tokenizer, ResponseMetadata facts,
+                                                   Json echoed, ResponsesOutputOptions options) {
     return std::make_unique<ResponsesFormat>(tokenizer, std::move(facts), std::move(echoed),
                                              std::move(options));
 }

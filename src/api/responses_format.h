@@ -3,14 +3,14 @@
 
 #include <memory>
 
-#include "api/reply_facts.h"
 #include "api/reply_format.h"
+#include "api/response_metadata.h"
 #include "api/responses_output.h"
 
 namespace gptoss::api {
 
 // `echoed`: the fields of a response that tell the request again. `tokenizer` must outlive the format.
-std::unique_ptr<ReplyFormat> make_responses_format(const Tokenizer& tokenizer, ReplyFacts facts, Json echoed,
-                                                   ResponsesOutputOptions options);
+std::unique_ptr<ReplyFormat> make_responses_format(const Tokenizer& tokenizer, ResponseMetadata facts,
+                                                   Json echoed, ResponsesOutputOptions options);
 
 }  // namespace gptoss::api

@@ -103,7 +103,7 @@ Json ResponsesOutput::logprobs(const std::vector<backend::SampledToken>& tokens)
     return list;
 }
 
-Json responses_usage(const Totals& totals) {
+Json responses_usage(const UsageTotals& totals) {
     const engine::Usage& usage = totals.usage;
     return {{"input_tokens", usage.prompt_tokens},
             {"input_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
@@ -112,7 +112,7 @@ Json responses_usage(const Totals& totals) {
             {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
 }
 
-Json response_json(const ReplyFacts& facts, const Json& echoed, ResponseState state) {
+Json response_json(const ResponseMetadata& facts, const Json& echoed, ResponseState state) {
     Json json{{"id", facts.id},
               {"object", "response"},
               {"created_at", facts.created_s},
@@ -133,7 +133,7 @@ std::string_view ending_event(std::string_view status) {
     return status == "failed" ? "response.failed" : "response.incomplete";
 }
 
-ResponseState ended_state(const Outcome& outcome, const Totals& totals) {
+ResponseState ended_state(const FinishInfo& outcome, const UsageTotals& totals) {
     ResponseState state;
     state.status = "completed";
     state.usage = responses_usage(totals);

@@ -10,14 +10,14 @@
 
 #include "api/item_event.h"
 #include "api/json_reader.h"
-#include "api/reply_facts.h"
+#include "api/response_metadata.h"
 #include "api/responses_tools.h"
 #include "api/sealed_text.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gptoss::api {
 
-// Where the reasoning is told. OpenAI's own test reads `content`; Codex and the AI SDK show `summary` only.
+// Where the reasoning is sent. OpenAI's own test reads `content`; Codex and the AI SDK show `summary` only.
 enum class ResponsesReasoning {
     both,  // in content, and once more as a summary
     content,
@@ -70,15 +70,15 @@ struct ResponseState {
     Json error;    // {"code", "message"} of a failed one
     Json details;  // {"reason"} of an incomplete one
 };
-Json response_json(const ReplyFacts& facts, const Json& echoed, ResponseState state);
+Json response_json(const ResponseMetadata& facts, const Json& echoed, ResponseState state);
 
 // "response.completed": the event that tells the end of a response with this status.
 std::string_view ending_event(std::string_view status);
 
 // The state in which a generation ended; `output` is left empty.
-ResponseState ended_state(const Outcome& outcome, const Totals& totals);
+ResponseState ended_state(const FinishInfo& outcome, const UsageTotals& totals);
 ResponseState failed_state(const Error& error);
 
-Json responses_usage(const Totals& totals);
+Json responses_usage(const UsageTotals& totals);
 
 }  // namespace gptoss::api

@@ -109,11 +109,11 @@ Json Service::read_history(ResponsesRequest& request, const std::string& owner, 
     return items;
 }
 
-Answer Service::responses(std::string_view body, const Caller& caller) {
+HandlerResult Service::responses(std::string_view body, const Caller& caller) {
     return create_response(read_responses_request(parse_json(body)), caller, nullptr);
 }
 
-Answer Service::socket_response(std::string_view text, const Caller& caller, TurnMemory& turns) {
+HandlerResult Service::socket_response(std::string_view text, const Caller& caller, TurnMemory& turns) {
     const Json body = read_socket_message(text);
     const std::string previous = Fields(body, "").find_text("previous_response_id").value_or("");
     try {
@@ -125,7 +125,7 @@ Answer Service::socket_response(std::string_view text, const Caller& caller, Tur
     }
 }
 
-Answer Service::create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns) {
+HandlerResult Service::create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns) {
     Json items = read_history(request, caller.name, turns);
     const bool keep = request.store && options_.stored != nullptr;
     if (request.background && !keep)
@@ -152,20 +152,20 @@ Answer Service::create_response(ResponsesRequest request, const Caller& caller, 
         if (response.value("status", "") == "failed") return memory->forget(previous);
         memory->remember(id, items, response);
     };
-    const auto make_format = [&](ReplyFacts facts) {
+    const auto make_format = [&](ResponseMetadata facts) {
         ResponseState state;
         state.status = "in_progress";
         begun = response_json(facts, request.echoed, std::move(state));
         return make_responses_format(*model_.tokenizer, std::move(facts), request.echoed, output);
     };
     const auto begin = [&](const Caller& whom) {
-        auto exchange = start(request, id, make_format, whom);
+        auto response_stream = start(request, id, make_format, whom);
         if (keep) {
             StoredResponse stored{begun, request.previous_response_id, request.conversation_id,
                                   std::vector<Json>(request.input.begin(), request.input.end())};
             *holder = std::make_shared<ResponseRecord>(options_.stored, caller.name, std::move(stored));
         }
-        return exchange;
+        return response_stream;
     };
     if (!request.background) return begin(caller);
     options_.stored->runs().start(caller.name, id, begin);
@@ -173,7 +173,7 @@ Answer Service::create_response(ResponsesRequest request, const Caller& caller, 
     return follow_response(caller, id, -1);
 }
 
-Answer Service::follow_response(const Caller& caller, const std::string& id, std::int64_t after) {
+HandlerResult Service::follow_response(const Caller& caller, const std::string& id, std::int64_t after) {
     if (auto running = options_.stored->runs().follow(caller.name, id, after, caller.wake)) return running;
     std::vector<std::string> events = options_.stored->store().events(caller.name, id);
     // One that was interrupted, or did not run in the background, has only its end.
@@ -190,14 +190,14 @@ Answer Service::follow_response(const Caller& caller, const std::string& id, std
     return replay_events(events, after);
 }
 
-Reply Service::count_response_tokens(std::string_view body, const Caller& caller) {
+HttpResponse Service::count_response_tokens(std::string_view body, const Caller& caller) {
     ResponsesRequest request = read_responses_request(parse_json(body));
     read_history(request, caller.name, nullptr);
     return json_reply(
         {{"object", "response.input_tokens"}, {"input_tokens", count_tokens(request.conversation)}});
 }
 
-Answer Service::compact_response(std::string_view body, const Caller& caller) {
+HandlerResult Service::compact_response(std::string_view body, const Caller& caller) {
     if (options_.seal == nullptr) throw Error(ErrorCode::not_found, "This node seals no histories.");
     ResponsesRequest request = read_responses_request(parse_json(body));
     if (request.model.empty()) refuse_field("model", "is required.");
@@ -209,7 +209,7 @@ Answer Service::compact_response(std::string_view body, const Caller& caller) {
     request.output_format = OutputFormat::text;
     request.tool_choice.mode = ToolChoice::Mode::none;
     request.tool_choice.allowed.emplace();
-    const auto make_format = [&](ReplyFacts facts) {
+    const auto make_format = [&](ResponseMetadata facts) {
         return make_compaction_format(std::move(facts), options_.seal);
     };
     return start(request, random_id("resp_"), make_format, caller);

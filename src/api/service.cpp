@@ -34,9 +34,9 @@ Service::Service(std::shared_ptr<engine::Engine> engine, ServedModel model, Serv
       constraints_(*model_.tokenizer),
       stop_tokens_(stop_tokens(*model_.tokenizer)) {}
 
-Answer Service::chat(std::string_view body, const Caller& caller) {
+HandlerResult Service::chat(std::string_view body, const Caller& caller) {
     const ChatRequest request = read_chat_request(parse_json(body), &memory_);
-    const auto make_format = [&](ReplyFacts facts) {
+    const auto make_format = [&](ResponseMetadata facts) {
         facts.effective["reasoning_effort"] = to_string(request.conversation.effort);
         ChatFormatOptions format;
         format.reasoning = request.show_reasoning ? options_.reasoning : ReasoningFields::none;
@@ -48,10 +48,10 @@ Answer Service::chat(std::string_view body, const Caller& caller) {
     return start(request, random_id("chatcmpl-"), make_format, caller);
 }
 
-Answer Service::completions(std::string_view body, const Caller& caller) {
+HandlerResult Service::completions(std::string_view body, const Caller& caller) {
     const CompletionRequest request = read_completion_request(
         parse_json(body), *model_.tokenizer, static_cast<std::size_t>(engine_->options().context_length));
-    const auto make_format = [&](ReplyFacts facts) {
+    const auto make_format = [&](ResponseMetadata facts) {
         CompletionFormatOptions format;
         format.logprobs = request.generation.sampling.top_logprobs >= 0;
         format.include_usage = request.generation.include_usage;
@@ -65,7 +65,7 @@ Answer Service::completions(std::string_view body, const Caller& caller) {
     return start(request, random_id("cmpl-"), make_format, caller);
 }
 
-Answer Service::inference(std::string_view body, const Caller& caller) {
+HandlerResult Service::inference(std::string_view body, const Caller& caller) {
     std::string request_id;
     try {
         const InferenceRequest request = read_inference_request(parse_json(body));
@@ -76,8 +76,8 @@ Answer Service::inference(std::string_view body, const Caller& caller) {
     }
 }
 
-std::unique_ptr<Exchange> Service::inference(const InferenceRequest& request, const Caller& caller) {
-    const auto make_format = [&](ReplyFacts facts) {
+std::unique_ptr<ResponseStream> Service::inference(const InferenceRequest& request, const Caller& caller) {
+    const auto make_format = [&](ResponseMetadata facts) {
         return make_inference_format(std::move(facts), request);
     };
     return start(request, random_id("inf-"), make_format, caller);
@@ -121,7 +121,7 @@ Json Service::model_json() const {
     return json;
 }
 
-Reply Service::models() const {
+HttpResponse Service::models() const {
     Json list;
     list["object"] = "list";
     list["data"] = Json::array({model_json()});
@@ -131,7 +131,7 @@ Reply Service::models() const {
     return json_reply(list);
 }
 
-Reply Service::model(std::string_view id) const {
+HttpResponse Service::model(std::string_view id) const {
     if (id != model_.id) {
         throw Error(ErrorCode::not_found, "The model \"" + std::string(id) + "\" is not served here.",
                     "This node serves \"" + model_.id + "\".", {{"model", std::string(id)}});
@@ -139,7 +139,7 @@ Reply Service::model(std::string_view id) const {
     return json_reply(model_json());
 }
 
-Reply Service::receipt(std::string_view id) const {
+HttpResponse Service::receipt(std::string_view id) const {
     const auto found = model_.receipts ? model_.receipts->find(id) : std::nullopt;
     if (!found)
         throw Error(ErrorCode::not_found, "There is no receipt for \"" + std::string(id) + "\".",
@@ -148,7 +148,7 @@ Reply Service::receipt(std::string_view id) const {
     return json_reply(*found);
 }
 
-Reply Service::tokenize(std::string_view body) const {
+HttpResponse Service::tokenize(std::string_view body) const {
     const Json json = parse_json(body);
     const Fields request(json, "");
     // Three servers, three names for the text.
@@ -168,7 +168,7 @@ Reply Service::tokenize(std::string_view body) const {
     return json_reply({{"tokens", tokens}, {"count", tokens.size()}});
 }
 
-Reply Service::detokenize(std::string_view body) const {
+HttpResponse Service::detokenize(std::string_view body) const {
     const Json json = parse_json(body);
     const Fields request(json, "");
     const std::vector<TokenId> tokens = read_tokens(request.array("tokens"), "tokens", *model_.tokenizer);
@@ -176,7 +176,7 @@ Reply Service::detokenize(std::string_view body) const {
     return json_reply({{"content", text}, {"prompt", text}});
 }
 
-Reply Service::apply_template(std::string_view body) {
+HttpResponse Service::apply_template(std::string_view body) {
     const std::vector<TokenId> tokens = render(conversation_from_chat_request(parse_json(body), &memory_));
     // One that is longer than the context was not rendered to its end.
     if (tokens.size() > static_cast<std::size_t>(engine_->options().context_length))

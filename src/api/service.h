@@ -13,16 +13,16 @@
 #include "api/chat_format.h"
 #include "api/chat_request.h"
 #include "api/completion_request.h"
-#include "api/exchange.h"
 #include "api/inference_request.h"
-#include "api/mailbox.h"
 #include "api/messages_request.h"
 #include "api/receipts.h"
 #include "api/reply_form.h"
 #include "api/reply_format.h"
+#include "api/response_stream.h"
 #include "api/responses_output.h"
 #include "api/responses_request.h"
 #include "api/stored_responses.h"
+#include "api/token_queue.h"
 #include "api/token_reader.h"
 #include "api/turn_memory.h"
 #include "engine/engine.h"
@@ -61,29 +61,29 @@ class Service : public std::enable_shared_from_this<Service> {
     Service(std::shared_ptr<engine::Engine> engine, ServedModel model, ServiceOptions options,
             GenerationObserver* observer);
 
-    Answer chat(std::string_view body, const Caller& caller);         // POST /v1/chat/completions
-    Answer completions(std::string_view body, const Caller& caller);  // POST /v1/completions
-    Answer inference(std::string_view body, const Caller& caller);    // POST /v1/inference
+    HandlerResult chat(std::string_view body, const Caller& caller);         // POST /v1/chat/completions
+    HandlerResult completions(std::string_view body, const Caller& caller);  // POST /v1/completions
+    HandlerResult inference(std::string_view body, const Caller& caller);    // POST /v1/inference
     // The same for a request that was read already. Throws.
-    std::unique_ptr<Exchange> inference(const InferenceRequest& request, const Caller& caller);
-    Answer responses(std::string_view body, const Caller& caller);  // POST /v1/responses
+    std::unique_ptr<ResponseStream> inference(const InferenceRequest& request, const Caller& caller);
+    HandlerResult responses(std::string_view body, const Caller& caller);  // POST /v1/responses
     // An event of a connection that remembers its turns, response.create: a request that always streams.
-    Answer socket_response(std::string_view event, const Caller& caller, TurnMemory& turns);
+    HandlerResult socket_response(std::string_view event, const Caller& caller, TurnMemory& turns);
     // The events of a background response behind number `after`, and those that come. The caller has checked
     // that the response is there.
-    Answer follow_response(const Caller& caller, const std::string& id, std::int64_t after);
-    Answer compact_response(std::string_view body, const Caller& caller);      // …/compact
-    Reply count_response_tokens(std::string_view body, const Caller& caller);  // …/input_tokens
+    HandlerResult follow_response(const Caller& caller, const std::string& id, std::int64_t after);
+    HandlerResult compact_response(std::string_view body, const Caller& caller);      // …/compact
+    HttpResponse count_response_tokens(std::string_view body, const Caller& caller);  // …/input_tokens
     // Errors of these two come in Anthropic's shape.
-    Answer messages(std::string_view body, const Caller& caller);  // POST /v1/messages
-    Reply count_message_tokens(std::string_view body);             // POST /v1/messages/count_tokens
+    HandlerResult messages(std::string_view body, const Caller& caller);  // POST /v1/messages
+    HttpResponse count_message_tokens(std::string_view body);             // POST /v1/messages/count_tokens
 
-    Reply models() const;                           // GET /v1/models
-    Reply model(std::string_view id) const;         // GET /v1/models/{id}
-    Reply receipt(std::string_view id) const;       // GET /v1/receipts/{id}
-    Reply tokenize(std::string_view body) const;    // POST /tokenize
-    Reply detokenize(std::string_view body) const;  // POST /detokenize
-    Reply apply_template(std::string_view body);    // POST /apply-template
+    HttpResponse models() const;                           // GET /v1/models
+    HttpResponse model(std::string_view id) const;         // GET /v1/models/{id}
+    HttpResponse receipt(std::string_view id) const;       // GET /v1/receipts/{id}
+    HttpResponse tokenize(std::string_view body) const;    // POST /tokenize
+    HttpResponse detokenize(std::string_view body) const;  // POST /detokenize
+    HttpResponse apply_template(std::string_view body);    // POST /apply-template
 
     // A conversation's tokens with the date of the settings: what `chat` in the terminal uses too.
     // Its reading stops at the context's end.
@@ -109,16 +109,16 @@ class Service : public std::enable_shared_from_this<Service> {
     // All of them, beyond the context too. Throws Error(context_exceeded) for more than limits::kPromptTokens.
     std::size_t count_tokens(const harmony::Conversation& conversation) const;
     // `turns`: of the connection; null for none.
-    Answer create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns);
+    HandlerResult create_response(ResponsesRequest request, const Caller& caller, TurnMemory* turns);
     Json read_history(ResponsesRequest& request, const std::string& owner, const TurnMemory* turns);
 
-    // The reply's format, told what every reply carries.
-    using MakeFormat = std::function<std::unique_ptr<ReplyFormat>(ReplyFacts facts)>;
+    // The reply's format, given what every reply carries.
+    using MakeFormat = std::function<std::unique_ptr<ReplyFormat>(ResponseMetadata facts)>;
 
     // Renders, checks and submits; every endpoint's way into the engine, under the reply's `id`. Throws Error(request_invalid), Error(not_found) for a model that is not served,
     // Error(context_exceeded) and what Engine::submit throws.
-    std::unique_ptr<Exchange> start(const GenerationIntent& intent, std::string id,
-                                    const MakeFormat& make_format, const Caller& caller);
+    std::unique_ptr<ResponseStream> start(const GenerationIntent& intent, std::string id,
+                                          const MakeFormat& make_format, const Caller& caller);
     std::unique_ptr<TokenReader> make_reader(const GenerationIntent& intent);
     void check_model_name(const std::string& name) const;
     std::int32_t clamp_max_tokens(const GenerationOptions& options, const std::vector<TokenId>& prompt,
@@ -126,7 +126,7 @@ class Service : public std::enable_shared_from_this<Service> {
     void check_biases(const GenerationOptions& options) const;
     engine::GenerationRequest make_request(const GenerationOptions& options, std::vector<TokenId> prompt,
                                            std::int32_t choice, const Caller& caller) const;
-    ReplyFacts make_facts(std::string id) const;
+    ResponseMetadata make_metadata(std::string id) const;
     Json model_json() const;
 
     std::shared_ptr<engine::Engine> engine_;

@@ -19,7 +19,7 @@ bool is_socket_cancel(std::string_view text) {
     return event.is_object() && event.contains("type") && event["type"] == "response.cancel";
 }
 
-std::string socket_error(const Reply& reply) {
+std::string socket_error(const HttpResponse& reply) {
     Json event{{"type", "error"}, {"status", reply.status}};
     event.update(Json::parse(reply.body));
     if (auto& code = event["error"]["code"]; !code.is_string()) code = event["error"]["type"];

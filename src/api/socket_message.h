@@ -17,6 +17,6 @@ bool is_socket_cancel(std::string_view text);
 
 // `{"type": "error", "status", "error"}`, of a reply whose body is an error in OpenAI's shape. Its code is never
 // null: clients read it without asking.
-std::string socket_error(const Reply& reply);
+std::string socket_error(const HttpResponse& reply);
 
 }  // namespace gptoss::api

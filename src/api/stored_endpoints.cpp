@@ -81,7 +81,7 @@ StoredResponse StoredEndpoints::find_response(const std::string& id) const {
     return *std::move(found);
 }
 
-Reply StoredEndpoints::response(const std::string& id) const {
+HttpResponse StoredEndpoints::response(const std::string& id) const {
     Json response = find_response(id).response;
     if (const auto run = stored_->runs().find(owner_, id)) {
         response["progress"] = {{"stage", stage_name(run->prompt_read, run->spent)},
@@ -92,14 +92,14 @@ Reply StoredEndpoints::response(const std::string& id) const {
     return json_reply(response);
 }
 
-Reply StoredEndpoints::remove_response(const std::string& id) const {
+HttpResponse StoredEndpoints::remove_response(const std::string& id) const {
     find_response(id);
     stored_->runs().cancel(owner_, id);
     store().remove(owner_, id);
     return json_reply(deleted_json("response", id));
 }
 
-Reply StoredEndpoints::cancel_response(const std::string& id) const {
+HttpResponse StoredEndpoints::cancel_response(const std::string& id) const {
     Json response = find_response(id).response;
     if (!response.value("background", false))
         refuse_field("response_id",
@@ -110,7 +110,7 @@ Reply StoredEndpoints::cancel_response(const std::string& id) const {
     return json_reply(response);
 }
 
-Reply StoredEndpoints::input_items(const std::string& id, std::string_view query) const {
+HttpResponse StoredEndpoints::input_items(const std::string& id, std::string_view query) const {
     find_response(id);
     return json_reply(list_json(store().input_items(owner_, id, read_page(query))));
 }
@@ -121,7 +121,7 @@ Json StoredEndpoints::find_conversation(const std::string& id) const {
     return *std::move(found);
 }
 
-Reply StoredEndpoints::create_conversation(std::string_view body) const {
+HttpResponse StoredEndpoints::create_conversation(std::string_view body) const {
     const Json json = body.empty() ? Json::object() : parse_json(body);
     const Fields request(json, "");
     const std::vector<Json> items = read_items(request);
@@ -136,11 +136,11 @@ Reply StoredEndpoints::create_conversation(std::string_view body) const {
     return json_reply(conversation);
 }
 
-Reply StoredEndpoints::conversation(const std::string& id) const {
+HttpResponse StoredEndpoints::conversation(const std::string& id) const {
     return json_reply(find_conversation(id));
 }
 
-Reply StoredEndpoints::update_conversation(const std::string& id, std::string_view body) const {
+HttpResponse StoredEndpoints::update_conversation(const std::string& id, std::string_view body) const {
     Json conversation = find_conversation(id);
     const Json json = parse_json(body);
     conversation["metadata"] = read_metadata(Fields(json, ""));
@@ -148,12 +148,12 @@ Reply StoredEndpoints::update_conversation(const std::string& id, std::string_vi
     return json_reply(conversation);
 }
 
-Reply StoredEndpoints::remove_conversation(const std::string& id) const {
+HttpResponse StoredEndpoints::remove_conversation(const std::string& id) const {
     if (!store().remove_conversation(owner_, id)) not_there("conversation", id);
     return json_reply(deleted_json("conversation.deleted", id));
 }
 
-Reply StoredEndpoints::add_items(const std::string& id, std::string_view body) const {
+HttpResponse StoredEndpoints::add_items(const std::string& id, std::string_view body) const {
     find_conversation(id);
     const Json json = parse_json(body);
     const std::vector<Json> items = read_items(Fields(json, ""));
@@ -163,19 +163,19 @@ Reply StoredEndpoints::add_items(const std::string& id, std::string_view body) c
     return json_reply(list_json({items, false}));
 }
 
-Reply StoredEndpoints::conversation_items(const std::string& id, std::string_view query) const {
+HttpResponse StoredEndpoints::conversation_items(const std::string& id, std::string_view query) const {
     find_conversation(id);
     return json_reply(list_json(store().conversation_items(owner_, id, read_page(query))));
 }
 
-Reply StoredEndpoints::conversation_item(const std::string& id, const std::string& item_id) const {
+HttpResponse StoredEndpoints::conversation_item(const std::string& id, const std::string& item_id) const {
     find_conversation(id);
     const auto item = store().find_item(owner_, item_id, id);
     if (!item) not_there("item", item_id);
     return json_reply(*item);
 }
 
-Reply StoredEndpoints::remove_item(const std::string& id, const std::string& item_id) const {
+HttpResponse StoredEndpoints::remove_item(const std::string& id, const std::string& item_id) const {
     Json conversation = find_conversation(id);
     if (!store().remove_item(owner_, id, item_id)) not_there("item", item_id);
     return json_reply(conversation);

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "api/stored_responses.h"
 
 namespace gptoss::api {
@@ -16,19 +16,19 @@ class StoredEndpoints {
   public:
     StoredEndpoints(StoredResponses* stored, std::string owner) : stored_(stored), owner_(std::move(owner)) {}
 
-    Reply response(const std::string& id) const;
-    Reply remove_response(const std::string& id) const;
-    Reply cancel_response(const std::string& id) const;
-    Reply input_items(const std::string& id, std::string_view query) const;
+    HttpResponse response(const std::string& id) const;
+    HttpResponse remove_response(const std::string& id) const;
+    HttpResponse cancel_response(const std::string& id) const;
+    HttpResponse input_items(const std::string& id, std::string_view query) const;
 
-    Reply create_conversation(std::string_view body) const;
-    Reply conversation(const std::string& id) const;
-    Reply update_conversation(const std::string& id, std::string_view body) const;
-    Reply remove_conversation(const std::string& id) const;
-    Reply add_items(const std::string& id, std::string_view body) const;
-    Reply conversation_items(const std::string& id, std::string_view query) const;
-    Reply conversation_item(const std::string& id, const std::string& item_id) const;
-    Reply remove_item(const std::string& id, const std::string& item_id) const;
+    HttpResponse create_conversation(std::string_view body) const;
+    HttpResponse conversation(const std::string& id) const;
+    HttpResponse update_conversation(const std::string& id, std::string_view body) const;
+    HttpResponse remove_conversation(const std::string& id) const;
+    HttpResponse add_items(const std::string& id, std::string_view body) const;
+    HttpResponse conversation_items(const std::string& id, std::string_view query) const;
+    HttpResponse conversation_item(const std::string& id, const std::string& item_id) const;
+    HttpResponse remove_item(const std::string& id, const std::string& item_id) const;
 
   private:
     ResponseStore& store() const;

@@ -32,7 +32,7 @@ class StoredResponses {
     BackgroundRuns runs_;  // last: it writes to the store until its end
 };
 
-// A response on its way into the store. One that ends without being told, because its client went away, is
+// A response on its way into the store. One that ends without being reported, because its client went away, is
 // kept as cancelled.
 class ResponseRecord {
   public:

@@ -10,7 +10,7 @@ namespace gptoss::api {
 
 // What becomes of pictures, files and sounds, which gpt-oss cannot take in.
 enum class UnseenContent {
-    placeholder,  // the model is told that there was one
+    placeholder,  // the model reads that there was one
     refuse,       // the request is refused
 };
 

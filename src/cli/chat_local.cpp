@@ -85,13 +85,13 @@ class LocalPartner final : public ChatPartner {
         using namespace std::chrono_literals;
         // Shared with the engine's thread, which may still be ringing when the answer is already read.
         const auto bell = std::make_shared<Bell>();
-        const auto mailbox = std::make_shared<api::Mailbox>([bell] { bell->ring(); }, nullptr);
-        const engine::RequestId id = engine_->submit(std::move(request), mailbox);
+        const auto token_queue = std::make_shared<api::TokenQueue>([bell] { bell->ring(); }, nullptr);
+        const engine::RequestId id = engine_->submit(std::move(request), token_queue);
         ChatAnswer answer;
         api::Paragraphs paragraphs;
         for (;;) {
             bell->wait_for(100ms);
-            const api::Mailbox::Contents contents = mailbox->take();
+            const api::TokenQueue::Contents contents = token_queue->take();
             std::vector<api::ItemEvent> events;
             for (const backend::SampledToken& token : contents.tokens) reader.push(token, events);
             if (contents.finish) reader.finish(events);

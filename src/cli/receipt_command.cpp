@@ -83,7 +83,7 @@ node::Settings replay_settings(const ReceiptOptions& options, const std::vector<
     settings.device = node::device_named(options.device);
     settings.max_sequences = node::kReplayRowsAtOnce;
     settings.kv_cache_type = model::kv_type_named(
-        node::told_kv_cache_type(receipts.front().receipt.receipt, receipts.front().document));
+        node::recorded_kv_cache_type(receipts.front().receipt.receipt, receipts.front().document));
     for (const OpenedReceipt& each : receipts) {
         const chain::ReplyReceipt& fields = each.receipt.receipt;
         settings.max_context_length = std::max<std::int64_t>(
@@ -112,7 +112,7 @@ int check_receipts(const ReceiptOptions& options) {
         const Json tokens =
             options.tokens.empty() ? each.document.value("tokens", Json()) : read_json(options.tokens);
         const node::FingerprintVerdict verdict = node::check_fingerprints(
-            model, each.receipt.receipt, node::read_told_tokens(tokens), fingerprints_of(each));
+            model, each.receipt.receipt, node::read_recorded_tokens(tokens), fingerprints_of(each));
         if (receipts.size() > 1) std::printf("%s: ", each.file.c_str());
         std::printf("%s\n", verdict.why.c_str());
         fits = fits && verdict.holds;
@@ -130,7 +130,7 @@ int replay(const ReceiptOptions& options) {
             options.tokens.empty() ? each.document.value("tokens", Json()) : read_json(options.tokens);
         const auto begin = std::chrono::steady_clock::now();
         const node::ReceiptVerdict verdict =
-            node::replay_receipt(model, each.receipt.receipt, node::read_told_tokens(tokens));
+            node::replay_receipt(model, each.receipt.receipt, node::read_recorded_tokens(tokens));
         const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
         if (receipts.size() > 1) std::printf("%s: ", each.file.c_str());
         std::printf("%s (%.3f s)\n", verdict.why.c_str(), time.count());

@@ -60,7 +60,7 @@ void replay_some(const VerifyHostOptions& options, const std::vector<HostReply*>
     settings.device = node::device_named(options.device);
     settings.max_sequences = node::kReplayRowsAtOnce;
     settings.kv_cache_type = model::kv_type_named(
-        node::told_kv_cache_type(chosen.front()->signed_receipt.receipt, chosen.front()->receipt));
+        node::recorded_kv_cache_type(chosen.front()->signed_receipt.receipt, chosen.front()->receipt));
     for (const HostReply* reply : chosen) {
         const chain::ReplyReceipt& fields = reply->signed_receipt.receipt;
         settings.max_context_length = std::max<std::int64_t>(
@@ -68,7 +68,7 @@ void replay_some(const VerifyHostOptions& options, const std::vector<HostReply*>
     }
     node::ReplayModel model(settings, devices());
     for (HostReply* reply : chosen) {
-        const node::ToldTokens told = node::read_told_tokens(reply->receipt.value("tokens", Json()));
+        const node::RecordedTokens told = node::read_recorded_tokens(reply->receipt.value("tokens", Json()));
         const node::ReceiptVerdict verdict = node::replay_receipt(model, reply->signed_receipt.receipt, told);
         reply->replayed = true;
         if (!verdict.holds)

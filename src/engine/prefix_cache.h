@@ -9,7 +9,7 @@
 // To go on from a branch point, full layers need every block before it, sliding layers only those that the
 // window still touches. Sliding blocks are therefore given up one by one: first those in the middle of long
 // texts, then those at known branch points (where a prompt ended, where an answer ended, where two requests
-// once parted).
+// once diverged).
 //
 // A leaf may hold fewer than kBlockTokens tokens: the end of an answer. It is reused by copying, as is the
 // first part of a block whose rest differs.

@@ -83,7 +83,7 @@ const TokenMask* HarmonyAutomaton::current_mask() {
             return &rules_->masks->start_or_return;
         case Phase::turn_over:
             return &rules_->masks->nothing;
-        case Phase::astray:
+        case Phase::unconstrained:
             return nullptr;
     }
     return nullptr;
@@ -113,7 +113,7 @@ const TokenMask* HarmonyAutomaton::content_mask() {
 }
 
 bool HarmonyAutomaton::depends_on_last_token() const {
-    if (phase_ == Phase::astray) return false;
+    if (phase_ == Phase::unconstrained) return false;
     if (phase_ != Phase::content) return true;
     if (matcher_) return !matcher_->mask_is_stable();
     return kind_ == MessageKind::analysis && !budget_allows(3);
@@ -130,11 +130,11 @@ void HarmonyAutomaton::accept(TokenId token) {
         case Phase::message_over:
         case Phase::call_over:
         case Phase::turn_over:
-        case Phase::astray:
+        case Phase::unconstrained:
             break;
     }
     const bool ends_turn = token == special.return_ || token == special.call || token == special.end_of_text;
-    phase_ = ends_turn ? Phase::turn_over : token == special.end ? Phase::message_over : Phase::astray;
+    phase_ = ends_turn ? Phase::turn_over : token == special.end ? Phase::message_over : Phase::unconstrained;
 }
 
 void HarmonyAutomaton::begin_header() {
@@ -152,7 +152,7 @@ void HarmonyAutomaton::accept_in_header(TokenId token) {
     ++header_tokens_;
     place_ = graph_->next(place_, token);
     if (place_.node == HeaderGraph::kNowhere) {
-        phase_ = Phase::astray;
+        phase_ = Phase::unconstrained;
         return;
     }
     if (!graph_->is_end(place_.node)) return;
@@ -184,7 +184,7 @@ void HarmonyAutomaton::accept_in_content(TokenId token) {
              token == special.end_of_text)
         phase_ = Phase::turn_over;
     else
-        phase_ = Phase::astray;
+        phase_ = Phase::unconstrained;
 }
 
 std::unique_ptr<TokenConstraint> HarmonyAutomaton::fork() const {

@@ -59,8 +59,8 @@ class HarmonyAutomaton : public TokenConstraint {
         content,
         message_over,  // <|start|> must follow
         call_over,
-        turn_over,  // nothing may follow
-        astray,     // a token came that was not allowed: everything may follow until a message begins
+        turn_over,      // nothing may follow
+        unconstrained,  // a token came that was not allowed: everything may follow until a message begins
     };
 
     const TokenMask* current_mask();

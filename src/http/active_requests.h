@@ -11,7 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 
 namespace gptoss::http {
 

@@ -20,7 +20,7 @@ std::optional<Identity> authenticate(const ApiKeys& keys, const HttpRequest& req
     return Identity{key->name, key->limit};
 }
 
-api::Reply wrong_key_reply() {
+api::HttpResponse wrong_key_reply() {
     return error_reply(Error(ErrorCode::unauthorized, "The API key is missing or wrong."));
 }
 

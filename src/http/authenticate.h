@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "http/api_keys.h"
 #include "http/http_request.h"
 
@@ -23,6 +23,6 @@ std::string_view key_of(const Headers& headers);
 std::optional<Identity> authenticate(const ApiKeys& keys, const HttpRequest& request,
                                      const std::string& peer_address);
 
-api::Reply wrong_key_reply();  // 401
+api::HttpResponse wrong_key_reply();  // 401
 
 }  // namespace gptoss::http

@@ -12,10 +12,10 @@ namespace gptoss::http {
 
 namespace {
 
-using MaybeReply = std::optional<api::Reply>;
+using MaybeReply = std::optional<api::HttpResponse>;
 using Step = MaybeReply (*)(Server::State& server, const ServerConfig& config, RequestContext& context);
 
-api::Reply refusal(int status, const std::string& message, const std::string& hint = {}) {
+api::HttpResponse refusal(int status, const std::string& message, const std::string& hint = {}) {
     return error_reply(Error(ErrorCode::request_invalid, message, hint), status);
 }
 
@@ -117,8 +117,8 @@ std::size_t body_limit_of(const RequestContext& context, const ServerConfig& con
     return context.request.method == "POST" ? limit_bytes : std::min(limit_bytes, kUnreadBodyLimit_bytes);
 }
 
-std::optional<api::Reply> pass_header_steps(Server::State& server, const ServerConfig& config,
-                                            RequestContext& context) {
+std::optional<api::HttpResponse> pass_header_steps(Server::State& server, const ServerConfig& config,
+                                                   RequestContext& context) {
     for (const Step step : kSteps)
         if (auto reply = step(server, config, context)) return reply;
     return std::nullopt;

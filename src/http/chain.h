@@ -30,8 +30,8 @@ struct RequestContext {
 // In order: framing (400, 501), Host and Origin (403), target and method (404, 405, preflights), the key
 // (401), what only operators may (403, 415), the body's type and size (415, 413, 417), room for a large body
 // and the client's limits (429). Nothing: the body may be read and the route's handler called.
-std::optional<api::Reply> pass_header_steps(Server::State& server, const ServerConfig& config,
-                                            RequestContext& context);
+std::optional<api::HttpResponse> pass_header_steps(Server::State& server, const ServerConfig& config,
+                                                   RequestContext& context);
 
 // The largest body that is taken: none of weight where no handler reads one.
 std::size_t body_limit_of(const RequestContext& context, const ServerConfig& config);

@@ -6,7 +6,8 @@
 
 namespace gptoss::http {
 
-api::Answer call_handler(const Handler& handler, const HttpRequest& request, const api::Caller& caller) {
+api::HandlerResult call_handler(const Handler& handler, const HttpRequest& request,
+                                const api::Caller& caller) {
     try {
         return handler(request, caller);
     } catch (const Error& error) {
@@ -27,7 +28,7 @@ void HandlerJob::run() {
     caller.wake();
 }
 
-api::Reply workers_busy_reply() {
+api::HttpResponse workers_busy_reply() {
     return error_reply(Error(ErrorCode::queue_full, "Too many requests wait to be read.", "Try again in 1 s.",
                              {{"code", "rate_limit_exceeded"}, {"retry_after_s", "1"}}));
 }

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <memory>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "http/body_budget.h"
 #include "http/http_request.h"
 #include "http/router.h"
@@ -12,7 +12,8 @@
 namespace gptoss::http {
 
 // What the handler gives, or the reply to what it throws.
-api::Answer call_handler(const Handler& handler, const HttpRequest& request, const api::Caller& caller);
+api::HandlerResult call_handler(const Handler& handler, const HttpRequest& request,
+                                const api::Caller& caller);
 
 // Everything the handler needs is the job's own, so that its client may go away. The worker writes `answer`,
 // then sets `is_done` and wakes; who waits reads it then. run() throws TooManySteps (base/step_bound.h) as it
@@ -23,13 +24,13 @@ struct HandlerJob {
     HttpRequest request;
     BodyBudget::Share body_share;
     api::Caller caller;
-    api::Answer answer;
+    api::HandlerResult answer;
     std::atomic<bool> is_abandoned = false;  // nobody waits: it need not begin
     std::atomic<bool> is_done = false;
 
     void run();
 };
 
-api::Reply workers_busy_reply();  // 429
+api::HttpResponse workers_busy_reply();  // 429
 
 }  // namespace gptoss::http

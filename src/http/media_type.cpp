@@ -27,11 +27,11 @@ bool says_json(const HttpRequest& request) {
     return is_json(media_type_of(request));
 }
 
-std::optional<api::Reply> refuse_media_type(const HttpRequest& request) {
+std::optional<api::HttpResponse> refuse_media_type(const HttpRequest& request) {
     if (!request.has_body()) return std::nullopt;
     const std::string_view encoding = request.headers.value("Content-Encoding");
     if (!encoding.empty() && !equal_without_case(encoding, "identity")) {
-        api::Reply reply =
+        api::HttpResponse reply =
             error_reply(Error(ErrorCode::request_invalid, "Bodies with a Content-Encoding are not taken.",
                               "Send plain JSON."),
                         415);

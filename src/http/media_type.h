@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "http/http_request.h"
 
 namespace gptoss::http {
@@ -14,6 +14,6 @@ bool says_json(const HttpRequest& request);
 // The 415 of a body that is compressed, or of a type that is not taken for JSON: a web page may send
 // text/plain and multipart/form-data to any address without being asked for permission. Without a type, and
 // as application/x-www-form-urlencoded, which curl says by itself, a body is taken for JSON.
-std::optional<api::Reply> refuse_media_type(const HttpRequest& request);
+std::optional<api::HttpResponse> refuse_media_type(const HttpRequest& request);
 
 }  // namespace gptoss::http

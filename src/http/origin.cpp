@@ -39,7 +39,7 @@ std::string_view authority_of(std::string_view origin) {
     return scheme_end == std::string_view::npos ? std::string_view() : origin.substr(scheme_end + 3);
 }
 
-api::Reply forbidden(const std::string& message, const std::string& hint, const std::string& code) {
+api::HttpResponse forbidden(const std::string& message, const std::string& hint, const std::string& code) {
     return error_reply(Error(ErrorCode::request_invalid, message, hint, {{"code", code}}), 403);
 }
 
@@ -78,7 +78,7 @@ bool is_allowed_origin(const OriginRules& rules, const std::string& origin) {
     return contains(rules.origins, origin);
 }
 
-std::optional<api::Reply> refuse_foreign(const OriginRules& rules, const HttpRequest& request) {
+std::optional<api::HttpResponse> refuse_foreign(const OriginRules& rules, const HttpRequest& request) {
     // Pages cannot send the absolute form: only who takes this server for a proxy does.
     if (!request.absolute_target && !request.authority.empty() && !is_own_host(rules, request.authority)) {
         return forbidden("This node is not called \"" + host_of(request.authority) + "\".",
@@ -98,8 +98,8 @@ bool is_preflight(const HttpRequest& request) {
            request.headers.find("Access-Control-Request-Method");
 }
 
-api::Reply preflight_reply(const HttpRequest& request, const std::string& allowed_methods) {
-    api::Reply reply;
+api::HttpResponse preflight_reply(const HttpRequest& request, const std::string& allowed_methods) {
+    api::HttpResponse reply;
     reply.status = 204;
     reply.headers.emplace_back("Access-Control-Allow-Methods", allowed_methods);
     const std::string_view wanted = request.headers.value("Access-Control-Request-Headers");

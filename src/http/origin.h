@@ -1,12 +1,12 @@
 // Which names a server answers to, and whose web pages may call it. A browser can be made to send requests to
-// any address, also to one that only its user reaches; it tells in Host and Origin on whose behalf.
+// any address, also to one that only its user reaches; it says in Host and Origin on whose behalf.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "http/http_request.h"
 
 namespace gptoss::http {
@@ -32,13 +32,13 @@ bool is_same_origin(const HttpRequest& request);
 bool is_allowed_origin(const OriginRules& rules, const std::string& origin);
 
 // The 403 of a request whose Host or Origin may not; nothing when it may.
-std::optional<api::Reply> refuse_foreign(const OriginRules& rules, const HttpRequest& request);
+std::optional<api::HttpResponse> refuse_foreign(const OriginRules& rules, const HttpRequest& request);
 
 // A browser asks, before it sends a page's request, whether it may.
 bool is_preflight(const HttpRequest& request);
 
 // 204 with what may be sent: every header the browser asks for, and the methods in `allowed_methods`.
-api::Reply preflight_reply(const HttpRequest& request, const std::string& allowed_methods);
+api::HttpResponse preflight_reply(const HttpRequest& request, const std::string& allowed_methods);
 
 // The fields that let the page read a reply. None for requests without an allowed Origin, unless all are.
 std::vector<std::pair<std::string, std::string>> cors_fields(const OriginRules& rules,

@@ -15,38 +15,39 @@ namespace {
 constexpr std::size_t kLongestRequestId = 128;
 }
 
-api::Reply error_reply(const Error& error, int status) {
-    api::Reply reply = api::json_reply(api::openai_error(error), status);
+api::HttpResponse error_reply(const Error& error, int status) {
+    api::HttpResponse reply = api::json_reply(api::openai_error(error), status);
     api::add_retry_after(reply, error);
     if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
     return reply;
 }
 
-api::Reply error_reply(const Error& error) {
+api::HttpResponse error_reply(const Error& error) {
     return error_reply(error, api::http_status(error.code()));
 }
 
-api::Reply method_reply(const std::string& path, const std::string& allowed_methods) {
-    api::Reply reply =
+api::HttpResponse method_reply(const std::string& path, const std::string& allowed_methods) {
+    api::HttpResponse reply =
         error_reply(Error(ErrorCode::request_invalid, path + " takes " + allowed_methods + "."), 405);
     reply.headers.emplace_back("Allow", allowed_methods);
     return reply;
 }
 
-api::Reply options_reply(const std::string& allowed_methods) {
-    api::Reply reply;
+api::HttpResponse options_reply(const std::string& allowed_methods) {
+    api::HttpResponse reply;
     reply.status = 204;
     reply.headers.emplace_back("Allow", allowed_methods);
     return reply;
 }
 
-api::Reply too_large_reply(const std::string& what, std::size_t limit_bytes, int status) {
+api::HttpResponse too_large_reply(const std::string& what, std::size_t limit_bytes, int status) {
     return error_reply(Error(ErrorCode::request_invalid,
                              "The " + what + " is larger than " + std::to_string(limit_bytes) + " bytes."),
                        status);
 }
 
-std::optional<api::Reply> unreadable_reply(boost::system::error_code problem, const ServerOptions& options) {
+std::optional<api::HttpResponse> unreadable_reply(boost::system::error_code problem,
+                                                  const ServerOptions& options) {
     if (problem == beast_http::error::body_limit)
         return too_large_reply("body", options.body_limit_bytes, 413);
     if (problem == beast_http::error::header_limit)

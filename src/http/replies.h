@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "base/error.h"
 #include "http/server.h"
 
@@ -17,16 +17,17 @@ inline constexpr std::string_view kRequestIdField = "X-Request-Id";
 inline constexpr std::string_view kClientRequestIdField = "X-Client-Request-Id";
 
 // In OpenAI's shape, with the headers that belong to the status.
-api::Reply error_reply(const Error& error, int status);
-api::Reply error_reply(const Error& error);
+api::HttpResponse error_reply(const Error& error, int status);
+api::HttpResponse error_reply(const Error& error);
 
-api::Reply method_reply(const std::string& path, const std::string& allowed_methods);  // 405
-api::Reply options_reply(const std::string& allowed_methods);                          // 204
+api::HttpResponse method_reply(const std::string& path, const std::string& allowed_methods);  // 405
+api::HttpResponse options_reply(const std::string& allowed_methods);                          // 204
 // "The WHAT is larger than N bytes."
-api::Reply too_large_reply(const std::string& what, std::size_t limit_bytes, int status);
+api::HttpResponse too_large_reply(const std::string& what, std::size_t limit_bytes, int status);
 
 // To a request that could not be read; nothing for a connection that merely ended.
-std::optional<api::Reply> unreadable_reply(boost::system::error_code problem, const ServerOptions& options);
+std::optional<api::HttpResponse> unreadable_reply(boost::system::error_code problem,
+                                                  const ServerOptions& options);
 
 // Whether an id that a client gives can stand in a log and a header.
 bool is_request_id(std::string_view given);

@@ -48,7 +48,7 @@ asio::awaitable<bool> ReplyWriter::write_continue() {
     return write("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-asio::awaitable<bool> ReplyWriter::write_reply(const api::Reply& reply) {
+asio::awaitable<bool> ReplyWriter::write_reply(const api::HttpResponse& reply) {
     Response response = make_response(manner, reply.status);
     if (!reply.body.empty()) response.set(beast_http::field::content_type, reply.content_type);
     for (const auto& [name, value] : reply.headers) response.insert(name, value);

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "http/connection.h"
 
 namespace gptoss::http {
@@ -30,7 +30,7 @@ class ReplyWriter {
 
     // All of these are false when the client does not take the bytes.
     boost::asio::awaitable<bool> write_continue();  // 100
-    boost::asio::awaitable<bool> write_reply(const api::Reply& reply);
+    boost::asio::awaitable<bool> write_reply(const api::HttpResponse& reply);
     boost::asio::awaitable<bool> begin_stream();
     boost::asio::awaitable<bool> write_piece(const std::string& bytes);
     boost::asio::awaitable<bool> end_stream();

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "http/http_request.h"
 
 namespace gptoss::http {
@@ -14,7 +14,7 @@ namespace gptoss::http {
 class Upgrade;
 
 // May throw gptoss::Error: the client gets it in OpenAI's shape.
-using Handler = std::function<api::Answer(const HttpRequest& request, const api::Caller& caller)>;
+using Handler = std::function<api::HandlerResult(const HttpRequest& request, const api::Caller& caller)>;
 // Takes a connection over (http/upgrade.h). May throw as a handler does.
 using UpgradeHandler =
     std::function<std::unique_ptr<Upgrade>(const HttpRequest& request, const api::Caller& caller)>;
@@ -32,7 +32,7 @@ struct Route {
     bool action = false;  // changes something at once: where no key is asked for, not for others' pages
     UpgradeHandler upgrade = {};  // for requests that ask for a WebSocket
     // Errors in the route's own shape, those that the server gives itself too; null: OpenAI's.
-    api::Reply (*error_shape)(api::Reply reply) = nullptr;
+    api::HttpResponse (*error_shape)(api::HttpResponse reply) = nullptr;
 };
 
 class Router {

@@ -135,7 +135,7 @@ void Server::drain() {
 
 bool Server::wait_until_idle(std::chrono::milliseconds limit) {
     std::unique_lock lock(state_->mutex);
-    return state_->idle.wait_for(lock, limit, [this] { return state_->exchanges == 0; });
+    return state_->idle.wait_for(lock, limit, [this] { return state_->requests_in_flight == 0; });
 }
 
 void Server::stop() {

@@ -96,7 +96,7 @@ struct Server::State {
 
     std::mutex mutex;
     std::unordered_set<Session*> sessions;  // those alive; each leaves by itself
-    int exchanges = 0;                      // requests being answered
+    int requests_in_flight = 0;             // requests being answered
     std::condition_variable idle;
 
     BodyBudget bodies;
@@ -106,18 +106,18 @@ struct Server::State {
 };
 
 // A request being answered, for as long as it lives: what draining waits for.
-class CountedExchange {
+class CountedRequest {
   public:
-    explicit CountedExchange(Server::State& server) : server_(server) {
+    explicit CountedRequest(Server::State& server) : server_(server) {
         const std::lock_guard lock(server_.mutex);
-        ++server_.exchanges;
+        ++server_.requests_in_flight;
     }
-    ~CountedExchange() {
+    ~CountedRequest() {
         const std::lock_guard lock(server_.mutex);
-        if (--server_.exchanges == 0) server_.idle.notify_all();
+        if (--server_.requests_in_flight == 0) server_.idle.notify_all();
     }
-    CountedExchange(const CountedExchange&) = delete;
-    CountedExchange& operator=(const CountedExchange&) = delete;
+    CountedRequest(const CountedRequest&) = delete;
+    CountedRequest& operator=(const CountedRequest&) = delete;
 
   private:
     Server::State& server_;

@@ -25,8 +25,8 @@ constexpr std::chrono::seconds kHandshake{10};
 constexpr std::chrono::seconds kDiskPatience{5};
 constexpr int kClientWentAway = 499;  // as others count them
 
-std::string sign_of_life(const api::Exchange& exchange) {
-    const api::Events events = exchange.keep_alive();
+std::string sign_of_life(const api::ResponseStream& response_stream) {
+    const api::Events events = response_stream.keep_alive();
     return events.empty() ? std::string(kKeepAliveComment) : server_sent_events(events);
 }
 
@@ -35,7 +35,7 @@ bool is_anthropics(const HttpRequest& request) {
     return request.headers.find("Anthropic-Version").has_value();
 }
 
-api::Reply in_own_shape(const RequestContext& context, api::Reply reply) {
+api::HttpResponse in_own_shape(const RequestContext& context, api::HttpResponse reply) {
     if (reply.status < 400) return reply;
     if (context.route != nullptr && context.route->error_shape != nullptr)
         return context.route->error_shape(std::move(reply));
@@ -98,12 +98,12 @@ asio::awaitable<bool> Session::serve_one() {
         }
         co_return false;
     }
-    const CountedExchange counted(server_);
+    const CountedRequest counted(server_);
     co_return co_await answer(std::move(context));
 }
 
 asio::awaitable<bool> Session::answer(RequestContext context) {
-    std::optional<api::Reply> reply = pass_header_steps(server_, *config_, context);
+    std::optional<api::HttpResponse> reply = pass_header_steps(server_, *config_, context);
     // What is malformed may have a body that nobody knows the end of.
     const bool is_malformed = reply && (reply->status == 400 || reply->status == 501);
     bool is_read = !is_malformed && !context.request.has_body();
@@ -116,7 +116,7 @@ asio::awaitable<bool> Session::answer(RequestContext context) {
         co_await refuse_and_close(in_own_shape(context, *std::move(reply)));
         co_return false;
     }
-    std::optional<api::Answer> answer;
+    std::optional<api::HandlerResult> answer;
     if (reply) {
         answer = *std::move(reply);
     } else {
@@ -127,12 +127,13 @@ asio::awaitable<bool> Session::answer(RequestContext context) {
         co_return false;
     }
     bool intact = true;
-    if (const auto* exchange = std::get_if<std::unique_ptr<api::Exchange>>(&*answer)) {
+    if (const auto* response_stream = std::get_if<std::unique_ptr<api::ResponseStream>>(&*answer)) {
         const ListedRequest listed(server_.active, context.record);
-        intact = co_await converse(**exchange, context);
+        intact = co_await converse(**response_stream, context);
         context.admission.finish(context.record->prompt_tokens, context.record->completion_tokens);
     } else {
-        const api::Reply whole = in_own_shape(context, std::get<api::Reply>(*std::move(answer)));
+        const api::HttpResponse whole =
+            in_own_shape(context, std::get<api::HttpResponse>(*std::move(answer)));
         finish(context, whole.status);
         context.admission.finish(0, 0);  // before the bytes go: whoever has them may ask again at once
         intact = co_await writer_.write_reply(whole);
@@ -140,7 +141,7 @@ asio::awaitable<bool> Session::answer(RequestContext context) {
     co_return intact&& writer_.manner.keep_alive && !server_.draining;
 }
 
-asio::awaitable<bool> Session::read_body(RequestContext& context, std::optional<api::Reply>& reply) {
+asio::awaitable<bool> Session::read_body(RequestContext& context, std::optional<api::HttpResponse>& reply) {
     connection_.expires_after(config_->options.body_timeout);
     const bool waits_for_continue =
         context.request.headers.find("Expect") && context.request.minor_version > 0;
@@ -158,7 +159,7 @@ asio::awaitable<bool> Session::read_body(RequestContext& context, std::optional<
     co_return !problem;
 }
 
-asio::awaitable<void> Session::refuse_and_close(api::Reply reply) {
+asio::awaitable<void> Session::refuse_and_close(api::HttpResponse reply) {
     writer_.manner.keep_alive = false;
     co_await writer_.write_reply(reply);
     // Closing with unread bytes would reset the connection and take the reply with it.
@@ -170,7 +171,7 @@ asio::awaitable<void> Session::refuse_and_close(api::Reply reply) {
 
 asio::awaitable<bool> Session::take_over(RequestContext& context) {
     const api::Caller caller = context.caller();
-    std::optional<api::Reply> refusal = refuse_handshake(context.request);
+    std::optional<api::HttpResponse> refusal = refuse_handshake(context.request);
     std::unique_ptr<Upgrade> upgrade;
     try {
         if (!refusal) upgrade = context.route->upgrade(context.request, caller);
@@ -208,13 +209,13 @@ asio::awaitable<bool> Session::take_over(RequestContext& context) {
     co_return false;
 }
 
-asio::awaitable<std::optional<api::Answer>> Session::handle(RequestContext& context) {
+asio::awaitable<std::optional<api::HandlerResult>> Session::handle(RequestContext& context) {
     if (context.route->runs_on != RunsOn::io_thread) co_return co_await handle_on_worker(context);
     if (context.request.has_body()) context.request.body = std::move(reader_.take_body().text);
     co_return call_handler(context.route->handler, context.request, context.caller());
 }
 
-asio::awaitable<std::optional<api::Answer>> Session::handle_on_worker(RequestContext& context) {
+asio::awaitable<std::optional<api::HandlerResult>> Session::handle_on_worker(RequestContext& context) {
     auto job = std::make_shared<HandlerJob>();
     job->handler = &context.route->handler;
     job->request = context.request;
@@ -245,20 +246,20 @@ asio::awaitable<std::optional<api::Answer>> Session::handle_on_worker(RequestCon
     co_return std::move(job->answer);
 }
 
-asio::awaitable<bool> Session::converse(api::Exchange& exchange, RequestContext& context) {
+asio::awaitable<bool> Session::converse(api::ResponseStream& response_stream, RequestContext& context) {
     watch_for_disconnect();
     bool intact = true;
-    if (exchange.streams()) {
+    if (response_stream.streams()) {
         server_.meter.on_reply(context.label, 200);
-        for (auto& field : exchange.headers()) writer_.manner.fields.push_back(std::move(field));
+        for (auto& field : response_stream.headers()) writer_.manner.fields.push_back(std::move(field));
         intact = co_await writer_.begin_stream();
     }
     ActiveRequest& record = *context.record;
     while (intact && !gone_) {
         signalled_ = false;
-        if (record.cancelled.exchange(false)) exchange.cancel();
-        api::Exchange::Output output = exchange.take();
-        const api::Exchange::Spent spent = exchange.spent();
+        if (record.cancelled.exchange(false)) response_stream.cancel();
+        api::ResponseStream::Output output = response_stream.take();
+        const api::ResponseStream::TokenUsage spent = response_stream.token_usage();
         record.prompt_tokens = spent.prompt_tokens;
         record.cached_tokens = spent.cached_tokens;
         record.completion_tokens = spent.completion_tokens;
@@ -267,7 +268,7 @@ asio::awaitable<bool> Session::converse(api::Exchange& exchange, RequestContext&
         if (!output.events.empty()) intact = co_await writer_.write_piece(server_sent_events(output.events));
         if (!intact) break;
         if (output.finished) {
-            if (exchange.streams()) {
+            if (response_stream.streams()) {
                 log_request(record, 200);
                 co_return co_await writer_.end_stream();
             }
@@ -277,10 +278,10 @@ asio::awaitable<bool> Session::converse(api::Exchange& exchange, RequestContext&
         // Everything that comes in until the signal goes out in one write.
         const bool was_signalled = signalled_;
         if (!was_signalled) co_await wait_for_signal(config_->options.keep_alive_interval);
-        if (!was_signalled && !signalled_ && !gone_ && exchange.streams())
-            intact = co_await writer_.write_piece(sign_of_life(exchange));
+        if (!was_signalled && !signalled_ && !gone_ && response_stream.streams())
+            intact = co_await writer_.write_piece(sign_of_life(response_stream));
     }
-    if (exchange.streams()) {
+    if (response_stream.streams()) {
         log_request(record, kClientWentAway);
     } else {
         finish(context, kClientWentAway);

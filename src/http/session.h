@@ -29,7 +29,7 @@ class Session : public std::enable_shared_from_this<Session> {
     // Any thread.
     void close(bool only_if_idle);
     // Since when it waits for a request to begin or for the rest of a header, as the clock counts; 0 = it does
-    // not. With `forget` it is told only once.
+    // not. With `forget` it is reported only once.
     std::int64_t waits_since(bool forget = false) {
         return forget ? waits_since_.exchange(0) : waits_since_.load();
     }
@@ -41,19 +41,19 @@ class Session : public std::enable_shared_from_this<Session> {
     boost::asio::awaitable<bool> answer(RequestContext context);
     boost::asio::awaitable<bool> take_over(RequestContext& context);
 
-    // Reads the body. False when that failed; `reply` then tells the client, if it is still there.
-    boost::asio::awaitable<bool> read_body(RequestContext& context, std::optional<api::Reply>& reply);
+    // Reads the body. False when that failed; `reply` then says why to the client, if it is still there.
+    boost::asio::awaitable<bool> read_body(RequestContext& context, std::optional<api::HttpResponse>& reply);
 
     // Calls the route's handler, here or on a worker. Nothing when the client went away meanwhile.
-    boost::asio::awaitable<std::optional<api::Answer>> handle(RequestContext& context);
-    boost::asio::awaitable<std::optional<api::Answer>> handle_on_worker(RequestContext& context);
+    boost::asio::awaitable<std::optional<api::HandlerResult>> handle(RequestContext& context);
+    boost::asio::awaitable<std::optional<api::HandlerResult>> handle_on_worker(RequestContext& context);
 
-    // Waits for an exchange's pieces and writes them. Leaving destroys the exchange, which cancels what still
+    // Waits for a response stream's pieces and writes them. Leaving destroys the response stream, which cancels what still
     // runs.
-    boost::asio::awaitable<bool> converse(api::Exchange& exchange, RequestContext& context);
+    boost::asio::awaitable<bool> converse(api::ResponseStream& response_stream, RequestContext& context);
 
     // A request that could not be read, or whose body nobody wants: the reply, and then the connection's end.
-    boost::asio::awaitable<void> refuse_and_close(api::Reply reply);
+    boost::asio::awaitable<void> refuse_and_close(api::HttpResponse reply);
 
     RequestContext make_context(HttpRequest request);
     void set_manner(const RequestContext& context);

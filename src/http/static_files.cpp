@@ -33,8 +33,8 @@ std::string entity_tag(std::string_view bytes) {
     return text;
 }
 
-api::Reply reply_with(const StaticFile& file, const std::string& tag, std::string_view client_tags) {
-    api::Reply reply;
+api::HttpResponse reply_with(const StaticFile& file, const std::string& tag, std::string_view client_tags) {
+    api::HttpResponse reply;
     // A proxy that compressed or unpacked the file on its way may have made the tag a weak one: W/"…" counts
     // too.
     if (client_tags.find(tag) != std::string_view::npos) {
@@ -80,7 +80,7 @@ void add_static_routes(Router& router, std::span<const StaticFile> files) {
         const std::string path = file.path == kIndex ? "/" : std::string(file.path);
         router.add({"GET", path, true,
                     [file, tag = entity_tag(file.bytes)](const HttpRequest& request,
-                                                         const api::Caller&) -> api::Answer {
+                                                         const api::Caller&) -> api::HandlerResult {
                         return reply_with(file, tag, request.headers.value("If-None-Match"));
                     }});
     }

@@ -16,8 +16,8 @@ bool asks_for_websocket(const HttpRequest& request) {
            request.headers.lists("Upgrade", "websocket");
 }
 
-api::Reply websocket_only_reply(const std::string& instead) {
-    api::Reply reply =
+api::HttpResponse websocket_only_reply(const std::string& instead) {
+    api::HttpResponse reply =
         error_reply(Error(ErrorCode::request_invalid, "This path speaks WebSocket, version 13, alone.",
                           "Send the fields of its handshake, or " + instead + "."),
                     426);
@@ -26,7 +26,7 @@ api::Reply websocket_only_reply(const std::string& instead) {
     return reply;
 }
 
-std::optional<api::Reply> refuse_handshake(const HttpRequest& request) {
+std::optional<api::HttpResponse> refuse_handshake(const HttpRequest& request) {
     if (request.headers.value("Sec-WebSocket-Version") != kVersion) return websocket_only_reply("speak HTTP");
     if (request.headers.value("Sec-WebSocket-Key").size() == kKeyLength) return std::nullopt;
     return error_reply(Error(ErrorCode::request_invalid, "Sec-WebSocket-Key must hold 16 bytes in Base64."));

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "http/active_requests.h"
 #include "http/body_budget.h"
 #include "http/client_limits.h"
@@ -57,9 +57,9 @@ class Upgrade {
 bool asks_for_websocket(const HttpRequest& request);
 
 // A request for a WebSocket that is not RFC 6455's: 426 for another version of it, 400 without a key.
-std::optional<api::Reply> refuse_handshake(const HttpRequest& request);
+std::optional<api::HttpResponse> refuse_handshake(const HttpRequest& request);
 
 // A plain request where only a WebSocket is spoken: 426. Clients that can do without fall back on it at once.
-api::Reply websocket_only_reply(const std::string& instead);
+api::HttpResponse websocket_only_reply(const std::string& instead);
 
 }  // namespace gptoss::http

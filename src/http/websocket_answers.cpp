@@ -71,7 +71,7 @@ class SocketAnswers {
         record->path = upgraded_.record.path;
         record->wake = upgraded_.caller.wake;
         ClientLimits::Admission admission;
-        std::optional<api::Reply> refusal;
+        std::optional<api::HttpResponse> refusal;
         try {
             admission = upgraded_.admit();
         } catch (const Error& error) {
@@ -82,26 +82,27 @@ class SocketAnswers {
             co_return;
         }
         const ListedRequest listed(upgraded_.active, record);
-        std::optional<api::Answer> answer = co_await call(std::move(message), {record, &record->prompt_read});
+        std::optional<api::HandlerResult> answer =
+            co_await call(std::move(message), {record, &record->prompt_read});
         if (!answer) {
             log_request(*record, kClientLeft);
-        } else if (const auto* reply = std::get_if<api::Reply>(&*answer)) {
+        } else if (const auto* reply = std::get_if<api::HttpResponse>(&*answer)) {
             admission.finish(0, 0);
             co_await refuse(*reply, *record);
         } else {
-            co_await converse(*std::get<std::unique_ptr<api::Exchange>>(*answer), admission, *record);
+            co_await converse(*std::get<std::unique_ptr<api::ResponseStream>>(*answer), admission, *record);
         }
     }
 
-    asio::awaitable<void> refuse(const api::Reply& reply, const ActiveRequest& record) {
+    asio::awaitable<void> refuse(const api::HttpResponse& reply, const ActiveRequest& record) {
         upgraded_.meter.on_reply(record.path, reply.status);
         log_request(record, reply.status);
         co_await socket_.write(service_.error_message(reply));
     }
 
     // Nothing when the client left meanwhile.
-    asio::awaitable<std::optional<api::Answer>> call(WebSocket::Message message,
-                                                     std::shared_ptr<api::PromptRead> prompt_read) {
+    asio::awaitable<std::optional<api::HandlerResult>> call(WebSocket::Message message,
+                                                            std::shared_ptr<api::PromptRead> prompt_read) {
         auto job = std::make_shared<HandlerJob>();
         job->request = upgraded_.request;
         job->request.body = std::move(message.text);
@@ -124,16 +125,16 @@ class SocketAnswers {
         co_return std::move(job->answer);
     }
 
-    asio::awaitable<void> converse(api::Exchange& exchange, ClientLimits::Admission& admission,
+    asio::awaitable<void> converse(api::ResponseStream& response_stream, ClientLimits::Admission& admission,
                                    ActiveRequest& record) {
         upgraded_.meter.on_reply(record.path, 200);
         const std::chrono::milliseconds patience = upgraded_.options.keep_alive_interval;
         bool over = false;
         auto last_word = SteadyClock::now();
         while (!over && socket_.is_open()) {
-            if (record.cancelled.exchange(false) || cancel_came()) exchange.cancel();
-            const api::Exchange::Output output = exchange.take();
-            const api::Exchange::Spent spent = exchange.spent();
+            if (record.cancelled.exchange(false) || cancel_came()) response_stream.cancel();
+            const api::ResponseStream::Output output = response_stream.take();
+            const api::ResponseStream::TokenUsage spent = response_stream.token_usage();
             record.prompt_tokens = spent.prompt_tokens;
             record.cached_tokens = spent.cached_tokens;
             record.completion_tokens = spent.completion_tokens;
@@ -144,7 +145,7 @@ class SocketAnswers {
             co_await socket_.wait(patience);
             if (SteadyClock::now() - last_word < patience) continue;
             last_word = SteadyClock::now();
-            if (!co_await write(exchange.keep_alive())) break;
+            if (!co_await write(response_stream.keep_alive())) break;
         }
         admission.finish(record.prompt_tokens, record.completion_tokens);
         log_request(record, over ? 200 : kClientLeft);

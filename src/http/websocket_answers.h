@@ -17,11 +17,11 @@ struct SocketService {
     // Called on a worker; the message is the request's body. What it throws, and a reply that is an error, goes
     // to `error_message`.
     Handler answer;
-    std::function<std::string(const api::Reply& reply)> error_message;
+    std::function<std::string(const api::HttpResponse& reply)> error_message;
     // A message that asks for an early end of what is being answered; it is not answered itself. Short messages
     // are asked about as they come.
     std::function<bool(std::string_view message)> is_cancel;
-    // What a connection is told that was silent for limits::kSocketIdle_s, before it is closed.
+    // What is sent to a connection that was silent for limits::kSocketIdle_s, before it is closed.
     std::string farewell;
 };
 

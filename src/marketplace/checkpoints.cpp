@@ -106,7 +106,7 @@ void Checkpoints::add_message(const std::string& job, std::string_view role, std
         .step();
 }
 
-std::vector<Checkpoints::Message> Checkpoints::untold(const std::string& job) {
+std::vector<Checkpoints::Message> Checkpoints::unpublished_messages(const std::string& job) {
     auto row = database_.prepare(
         "SELECT number, role, sealed, time_ms, partial FROM messages WHERE job = ? ORDER BY number");
     row.bind(job);
@@ -128,7 +128,7 @@ std::string Checkpoints::prepare(const LedgerProof& proof) {
     told.bind(proof.job);
     if (!told.step()) return {};
     const std::string session = told.text(0), recovery_key = told.text(1);
-    const std::vector<Message> messages = untold(proof.job);
+    const std::vector<Message> messages = unpublished_messages(proof.job);
     if (messages.empty()) return {};
     auto last = database_.prepare("SELECT coalesce(max(place), -1) FROM checkpoints WHERE job = ?");
     last.bind(proof.job);

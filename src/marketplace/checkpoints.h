@@ -48,7 +48,7 @@ class Checkpoints {
         std::int64_t time_ms = 0;
         bool partial = false;
     };
-    std::vector<Message> untold(const std::string& job);
+    std::vector<Message> unpublished_messages(const std::string& job);
     std::string seal(std::string_view text) const;
     std::string unseal(const std::string& sealed) const;
     void release(const std::string& hash);

@@ -39,7 +39,7 @@ struct ClaimOptions {
 
 class ClaimSender {
   public:
-    // `checkpoints` and `documents` may be null: then nothing is told of proofs, and the chain gets no name of it.
+    // `checkpoints` and `documents` may be null: then proofs are not reported, and the chain gets no name of it.
     ClaimSender(ClaimOptions options, chain::PrivateKey key, std::shared_ptr<Ledger> ledger,
                 std::shared_ptr<Checkpoints> checkpoints = {},
                 std::unique_ptr<ProofDocuments> documents = {});

@@ -1,4 +1,4 @@
-// What clients have been given and what the chain has been told of it, in a SQLite file: written before anything
+// What clients have been given and what of it was reported to the chain, in a SQLite file: written before anything
 // is sent, so that a node killed at any moment goes on where it was and nothing is claimed twice or forgotten.
 //
 // A job's tokens are counted as the engine generates them. Proofs claim what is counted and not proven yet; one

@@ -13,8 +13,8 @@
 
 namespace gptoss::marketplace {
 
-// Puts a file there, as long as `goes_on`; says what went wrong, or nothing. One at a time.
-using Upload = std::function<std::string(const OutboxFile& file, const std::function<bool()>& goes_on)>;
+// Puts a file there, as long as `keep_going`; says what went wrong, or nothing. One at a time.
+using Upload = std::function<std::string(const OutboxFile& file, const std::function<bool()>& keep_going)>;
 
 class OutboxSender {
   public:

@@ -22,11 +22,11 @@ struct Store {
           files(*identity, portal) {}
 
     s5::PortalOptions with_end(s5::PortalOptions options) {
-        options.goes_on = [this] { return goes_on == nullptr || (*goes_on)(); };
+        options.keep_going = [this] { return keep_going == nullptr || (*keep_going)(); };
         return options;
     }
 
-    const std::function<bool()>* goes_on = nullptr;  // of the upload under way
+    const std::function<bool()>* keep_going = nullptr;  // of the upload under way
     const std::unique_ptr<s5::Identity> identity;
     s5::Portal portal;
     s5::FileSystem files;
@@ -38,14 +38,14 @@ struct Store {
 Upload bridge_upload(std::string url) {
     while (url.ends_with('/')) url.pop_back();
     const auto client = std::make_shared<provenance::HttpClient>();
-    return [client, url](const OutboxFile& file, const std::function<bool()>& goes_on) -> std::string {
+    return [client, url](const OutboxFile& file, const std::function<bool()>& keep_going) -> std::string {
         provenance::HttpRequest request;
         request.url = url + "/s5/fs/" + file.path;
         request.method = "PUT";
         request.headers = {"Content-Type: application/octet-stream"};
         request.body = file.body;
         request.timeout_ms = kBridge_ms;
-        request.goes_on = goes_on;
+        request.keep_going = keep_going;
         const auto reply = client->perform(request);
         if (!reply.network_error.empty()) return reply.network_error;
         if (reply.status != kCreated && reply.status != kOk)
@@ -59,8 +59,8 @@ Upload bridge_upload(std::string url) {
 
 Upload portal_upload(std::unique_ptr<s5::Identity> identity, s5::PortalOptions options) {
     const auto store = std::make_shared<Store>(std::move(identity), std::move(options));
-    return [store](const OutboxFile& file, const std::function<bool()>& goes_on) -> std::string {
-        store->goes_on = &goes_on;
+    return [store](const OutboxFile& file, const std::function<bool()>& keep_going) -> std::string {
+        store->keep_going = &keep_going;
         try {
             if (!store->is_initialised) store->files.initialise();
             store->is_initialised = true;

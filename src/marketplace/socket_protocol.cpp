@@ -20,7 +20,7 @@ using api::Json;
 namespace {
 
 constexpr std::size_t kQuickBytes = 512;
-constexpr std::int64_t kToldTokens = 250;
+constexpr std::int64_t kSavedTokens = 250;
 
 template <typename Value>
 Value unless_refused(OrRefusal<Value> answer) {
@@ -45,8 +45,8 @@ SocketProtocol::SocketProtocol(std::shared_ptr<Market> market, FindService find_
 SocketProtocol::~SocketProtocol() {
     for (Answer& answer : answers_) {
         charge(answer);
-        answer.exchange.reset();  // cancels it
-        tell(answer, true);
+        answer.response_stream.reset();  // cancels it
+        add_to_checkpoints(answer, true);
         market_->ledger().end_request(answer.request, "");
     }
     market_->book().detach(connection_, SessionBook::Clock::now());
@@ -241,7 +241,7 @@ void SocketProtocol::begin(const Session& session, std::string_view nonce, Json 
     answer.request = *number;
     answer.charge = std::move(charge);
     try {
-        answer.exchange = service->inference(wanted, caller_);
+        answer.response_stream = service->inference(wanted, caller_);
     } catch (...) {
         market_->ledger().end_request(*number, "");
         throw;
@@ -257,7 +257,7 @@ void SocketProtocol::begin(const Session& session, std::string_view nonce, Json 
 
 // Before the last frame goes: whoever has it may ask again at once.
 void SocketProtocol::charge(Answer& answer) {
-    if (const auto charge = std::exchange(answer.charge, {})) charge(answer.exchange->spent());
+    if (const auto charge = std::exchange(answer.charge, {})) charge(answer.response_stream->token_usage());
 }
 
 void SocketProtocol::cancel(const Json& message) {
@@ -286,8 +286,8 @@ Frames SocketProtocol::take() {
 }
 
 void SocketProtocol::advance(Answer& answer, bool& finished, Frames& out) {
-    if (std::exchange(answer.asks_to_cancel, false)) answer.exchange->cancel();
-    const api::Exchange::Output output = answer.exchange->take();
+    if (std::exchange(answer.asks_to_cancel, false)) answer.response_stream->cancel();
+    const api::ResponseStream::Output output = answer.response_stream->take();
     std::string text;
     Json last;
     std::optional<Json> failure;
@@ -303,10 +303,11 @@ void SocketProtocol::advance(Answer& answer, bool& finished, Frames& out) {
         if (!frame["finish_reason"].is_null()) last = std::move(frame);
     }
     if (!output.events.empty())
-        market_->ledger().count(answer.request, answer.exchange->spent().prompt_tokens, answer.tokens);
-    answer.untold += text;
+        market_->ledger().count(answer.request, answer.response_stream->token_usage().prompt_tokens,
+                                answer.tokens);
+    answer.unsaved += text;
     finished = output.finished;
-    tell(answer, finished);
+    add_to_checkpoints(answer, finished);
     if (!text.empty()) add_chunk(answer, text, out);
     if (!finished) return;
     charge(answer);
@@ -322,13 +323,13 @@ void SocketProtocol::advance(Answer& answer, bool& finished, Frames& out) {
 }
 
 // In pieces, so that a proof in the middle of a long answer goes with what was said until then.
-void SocketProtocol::tell(Answer& answer, bool finished) const {
+void SocketProtocol::add_to_checkpoints(Answer& answer, bool finished) const {
     if (market_->checkpoints() == nullptr || answer.session.job.empty()) return;
-    const bool is_much = answer.tokens - answer.told_tokens >= kToldTokens;
-    if (answer.untold.empty() || (!finished && !is_much)) return;
-    market_->checkpoints()->add_message(answer.session.job, "assistant", answer.untold, !finished);
-    answer.untold.clear();
-    answer.told_tokens = answer.tokens;
+    const bool is_much = answer.tokens - answer.saved_tokens >= kSavedTokens;
+    if (answer.unsaved.empty() || (!finished && !is_much)) return;
+    market_->checkpoints()->add_message(answer.session.job, "assistant", answer.unsaved, !finished);
+    answer.unsaved.clear();
+    answer.saved_tokens = answer.tokens;
 }
 
 void SocketProtocol::keep_alive() {

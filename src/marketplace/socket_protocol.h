@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "api/exchange.h"
 #include "api/json_reader.h"
+#include "api/response_stream.h"
 #include "marketplace/market.h"
 
 namespace gptoss::marketplace {
@@ -35,7 +35,7 @@ class SocketProtocol {
     // True when the message is answered at once without asking anybody: a cancellation.
     static bool is_quick(std::string_view message);
     // `charge` is kept until the answer to the message, if it has one, is over, and is told what that took.
-    using Charge = std::function<void(const api::Exchange::Spent& spent)>;
+    using Charge = std::function<void(const api::ResponseStream::TokenUsage& spent)>;
     void receive(std::string_view message, Charge charge = {});
     // A message that is not received, and why.
     void refuse(const Error& error) { refuse(error, {}); }
@@ -52,10 +52,10 @@ class SocketProtocol {
         std::int64_t request = 0;  // in the ledger
         std::uint64_t chunks = 0;
         std::int64_t tokens = 0;
-        std::string untold;  // of the text: what no checkpoint knows yet
-        std::int64_t told_tokens = 0;
+        std::string unsaved;  // of the text: what no checkpoint knows yet
+        std::int64_t saved_tokens = 0;
         bool cancelled = false, asks_to_cancel = false;
-        std::unique_ptr<api::Exchange> exchange;
+        std::unique_ptr<api::ResponseStream> response_stream;
         Charge charge;  // may be empty
     };
 
@@ -70,7 +70,7 @@ class SocketProtocol {
     chain::Word served_model() const;
 
     void advance(Answer& answer, bool& finished, Frames& out);
-    void tell(Answer& answer, bool finished) const;  // to the checkpoints
+    void add_to_checkpoints(Answer& answer, bool finished) const;  // to the checkpoints
     void add_chunk(Answer& answer, const std::string& text, Frames& out) const;
     void add_end(Answer& answer, const api::Json& last, Frames& out) const;
     void say(const api::Json& frame);

@@ -47,7 +47,7 @@ FingerprintVerdict verdict_of(FingerprintVerdict verdict, std::size_t tokens) {
 }  // namespace
 
 FingerprintVerdict check_fingerprints(ReplayModel& model, const provenance::chain::ReplyReceipt& receipt,
-                                      const ToldTokens& told,
+                                      const RecordedTokens& told,
                                       std::span<const engine::Fingerprint> fingerprints) {
     PreparedReplay prepared = prepare_replay(model, receipt, told);
     if (!prepared.fault.empty()) return {false, prepared.fault, 0, 0, 0, 0};

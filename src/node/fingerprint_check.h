@@ -9,7 +9,7 @@
 
 namespace gptoss::node {
 
-// The mean over a reply's fingerprints of |told - here| / |told|, over the values told. Between CPU kernels and the float32
+// The mean over a reply's fingerprints of |recorded - here| / |recorded|, over the recorded values. Between CPU kernels and the float32
 // reference rounding moves them by 3e-5, an 8-bit KV cache by 7e-4 and more.
 inline constexpr double kMostFingerprintDistance = 2e-4;
 // Of the tokens, that may be others by near ties.
@@ -25,7 +25,7 @@ struct FingerprintVerdict {
 
 // The signature is not looked at. Throws what replay_receipt() throws.
 FingerprintVerdict check_fingerprints(ReplayModel& model, const provenance::chain::ReplyReceipt& receipt,
-                                      const ToldTokens& told,
+                                      const RecordedTokens& told,
                                       std::span<const engine::Fingerprint> fingerprints);
 
 }  // namespace gptoss::node

@@ -32,7 +32,7 @@ class GpuMonitor {
     GpuMonitor(const GpuMonitor&) = delete;
     GpuMonitor& operator=(const GpuMonitor&) = delete;
 
-    // What the card tells now. What once was a failure stays one. One thread at a time.
+    // What the card reports now. What once was a failure stays one. One thread at a time.
     GpuStatus read();
 
     // Reads every `period` on a thread of its own, from now on until the monitor goes.

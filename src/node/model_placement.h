@@ -27,7 +27,7 @@ struct Placement {
 };
 
 // `devices` in order of preference. Who asks for a GPU gets one or an error, never the CPU; who asks for nothing
-// gets the best there is, and is told. On the CPU random weights are made here.
+// gets the best there is, and the log says which. On the CPU random weights are made here.
 // Throws Error(setting_invalid), Error(does_not_fit), or what the device says.
 Placement place_model(const Settings& settings, const std::vector<Device>& devices, ModelSource& source);
 

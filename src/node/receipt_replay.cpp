@@ -33,7 +33,7 @@ ReceiptVerdict no(std::string why) {
 }
 
 // The form that was signed; nothing where the given one is another. Receipts of version 1 sign none.
-std::optional<api::ReplyForm> signed_form(const chain::ReplyReceipt& receipt, const ToldTokens& told) {
+std::optional<api::ReplyForm> signed_form(const chain::ReplyReceipt& receipt, const RecordedTokens& told) {
     if (receipt.version == 1) return api::ReplyForm{};
     if (!told.form)
         throw Error(ErrorCode::file_corrupt, "the reply's form is not beside its tokens",
@@ -74,8 +74,8 @@ std::string said(const ReplayDifference& difference, const Tokenizer& tokenizer)
 
 }  // namespace
 
-ToldTokens read_told_tokens(const Json& json) {
-    ToldTokens told{token_list(json, "prompt"), token_list(json, "output"), std::nullopt};
+RecordedTokens read_recorded_tokens(const Json& json) {
+    RecordedTokens told{token_list(json, "prompt"), token_list(json, "output"), std::nullopt};
     if (json.contains("form") && json["form"].is_string()) told.form = json["form"].get<std::string>();
     return told;
 }
@@ -91,7 +91,7 @@ ReceiptVerdict check_signature(const chain::SignedReceipt& receipt, const Json& 
     }
     const chain::ReplyReceipt& fields = receipt.receipt;
     if (document.contains("tokens")) {
-        const ToldTokens told = read_told_tokens(document["tokens"]);
+        const RecordedTokens told = read_recorded_tokens(document["tokens"]);
         if (chain::hash_of_tokens(told.prompt) != fields.prompt_hash ||
             chain::hash_of_tokens(told.output) != fields.output_hash)
             return no("FORGED: the tokens beside the receipt are not the signed ones");
@@ -110,7 +110,7 @@ ReceiptVerdict check_signature(const chain::SignedReceipt& receipt, const Json& 
 }
 
 PreparedReplay prepare_replay(ReplayModel& model, const chain::ReplyReceipt& receipt,
-                              const ToldTokens& told) {
+                              const RecordedTokens& told) {
     PreparedReplay prepared;
     if (model.composite() != chain::to_hex_prefixed(receipt.composite))
         prepared.fault = "DIFFERS: this model's composite hash is " + model.composite();
@@ -140,7 +140,7 @@ PreparedReplay prepare_replay(ReplayModel& model, const chain::ReplyReceipt& rec
 }
 
 ReceiptVerdict replay_receipt(ReplayModel& model, const chain::ReplyReceipt& receipt,
-                              const ToldTokens& told) {
+                              const RecordedTokens& told) {
     PreparedReplay prepared = prepare_replay(model, receipt, told);
     if (!prepared.fault.empty()) return no(prepared.fault);
     const engine::ReplayResult result = model.replayer().run(std::move(prepared.request));
@@ -164,7 +164,7 @@ ReceiptVerdict replay_receipt(ReplayModel& model, const chain::ReplyReceipt& rec
             std::nullopt};
 }
 
-std::string told_kv_cache_type(const chain::ReplyReceipt& receipt, const Json& document) {
+std::string recorded_kv_cache_type(const chain::ReplyReceipt& receipt, const Json& document) {
     const std::string text = document.value("numerics", std::string());
     if (receipt.version > 1 && chain::keccak256(text) == receipt.numerics)
         for (const char* type : {"f16", "f8"})

@@ -21,13 +21,13 @@ struct ReceiptVerdict {
 };
 
 // The tokens beside a receipt, or in a file of the same shape: {"prompt", "output", "form"}.
-struct ToldTokens {
+struct RecordedTokens {
     std::vector<TokenId> prompt, output;
     std::optional<std::string> form;
 };
 
 // Throws Error(file_corrupt) for anything else.
-ToldTokens read_told_tokens(const nlohmann::json& json);
+RecordedTokens read_recorded_tokens(const nlohmann::json& json);
 
 // Offline. `document` is what the receipt was read from: tokens beside it must be the signed ones.
 // `wanted_signer` may be empty. Throws Error(setting_invalid) when it is no address.
@@ -42,15 +42,15 @@ struct PreparedReplay {
     std::string fault;
 };
 PreparedReplay prepare_replay(ReplayModel& model, const provenance::chain::ReplyReceipt& receipt,
-                              const ToldTokens& told);
+                              const RecordedTokens& told);
 
 // The signature is not looked at. Throws Error(file_corrupt) for a form or sampling settings that cannot be
 // read and for a missing form.
 ReceiptVerdict replay_receipt(ReplayModel& model, const provenance::chain::ReplyReceipt& receipt,
-                              const ToldTokens& told);
+                              const RecordedTokens& told);
 
-// The cache's type in a receipt's numerics ("…; f8 cache; …"); bf16 when it is not told.
-std::string told_kv_cache_type(const provenance::chain::ReplyReceipt& receipt,
-                               const nlohmann::json& document);
+// The cache's type in a receipt's numerics ("…; f8 cache; …"); bf16 when the receipt does not say.
+std::string recorded_kv_cache_type(const provenance::chain::ReplyReceipt& receipt,
+                                   const nlohmann::json& document);
 
 }  // namespace gptoss::node

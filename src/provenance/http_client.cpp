@@ -65,7 +65,7 @@ std::size_t take_body(char* text, std::size_t size, std::size_t count, void* use
 }
 
 int ask_whether_to_go_on(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-    return static_cast<const HttpRequest*>(user)->goes_on() ? 0 : 1;
+    return static_cast<const HttpRequest*>(user)->keep_going() ? 0 : 1;
 }
 
 }  // namespace
@@ -119,7 +119,7 @@ HttpReply HttpClient::perform(const HttpRequest& request, const HeadSink& on_hea
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, &exchange);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &exchange);
-    if (request.goes_on) {
+    if (request.keep_going) {
         curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
         curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, ask_whether_to_go_on);
         curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &request);

@@ -22,7 +22,7 @@ struct HttpRequest {
     std::int64_t bytes_per_second_max = 0;    // 0 = unlimited
     std::uint64_t body_bytes_max = 64 << 20;  // of a reply kept in memory; more is an error
     bool follows_redirects = true;
-    std::function<bool()> goes_on = {};  // asked about once a second; false gives the exchange up
+    std::function<bool()> keep_going = {};  // asked about once a second; false gives the exchange up
 };
 
 struct HttpReply {

@@ -58,28 +58,28 @@ api::Caller Api::caller() {
             }};
 }
 
-api::Reply Api::run(api::Answer answer, const std::function<void(const api::Events&)>& handle) {
-    if (auto* reply = std::get_if<api::Reply>(&answer)) return std::move(*reply);
-    const auto exchange = std::move(std::get<std::unique_ptr<api::Exchange>>(answer));
+api::HttpResponse Api::run(api::HandlerResult answer, const std::function<void(const api::Events&)>& handle) {
+    if (auto* reply = std::get_if<api::HttpResponse>(&answer)) return std::move(*reply);
+    const auto response_stream = std::move(std::get<std::unique_ptr<api::ResponseStream>>(answer));
     for (;;) {
-        api::Exchange::Output output = exchange->take();
+        api::ResponseStream::Output output = response_stream->take();
         if (!output.events.empty()) handle(output.events);
         if (output.finished) return std::move(output.reply);
         std::unique_lock lock(mutex_);
         const bool in_time = something_.wait_for(lock, std::chrono::seconds(20), [this] { return woken_; });
         woken_ = false;
         if (!in_time) {
-            ADD_FAILURE() << "the exchange hangs";
+            ADD_FAILURE() << "the response_stream hangs";
             return {};
         }
     }
 }
 
-api::Reply Api::ask(const Json& request, Endpoint endpoint) {
+api::HttpResponse Api::ask(const Json& request, Endpoint endpoint) {
     return ask_text(api::to_text(request), endpoint);
 }
 
-api::Reply Api::ask_text(const std::string& body, Endpoint endpoint) {
+api::HttpResponse Api::ask_text(const std::string& body, Endpoint endpoint) {
     try {
         return run((service_.get()->*endpoint)(body, caller()),
                    [](const api::Events&) { ADD_FAILURE() << "streamed"; });
@@ -98,7 +98,7 @@ std::vector<Json> Api::stream(Json request, Endpoint endpoint) {
     return events;
 }
 
-Json body_of(const api::Reply& reply) {
+Json body_of(const api::HttpResponse& reply) {
     return Json::parse(reply.body);
 }
 

@@ -35,11 +35,11 @@ class Api {
     void say(const std::string& text);
     void say_tokens(std::vector<TokenId> tokens);
 
-    using Endpoint = api::Answer (api::Service::*)(std::string_view, const api::Caller&);
+    using Endpoint = api::HandlerResult (api::Service::*)(std::string_view, const api::Caller&);
 
     // The reply to a request that does not stream. Errors are turned into replies as the server does it.
-    api::Reply ask(const api::Json& request, Endpoint endpoint = &api::Service::chat);
-    api::Reply ask_text(const std::string& body, Endpoint endpoint = &api::Service::chat);
+    api::HttpResponse ask(const api::Json& request, Endpoint endpoint = &api::Service::chat);
+    api::HttpResponse ask_text(const std::string& body, Endpoint endpoint = &api::Service::chat);
 
     // The data of every event, "[DONE]" as a string. Throws when one is not well-formed.
     std::vector<api::Json> stream(api::Json request, Endpoint endpoint = &api::Service::chat);
@@ -51,8 +51,8 @@ class Api {
     const std::shared_ptr<engine::Engine>& engine() const { return engine_; }
 
   private:
-    // Takes until the exchange is finished; calls `handle` with what streams.
-    api::Reply run(api::Answer answer, const std::function<void(const api::Events&)>& handle);
+    // Takes until the response stream is finished; calls `handle` with what streams.
+    api::HttpResponse run(api::HandlerResult answer, const std::function<void(const api::Events&)>& handle);
     api::Caller caller();
 
     std::mutex mutex_;
@@ -64,7 +64,7 @@ class Api {
     std::shared_ptr<api::Service> service_;
 };
 
-api::Json body_of(const api::Reply& reply);
+api::Json body_of(const api::HttpResponse& reply);
 
 // {"model": …, "messages": [{"role": "user", "content": text}]}
 api::Json user_says(const std::string& text);

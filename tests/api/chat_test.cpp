@@ -178,7 +178,7 @@ TEST(Chat, EndsForLengthInsideReasoningWithoutAnError) {
     for (int limit = 1; limit < 12; ++limit) {
         Json request = user_says("What is 2+2?");
         request["max_completion_tokens"] = limit;
-        const api::Reply reply = api.ask(request);
+        const api::HttpResponse reply = api.ask(request);
         ASSERT_EQ(reply.status, 200);
         EXPECT_EQ(body_of(reply)["choices"][0]["finish_reason"], "length");
         EXPECT_EQ(body_of(reply)["usage"]["completion_tokens"], limit);
@@ -236,7 +236,8 @@ TEST(Chat, HidesReasoningWhenAsked) {
 
 TEST(Chat, RefusesAPromptLongerThanTheContextWithBothCounts) {
     Api api;
-    const api::Reply reply = api.ask(user_says(std::string(20000, 'x') + " " + std::string(20000, 'y')));
+    const api::HttpResponse reply =
+        api.ask(user_says(std::string(20000, 'x') + " " + std::string(20000, 'y')));
     EXPECT_EQ(reply.status, 400);
     const Json error = body_of(reply)["error"];
     EXPECT_EQ(error["code"], "context_length_exceeded");
@@ -268,7 +269,7 @@ TEST(Chat, RefusesASchemaItCannotEnforceByNamingTheKeyword) {
         {"type", "json_schema"},
         {"json_schema",
          {{"name", "x"}, {"strict", true}, {"schema", {{"type", "object"}, {"uniqueItems", true}}}}}};
-    const api::Reply reply = api.ask(request);
+    const api::HttpResponse reply = api.ask(request);
     EXPECT_EQ(reply.status, 400);
     EXPECT_NE(reply.body.find("uniqueItems"), std::string::npos);
 }

@@ -230,7 +230,7 @@ TEST(ChatTools, IgnoredFieldsAreToldInAHeader) {
     const auto told = [&](const char* fields) {
         Json request = user_says("x");
         request.update(Json::parse(fields));
-        const Reply reply = api.ask(request);
+        const HttpResponse reply = api.ask(request);
         EXPECT_EQ(reply.status, 200);
         for (const auto& [name, value] : reply.headers)
             if (name == "X-Ignored-Fields") return value;
@@ -262,7 +262,7 @@ TEST(ChatTools, AnUnknownModelHasItsOwnCode) {
     Api api(options);
     Json request = user_says("x");
     request["model"] = "gpt-9";
-    const Reply reply = api.ask(request);
+    const HttpResponse reply = api.ask(request);
     EXPECT_EQ(reply.status, 404);
     EXPECT_EQ(body_of(reply)["error"]["code"], "model_not_found");
     EXPECT_EQ(body_of(reply)["error"]["param"], "model");

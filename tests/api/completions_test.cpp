@@ -53,7 +53,7 @@ TEST(Completions, TakesPromptsOfEveryShape) {
 TEST(Completions, RefusesWhatItCannotDo) {
     Api api;
     const auto field = [&](const Json& request) {
-        const api::Reply reply = api.ask(request, &Service::completions);
+        const api::HttpResponse reply = api.ask(request, &Service::completions);
         EXPECT_EQ(reply.status, 400);
         return body_of(reply)["error"]["param"].get<std::string>();
     };

@@ -88,7 +88,7 @@ TEST(Inference, StreamsFramesAndEndsOnce) {
 TEST(Inference, RefusesInItsOwnShape) {
     Api api;
     const auto refused = [&](const Json& asked) {
-        const api::Reply reply = api.ask(asked, &Service::inference);
+        const api::HttpResponse reply = api.ask(asked, &Service::inference);
         EXPECT_EQ(reply.status, 400);
         return body_of(reply);
     };

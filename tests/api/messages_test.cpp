@@ -60,7 +60,7 @@ std::string prompt_of(const Json& content) {
     api.say("<|channel|>final<|message|>ok<|return|>");
     Json asked = request("");
     asked["messages"][0]["content"] = content;
-    const api::Reply reply = api.ask(asked, kMessages);
+    const api::HttpResponse reply = api.ask(asked, kMessages);
     return reply.status == 200 ? api.last_prompt() : reply.body;
 }
 
@@ -204,7 +204,7 @@ TEST(Messages, NamesTheStopSequence) {
 TEST(Messages, ErrorsHaveItsShape) {
     Api api;
     Json asked = request(std::string(40'000, 'x') + " y z");
-    const api::Reply long_one = api.ask(asked, kMessages);
+    const api::HttpResponse long_one = api.ask(asked, kMessages);
     EXPECT_EQ(long_one.status, 400);
     const Json error = body_of(long_one);
     EXPECT_EQ(error["type"], "error");

@@ -123,7 +123,7 @@ TEST(RequestLimits, BrokenJsonSaysWhy) {
 TEST(RequestLimits, ReadingStopsWhereTheContextEnds) {
     test::Api api;
     const auto status_and_message = [&](const std::string& content) {
-        const Reply reply = api.ask(test::user_says(content));
+        const HttpResponse reply = api.ask(test::user_says(content));
         return std::pair(reply.status, test::body_of(reply)["error"]["message"].get<std::string>());
     };
     const auto [status, message] = status_and_message(repeated("the quick brown fox ", 200000));

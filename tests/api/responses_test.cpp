@@ -174,7 +174,7 @@ TEST(Responses, ANamespacesCallComesBackWithItsNamespace) {
                                        {"description", "Other agents."},
                                        {"tools", Json::array({function_tool("wait")})}},
                                   Json{{"type", "web_search"}, {"external_web_access", false}}});
-    const api::Reply whole = api.ask(asked, kResponses);
+    const api::HttpResponse whole = api.ask(asked, kResponses);
     const Json reply = body_of(whole);
     ASSERT_EQ(reply["output"][0]["type"], "function_call") << reply.dump(1);
     EXPECT_EQ(reply["output"][0]["name"], "wait");
@@ -228,7 +228,7 @@ TEST(Responses, DropsAsManyOldTurnsAsItTakesAndNoMore) {
 TEST(Responses, RefusesWithTheFieldsName) {
     Api api;
     const auto param = [&](const Json& asked) {
-        const api::Reply reply = api.ask(asked, kResponses);
+        const api::HttpResponse reply = api.ask(asked, kResponses);
         EXPECT_EQ(reply.status, 400) << reply.body;
         return body_of(reply)["error"]["param"].get<std::string>();
     };
@@ -266,7 +266,7 @@ TEST(Responses, TakesWhatClientsSend) {
     asked["include"] = Json::array({"reasoning.encrypted_content"});
     asked["reasoning"] = {{"effort", nullptr}, {"summary", nullptr}};
     asked["metadata"] = nullptr;
-    const api::Reply reply = api.ask(asked, kResponses);
+    const api::HttpResponse reply = api.ask(asked, kResponses);
     EXPECT_EQ(reply.status, 200) << reply.body;
     const std::string prompt = api.last_prompt();
     EXPECT_NE(prompt.find("<|start|>developer<|message|># Instructions\n\nBe kind.<|end|><|start|>user"),
@@ -287,7 +287,7 @@ TEST(Responses, AReferenceThatMeansItselfLeadsNowhere) {
     Api api(options);
     for (int i = 0; i < 2; ++i) {
         api.say("<|channel|>final<|message|>ok<|return|>");
-        const api::Reply reply =
+        const api::HttpResponse reply =
             api.ask(request(Json::array({{{"type", "item_reference"}, {"id", "nothing"}}, user_item("hi")})),
                     kResponses);
         EXPECT_EQ(reply.status, 200) << reply.body;
@@ -298,7 +298,7 @@ TEST(Responses, AReferenceThatMeansItselfLeadsNowhere) {
 TEST(Responses, APartIsNoItem) {
     Api api;
     for (const char* type : {"input_text", "text", "output_text", "input_image", "refusal"}) {
-        const api::Reply reply =
+        const api::HttpResponse reply =
             api.ask(request(Json::array({{{"type", type}, {"text", "hi"}}})), kResponses);
         EXPECT_EQ(reply.status, 400) << type;
         EXPECT_EQ(body_of(reply)["error"]["param"], "input[0].type");
@@ -315,7 +315,7 @@ TEST(Responses, AStreamThatIsTakenUpEndsAsItsResponse) {
         asked["max_output_tokens"] = most;
         const std::string id = body_of(api.ask(asked, kResponses))["id"];
         auto answer = api.service().follow_response({"test", {}}, id, -1);
-        const auto events = std::get<std::unique_ptr<api::Exchange>>(answer)->take().events;
+        const auto events = std::get<std::unique_ptr<api::ResponseStream>>(answer)->take().events;
         ASSERT_EQ(events.size(), 1U);
         EXPECT_EQ(Json::parse(events[0].data)["type"], ending) << most;
     }

@@ -20,7 +20,7 @@ Json with_schema(const Json& schema, std::optional<bool> strict = std::nullopt) 
     return request;
 }
 
-std::string header_of(const api::Reply& reply, const std::string& name) {
+std::string header_of(const api::HttpResponse& reply, const std::string& name) {
     for (const auto& [field, value] : reply.headers)
         if (field == name) return value;
     return "";
@@ -30,7 +30,7 @@ std::string header_of(const api::Reply& reply, const std::string& name) {
 std::string said(const Json& request, const std::string& text) {
     Api api;
     api.say("<|channel|>final<|message|>" + text + "<|return|>");
-    const api::Reply reply = api.ask(request);
+    const api::HttpResponse reply = api.ask(request);
     EXPECT_EQ(reply.status, 200) << reply.body;
     return reply.status == 200 ? body_of(reply)["choices"][0]["message"]["content"].get<std::string>()
                                : reply.body;
@@ -79,7 +79,7 @@ TEST(StructuredOutput, NumbersKeepTheirValue) {
     EXPECT_EQ(said(with_schema({{"type", "number"}, {"minimum", -90}, {"maximum", 90}}), "1.5e-7"), "1.5e-7");
     // A bound that no double tells from its neighbour is no bound.
     Api api;
-    const api::Reply reply =
+    const api::HttpResponse reply =
         api.ask_text(R"({"messages":[{"role":"user","content":"f"}],"response_format":{"type":"json_schema",
         "json_schema":{"name":"x","strict":true,"schema":{"type":"integer","maximum":)" +
                      uint256 + "}}}}");
@@ -164,11 +164,11 @@ TEST(StructuredOutput, WhatCannotBeEnforcedIsTold) {
     for (const auto& [schema, unenforced] : cases) {
         Api api;
         api.say("<|channel|>final<|message|>{\"a\":12}<|return|>");
-        const api::Reply reply = api.ask(with_schema(Json::parse(schema)));
+        const api::HttpResponse reply = api.ask(with_schema(Json::parse(schema)));
         ASSERT_EQ(reply.status, 200) << reply.body;
         EXPECT_EQ(body_of(reply)["choices"][0]["message"]["content"], "{\"a\":12}") << schema;
         EXPECT_EQ(header_of(reply, "X-Schema-Not-Enforced"), unenforced);
-        const api::Reply strict = api.ask(with_schema(Json::parse(schema), true));
+        const api::HttpResponse strict = api.ask(with_schema(Json::parse(schema), true));
         EXPECT_EQ(strict.status, 400) << schema;
         EXPECT_EQ(body_of(strict)["error"]["param"], "response_format.json_schema.schema");
     }

@@ -1,5 +1,5 @@
 // Whatever the model says, the client gets an answer: malformed sequences seen in the wild and random tokens
-// go through engine, parser and API. No reply is a 500, no exchange hangs, every stream ends with exactly one
+// go through engine, parser and API. No reply is a 500, no response stream hangs, every stream ends with exactly one
 // finish.
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using test::Api;
 using test::assembled;
 
 void expect_one_answer(Api& api, const Json& request, const std::string& what) {
-    const api::Reply whole = api.ask(request);
+    const api::HttpResponse whole = api.ask(request);
     ASSERT_EQ(whole.status, 200) << what << "\n" << whole.body;
     const Json choice = test::body_of(whole)["choices"][0];
     const std::vector<Json> events = api.stream(request);
@@ -90,7 +90,7 @@ Json as_message(const Json& chat) {
 
 // Each item begins and ends once, in order, and what was streamed is what the last event tells.
 void expect_one_response(Api& api, const Json& request, const std::string& what) {
-    const api::Reply whole = api.ask(request, &api::Service::responses);
+    const api::HttpResponse whole = api.ask(request, &api::Service::responses);
     ASSERT_EQ(whole.status, 200) << what << "\n" << whole.body;
     const Json response = test::body_of(whole);
     const std::vector<Json> events = api.stream(request, &api::Service::responses);
@@ -126,7 +126,7 @@ void expect_one_response(Api& api, const Json& request, const std::string& what)
 }
 
 void expect_one_message(Api& api, const Json& request, const std::string& what) {
-    const api::Reply whole = api.ask(request, &api::Service::messages);
+    const api::HttpResponse whole = api.ask(request, &api::Service::messages);
     ASSERT_EQ(whole.status, 200) << what << "\n" << whole.body;
     const Json message = test::body_of(whole);
     const std::vector<Json> events = api.stream(request, &api::Service::messages);

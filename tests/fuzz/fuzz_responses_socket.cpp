@@ -16,7 +16,7 @@ namespace {
 
 using namespace gptoss;
 
-void check_error(const api::Reply& reply) {
+void check_error(const api::HttpResponse& reply) {
     const api::Json event = api::Json::parse(api::socket_error(reply));
     if (event["type"] != "error" || event["status"] != reply.status || !event["error"]["code"].is_string() ||
         !event["error"]["message"].is_string())

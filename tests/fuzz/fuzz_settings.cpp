@@ -42,7 +42,7 @@ void read_beside_receipt(const std::string& text) {
     }
     const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
     try {
-        if (!json.is_discarded()) node::read_told_tokens(json);
+        if (!json.is_discarded()) node::read_recorded_tokens(json);
     } catch (const Error&) {
     }
 }

@@ -89,7 +89,7 @@ struct HandlersTest : testing::Test {
     }
     void add(const std::string& path, http::RunsOn where, std::function<void()> does) {
         router.add({"POST", path, false,
-                    [does](const http::HttpRequest&, const api::Caller&) -> api::Answer {
+                    [does](const http::HttpRequest&, const api::Caller&) -> api::HandlerResult {
                         does();
                         return api::json_reply({{"done", true}});
                     },
@@ -198,7 +198,7 @@ struct Echo final : http::Upgrade {
 
 TEST_F(HandlersTest, ARouteTakesAConnectionOver) {
     http::Route route{"GET", "/socket", false,
-                      [](const http::HttpRequest&, const api::Caller&) -> api::Answer {
+                      [](const http::HttpRequest&, const api::Caller&) -> api::HandlerResult {
                           return api::json_reply({{"plain", true}});
                       }};
     route.upgrade = [](const http::HttpRequest& request,

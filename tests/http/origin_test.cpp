@@ -74,7 +74,7 @@ TEST(Origin, APreflightMaySendWhatItAsksFor) {
     request.headers.add("Access-Control-Request-Method", "POST");
     request.headers.add("Access-Control-Request-Headers", "authorization,x-stainless-os");
     EXPECT_TRUE(is_preflight(request));
-    const api::Reply reply = preflight_reply(request, "GET, POST");
+    const api::HttpResponse reply = preflight_reply(request, "GET, POST");
     EXPECT_EQ(reply.status, 204);
     EXPECT_EQ(field(reply.headers, "Access-Control-Allow-Headers"), "authorization,x-stainless-os");
     EXPECT_EQ(field(reply.headers, "Access-Control-Allow-Methods"), "GET, POST");

@@ -11,7 +11,7 @@ constexpr StaticFile kFiles[] = {{"/index.html", kPage},
                                  {"/openapi.json", "{}"},
                                  {"/assets/mermaid-frame-c3.html", kPage}};
 
-api::Reply get(const std::string& path, const std::string& tags = {}) {
+api::HttpResponse get(const std::string& path, const std::string& tags = {}) {
     Router router;
     add_static_routes(router, kFiles);
     HttpRequest request;
@@ -19,21 +19,21 @@ api::Reply get(const std::string& path, const std::string& tags = {}) {
     request.path = path;
     if (!tags.empty()) request.headers.add("If-None-Match", tags);
     const Router::Match match = router.find(request);
-    return std::get<api::Reply>(match.route->handler(request, {}));
+    return std::get<api::HttpResponse>(match.route->handler(request, {}));
 }
 
-std::string header(const api::Reply& reply, std::string_view wanted) {
+std::string header(const api::HttpResponse& reply, std::string_view wanted) {
     for (const auto& [name, value] : reply.headers)
         if (name == wanted) return value;
     return {};
 }
 
 TEST(StaticFiles, KeepsHashedFilesForeverAndAsksForThePageAgain) {
-    const api::Reply page = get("/");
+    const api::HttpResponse page = get("/");
     EXPECT_EQ(page.body, kPage);
     EXPECT_EQ(header(page, "Cache-Control"), "no-cache");
     EXPECT_EQ(header(get("/openapi.json"), "Cache-Control"), "no-cache");
-    const api::Reply script = get("/assets/index-B2x9.js");
+    const api::HttpResponse script = get("/assets/index-B2x9.js");
     EXPECT_NE(header(script, "Cache-Control").find("immutable"), std::string::npos);
     EXPECT_EQ(header(script, "Content-Encoding"), "gzip");
     EXPECT_NE(header(script, "ETag"), header(page, "ETag"));
@@ -42,7 +42,7 @@ TEST(StaticFiles, KeepsHashedFilesForeverAndAsksForThePageAgain) {
 TEST(StaticFiles, SendsNothingToWhoHasTheFile) {
     const std::string tag = header(get("/"), "ETag");
     for (const std::string& tags : {tag, "W/" + tag, "\"other\", " + tag}) {
-        const api::Reply reply = get("/", tags);
+        const api::HttpResponse reply = get("/", tags);
         EXPECT_EQ(reply.status, 304) << tags;
         EXPECT_TRUE(reply.body.empty());
         EXPECT_EQ(header(reply, "ETag"), tag);

@@ -56,7 +56,7 @@ struct QuietMeter final : http::ReplyMeter {
 struct WebSocketTest : testing::Test {
     WebSocketTest() {
         http::Route route{"GET", "/socket", false,
-                          [](const http::HttpRequest&, const api::Caller&) -> api::Answer {
+                          [](const http::HttpRequest&, const api::Caller&) -> api::HandlerResult {
                               return http::websocket_only_reply("POST there");
                           }};
         route.upgrade = [](const http::HttpRequest&, const api::Caller&) {

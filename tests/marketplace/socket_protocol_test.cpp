@@ -142,8 +142,8 @@ TEST(SocketProtocol, AnswersAnEncryptedMessage) {
 TEST(SocketProtocol, ChargesAnAnswerOnceItIsOver) {
     Conversation talk;
     talk.say(talk.init());
-    std::vector<api::Exchange::Spent> charged;
-    const auto charge = [&](const api::Exchange::Spent& spent) { charged.push_back(spent); };
+    std::vector<api::ResponseStream::TokenUsage> charged;
+    const auto charge = [&](const api::ResponseStream::TokenUsage& spent) { charged.push_back(spent); };
     talk.socket->receive("no JSON", charge);
     talk.take();
     EXPECT_TRUE(charged.empty());

@@ -54,12 +54,12 @@ class KeepingSink final : public engine::GenerationSink {
 // What was asked once, to be asked again.
 struct Case {
     chain::ReplyReceipt receipt;
-    ToldTokens told;
+    RecordedTokens told;
     api::ReplyForm form;
 };
 
 Case case_of(const nlohmann::json& document) {
-    Case made{chain::receipt_from_json(document).receipt, read_told_tokens(document["tokens"]), {}};
+    Case made{chain::receipt_from_json(document).receipt, read_recorded_tokens(document["tokens"]), {}};
     made.form = api::read_form(*made.told.form);
     return made;
 }

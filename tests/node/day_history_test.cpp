@@ -76,7 +76,8 @@ api::Json ask(const DayHistory& history, const std::string& query) {
     request.method = "GET";
     request.path = "/v1/history";
     request.query = query;
-    return api::Json::parse(std::get<api::Reply>(router.find(request).route->handler(request, {})).body);
+    return api::Json::parse(
+        std::get<api::HttpResponse>(router.find(request).route->handler(request, {})).body);
 }
 
 TEST(DayHistory, RefusesSpansItDoesNotKeep) {

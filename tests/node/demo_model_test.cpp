@@ -32,9 +32,10 @@ api::Json answer_of(const LoadedModel& model) {
     auto answer = service->chat(
         R"({"messages": [{"role": "user", "content": "What is 2+2?"}], "temperature": 0, "max_tokens": 400})",
         {"test", [] {}});
-    auto& exchange = *std::get<std::unique_ptr<api::Exchange>>(answer);
-    api::Exchange::Output output;
-    while (!(output = exchange.take()).finished) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    auto& response_stream = *std::get<std::unique_ptr<api::ResponseStream>>(answer);
+    api::ResponseStream::Output output;
+    while (!(output = response_stream.take()).finished)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     EXPECT_EQ(output.reply.status, 200);
     return api::Json::parse(output.reply.body)["choices"][0]["message"];
 }

@@ -120,11 +120,11 @@ class FingerprintCheck : public testing::Test {
     };
     // The host claims the model's own composite hash, whatever it computed with.
     static Rate rate_of(const char* name, const std::vector<FingerprintDocument>& receipts,
-                        const std::function<void(chain::ReplyReceipt&, ToldTokens&)>& change = {}) {
+                        const std::function<void(chain::ReplyReceipt&, RecordedTokens&)>& change = {}) {
         Rate rate;
         for (const FingerprintDocument& document : receipts) {
             chain::ReplyReceipt receipt = chain::receipt_from_json(document).receipt;
-            ToldTokens told = read_told_tokens(document["tokens"]);
+            RecordedTokens told = read_recorded_tokens(document["tokens"]);
             receipt.composite = *chain::word_from_hex(reference_->composite());
             if (change) change(receipt, told);
             receipt.prompt_hash = chain::hash_of_tokens(told.prompt);
@@ -151,7 +151,7 @@ TEST_F(FingerprintCheck, AcceptsRoundingAndRefusesWhatComputesOtherwise) {
     const Rate own = rate_of("honest", honest);
     EXPECT_EQ(own.accepted, own.tried);
 
-    const Rate shorter = rate_of("a shorter context", honest, [](chain::ReplyReceipt&, ToldTokens& told) {
+    const Rate shorter = rate_of("a shorter context", honest, [](chain::ReplyReceipt&, RecordedTokens& told) {
         // It claims a text before the prompt, which it left out.
         for (TokenId token = 300; token < 380; ++token)
             told.prompt.insert(told.prompt.begin(), token * 7 % 4000);
@@ -182,7 +182,7 @@ TEST_F(FingerprintCheck, FindsTokensThatWereNotSampledAsClaimed) {
         chain::ReplyReceipt receipt = chain::receipt_from_json(document).receipt;
         if (receipt.sampling.starts_with("temperature=0 ")) continue;
         receipt.seed += 1;
-        const ToldTokens told = read_told_tokens(document["tokens"]);
+        const RecordedTokens told = read_recorded_tokens(document["tokens"]);
         const ReceiptVerdict replayed = replay_receipt(*reference_, receipt, told);
         if (replayed.holds || replayed.difference->is_near_tie()) continue;
         ++changed;
@@ -202,7 +202,7 @@ TEST_F(FingerprintCheck, IsTheSameToTheBitOnTheSameDevice) {
     ReplayModel same(settings, cpu_device());
     for (const FingerprintDocument& document : receipts_of(fingerprinting())) {
         PreparedReplay prepared = prepare_replay(same, chain::receipt_from_json(document).receipt,
-                                                 read_told_tokens(document["tokens"]));
+                                                 read_recorded_tokens(document["tokens"]));
         ASSERT_EQ(prepared.fault, "");
         prepared.request.hidden_values = engine::kFingerprintValues;
         const engine::ReplayResult result = same.replayer().run(std::move(prepared.request));

@@ -64,13 +64,13 @@ class ReceiptReplay : public testing::Test {
         const chain::SignedReceipt receipt = chain::receipt_from_json(document);
         const ReceiptVerdict genuine = check_signature(receipt, document, "");
         if (!genuine.holds) return genuine;
-        return replay_receipt(*model_, receipt.receipt, read_told_tokens(document["tokens"]));
+        return replay_receipt(*model_, receipt.receipt, read_recorded_tokens(document["tokens"]));
     }
 
     // Whether the node says these tokens when it is asked with these settings.
     static bool says(const Json& document) {
         const chain::ReplyReceipt fields = chain::receipt_from_json(document).receipt;
-        const ToldTokens told = read_told_tokens(document["tokens"]);
+        const RecordedTokens told = read_recorded_tokens(document["tokens"]);
         const SignedSampling drawn = read_sampling_text(fields.sampling);
         engine::GenerationRequest request;
         request.prompt = told.prompt;
@@ -95,7 +95,7 @@ class ReceiptReplay : public testing::Test {
 Json signed_again(Json document, const std::function<void(chain::ReplyReceipt&, Json& tokens)>& change) {
     chain::SignedReceipt receipt = chain::receipt_from_json(document);
     change(receipt.receipt, document["tokens"]);
-    const ToldTokens told = read_told_tokens(document["tokens"]);
+    const RecordedTokens told = read_recorded_tokens(document["tokens"]);
     receipt.receipt.prompt_hash = chain::hash_of_tokens(told.prompt);
     receipt.receipt.output_hash = chain::hash_of_tokens(told.output);
     receipt.receipt.prompt_tokens = static_cast<std::uint32_t>(told.prompt.size());
@@ -241,7 +241,7 @@ TEST_F(ReceiptReplay, AnotherEffortOrDateIsRefusedByWhoeverKnowsThePrompt) {
                 EXPECT_EQ(verdict.holds, says(*lie)) << verdict.why;
             }
             const chain::SignedReceipt read = chain::receipt_from_json(*lie);
-            ToldTokens buyer = read_told_tokens((*lie)["tokens"]);
+            RecordedTokens buyer = read_recorded_tokens((*lie)["tokens"]);
             buyer.prompt = receipts_[i]["tokens"]["prompt"].get<std::vector<TokenId>>();
             const ReceiptVerdict own = replay_receipt(*model_, read.receipt, buyer);
             EXPECT_FALSE(own.holds);
@@ -309,7 +309,7 @@ TEST_F(ReceiptReplay, OneBitOfOneWeightIsAnotherModel) {
     ReplayModel other(settings, cpu_device());
     for (const Json& receipt : receipts_) {
         const ReceiptVerdict verdict = replay_receipt(other, chain::receipt_from_json(receipt).receipt,
-                                                      read_told_tokens(receipt["tokens"]));
+                                                      read_recorded_tokens(receipt["tokens"]));
         EXPECT_FALSE(verdict.holds);
         EXPECT_TRUE(verdict.why.starts_with("DIFFERS: this model's composite hash is ")) << verdict.why;
     }

@@ -32,7 +32,7 @@ inline const std::string kHostKey = "0x" + std::string(63, '0') + "1";
 
 // What is asked, and by which way.
 struct Ask {
-    api::Answer (api::Service::*endpoint)(std::string_view, const api::Caller&) = &api::Service::chat;
+    api::HandlerResult (api::Service::*endpoint)(std::string_view, const api::Caller&) = &api::Service::chat;
     api::Json body;
 };
 
@@ -53,13 +53,13 @@ class SigningNode {
     // between looks at them.
     template <class Disturb>
     std::vector<nlohmann::json> receipts_of(const std::vector<Ask>& asks, Disturb& disturb) {
-        std::vector<std::unique_ptr<api::Exchange>> running;
+        std::vector<std::unique_ptr<api::ResponseStream>> running;
         for (std::size_t i = 0; i < asks.size(); ++i)
-            running.push_back(std::get<std::unique_ptr<api::Exchange>>((*service.*asks[i].endpoint)(
+            running.push_back(std::get<std::unique_ptr<api::ResponseStream>>((*service.*asks[i].endpoint)(
                 asks[i].body.dump(), {"client-" + std::to_string(i % 5), [] {}})));
         std::vector<nlohmann::json> receipts;
         for (std::size_t i = 0; i < running.size(); ++i) {
-            api::Exchange::Output output;
+            api::ResponseStream::Output output;
             while (!(output = running[i]->take()).finished) {
                 disturb();
                 std::this_thread::sleep_for(std::chrono::microseconds(200));

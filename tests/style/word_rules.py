@@ -20,6 +20,10 @@ _EVERYWHERE = {
     "launch_dependent": "launch_pdl",
     "expert_width": "intermediate_size",
     "experts_used": "experts_per_token",
+    "Mailbox": "TokenQueue",
+    "ReplyFacts": "ResponseMetadata",
+    "GenerationExchange": "GenerationStream",
+    "ToldTokens": "RecordedTokens",
 }
 _OF_CUDA = {"slab": "K-tile or panel", "slabs": "K-tiles or panels", "multiprocessor": "SM", "multiprocessors": "SMs"}
 _STYLE = "tests/style/"

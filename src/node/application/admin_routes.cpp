@@ -7,8 +7,8 @@
 
 namespace gptoss::node {
 
-using api::Answer;
 using api::Caller;
+using api::HandlerResult;
 using api::Json;
 using http::HttpRequest;
 using http::Router;
@@ -17,7 +17,7 @@ using http::RunsOn;
 namespace {
 
 Json row_json(const std::string& id, const std::string& client, const std::string& route, std::int64_t age_ms,
-              std::int32_t prompt_read, const api::Exchange::Spent& spent) {
+              std::int32_t prompt_read, const api::ResponseStream::TokenUsage& spent) {
     return {{"id", id},
             {"client", client},
             {"route", route},
@@ -103,12 +103,12 @@ Json usage_json(const http::ClientUsage& usage) {
 }  // namespace
 
 Router make_admin_routes(http::Server& users, NodeState& state, AdminActions actions, Router router) {
-    router.add(
-        {"GET", "/admin/requests", false, [&users, &state](const HttpRequest&, const Caller&) -> Answer {
-             return api::json_reply({{"requests", running_requests(users, state)}});
-         }});
+    router.add({"GET", "/admin/requests", false,
+                [&users, &state](const HttpRequest&, const Caller&) -> HandlerResult {
+                    return api::json_reply({{"requests", running_requests(users, state)}});
+                }});
     router.add({"DELETE", "/admin/requests/*", false,
-                [&users, &state](const HttpRequest& request, const Caller&) -> Answer {
+                [&users, &state](const HttpRequest& request, const Caller&) -> HandlerResult {
                     int found = users.active_requests().cancel(request.rest);
                     if (auto* runs = background_runs(state); runs != nullptr && runs->cancel(request.rest))
                         ++found;
@@ -120,25 +120,25 @@ Router make_admin_routes(http::Server& users, NodeState& state, AdminActions act
                     return api::json_reply({{"cancelled", found}});
                 },
                 RunsOn::io_thread, true});
-    router.add({"GET", "/admin/clients", false, [&users](const HttpRequest&, const Caller&) -> Answer {
+    router.add({"GET", "/admin/clients", false, [&users](const HttpRequest&, const Caller&) -> HandlerResult {
                     Json list = Json::array();
                     for (const http::ClientUsage& usage : users.clients().usage())
                         list.push_back(usage_json(usage));
                     return api::json_reply({{"clients", std::move(list)}});
                 }});
     router.add({"GET", "/admin/status", false,
-                [&state, status = actions.reload_status](const HttpRequest&, const Caller&) -> Answer {
+                [&state, status = actions.reload_status](const HttpRequest&, const Caller&) -> HandlerResult {
                     Json json = state.to_json();
                     json["reload"] = status();
                     return api::json_reply(json);
                 }});
     router.add({"GET", "/admin/receipts", false,
-                [&state](const HttpRequest&, const Caller&) -> Answer {
+                [&state](const HttpRequest&, const Caller&) -> HandlerResult {
                     return api::json_reply({{"receipts", latest_receipts(state)}});
                 },
                 RunsOn::disk});
     router.add({"GET", "/admin/earnings", false,
-                [&state, credited = actions.credited](const HttpRequest&, const Caller&) -> Answer {
+                [&state, credited = actions.credited](const HttpRequest&, const Caller&) -> HandlerResult {
                     const auto market = state.find_market();
                     if (market == nullptr) return api::json_reply({{"marketplace", false}});
                     Json json = earnings_json(*market);
@@ -148,7 +148,7 @@ Router make_admin_routes(http::Server& users, NodeState& state, AdminActions act
                 },
                 RunsOn::disk});
     router.add({"POST", "/admin/reload", false,
-                [reload = actions.reload](const HttpRequest&, const Caller&) -> Answer {
+                [reload = actions.reload](const HttpRequest&, const Caller&) -> HandlerResult {
                     return api::json_reply(reload(), 202);
                 },
                 RunsOn::disk, true});

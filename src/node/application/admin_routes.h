@@ -11,7 +11,7 @@
 namespace gptoss::node {
 
 struct AdminActions {
-    std::function<api::Json()> reload;  // reads the settings again; tells what changed; throws Error
+    std::function<api::Json()> reload;  // reads the settings again; returns what changed; throws Error
     std::function<api::Json()> reload_status;
     std::function<api::Json()> credited =
         {};  // what the chain holds for the host; null: nothing is asked. May be empty

@@ -141,7 +141,7 @@ Json DayHistory::to_json(std::int64_t span_s, std::int64_t points, std::int64_t 
 
 void add_history_routes(http::Router& router, const DayHistory& history) {
     router.add({"GET", "/v1/history", false,
-                [&history](const http::HttpRequest& request, const api::Caller&) -> api::Answer {
+                [&history](const http::HttpRequest& request, const api::Caller&) -> api::HandlerResult {
                     const std::int64_t span_s = number_in(request.query, "seconds", 3600, kHistoryKept_s);
                     const std::int64_t points = number_in(request.query, "points", 360, kMostPoints);
                     return api::json_reply(history.to_json(span_s, points, std::time(nullptr)));

@@ -31,7 +31,7 @@ struct HistorySample {
     std::optional<double> busy, temperature, power;  // of the card: %, °C, W
 };
 
-// Counts replies on their way to `next`, and looks at the engine when told to.
+// Counts replies on their way to `next`, and looks at the engine in look().
 class DayHistory final : public http::ReplyMeter {
   public:
     explicit DayHistory(http::ReplyMeter& next) : next_(next) {}

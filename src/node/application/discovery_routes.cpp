@@ -6,10 +6,10 @@ namespace gptoss::node {
 
 namespace {
 
-using api::Answer;
 using api::Caller;
+using api::HandlerResult;
+using api::HttpResponse;
 using api::Json;
-using api::Reply;
 using http::HttpRequest;
 
 // The version of Ollama's API whose calls are answered here. Codex refuses anything older.
@@ -29,7 +29,7 @@ Json model_json(const api::ServedModel& model, const std::string& name) {
             {"details", {{"format", "gguf"}, {"family", "gptoss"}, {"quantization_level", "MXFP4"}}}};
 }
 
-Reply tags(const api::Service& service) {
+HttpResponse tags(const api::Service& service) {
     const api::ServedModel& model = service.served_model();
     Json models = Json::array({model_json(model, model.id)});
     // Any name is served, unless names are strict.
@@ -38,14 +38,14 @@ Reply tags(const api::Service& service) {
 }
 
 // There is nothing to pull: the node serves what it serves, under any name.
-Reply pull(const api::Service& service, const std::string& body) {
+HttpResponse pull(const api::Service& service, const std::string& body) {
     const Json json = api::parse_json(body);
     const std::string name = api::Fields(json, "").find_text("model").value_or("");
     if (service.options().strict_model_name && name != service.served_model().id) {
         throw Error(ErrorCode::not_found, "The model \"" + name + "\" is not served here.",
                     "This node serves \"" + service.served_model().id + "\".");
     }
-    Reply reply;
+    HttpResponse reply;
     reply.content_type = "application/x-ndjson";
     reply.body = "{\"status\":\"success\"}\n";
     return reply;
@@ -54,14 +54,16 @@ Reply pull(const api::Service& service, const std::string& body) {
 }  // namespace
 
 void add_discovery_routes(http::Router& router, NodeState& state) {
-    router.add({"GET", "/api/version", true, [](const HttpRequest&, const Caller&) -> Answer {
+    router.add({"GET", "/api/version", true, [](const HttpRequest&, const Caller&) -> HandlerResult {
                     return api::json_reply({{"version", kOllamaVersion}});
                 }});
-    router.add({"GET", "/api/tags", false,
-                [&state](const HttpRequest&, const Caller&) -> Answer { return tags(*state.service()); }});
-    router.add({"POST", "/api/pull", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
-                    return pull(*state.service(), request.body);
+    router.add({"GET", "/api/tags", false, [&state](const HttpRequest&, const Caller&) -> HandlerResult {
+                    return tags(*state.service());
                 }});
+    router.add(
+        {"POST", "/api/pull", false, [&state](const HttpRequest& request, const Caller&) -> HandlerResult {
+             return pull(*state.service(), request.body);
+         }});
 }
 
 }  // namespace gptoss::node

@@ -26,7 +26,7 @@ Json ask(const NamedAddress& node, const std::stop_token& stop) {
     request.timeout_ms = request.stall_timeout_ms = kPatience_ms;
     request.body_bytes_max = kLargestStatusBytes;
     request.follows_redirects = false;
-    request.goes_on = [&stop] { return !stop.stop_requested(); };
+    request.keep_going = [&stop] { return !stop.stop_requested(); };
     const provenance::HttpReply reply = provenance::HttpClient().perform(request);
     Json json{{"name", node.name}};
     if (!reply.network_error.empty()) {
@@ -98,7 +98,7 @@ Json Fleet::look() {
 
 void Fleet::add_routes(http::Router& router) {
     router.add({"GET", "/v1/fleet", false,
-                [this](const http::HttpRequest&, const api::Caller&) -> api::Answer {
+                [this](const http::HttpRequest&, const api::Caller&) -> api::HandlerResult {
                     return api::json_reply(look());
                 },
                 http::RunsOn::disk});

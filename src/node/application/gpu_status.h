@@ -1,4 +1,4 @@
-// What is known of the GPU at a moment, as the node tells it: in /metrics, /v1/status and /ready.
+// What is known of the GPU at a moment, as the node reports it: in /metrics, /v1/status and /ready.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ struct GpuStatus {
         double value = 0;
     };
     std::string name, bus_id, driver;
-    std::vector<Value> values;             // what this card tells: not every card tells everything
+    std::vector<Value> values;             // what this card reports: not every card reports everything
     std::vector<std::string> throttling;   // why its clocks are lowered now; empty = they are not
     std::vector<unsigned long long> xids;  // the driver's error numbers since the node started, newest last
     std::string failure;                   // why the card cannot be trusted any more; empty = healthy

@@ -83,7 +83,7 @@ class MarketSocket final : public http::Upgrade {
         job->protocol = protocol;
         try {
             const auto admission = std::make_shared<http::ClientLimits::Admission>(upgraded.admit());
-            job->charge = [admission](const api::Exchange::Spent& spent) {
+            job->charge = [admission](const api::ResponseStream::TokenUsage& spent) {
                 admission->finish(spent.prompt_tokens, spent.completion_tokens);
             };
         } catch (const Error& error) {
@@ -109,7 +109,7 @@ class MarketSocket final : public http::Upgrade {
 void add_market_routes(http::Router& router, NodeState& state) {
     // Whose sessions are paid needs no key: the marketplace's clients have none.
     http::Route socket{"GET", "/v1/ws", state.sessions_are_paid(),
-                       [](const http::HttpRequest&, const api::Caller&) -> api::Answer {
+                       [](const http::HttpRequest&, const api::Caller&) -> api::HandlerResult {
                            return http::websocket_only_reply("ask POST /v1/inference");
                        }};
     socket.upgrade = [&state](const http::HttpRequest&, const api::Caller&) {
@@ -117,21 +117,21 @@ void add_market_routes(http::Router& router, NodeState& state) {
     };
     router.add(std::move(socket));
     router.add({"GET", "/v1/checkpoints/*", true,
-                [&state](const http::HttpRequest& request, const api::Caller&) -> api::Answer {
+                [&state](const http::HttpRequest& request, const api::Caller&) -> api::HandlerResult {
                     const auto market = state.market();
                     const auto index = market->checkpoints() != nullptr
                                            ? market->checkpoints()->index(request.rest)
                                            : std::nullopt;
                     if (!index)
                         throw Error(ErrorCode::not_found, "There are no checkpoints of this session.");
-                    api::Reply reply;
+                    api::HttpResponse reply;
                     reply.body = index->dump();
                     return reply;
                 },
                 http::RunsOn::disk});
     router.add(
         {"POST", "/v1/auth/challenge", true,
-         [&state](const http::HttpRequest& request, const api::Caller&) -> api::Answer {
+         [&state](const http::HttpRequest& request, const api::Caller&) -> api::HandlerResult {
              const api::Json body = api::parse_json(request.body);
              const auto market = state.market();
              if (market->host_key() == nullptr)

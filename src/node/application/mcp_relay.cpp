@@ -15,10 +15,10 @@ namespace gptoss::node {
 
 namespace {
 
-using api::Answer;
 using api::Caller;
+using api::HandlerResult;
+using api::HttpResponse;
 using api::Json;
-using api::Reply;
 
 // What the protocol needs beside the body, in either direction.
 constexpr std::array<std::string_view, 2> kHandedOn{"Mcp-Session-Id", "MCP-Protocol-Version"};
@@ -29,7 +29,7 @@ bool is_plain(std::string_view text) {
            std::ranges::all_of(text, [](char letter) { return letter > ' ' && letter < 0x7f; });
 }
 
-Reply bad_gateway(const std::string& name, const std::string& why) {
+HttpResponse bad_gateway(const std::string& name, const std::string& why) {
     return http::error_reply(
         Error(ErrorCode::network_failed, "The MCP server \"" + name + "\" " + why,
               "Whoever looks after this node can see to it: its address is in GPTOSS_MCP_SERVERS_FILE."),
@@ -45,14 +45,14 @@ std::optional<std::string> media_type_taken(const provenance::HttpReply& reply) 
     return std::nullopt;
 }
 
-Reply reply_of(const std::string& name, provenance::HttpReply theirs) {
+HttpResponse reply_of(const std::string& name, provenance::HttpReply theirs) {
     if (!theirs.network_error.empty()) return bad_gateway(name, "does not answer: " + theirs.network_error);
     if (theirs.status >= 300 && theirs.status < 400)
         return bad_gateway(name, "sends elsewhere, where this node does not follow.");
     const auto type = media_type_taken(theirs);
     // The server's own refusals (its session is gone, its key is wrong) are told, but not in its markup.
     if (!type && theirs.status < 400) return bad_gateway(name, "answers with something that is not MCP.");
-    Reply reply;
+    HttpResponse reply;
     // Not 401: the page would take it for its own key's.
     reply.status = theirs.status == 401 || theirs.status == 403 ? 502 : theirs.status;
     reply.content_type = type.value_or("application/json");
@@ -76,22 +76,22 @@ struct Call {
     provenance::HttpRequest request;
     std::shared_ptr<std::atomic<bool>> stop;  // of the whole relay
     std::atomic<bool> is_abandoned = false, is_done = false;
-    Reply reply;
+    HttpResponse reply;
     std::function<void()> wake;
 
     void run() {
         if (is_abandoned) return;
-        request.goes_on = [this] { return !is_abandoned && !*stop; };
+        request.keep_going = [this] { return !is_abandoned && !*stop; };
         reply = reply_of(name, provenance::HttpClient().perform(request));
         is_done = true;
         wake();
     }
 };
 
-class CallExchange final : public api::Exchange {
+class CallStream final : public api::ResponseStream {
   public:
-    explicit CallExchange(std::shared_ptr<Call> call) : call_(std::move(call)) {}
-    ~CallExchange() override { call_->is_abandoned = true; }
+    explicit CallStream(std::shared_ptr<Call> call) : call_(std::move(call)) {}
+    ~CallStream() override { call_->is_abandoned = true; }
 
     bool streams() const override { return false; }
     Output take() override {
@@ -126,7 +126,7 @@ McpRelay::~McpRelay() {
     *stop_ = true;
 }
 
-Answer McpRelay::names() const {
+HandlerResult McpRelay::names() const {
     Json servers = Json::array();
     if (pool_ != nullptr)
         for (const NamedAddress& server : read_named_addresses(options_.servers_file))
@@ -134,7 +134,7 @@ Answer McpRelay::names() const {
     return api::json_reply({{"servers", std::move(servers)}});
 }
 
-Answer McpRelay::call(const http::HttpRequest& request, const Caller& caller) {
+HandlerResult McpRelay::call(const http::HttpRequest& request, const Caller& caller) {
     const auto servers =
         pool_ == nullptr ? std::vector<NamedAddress>() : read_named_addresses(options_.servers_file);
     const auto server =
@@ -167,15 +167,15 @@ Answer McpRelay::call(const http::HttpRequest& request, const Caller& caller) {
     if (!pool_->submit(caller.name, [call] { call->run(); }))
         throw Error(ErrorCode::queue_full, "Too many calls of MCP servers are under way.",
                     "Try again in 2 s.", {{"retry_after_s", "2"}});
-    return std::make_unique<CallExchange>(std::move(call));
+    return std::make_unique<CallStream>(std::move(call));
 }
 
 void McpRelay::add_routes(http::Router& router) {
     router.add({"GET", "/v1/mcp", false,
-                [this](const http::HttpRequest&, const Caller&) -> Answer { return names(); },
+                [this](const http::HttpRequest&, const Caller&) -> HandlerResult { return names(); },
                 http::RunsOn::disk});
     router.add({"POST", "/v1/mcp/*", false,
-                [this](const http::HttpRequest& request, const Caller& caller) -> Answer {
+                [this](const http::HttpRequest& request, const Caller& caller) -> HandlerResult {
                     return call(request, caller);
                 },
                 http::RunsOn::disk, true});

@@ -28,8 +28,8 @@ class McpRelay {
     void add_routes(http::Router& router);
 
   private:
-    api::Answer names() const;
-    api::Answer call(const http::HttpRequest& request, const api::Caller& caller);
+    api::HandlerResult names() const;
+    api::HandlerResult call(const http::HttpRequest& request, const api::Caller& caller);
 
     McpOptions options_;
     std::unique_ptr<http::WorkerPool> pool_;  // null without servers

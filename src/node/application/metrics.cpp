@@ -96,7 +96,7 @@ struct Metrics::Families {
     std::map<const prometheus::Counter*, std::int64_t> last_counts;  // as the engine told them last
     std::map<std::string, prometheus::Gauge*> late_gauges;           // made when they are first told
 
-    void tell_pickers(const engine::EngineStats& stats) {
+    void report_to_pickers(const engine::EngineStats& stats) {
         picker_running.Set(stats.running);
         picker_waiting.Set(stats.waiting);
         const auto total = static_cast<double>(std::max<std::int64_t>(stats.full_blocks_total, 1));
@@ -201,7 +201,7 @@ std::string Metrics::to_text(const engine::EngineStats* stats, const GpuStatus* 
                      stats->steps_by_limit[i]);
         all.step_bound.Set(stats->step_bound_ms / 1e3);
         all.oldest_wait.Set(stats->oldest_wait_ms / 1e3);
-        all.tell_pickers(*stats);
+        all.report_to_pickers(*stats);
     }
     if (gpu != nullptr) {
         for (const GpuStatus::Value& each : gpu->values)

@@ -1,11 +1,11 @@
-// What Prometheus scrapes from /metrics. Latencies are told by the engine's thread as they happen; the
+// What Prometheus scrapes from /metrics. Latencies are reported by the engine's thread as they happen; the
 // engine's own counters are copied at scrape time.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "api/mailbox.h"
+#include "api/token_queue.h"
 #include "engine/engine.h"
 #include "http/meter.h"
 #include "marketplace/market.h"

@@ -8,8 +8,8 @@
 
 namespace gptoss::node {
 
-using api::Answer;
 using api::Caller;
+using api::HandlerResult;
 using api::Json;
 using http::HttpRequest;
 using http::RunsOn;
@@ -92,24 +92,26 @@ Json ModelDownload::serve() {
 }
 
 void ModelDownload::add_routes(http::Router& router) {
-    router.add({"GET", "/admin/download", false,
-                [this](const HttpRequest&, const Caller&) -> Answer { return api::json_reply(to_json()); }});
+    router.add({"GET", "/admin/download", false, [this](const HttpRequest&, const Caller&) -> HandlerResult {
+                    return api::json_reply(to_json());
+                }});
     router.add({"POST", "/admin/download", false,
-                [this](const HttpRequest& request, const Caller&) -> Answer {
+                [this](const HttpRequest& request, const Caller&) -> HandlerResult {
                     const Json json = api::parse_json(request.body);
                     start(api::Fields(json, "").find_text("model").value_or(""));
                     return api::json_reply(to_json(), 202);
                 },
                 RunsOn::disk, true});
     router.add({"DELETE", "/admin/download", false,
-                [this](const HttpRequest&, const Caller&) -> Answer {
+                [this](const HttpRequest&, const Caller&) -> HandlerResult {
                     stop();
                     return api::json_reply(to_json());
                 },
                 RunsOn::io_thread, true});
-    router.add({"POST", "/admin/download/serve", false,
-                [this](const HttpRequest&, const Caller&) -> Answer { return api::json_reply(serve(), 202); },
-                RunsOn::disk, true});
+    router.add(
+        {"POST", "/admin/download/serve", false,
+         [this](const HttpRequest&, const Caller&) -> HandlerResult { return api::json_reply(serve(), 202); },
+         RunsOn::disk, true});
 }
 
 }  // namespace gptoss::node

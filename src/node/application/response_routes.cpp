@@ -15,9 +15,9 @@ namespace gptoss::node {
 
 namespace {
 
-using api::Answer;
 using api::Caller;
-using api::Reply;
+using api::HandlerResult;
+using api::HttpResponse;
 using api::StoredEndpoints;
 using http::HttpRequest;
 using http::Router;
@@ -46,13 +46,13 @@ StoredEndpoints stored(NodeState& state, const Caller& caller) {
     return {state.service()->options().stored.get(), caller.name};
 }
 
-Answer get_response(NodeState& state, const HttpRequest& request, const Caller& caller) {
+HandlerResult get_response(NodeState& state, const HttpRequest& request, const Caller& caller) {
     const auto parts = parts_of(request.rest);
     const std::string_view query = query_of(request);
     if (parts.size() == 2 && parts[1] == "input_items")
         return stored(state, caller).input_items(parts[0], query);
     if (parts.size() != 1) no_such_path(request);
-    Reply whole = stored(state, caller).response(parts[0]);
+    HttpResponse whole = stored(state, caller).response(parts[0]);
     if (api::query_value(query, "stream") != "true") return whole;
     std::int64_t after = -1;
     if (const auto given = api::query_value(query, "starting_after")) {
@@ -75,7 +75,7 @@ class ResponsesSocket final : public http::Upgrade {
   public:
     ResponsesSocket(NodeState& state, std::shared_ptr<api::TurnMemory> turns) {
         service_.answer = [&state, turns = std::move(turns)](const HttpRequest& request,
-                                                             const Caller& caller) -> Answer {
+                                                             const Caller& caller) -> HandlerResult {
             state.require_usable_gpu();
             return state.service()->socket_response(request.body, caller, *turns);
         };
@@ -95,7 +95,7 @@ class ResponsesSocket final : public http::Upgrade {
 };
 
 void add_responses_socket(Router& router, NodeState& state) {
-    http::Route route{"GET", "/v1/responses", false, [](const HttpRequest&, const Caller&) -> Answer {
+    http::Route route{"GET", "/v1/responses", false, [](const HttpRequest&, const Caller&) -> HandlerResult {
                           return http::websocket_only_reply("POST the request");
                       }};
     route.upgrade = [&state, budget = std::make_shared<api::TurnBudget>()](const HttpRequest&,
@@ -107,7 +107,7 @@ void add_responses_socket(Router& router, NodeState& state) {
     router.add(std::move(route));
 }
 
-Answer post_to_response(NodeState& state, const HttpRequest& request, const Caller& caller) {
+HandlerResult post_to_response(NodeState& state, const HttpRequest& request, const Caller& caller) {
     const auto parts = parts_of(request.rest);
     if (parts.size() != 2 || parts[1] != "cancel") no_such_path(request);
     return stored(state, caller).cancel_response(parts[0]);
@@ -115,12 +115,12 @@ Answer post_to_response(NodeState& state, const HttpRequest& request, const Call
 
 void add_conversation_routes(Router& router, NodeState& state) {
     router.add({"POST", "/v1/conversations", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     return stored(state, caller).create_conversation(request.body);
                 },
                 RunsOn::disk});
     router.add({"GET", "/v1/conversations/*", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     const auto parts = parts_of(request.rest);
                     const StoredEndpoints endpoints = stored(state, caller);
                     if (parts.size() == 1) return endpoints.conversation(parts[0]);
@@ -130,7 +130,7 @@ void add_conversation_routes(Router& router, NodeState& state) {
                 },
                 RunsOn::disk});
     router.add({"POST", "/v1/conversations/*", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     const auto parts = parts_of(request.rest);
                     const StoredEndpoints endpoints = stored(state, caller);
                     if (parts.size() == 1) return endpoints.update_conversation(parts[0], request.body);
@@ -139,7 +139,7 @@ void add_conversation_routes(Router& router, NodeState& state) {
                 },
                 RunsOn::disk});
     router.add({"DELETE", "/v1/conversations/*", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     const auto parts = parts_of(request.rest);
                     const StoredEndpoints endpoints = stored(state, caller);
                     if (parts.size() == 1) return endpoints.remove_conversation(parts[0]);
@@ -153,34 +153,34 @@ void add_conversation_routes(Router& router, NodeState& state) {
 
 void add_response_routes(Router& router, NodeState& state) {
     router.add({"POST", "/v1/responses", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     state.require_usable_gpu();
                     return state.service()->responses(request.body, caller);
                 },
                 RunsOn::worker});
     router.add({"POST", "/v1/responses/input_tokens", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     return state.service()->count_response_tokens(request.body, caller);
                 },
                 RunsOn::worker});
     router.add({"POST", "/v1/responses/compact", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     state.require_usable_gpu();
                     return state.service()->compact_response(request.body, caller);
                 },
                 RunsOn::worker});
     router.add({"GET", "/v1/responses/*", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     return get_response(state, request, caller);
                 },
                 RunsOn::disk});
     router.add({"POST", "/v1/responses/*", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     return post_to_response(state, request, caller);
                 },
                 RunsOn::disk});
     router.add({"DELETE", "/v1/responses/*", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     return stored(state, caller).remove_response(request.rest);
                 },
                 RunsOn::disk});
@@ -190,12 +190,12 @@ void add_response_routes(Router& router, NodeState& state) {
 
 void add_message_routes(Router& router, NodeState& state) {
     http::Route messages{"POST", "/v1/messages", false,
-                         [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                         [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                              state.require_usable_gpu();
                              return state.service()->messages(request.body, caller);
                          }};
     http::Route count{"POST", "/v1/messages/count_tokens", false,
-                      [&state](const HttpRequest& request, const Caller&) -> Answer {
+                      [&state](const HttpRequest& request, const Caller&) -> HandlerResult {
                           return state.service()->count_message_tokens(request.body);
                       }};
     for (http::Route* route : {&messages, &count}) {

@@ -11,10 +11,10 @@ namespace gptoss::node {
 
 namespace {
 
-using api::Answer;
 using api::Caller;
+using api::HandlerResult;
+using api::HttpResponse;
 using api::Json;
-using api::Reply;
 using http::Handler;
 using http::HttpRequest;
 using http::Router;
@@ -33,19 +33,19 @@ Json version_json(const NodeState& state) {
 }
 
 void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
-    const Handler health = [&state](const HttpRequest&, const Caller&) -> Answer {
+    const Handler health = [&state](const HttpRequest&, const Caller&) -> HandlerResult {
         Json json = state.to_json();
         json["ready"] = json["status"] == "ready";
         json["status"] = "ok";  // alive: whether it can answer yet is told by `ready` and by GET /ready
         json["version"] = GPTOSS_VERSION;
         return api::json_reply(json);
     };
-    const Handler ready = [&state](const HttpRequest&, const Caller&) -> Answer {
-        Reply reply = api::json_reply(state.to_json(), state.is_ready() ? 200 : 503);
+    const Handler ready = [&state](const HttpRequest&, const Caller&) -> HandlerResult {
+        HttpResponse reply = api::json_reply(state.to_json(), state.is_ready() ? 200 : 503);
         if (reply.status == 503) reply.headers.emplace_back("Retry-After", "2");
         return reply;
     };
-    const Handler version = [&state](const HttpRequest&, const Caller&) -> Answer {
+    const Handler version = [&state](const HttpRequest&, const Caller&) -> HandlerResult {
         return api::json_reply(version_json(state));
     };
     router.add({"GET", "/health", true, health});
@@ -53,17 +53,18 @@ void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
     router.add({"GET", "/ready", true, ready});
     router.add({"GET", "/version", true, version});
     router.add({"GET", "/v1/version", true, version});
-    router.add({"GET", "/metrics", false, [&state, &metrics](const HttpRequest&, const Caller&) -> Answer {
-                    Reply reply;
-                    reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-                    const auto service = state.find_service();
-                    const auto gpu = state.gpu();
-                    if (const auto market = state.find_market()) metrics.show_market(market->figures());
-                    std::optional<engine::EngineStats> stats;
-                    if (service != nullptr) stats = service->engine().stats();
-                    reply.body = metrics.to_text(stats ? &*stats : nullptr, gpu ? &*gpu : nullptr);
-                    return reply;
-                }});
+    router.add(
+        {"GET", "/metrics", false, [&state, &metrics](const HttpRequest&, const Caller&) -> HandlerResult {
+             HttpResponse reply;
+             reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+             const auto service = state.find_service();
+             const auto gpu = state.gpu();
+             if (const auto market = state.find_market()) metrics.show_market(market->figures());
+             std::optional<engine::EngineStats> stats;
+             if (service != nullptr) stats = service->engine().stats();
+             reply.body = metrics.to_text(stats ? &*stats : nullptr, gpu ? &*gpu : nullptr);
+             return reply;
+         }});
 }
 
 // What the console draws: where the node stands, what it claimed and how busy it is, in one answer.
@@ -100,11 +101,11 @@ Json status_json(const NodeState& state) {
     return json;
 }
 
-using Generating = Answer (api::Service::*)(std::string_view, const Caller&);
+using Generating = HandlerResult (api::Service::*)(std::string_view, const Caller&);
 
 void add_generating(Router& router, NodeState& state, const std::string& path, Generating endpoint) {
     router.add({"POST", path, false,
-                [&state, endpoint](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state, endpoint](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     state.require_usable_gpu();
                     return ((*state.service()).*endpoint)(request.body, caller);
                 },
@@ -114,7 +115,7 @@ void add_generating(Router& router, NodeState& state, const std::string& path, G
 // This one has error replies of its own shape, also when there is no model yet to make them.
 void add_inference(Router& router, NodeState& state) {
     router.add({"POST", "/v1/inference", false,
-                [&state](const HttpRequest& request, const Caller& caller) -> Answer {
+                [&state](const HttpRequest& request, const Caller& caller) -> HandlerResult {
                     try {
                         state.require_usable_gpu();
                         return state.service()->inference(request.body, caller);
@@ -131,12 +132,12 @@ Router make_routes(NodeState& state, Metrics& metrics, bool for_operators) {
     Router router;
     http::add_static_routes(router, console_files());
     add_status_routes(router, state, metrics);
-    router.add(
-        {"GET", "/v1/status", false, [&state, for_operators](const HttpRequest&, const Caller&) -> Answer {
-             Json json = status_json(state);
-             if (for_operators) json["admin"] = true;
-             return api::json_reply(json);
-         }});
+    router.add({"GET", "/v1/status", false,
+                [&state, for_operators](const HttpRequest&, const Caller&) -> HandlerResult {
+                    Json json = status_json(state);
+                    if (for_operators) json["admin"] = true;
+                    return api::json_reply(json);
+                }});
     add_generating(router, state, "/v1/chat/completions", &api::Service::chat);
     add_generating(router, state, "/v1/completions", &api::Service::completions);
     add_inference(router, state);
@@ -145,31 +146,33 @@ Router make_routes(NodeState& state, Metrics& metrics, bool for_operators) {
     add_discovery_routes(router, state);
     add_market_routes(router, state);
     router.add({"GET", "/.well-known/gpt-oss-node.json", true,
-                [&state](const HttpRequest&, const Caller&) -> Answer {
+                [&state](const HttpRequest&, const Caller&) -> HandlerResult {
                     return api::json_reply(node_card(*state.service(), state.find_market().get()));
                 }});
-    router.add({"GET", "/v1/models", false,
-                [&state](const HttpRequest&, const Caller&) -> Answer { return state.service()->models(); }});
-    router.add({"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> Answer {
-                    return state.service()->model(request.rest);
+    router.add({"GET", "/v1/models", false, [&state](const HttpRequest&, const Caller&) -> HandlerResult {
+                    return state.service()->models();
                 }});
+    router.add(
+        {"GET", "/v1/models/*", false, [&state](const HttpRequest& request, const Caller&) -> HandlerResult {
+             return state.service()->model(request.rest);
+         }});
     router.add({"GET", "/v1/receipts/*", false,
-                [&state](const HttpRequest& request, const Caller&) -> Answer {
+                [&state](const HttpRequest& request, const Caller&) -> HandlerResult {
                     return state.service()->receipt(request.rest);
                 },
                 RunsOn::disk});
     router.add({"POST", "/tokenize", false,
-                [&state](const HttpRequest& request, const Caller&) -> Answer {
+                [&state](const HttpRequest& request, const Caller&) -> HandlerResult {
                     return state.service()->tokenize(request.body);
                 },
                 RunsOn::worker});
     router.add({"POST", "/detokenize", false,
-                [&state](const HttpRequest& request, const Caller&) -> Answer {
+                [&state](const HttpRequest& request, const Caller&) -> HandlerResult {
                     return state.service()->detokenize(request.body);
                 },
                 RunsOn::worker});
     router.add({"POST", "/apply-template", false,
-                [&state](const HttpRequest& request, const Caller&) -> Answer {
+                [&state](const HttpRequest& request, const Caller&) -> HandlerResult {
                     return state.service()->apply_template(request.body);
                 },
                 RunsOn::worker});

@@ -55,7 +55,7 @@ Portal::~Portal() = default;
 
 HttpReply Portal::ask(HttpRequest request, bool with_token) {
     if (with_token) request.headers.push_back("Authorization: Bearer " + token_);
-    request.goes_on = options_.goes_on;
+    request.keep_going = options_.keep_going;
     return http_.perform(request);
 }
 

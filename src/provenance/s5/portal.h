@@ -31,7 +31,7 @@ struct PortalOptions {
     std::chrono::milliseconds node_wait{2500};
     std::optional<PortalHost> host;  // where the portal takes no one else
     std::uint64_t resumable_from_bytes = kWholeBytesMax;
-    std::function<bool()> goes_on;  // false gives up what is going on; may be empty
+    std::function<bool()> keep_going;  // false gives up what is going on; may be empty
 
     static constexpr std::uint64_t kWholeBytesMax = 32 << 20;  // larger files portals take in pieces alone
 };

@@ -80,7 +80,7 @@ void Portal::upload_in_pieces(ByteView blob, const BlobIdentifier& identifier) {
         request.body =
             text_of(blob.subspan(offset, std::min<std::uint64_t>(kPieceBytes, blob.size() - offset)));
         const HttpReply reply = ask(std::move(request), true);
-        if (is_refused(reply) || (options_.goes_on && !options_.goes_on())) fail_pieces(place, reply);
+        if (is_refused(reply) || (options_.keep_going && !options_.keep_going())) fail_pieces(place, reply);
         const bool is_taken = reply.network_error.empty() && reply.status == kPieceTaken;
         if (!is_taken) std::this_thread::sleep_for(kFirstPause * (1 << tries));
         const auto next = is_taken ? offset_of_reply(reply) : received_bytes(place);

@@ -1,4 +1,4 @@
-#include "api/generation_exchange.h"
+#include "api/generation_stream.h"
 
 #include <algorithm>
 #include <chrono>
@@ -8,37 +8,36 @@
 
 namespace gptoss::api {
 
-Reply json_reply(const Json& body, int status) {
-    Reply reply;
+HttpResponse json_reply(const Json& body, int status) {
+    HttpResponse reply;
     reply.status = status;
     reply.body = to_text(body);
     return reply;
 }
 
-std::string_view stage_name(std::int32_t prompt_read, const Exchange::Spent& spent) {
+std::string_view stage_name(std::int32_t prompt_read, const ResponseStream::TokenUsage& spent) {
     if (spent.completion_tokens > 0) return "generating";
     if (prompt_read != kWaitsForItsTurn) return "prompt";
     return spent.prompt_tokens > 0 ? "queued" : "received";
 }
 
-GenerationExchange::GenerationExchange(std::shared_ptr<const void> owner,
-                                       std::shared_ptr<engine::Engine> engine,
-                                       std::unique_ptr<ReplyFormat> format, bool streams)
+GenerationStream::GenerationStream(std::shared_ptr<const void> owner, std::shared_ptr<engine::Engine> engine,
+                                   std::unique_ptr<ReplyFormat> format, bool streams)
     : owner_(std::move(owner)), engine_(std::move(engine)), format_(std::move(format)), streams_(streams) {}
 
-GenerationExchange::~GenerationExchange() {
+GenerationStream::~GenerationStream() {
     cancel();
 }
 
-void GenerationExchange::tell(std::shared_ptr<Receipts> receipts, std::string reply_id,
-                              std::shared_ptr<const SignedForm> form) {
+void GenerationStream::report_to(std::shared_ptr<Receipts> receipts, std::string reply_id,
+                                 std::shared_ptr<const SignedForm> form) {
     receipts_ = std::move(receipts);
     reply_id_ = std::move(reply_id);
     form_ = std::move(form);
 }
 
-void GenerationExchange::add_choice(engine::GenerationRequest request, std::unique_ptr<TokenReader> reader,
-                                    bool counts_prompt, const Caller& caller, GenerationObserver* observer) {
+void GenerationStream::add_choice(engine::GenerationRequest request, std::unique_ptr<TokenReader> reader,
+                                  bool counts_prompt, const Caller& caller, GenerationObserver* observer) {
     Choice choice;
     choice.counts_prompt = counts_prompt;
     choice.prompt_tokens = static_cast<std::int32_t>(request.prompt.size());
@@ -55,12 +54,12 @@ void GenerationExchange::add_choice(engine::GenerationRequest request, std::uniq
         answered.form = form_;
         answered.max_tokens = request.max_tokens;
     }
-    choice.mailbox = std::make_shared<Mailbox>(caller.wake, observer, caller.prompt_read);
-    choice.request_id = engine_->submit(std::move(request), choice.mailbox);
+    choice.token_queue = std::make_shared<TokenQueue>(caller.wake, observer, caller.prompt_read);
+    choice.request_id = engine_->submit(std::move(request), choice.token_queue);
     choices_.push_back(std::move(choice));
 }
 
-void GenerationExchange::add_empty_choice(std::int32_t prompt_tokens, bool counts_prompt) {
+void GenerationStream::add_empty_choice(std::int32_t prompt_tokens, bool counts_prompt) {
     Choice choice;
     choice.counts_prompt = counts_prompt;
     choice.prompt_tokens = prompt_tokens;
@@ -70,7 +69,7 @@ void GenerationExchange::add_empty_choice(std::int32_t prompt_tokens, bool count
     choices_.push_back(std::move(choice));
 }
 
-Exchange::Output GenerationExchange::take() {
+ResponseStream::Output GenerationStream::take() {
     Output output;
     try {
         if (!std::exchange(opened_, true) && streams_) {
@@ -90,9 +89,9 @@ Exchange::Output GenerationExchange::take() {
     return output;
 }
 
-void GenerationExchange::poll(std::size_t index, Output& output) {
+void GenerationStream::poll(std::size_t index, Output& output) {
     Choice& choice = choices_[index];
-    const Mailbox::Contents contents = choice.mailbox->take();
+    const TokenQueue::Contents contents = choice.token_queue->take();
     std::vector<ItemEvent> events;
     for (const backend::SampledToken& token : contents.tokens) {
         if (choice.stopped) break;
@@ -115,7 +114,7 @@ void GenerationExchange::poll(std::size_t index, Output& output) {
     }
 }
 
-void GenerationExchange::emit(std::size_t index, const std::vector<ItemEvent>& events, Output& output) {
+void GenerationStream::emit(std::size_t index, const std::vector<ItemEvent>& events, Output& output) {
     for (const ItemEvent& event : events) {
         if (streams_) {
             format_->add(static_cast<std::int32_t>(index), event, output.events);
@@ -125,12 +124,12 @@ void GenerationExchange::emit(std::size_t index, const std::vector<ItemEvent>& e
     }
 }
 
-void GenerationExchange::finish(Choice& choice, const Mailbox::Finish& finish) {
+void GenerationStream::finish(Choice& choice, const TokenQueue::Finish& finish) {
     using engine::FinishReason;
     if (finish.reason == FinishReason::error) {
         throw Error(ErrorCode::device_failed, finish.error.empty() ? "The generation failed." : finish.error);
     }
-    Outcome outcome;
+    FinishInfo outcome;
     outcome.usage = finish.usage;
     outcome.reasoning_tokens = choice.reader->reasoning_tokens();
     if (choice.stopped) {
@@ -144,10 +143,10 @@ void GenerationExchange::finish(Choice& choice, const Mailbox::Finish& finish) {
         outcome.finish_reason = finish.reason == FinishReason::length ? "length" : "cancelled";
     }
     choice.outcome = std::move(outcome);
-    if (choice.answered && choice.outcome->finish_reason != "cancelled") tell_receipts(choice);
+    if (choice.answered && choice.outcome->finish_reason != "cancelled") report_to_receipts(choice);
 }
 
-void GenerationExchange::tell_receipts(Choice& choice) {
+void GenerationStream::report_to_receipts(Choice& choice) {
     choice.answered->reasoning_tokens = choice.outcome->reasoning_tokens;
     choice.answered->finish = choice.stopped ? "stop_string" : choice.outcome->finish_reason;
     choice.answered->completed_at_s =
@@ -157,19 +156,19 @@ void GenerationExchange::tell_receipts(Choice& choice) {
     choice.answered.reset();
 }
 
-bool GenerationExchange::all_over() const {
+bool GenerationStream::all_over() const {
     const auto is_over = [](const Choice& choice) { return choice.outcome.has_value(); };
     return std::all_of(choices_.begin(), choices_.end(), is_over);
 }
 
-void GenerationExchange::close(std::size_t index, Output& output) {
+void GenerationStream::close(std::size_t index, Output& output) {
     const bool last = all_over();
-    const Totals sums = last ? totals() : Totals{};
+    const UsageTotals sums = last ? totals() : UsageTotals{};
     format_->close(static_cast<std::int32_t>(index), *choices_[index].outcome, last ? &sums : nullptr,
                    output.events);
 }
 
-void GenerationExchange::fail(const Error& error, Output& output) {
+void GenerationStream::fail(const Error& error, Output& output) {
     if (streams_) {
         format_->fail(error, output.events);
     } else {
@@ -178,14 +177,14 @@ void GenerationExchange::fail(const Error& error, Output& output) {
     output.finished = true;
 }
 
-void GenerationExchange::end(Output& output) {
+void GenerationStream::end(Output& output) {
     output.finished = true;
     if (streams_) {
         format_->end(totals(), output.events);
         return;
     }
     std::vector<Transcript> transcripts;
-    std::vector<Outcome> outcomes;
+    std::vector<FinishInfo> outcomes;
     for (Choice& choice : choices_) {
         transcripts.push_back(std::move(choice.transcript));
         outcomes.push_back(*choice.outcome);
@@ -194,20 +193,20 @@ void GenerationExchange::end(Output& output) {
     output.reply.headers = headers_;
 }
 
-void GenerationExchange::cancel() {
+void GenerationStream::cancel() {
     for (const Choice& choice : choices_) {
         if (!choice.outcome) engine_->cancel(choice.request_id);
     }
 }
 
-Events GenerationExchange::keep_alive() const {
+Events GenerationStream::keep_alive() const {
     Events events;
     format_->keep_alive(events);
     return events;
 }
 
-Exchange::Spent GenerationExchange::spent() const {
-    Spent spent;
+ResponseStream::TokenUsage GenerationStream::token_usage() const {
+    TokenUsage spent;
     for (const Choice& choice : choices_) {
         if (choice.counts_prompt) spent.prompt_tokens += choice.prompt_tokens;
         if (choice.outcome) {
@@ -220,8 +219,8 @@ Exchange::Spent GenerationExchange::spent() const {
     return spent;
 }
 
-Totals GenerationExchange::totals() const {
-    Totals totals;
+UsageTotals GenerationStream::totals() const {
+    UsageTotals totals;
     for (const Choice& choice : choices_) {
         const engine::Usage& usage = choice.outcome->usage;
         if (choice.counts_prompt) {

@@ -1,5 +1,5 @@
 // Where the engine's thread leaves tokens and a connection's thread picks them up. The engine is never
-// blocked by a slow client: a mailbox holds at most a whole reply, and a client that does not read is cut off
+// blocked by a slow client: a queue holds at most a whole reply, and a client that does not read is cut off
 // by the server.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "api/exchange.h"
+#include "api/response_stream.h"
 #include "engine/engine.h"
 
 namespace gptoss::api {
@@ -25,7 +25,7 @@ class GenerationObserver {
     virtual void on_finish(engine::FinishReason reason, const engine::Usage& usage) = 0;
 };
 
-class Mailbox final : public engine::GenerationSink {
+class TokenQueue final : public engine::GenerationSink {
   public:
     struct Finish {
         engine::FinishReason reason{};
@@ -37,11 +37,11 @@ class Mailbox final : public engine::GenerationSink {
         std::optional<Finish> finish;
     };
 
-    // `wake` is called on the engine's thread when the mailbox, emptied before, holds something again; it
-    // must not block. `observer` may be null and must outlive the mailbox otherwise; `prompt_read` may be null.
+    // `wake` is called on the engine's thread when the queue, emptied before, holds something again; it
+    // must not block. `observer` may be null and must outlive the queue otherwise; `prompt_read` may be null.
     // Nobody is woken for it: whoever looks, looks now and then.
-    Mailbox(std::function<void()> wake, GenerationObserver* observer,
-            std::shared_ptr<PromptRead> prompt_read = {});
+    TokenQueue(std::function<void()> wake, GenerationObserver* observer,
+               std::shared_ptr<PromptRead> prompt_read = {});
 
     void on_prompt(std::int32_t read) override {
         if (prompt_read_ != nullptr) *prompt_read_ = read;

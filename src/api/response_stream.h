@@ -1,4 +1,4 @@
-// A request's answer as the server sees it: a whole reply at once, or an exchange that goes on for a while.
+// A request's answer as the server sees it: a whole reply at once, or a response stream that goes on for a while.
 #pragma once
 
 #include <atomic>
@@ -16,19 +16,19 @@
 
 namespace gptoss::api {
 
-struct Reply {
+struct HttpResponse {
     int status = 200;
     std::string body;
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers;
 };
 
-Reply json_reply(const Json& body, int status = 200);
+HttpResponse json_reply(const Json& body, int status = 200);
 
 // A generation under way. Destroying it cancels what still runs. One thread at a time.
-class Exchange {
+class ResponseStream {
   public:
-    virtual ~Exchange() = default;
+    virtual ~ResponseStream() = default;
 
     // True: send the header now and every piece as it comes (text/event-stream). False: wait for the reply.
     virtual bool streams() const = 0;
@@ -36,7 +36,7 @@ class Exchange {
     struct Output {
         Events events;  // streaming: everything that became ready since the last call; may be empty
         bool finished = false;
-        Reply reply;  // not streaming: set when finished
+        HttpResponse reply;  // not streaming: set when finished
     };
     // Never blocks. After `finished` it is not called again.
     virtual Output take() = 0;
@@ -51,17 +51,17 @@ class Exchange {
     virtual void cancel() {}
 
     // What was read and generated so far.
-    struct Spent {
+    struct TokenUsage {
         std::int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0;
     };
-    virtual Spent spent() const { return {}; }
+    virtual TokenUsage token_usage() const { return {}; }
 };
 
 // A request's place on its way, as clients and operators are told it: "received" until its prompt is counted, "queued"
 // until its turn has come, "prompt" while that is read, "generating".
-std::string_view stage_name(std::int32_t prompt_read, const Exchange::Spent& spent);
+std::string_view stage_name(std::int32_t prompt_read, const ResponseStream::TokenUsage& spent);
 
-using Answer = std::variant<Reply, std::unique_ptr<Exchange>>;
+using HandlerResult = std::variant<HttpResponse, std::unique_ptr<ResponseStream>>;
 
 // How many tokens of a prompt have been read, told by the engine's thread and looked at by any other.
 using PromptRead = std::atomic<std::int32_t>;
@@ -70,8 +70,8 @@ inline constexpr std::int32_t kWaitsForItsTurn = -1;
 // What an endpoint knows about who asks.
 struct Caller {
     std::string name;            // key or address: clients take turns
-    std::function<void()> wake;  // an exchange has something to take; any thread, must not block
-    std::shared_ptr<PromptRead> prompt_read = {};  // where an exchange tells it; may be null
+    std::function<void()> wake;  // a response stream has something to take; any thread, must not block
+    std::shared_ptr<PromptRead> prompt_read = {};  // where a response stream tells it; may be null
 };
 
 }  // namespace gptoss::api

@@ -1,4 +1,4 @@
-#include "api/reply_facts.h"
+#include "api/response_metadata.h"
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +22,7 @@ std::string fingerprint() {
     return "gpt-oss-node-" GPTOSS_VERSION;
 }
 
-Json usage_json(const Totals& totals) {
+Json usage_json(const UsageTotals& totals) {
     const engine::Usage& usage = totals.usage;
     return {{"prompt_tokens", usage.prompt_tokens},
             {"completion_tokens", usage.completion_tokens},
@@ -31,7 +31,7 @@ Json usage_json(const Totals& totals) {
             {"completion_tokens_details", {{"reasoning_tokens", totals.reasoning_tokens}}}};
 }
 
-Json timings_json(const Totals& totals, const ReplyFacts& facts) {
+Json timings_json(const UsageTotals& totals, const ResponseMetadata& facts) {
     const engine::Usage& usage = totals.usage;
     return {{"queue_ms", rounded(usage.queue_ms)},
             {"prompt_ms", rounded(usage.prompt_ms)},

@@ -1,14 +1,14 @@
-#include "api/mailbox.h"
+#include "api/token_queue.h"
 
 #include <utility>
 
 namespace gptoss::api {
 
-Mailbox::Mailbox(std::function<void()> wake, GenerationObserver* observer,
-                 std::shared_ptr<PromptRead> prompt_read)
+TokenQueue::TokenQueue(std::function<void()> wake, GenerationObserver* observer,
+                       std::shared_ptr<PromptRead> prompt_read)
     : wake_(std::move(wake)), observer_(observer), prompt_read_(std::move(prompt_read)) {}
 
-void Mailbox::on_token(const backend::SampledToken& token) {
+void TokenQueue::on_token(const backend::SampledToken& token) {
     if (observer_ != nullptr) {
         const auto now = Clock::now();
         const double passed_ms = std::chrono::duration<double, std::milli>(now - last_event_).count();
@@ -28,7 +28,8 @@ void Mailbox::on_token(const backend::SampledToken& token) {
     if (wake) wake_();
 }
 
-void Mailbox::on_finish(engine::FinishReason reason, const engine::Usage& usage, const std::string& error) {
+void TokenQueue::on_finish(engine::FinishReason reason, const engine::Usage& usage,
+                           const std::string& error) {
     if (observer_ != nullptr) observer_->on_finish(reason, usage);
     bool wake = false;
     {
@@ -39,7 +40,7 @@ void Mailbox::on_finish(engine::FinishReason reason, const engine::Usage& usage,
     if (wake) wake_();
 }
 
-Mailbox::Contents Mailbox::take() {
+TokenQueue::Contents TokenQueue::take() {
     const std::lock_guard lock(mutex_);
     woken_ = false;
     return std::exchange(contents_, {});

@@ -5,26 +5,26 @@
 #include <optional>
 #include <vector>
 
-#include "api/exchange.h"
-#include "api/mailbox.h"
 #include "api/receipts.h"
 #include "api/reply_format.h"
+#include "api/response_stream.h"
+#include "api/token_queue.h"
 #include "api/token_reader.h"
 #include "engine/engine.h"
 
 namespace gptoss::api {
 
-class GenerationExchange final : public Exchange {
+class GenerationStream final : public ResponseStream {
   public:
     // `owner` keeps alive what the format and the readers refer to.
-    GenerationExchange(std::shared_ptr<const void> owner, std::shared_ptr<engine::Engine> engine,
-                       std::unique_ptr<ReplyFormat> format, bool streams);
-    ~GenerationExchange() override;
+    GenerationStream(std::shared_ptr<const void> owner, std::shared_ptr<engine::Engine> engine,
+                     std::unique_ptr<ReplyFormat> format, bool streams);
+    ~GenerationStream() override;
 
-    // Before the first choice: each one that comes to its end is told to `receipts` (which may be null)
+    // Before the first choice: each one that comes to its end is reported to `receipts` (which may be null)
     // under the reply's id, with the form it had to keep to.
-    void tell(std::shared_ptr<Receipts> receipts, std::string reply_id,
-              std::shared_ptr<const SignedForm> form);
+    void report_to(std::shared_ptr<Receipts> receipts, std::string reply_id,
+                   std::shared_ptr<const SignedForm> form);
 
     // Submits one choice. Throws what Engine::submit throws. `counts_prompt`: false for the further choices
     // of a prompt.
@@ -43,7 +43,7 @@ class GenerationExchange final : public Exchange {
     std::vector<std::pair<std::string, std::string>> headers() const override { return headers_; }
     Output take() override;
     void cancel() final;
-    Spent spent() const override;
+    TokenUsage token_usage() const override;
     Events keep_alive() const override;
 
   private:
@@ -51,23 +51,23 @@ class GenerationExchange final : public Exchange {
         bool counts_prompt = true;
         std::int32_t prompt_tokens = 0;
         std::unique_ptr<TokenReader> reader;
-        std::shared_ptr<Mailbox> mailbox;
+        std::shared_ptr<TokenQueue> token_queue;
         engine::RequestId request_id = 0;
-        bool stopped = false;  // by a stop string: the engine was told, its finish is on the way
+        bool stopped = false;  // by a stop string: the engine knows, its finish is on the way
         Transcript transcript;
-        std::optional<Outcome> outcome;
+        std::optional<FinishInfo> outcome;
         std::optional<AnsweredChoice> answered;  // only where receipts are wanted
     };
 
     void poll(std::size_t index, Output& output);
     void emit(std::size_t index, const std::vector<ItemEvent>& events, Output& output);
-    void finish(Choice& choice, const Mailbox::Finish& finish);
-    void tell_receipts(Choice& choice);
+    void finish(Choice& choice, const TokenQueue::Finish& finish);
+    void report_to_receipts(Choice& choice);
     bool all_over() const;
     void close(std::size_t index, Output& output);
     void fail(const Error& error, Output& output);
     void end(Output& output);
-    Totals totals() const;
+    UsageTotals totals() const;
 
     std::shared_ptr<const void> owner_;
     std::shared_ptr<engine::Engine> engine_;

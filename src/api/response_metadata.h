@@ -1,4 +1,4 @@
-// What is told about a reply besides its text: why it ended, what it cost, which settings were in effect.
+// What is reported about a reply besides its text: why it ended, what it cost, which settings were in effect.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace gptoss::api {
 
 // Of one choice.
-struct Outcome {
+struct FinishInfo {
     std::string finish_reason;  // "stop", "length", "tool_calls", "cancelled"
     engine::Usage usage;
     std::int32_t reasoning_tokens = 0;
@@ -19,13 +19,13 @@ struct Outcome {
 };
 
 // Of all choices together: prompts are counted once each, what was generated is summed.
-struct Totals {
+struct UsageTotals {
     engine::Usage usage;
     std::int32_t reasoning_tokens = 0;
 };
 
 // What every reply carries.
-struct ReplyFacts {
+struct ResponseMetadata {
     std::string id;
     std::string model;  // the one that answers, however the client spelled it
     std::int64_t created_s = 0;
@@ -38,10 +38,10 @@ struct ReplyFacts {
 std::string fingerprint();
 
 // {"prompt_tokens", "completion_tokens", "total_tokens", …_details} as OpenAI has it.
-Json usage_json(const Totals& totals);
+Json usage_json(const UsageTotals& totals);
 
 // The extension field `timings`: queue, prompt and generation, tokens a second, and the effective settings.
-Json timings_json(const Totals& totals, const ReplyFacts& facts);
+Json timings_json(const UsageTotals& totals, const ResponseMetadata& facts);
 
 Json effective_json(const GenerationOptions& options, std::int32_t max_tokens);
 
