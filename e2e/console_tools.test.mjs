@@ -175,13 +175,15 @@ describe('tools', { concurrency: false }, () => {
     test('a slow call is shown as it works, and can be ended', async () => {
         await page.keyboard.press('Control+Shift+O');
         const { wait } = mcp.pace;
-        mcp.pace.wait = () => new Promise(() => {});
+        let letGo;
+        mcp.pace.wait = () => new Promise((resolve) => { letGo = resolve; });
         await ask(page, 'slow');
         await page.getByText('Allow once').click();
         await page.waitForSelector('.call >> text=Running…');
         await page.getByText('End this call').click();
         await page.waitForSelector('.call pre[aria-label=Result] >> text=The user ended this call');
         mcp.pace.wait = wait;
+        letGo();   // a node that stops would wait for it
         await page.keyboard.press('Control+Shift+O');
         await ask(page, 'slow');
         await page.getByText('Allow once').click();
