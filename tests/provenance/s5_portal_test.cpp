@@ -35,8 +35,8 @@ TEST(S5PortalReply, IsReadWithCare) {
     }
     reply.headers["upload-offset"] = "5368709120";
     EXPECT_EQ(offset_of_reply(reply), 5'368'709'120U);
-    EXPECT_EQ(told_by("a\n\x1b[31mred"), "a..[31mred");
-    EXPECT_EQ(told_by(std::string(1000, 'x')).size(), 200U);
+    EXPECT_EQ(reason_in("a\n\x1b[31mred"), "a..[31mred");
+    EXPECT_EQ(reason_in(std::string(1000, 'x')).size(), 200U);
 }
 
 TEST(S5PortalAccounts, AreFoundByTheirHostAndKeepWhatTheyDoNotKnow) {

@@ -67,7 +67,7 @@ HttpReply Portal::ask_or_throw(HttpRequest request, bool with_token) {
                     "It is tried again; is the portal up?", {{"url", url}});
     if (reply.status != kOk && reply.status != kCreated)
         throw Error(ErrorCode::network_refused, url + ": HTTP status " + std::to_string(reply.status),
-                    "What the portal says: " + told_by(reply.body), {{"url", url}});
+                    "What the portal says: " + reason_in(reply.body), {{"url", url}});
     return reply;
 }
 
@@ -110,7 +110,7 @@ void Portal::upload_whole(ByteView blob, const BlobIdentifier& identifier) {
                     {{"url", url}});
     if (reply.status != kOk && reply.status != kCreated)
         throw Error(ErrorCode::network_refused, url + ": HTTP status " + std::to_string(reply.status),
-                    "What the portal says: " + told_by(reply.body), {{"url", url}});
+                    "What the portal says: " + reason_in(reply.body), {{"url", url}});
     if (identifier_of_reply(reply.body) != identifier)
         throw Error(ErrorCode::hash_mismatch,
                     url + ": the portal calls the file by another name than its bytes have",
@@ -248,7 +248,7 @@ std::string Portal::token_of(const HttpReply& reply) const {
     std::string token = token_of_reply(cookie == reply.headers.end() ? "" : cookie->second, reply.body);
     if (!token.empty()) return token;
     throw Error(ErrorCode::network_refused, options_.url + " gives no token",
-                "What the portal says: " + told_by(reply.body));
+                "What the portal says: " + reason_in(reply.body));
 }
 
 }  // namespace gptoss::provenance::s5

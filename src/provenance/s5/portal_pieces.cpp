@@ -21,7 +21,7 @@ constexpr std::int64_t kPiece_ms = 600'000, kTold_ms = 30'000;
                 url + ": " +
                     (reply.network_error.empty() ? "HTTP status " + std::to_string(reply.status)
                                                  : reply.network_error),
-                "What the portal says: " + told_by(reply.body), {{"url", url}});
+                "What the portal says: " + reason_in(reply.body), {{"url", url}});
 }
 
 // Nothing went wrong that trying again would not mend: the portal knows another offset, or is busy.
@@ -60,7 +60,7 @@ std::string Portal::begin_pieces(ByteView blob, const BlobIdentifier& identifier
     if (place.starts_with("/") && !place.starts_with("//")) return options_.url + place;
     if (place.starts_with(options_.url + "/")) return place;  // the token goes to no other host
     throw Error(ErrorCode::network_refused, url + ": the portal sends files to another place",
-                "It said: " + told_by(place), {{"url", url}});
+                "It said: " + reason_in(place), {{"url", url}});
 }
 
 std::optional<std::uint64_t> Portal::received_bytes(const std::string& place) {

@@ -17,9 +17,9 @@ using nlohmann::ordered_json;
 constexpr std::string_view kAccounts = "accounts.json";
 
 std::optional<std::string> text_in(std::string_view body, const char* name) {
-    const auto json = parse_bounded_json(body);
-    if (!json.is_object() || !json.contains(name) || !json[name].is_string()) return std::nullopt;
-    return json[name].get<std::string>();
+    const auto parsed = parse_bounded_json(body);
+    if (!parsed.is_object() || !parsed.contains(name) || !parsed[name].is_string()) return std::nullopt;
+    return parsed[name].get<std::string>();
 }
 
 std::string now_text() {
@@ -54,17 +54,17 @@ std::optional<std::uint64_t> offset_of_reply(const HttpReply& reply) {
     return offset;
 }
 
-std::string told_by(std::string_view body) {
+std::string reason_in(std::string_view body) {
     constexpr std::size_t kMost = 200;
-    std::string told(body.substr(0, kMost));
-    for (char& c : told)
+    std::string reason(body.substr(0, kMost));
+    for (char& c : reason)
         if (c < ' ' || c > '~') c = '.';
-    return told;
+    return reason;
 }
 
-PortalAccounts PortalAccounts::from_text(std::string_view json) {
+PortalAccounts PortalAccounts::from_text(std::string_view text) {
     PortalAccounts accounts;
-    accounts.json_ = ordered_json::parse(json, nullptr, false);
+    accounts.json_ = ordered_json::parse(text, nullptr, false);
     ordered_json& all = accounts.json_;
     if (!all.is_object()) all = ordered_json::object();
     if (!all.contains("accounts") || !all["accounts"].is_object()) all["accounts"] = ordered_json::object();

@@ -21,7 +21,7 @@ std::optional<std::string> challenge_of_reply(std::string_view body);
 // Upload-Offset.
 std::optional<std::uint64_t> offset_of_reply(const HttpReply& reply);
 // The beginning of what a portal says, without what could disturb a log.
-std::string told_by(std::string_view body);
+std::string reason_in(std::string_view body);
 
 class PortalAccounts {
   public:
