@@ -20,7 +20,7 @@ LedgerProof proof_of(const LedgerJob& job, std::int64_t tokens) {
 }
 
 TEST(Ledger, CountsCompletionTokensOrAll) {
-    for (const auto [billed, expected] :
+    for (const auto& [billed, expected] :
          {std::pair{BilledTokens::completion, 30}, {BilledTokens::all, 130}}) {
         Ledger ledger("", billed);
         ledger.open_job("7", "s", 0);

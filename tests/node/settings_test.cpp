@@ -97,7 +97,9 @@ TEST_F(SettingsTest, OtherNamesOfAChoiceMeanTheSameAndAreShownByTheFirst) {
     EXPECT_EQ(settings.require_model_validation, ValidationMode::off);
     EXPECT_EQ(settings.device, DeviceChoice::cpu);
     for (const SettingSpec& spec : setting_specs())
-        if (spec.name == "KV_CACHE_TYPE") EXPECT_EQ(value_text(settings, spec), "f8");
+        if (spec.name == "KV_CACHE_TYPE") {
+            EXPECT_EQ(value_text(settings, spec), "f8");
+        }
 }
 
 TEST_F(SettingsTest, ReadsEnvFilesAsShellsWriteThem) {

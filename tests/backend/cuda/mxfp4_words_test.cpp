@@ -45,7 +45,8 @@ TEST(Mxfp4Words, EveryCodeInEveryPlaceBesideAnyOthers) {
     for (unsigned nibble = 0; nibble < 8; ++nibble)
         for (std::uint32_t code = 0; code < 16; ++code)
             for (int i = 0; i < 200; ++i)
-                expect_right((random() & ~(15U << (4 * nibble))) | code << (4 * nibble));
+                expect_right((static_cast<std::uint32_t>(random()) & ~(15U << (4 * nibble))) |
+                             code << (4 * nibble));
 }
 
 TEST(Mxfp4Words, EqualCodesAndSingleBits) {

@@ -110,12 +110,15 @@ TEST(ExecutionPlan, KeepsToWhatQualifyFound) {
         };
         for (const std::string& name : kernel_names(device, options)) {
             options.kernels = {{}, {{name, 1, 1 << 30}}};
-            if (name == "pass/batched") EXPECT_EQ(plan_of(1).pass, Pass::batched);
-            if (name == "pass/decode") EXPECT_EQ(plan_of(64).pass, Pass::decode);
-            if (name.starts_with("experts/"))
+            if (name == "pass/batched") {
+                EXPECT_EQ(plan_of(1).pass, Pass::batched);
+            } else if (name == "pass/decode") {
+                EXPECT_EQ(plan_of(64).pass, Pass::decode);
+            } else if (name.starts_with("experts/")) {
                 EXPECT_EQ("experts/" + std::string(name_of(plan_of(64).experts.kernel)), name) << card;
-            if (name.starts_with("dense/"))
+            } else if (name.starts_with("dense/")) {
                 EXPECT_EQ("dense/" + std::string(name_of(plan_of(64).output.kernel)), name) << card;
+            }
             options.kernels = {{name}, {}};
             if (name != "attention/mma" && name.ends_with("/mma") && !device.has_wgmma()) {
                 EXPECT_THROW(plan_of(2048), Error) << "there is no other for prompts";
