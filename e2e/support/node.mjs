@@ -16,7 +16,8 @@ export function endWithTest(child) {
     child.once('exit', () => started.delete(child));
 }
 
-export async function startNode(args = [], env = {}, program = binary) {
+// `isUp` looks at /ready's status and tells when the node is where the test wants it.
+export async function startNode(args = [], env = {}, program = binary, isUp = (status) => status === 'ready') {
     const port = args.includes('--port') ? [] : ['--port', '0'];
     const child = spawn(program, ['serve', ...port, '--date', '2026-11-22', ...args],
         { cwd: '/', env: { PATH: process.env.PATH, ...besideOthers, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -27,7 +28,7 @@ export async function startNode(args = [], env = {}, program = binary) {
     const over = () => child.exitCode !== null || child.signalCode !== null;
     const whenReady = async () => {
         const address = await waitFor(() => log.match(/listening on (https?:[^\s"]+)[\s"]/)?.[1], over, () => log);
-        await waitFor(async () => (await fetch(`${address}/ready`)).status === 200, over, () => log);
+        await waitFor(async () => isUp((await (await fetch(`${address}/ready`)).json()).status), over, () => log);
         return address;
     };
     const origin = await whenReady().catch((error) => { child.kill('SIGKILL'); throw error; });
