@@ -1,7 +1,6 @@
 #include "marketplace/s5_uploads.h"
 
-#include <nlohmann/json.hpp>
-
+#include "base/bounded_json.h"
 #include "base/error.h"
 #include "provenance/http_client.h"
 #include "provenance/s5/file_system.h"
@@ -50,7 +49,7 @@ Upload bridge_upload(std::string url) {
         if (!reply.network_error.empty()) return reply.network_error;
         if (reply.status != kCreated && reply.status != kOk)
             return "HTTP status " + std::to_string(reply.status);
-        const auto json = nlohmann::json::parse(reply.body, nullptr, false);
+        const auto json = parse_bounded_json(reply.body);
         if (json.is_object() && json.contains("cid") && json["cid"] != file.cid)
             return "S5 calls the file by another name than its bytes have";
         return {};

@@ -23,6 +23,25 @@ using test::kChat;
 using test::keys_of;
 using test::Node;
 
+// A node's port for operators.
+class AdminServer {
+  public:
+    explicit AdminServer(Node& node, node::AdminActions actions = {}, const http::ApiKeys& keys = {})
+        : router_(node::make_admin_routes(*node.server, node.state, std::move(actions))),
+          server_(options(), router_, keys, node.metrics) {}
+    std::uint16_t port() const { return server_.port(); }
+
+  private:
+    static http::ServerOptions options() {
+        http::ServerOptions any_port;
+        any_port.port = 0;
+        return any_port;
+    }
+
+    const http::Router router_;
+    http::Server server_;
+};
+
 TEST(Operation, LimitsEachClientByItself) {
     Node node(
         {}, {},
@@ -87,10 +106,7 @@ TEST(Operation, OperatorsSeeAndEndBackgroundResponses) {
     api.service.stored = stored;
     Node node(api);
     node.api.say(test::kLongAnswer);
-    const http::Router router = node::make_admin_routes(*node.server, node.state, {});
-    http::ServerOptions options;
-    options.port = 0;
-    http::Server admin(options, router, {}, node.metrics);
+    AdminServer admin(node);
     const auto begun =
         Json::parse(ask(node.port(), "POST", "/v1/responses", R"({"input": "Hi", "background": true})").body);
     const std::string id = begun["id"];
@@ -127,10 +143,7 @@ TEST(Operation, OperatorsSeeWhoWaits) {
     api.backend.max_sequences = 1;
     Node node(api);
     node.api.say(test::kLongAnswer);
-    const http::Router router = node::make_admin_routes(*node.server, node.state, {});
-    http::ServerOptions options;
-    options.port = 0;
-    http::Server admin(options, router, {}, node.metrics);
+    AdminServer admin(node);
     HttpClient first(node.port());
     first.request("POST", kChat, chat_body(true), "X-Request-Id: first\r\n");
     ASSERT_TRUE(first.read_until("\"content\":\"x"));
@@ -149,14 +162,12 @@ TEST(Operation, OperatorsSeeWhoWaits) {
 TEST(Operation, OperatorsSeeAndEndRequests) {
     Node node(test::slow_model());
     node.api.say(test::kLongAnswer);
-    const http::Router router = node::make_admin_routes(*node.server, node.state,
-                                                        {[] {
-                                                             return Json{{"done", true}};
-                                                         },
-                                                         [] { return Json("none"); }});
-    http::ServerOptions options;
-    options.port = 0;
-    http::Server admin(options, router, http::ApiKeys::single("admin", "admin-0123456789"), node.metrics);
+    AdminServer admin(node,
+                      {[] {
+                           return Json{{"done", true}};
+                       },
+                       [] { return Json("none"); }},
+                      http::ApiKeys::single("admin", "admin-0123456789"));
     const std::string key = "Authorization: Bearer admin-0123456789\r\n";
     EXPECT_EQ(ask(admin.port(), "GET", "/admin/requests").status, 401);
     EXPECT_EQ(ask(node.port(), "GET", "/admin/requests").status, 404);  // never on the users' port

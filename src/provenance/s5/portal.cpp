@@ -32,6 +32,16 @@ HttpRequest post_json(std::string url, std::string body) {
     return request;
 }
 
+// Throws Error(network_failed) with `when_away` to do where the portal could not be asked, Error(network_refused)
+// where it did not do what it was asked for.
+void require_done(const std::string& url, const HttpReply& reply, const char* when_away) {
+    if (!reply.network_error.empty())
+        throw Error(ErrorCode::network_failed, url + ": " + reply.network_error, when_away, {{"url", url}});
+    if (reply.status != kOk && reply.status != kCreated)
+        throw Error(ErrorCode::network_refused, url + ": HTTP status " + std::to_string(reply.status),
+                    "What the portal says: " + reason_in(reply.body), {{"url", url}});
+}
+
 }  // namespace
 
 Portal::Portal(const Identity& identity, PortalOptions options)
@@ -62,12 +72,7 @@ HttpReply Portal::ask(HttpRequest request, bool with_token) {
 HttpReply Portal::ask_or_throw(HttpRequest request, bool with_token) {
     const std::string url = request.url.substr(0, request.url.find('?'));
     HttpReply reply = ask(std::move(request), with_token);
-    if (!reply.network_error.empty())
-        throw Error(ErrorCode::network_failed, url + ": " + reply.network_error,
-                    "It is tried again; is the portal up?", {{"url", url}});
-    if (reply.status != kOk && reply.status != kCreated)
-        throw Error(ErrorCode::network_refused, url + ": HTTP status " + std::to_string(reply.status),
-                    "What the portal says: " + reason_in(reply.body), {{"url", url}});
+    require_done(url, reply, "It is tried again; is the portal up?");
     return reply;
 }
 
@@ -105,12 +110,7 @@ void Portal::upload_whole(ByteView blob, const BlobIdentifier& identifier) {
         request.body += "\r\n--" + boundary + "--\r\n";
         return request;
     });
-    if (!reply.network_error.empty())
-        throw Error(ErrorCode::network_failed, url + ": " + reply.network_error, "It is tried again.",
-                    {{"url", url}});
-    if (reply.status != kOk && reply.status != kCreated)
-        throw Error(ErrorCode::network_refused, url + ": HTTP status " + std::to_string(reply.status),
-                    "What the portal says: " + reason_in(reply.body), {{"url", url}});
+    require_done(url, reply, "It is tried again.");
     if (identifier_of_reply(reply.body) != identifier)
         throw Error(ErrorCode::hash_mismatch,
                     url + ": the portal calls the file by another name than its bytes have",
