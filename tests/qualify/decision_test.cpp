@@ -15,6 +15,25 @@ KernelDecision decision_for_card(const std::string& card) {
     return {{card, "580", "1", "abc"}, {{"experts/mma"}, {{"dense/wgmma", 1, 8}}}, true, ""};
 }
 
+// The demo model on the CPU; decisions are kept in `folder`.
+Settings demo_on_cpu(const test::TemporaryFolder& folder) {
+    Settings settings;
+    settings.device = DeviceChoice::cpu;
+    settings.gpu_layers = 0;
+    settings.max_context_length = 1024;
+    settings.qualification_path = (folder.path() / "qualification.json").string();
+    return settings;
+}
+
+Device cpu_device() {
+    Device device;
+    device.name = "cpu";
+    device.needs = [](const model::Weights& weights, const model::PlanRequest& request) {
+        return backend::device_needs("cpu", weights, request);
+    };
+    return device;
+}
+
 TEST(KernelDecision, IsFoundForItsOwnSubjectAlone) {
     const test::TemporaryFolder folder;
     const auto path = folder.path() / "state" / "qualification.json";
@@ -59,17 +78,9 @@ TEST(KernelDecision, AnEditedFileIsRefused) {
 
 TEST(KernelDecision, AnUnfitDeviceComputesNothing) {
     const test::TemporaryFolder folder;
-    Settings settings;
-    settings.device = DeviceChoice::cpu;
-    settings.gpu_layers = 0;
-    settings.max_context_length = 1024;
-    settings.qualification_path = (folder.path() / "qualification.json").string();
+    Settings settings = demo_on_cpu(folder);
     ModelSource source(settings);  // the demo model
-    Device device;
-    device.name = "cpu";
-    device.needs = [](const model::Weights& weights, const model::PlanRequest& request) {
-        return backend::device_needs("cpu", weights, request);
-    };
+    Device device = cpu_device();
     EXPECT_NO_THROW(place_model(settings, {device}, source)) << "nothing is decided yet";
     KernelDecision decision{decision_subject("cpu", "", *source.file()), {}, false, "layers 0 to 1: wrong"};
     save_decision(settings.qualification_path, decision);
@@ -87,18 +98,10 @@ TEST(KernelDecision, AnUnfitDeviceComputesNothing) {
 // A node and a replay of receipts alike: what is made of a placement keeps to the decision.
 TEST(KernelDecision, GoesIntoEveryBackendOfThePlacement) {
     const test::TemporaryFolder folder;
-    Settings settings;
-    settings.device = DeviceChoice::cpu;
-    settings.gpu_layers = 0;
-    settings.max_context_length = 1024;
-    settings.qualification_path = (folder.path() / "qualification.json").string();
+    Settings settings = demo_on_cpu(folder);
     ModelSource source(settings);  // the demo model
     backend::KernelChoice given;
-    Device device;
-    device.name = "cpu";
-    device.needs = [](const model::Weights& weights, const model::PlanRequest& request) {
-        return backend::device_needs("cpu", weights, request);
-    };
+    Device device = cpu_device();
     device.make = [&](const model::Weights&, const backend::BackendOptions& options,
                       const backend::LoadProgress&) {
         given = options.kernels;
