@@ -1,5 +1,7 @@
-"""Documents name only what exists, and architecture.md names every room."""
+"""Documents name only what exists, say nothing twice, and architecture.md names every room."""
 
+import difflib
+import itertools
 import posixpath
 import re
 from typing import Iterable
@@ -79,6 +81,30 @@ def _check_rooms(repository: Repository) -> Iterable[Finding]:
             yield Finding(room, f"docs/architecture.md has no row for `{room}/` in its table of rooms")
 
 
+# Rows of tables and points of lists: where two people's changes meet, a merge may keep the old wording beside the new one.
+_LONG_ROW_WORDS, _SAME = 25, 0.85
+
+
+def _check_rows(repository: Repository) -> Iterable[Finding]:
+    for path in _documents(repository):
+        rows: list[tuple[int, list[str]]] = []
+        text = _FENCE.sub(lambda fence: "\n" * fence[0].count("\n"), repository.read(path))
+        for match in re.finditer(r"^(?:\|.*|[-*] .*(?:\n  .*)*)$", text, re.MULTILINE):
+            words = re.findall(r"[^\W\d]+", match[0].lower())
+            if len(words) >= _LONG_ROW_WORDS and "![" not in match[0]:
+                rows.append((text.count("\n", 0, match.start()) + 1, words))
+        for (line, words), (later, others) in itertools.combinations(rows, 2):
+            match = difflib.SequenceMatcher(None, words, others, False)
+            if match.real_quick_ratio() >= _SAME and match.quick_ratio() >= _SAME and match.ratio() >= _SAME:
+                yield Finding(f"{path} {' '.join(words[:4])}", f"{path}: line {later} says what line {line} says; keep one")
+    for path in repository.under("tests", suffixes=("/exceptions.txt", "/parsers.txt")):
+        lines = [line for line in repository.read(path).splitlines() if line.strip("# ")]
+        for line in sorted({line for line in lines if lines.count(line) > 1}):
+            yield Finding(f"{path} {line}", f"{path} has a line twice: {line}")
+
+
+_LONG_ROW = "| the weights of a layer as one stream | five percent less, as every warp then reads whole lines of the memory and no bank waits for another | it was three | kept |\n"
+
 _DOCUMENTS = {
     "docs/architecture.md": "# A house\n\n## The way in\n\n| `src/a/` | idea |\n\nSee [there](#the-way-in) and `src/a/{x,y}.h`.\n",
     "README.md": "[how](docs/architecture.md#the-way-in) [out](https://a.b/c)\n",
@@ -104,6 +130,15 @@ RULES = [
         {
             "README.md src/a/z.h": {"README.md": "Read `src/a/z.h`.\n"},
             "src/a/x.h docs/gone.md": {"src/a/x.h": "int a;  // as in docs/gone.md\n"},
+        },
+    ),
+    Rule(
+        "nothing is written twice",
+        _check_rows,
+        {"docs/log.md": _LONG_ROW + "\n| 1 | 2 |\n| 1 | 2 |\n", "tests/fuzz/parsers.txt": "#\n#\na b c\n"},
+        {
+            "docs/log.md the weights of a": {"docs/log.md": _LONG_ROW + _LONG_ROW.replace("stream", "flow").replace("warp", "group of threads")},
+            "tests/fuzz/parsers.txt a b c": {"tests/fuzz/parsers.txt": "a b c\n\na b c\n"},
         },
     ),
     Rule("architecture.md has every room", _check_rooms, _DOCUMENTS, {"src/b": {"src/b/CMakeLists.txt": ""}}),
