@@ -1,6 +1,6 @@
 #include "api/error_reply.h"
 
-#include <charconv>
+#include "base/number_text.h"
 
 namespace gptoss::api {
 
@@ -18,9 +18,7 @@ const std::string* find_fact(const Error& error, std::string_view name) {
 
 // Facts are text inside the program; counts are numbers on the wire.
 Json fact_value(const std::string& text) {
-    std::int64_t number = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (problem == std::errc() && end == text.data() + text.size()) return number;
+    if (const auto number = number_of<std::int64_t>(text)) return *number;
     return text;
 }
 
@@ -94,12 +92,9 @@ int http_status(ErrorCode code) {
 std::optional<int> retry_after_s(const Error& error) {
     const int status = http_status(error.code());
     if (status != 429 && status != 503) return std::nullopt;
-    if (const std::string* fact = find_fact(error, kRetryAfterFact)) {
-        int seconds = 0;
-        if (std::from_chars(fact->data(), fact->data() + fact->size(), seconds).ec == std::errc())
-            return seconds;
-    }
-    return kUsualRetryAfter_s;
+    const std::string* fact = find_fact(error, kRetryAfterFact);
+    const auto seconds = fact == nullptr ? std::nullopt : number_of<int>(*fact);
+    return seconds.value_or(kUsualRetryAfter_s);
 }
 
 Json openai_error(const Error& error) {

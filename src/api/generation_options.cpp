@@ -1,10 +1,10 @@
 #include "api/generation_options.h"
 
-#include <charconv>
 #include <limits>
 #include <random>
 
 #include "base/limits.h"
+#include "base/number_text.h"
 
 namespace gptoss::api {
 
@@ -23,16 +23,15 @@ std::vector<backend::TokenBias> read_biases(const Fields& request) {
     std::vector<backend::TokenBias> out;
     for (auto entry = biases->json().begin(); entry != biases->json().end(); ++entry) {
         const std::string& key = entry.key();
-        TokenId token = 0;
-        const auto [end, problem] = std::from_chars(key.data(), key.data() + key.size(), token);
-        if (problem != std::errc() || end != key.data() + key.size() || token < 0) {
+        const auto token = number_of<TokenId>(key);
+        if (!token || *token < 0) {
             refuse_field("logit_bias", "has the key \"" + key + "\", which is not a token id.");
         }
         if (entry->is_null()) continue;
         const double bias = entry->is_number() ? entry->get<double>() : 1000;
         if (!(bias >= -100 && bias <= 100))
             refuse_field(biases->path(key), "must be a number between -100 and 100.");
-        out.push_back({token, static_cast<float>(bias)});
+        out.push_back({*token, static_cast<float>(bias)});
     }
     return out;
 }

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "api/clock.h"
 #include "api/generation_stream.h"
 #include "api/request_form.h"
 #include "api/service.h"
+#include "base/utc_time.h"
 
 namespace gptoss::api {
 

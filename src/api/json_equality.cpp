@@ -1,12 +1,12 @@
 #include "api/json_equality.h"
 
-#include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "api/json_reader.h"
+#include "base/number_text.h"
 
 namespace gptoss::api {
 
@@ -35,10 +35,9 @@ std::string normal_number(std::string_view text) {
     if (exponent_at != std::string_view::npos) {
         std::string_view written = text.substr(exponent_at + 1);
         if (written.starts_with('+')) written.remove_prefix(1);
-        std::int32_t value = 0;
-        if (std::from_chars(written.data(), written.data() + written.size(), value).ec != std::errc())
-            return std::string(text);  // beyond any double: equal only when spelled alike
-        exponent += value;
+        const auto value = number_of<std::int32_t>(written);
+        if (!value) return std::string(text);  // beyond any double: equal only when spelled alike
+        exponent += *value;
     }
     return (negative ? "-" : "") + digits + "e" + std::to_string(exponent);
 }

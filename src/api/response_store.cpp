@@ -2,9 +2,9 @@
 
 #include <mutex>
 
-#include "api/clock.h"
 #include "api/database.h"
 #include "base/error.h"
+#include "base/utc_time.h"
 
 namespace gptoss::api {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/clock.h"
+#include "base/utc_time.h"
 
 namespace gptoss::api {
 

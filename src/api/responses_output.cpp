@@ -1,10 +1,10 @@
 #include "api/responses_output.h"
 
-#include "api/clock.h"
 #include "api/error_reply.h"
 #include "api/logprob_json.h"
 #include "api/random_id.h"
 #include "api/responses_input.h"
+#include "base/utc_time.h"
 
 namespace gptoss::api {
 

@@ -1,29 +1,14 @@
 #include "api/service.h"
 
-#include <ctime>
-
-#include "api/clock.h"
 #include "api/completion_format.h"
 #include "api/error_reply.h"
 #include "api/inference_format.h"
 #include "api/random_id.h"
 #include "base/limits.h"
+#include "base/utc_time.h"
 #include "harmony/render.h"
 
 namespace gptoss::api {
-
-namespace {
-
-std::string today() {
-    const std::time_t now = std::time(nullptr);
-    std::tm calendar{};
-    gmtime_r(&now, &calendar);
-    char text[sizeof "2026-11-22"];
-    std::strftime(text, sizeof text, "%Y-%m-%d", &calendar);
-    return text;
-}
-
-}  // namespace
 
 Service::Service(std::shared_ptr<engine::Engine> engine, ServedModel model, ServiceOptions options,
                  GenerationObserver* observer)
@@ -99,7 +84,7 @@ std::size_t Service::count_tokens(const harmony::Conversation& conversation) con
 
 std::vector<TokenId> Service::render(harmony::Conversation conversation, std::size_t most_tokens) const {
     if (options_.date == "today") {
-        conversation.current_date = today();
+        conversation.current_date = utc_date(now_s());
     } else if (options_.date != "none") {
         conversation.current_date = options_.date;
     }
@@ -116,7 +101,7 @@ Json Service::model_json() const {
     // And the names that Anthropic's clients read.
     json["type"] = "model";
     json["display_name"] = model_.id;
-    json["created_at"] = iso_time(model_.created_s);
+    json["created_at"] = utc_text(model_.created_s);
     json.update(model_.card);
     return json;
 }

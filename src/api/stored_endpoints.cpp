@@ -1,14 +1,14 @@
 #include "api/stored_endpoints.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
-#include "api/clock.h"
 #include "api/json_reader.h"
 #include "api/query.h"
 #include "api/random_id.h"
 #include "api/responses_request.h"
+#include "base/number_text.h"
+#include "base/utc_time.h"
 
 namespace gptoss::api {
 
@@ -28,9 +28,8 @@ Page read_page(std::string_view query) {
     page.after = query_value(query, "after").value_or("");
     page.newest_first = query_value(query, "order").value_or("desc") != "asc";
     if (const auto limit = query_value(query, "limit")) {
-        const auto end = limit->data() + limit->size();
-        if (std::from_chars(limit->data(), end, page.limit).ptr != end || page.limit == 0 ||
-            page.limit > kMostItemsAPage)
+        page.limit = number_of<std::size_t>(*limit).value_or(0);
+        if (page.limit == 0 || page.limit > kMostItemsAPage)
             refuse_field("limit",
                          "must be an integer between 1 and " + std::to_string(kMostItemsAPage) + ".");
     }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/utc_time.h"
 #include "cli/commands.h"
 #include "gguf/file.h"
 #include "model/weights.h"
@@ -105,9 +106,8 @@ int run(const VerifyOptions& options) {
         const auto path = provenance::manifest_path(options.model);
         const auto earlier = provenance::load_manifest(path);
         provenance::save_manifest(
-            path,
-            provenance::make_manifest(report.parts, earlier ? earlier->repository : "",
-                                      earlier ? earlier->revision : "", "hashed " + provenance::utc_now()));
+            path, provenance::make_manifest(report.parts, earlier ? earlier->repository : "",
+                                            earlier ? earlier->revision : "", "hashed " + utc_text(now_s())));
         std::fprintf(stderr, "wrote %s\n", path.c_str());
     }
     return 0;

@@ -4,11 +4,11 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <sstream>
 
 #include "base/error.h"
+#include "base/number_text.h"
 
 namespace gptoss::http {
 
@@ -30,15 +30,13 @@ bool read_limit(const std::string& word, const std::string& where, std::optional
         std::pair{std::string_view("concurrent-requests="), &ClientLimit::concurrent_requests}};
     for (const auto& [name, field] : kNames) {
         if (!word.starts_with(name)) continue;
-        std::int64_t value = -1;
-        const auto [end, problem] =
-            std::from_chars(word.data() + name.size(), word.data() + word.size(), value);
-        if (problem != std::errc() || end != word.data() + word.size() || value < 0) {
+        const auto value = number_of<std::int64_t>(std::string_view(word).substr(name.size()));
+        if (!value || *value < 0) {
             throw Error(ErrorCode::setting_invalid, where + ": \"" + word + "\" has no whole number",
                         "0 means no limit.");
         }
         if (!limit) limit.emplace();
-        (*limit).*field = value;
+        (*limit).*field = *value;
         return true;
     }
     return false;

@@ -1,19 +1,11 @@
 #include "http/framing.h"
 
-#include <charconv>
-
+#include "base/number_text.h"
 #include "http/request_target.h"
 
 namespace gptoss::http {
 
 namespace {
-
-std::optional<std::size_t> whole_number(std::string_view text) {
-    std::size_t value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 std::optional<FramingProblem> find_coding_problem(const HttpRequest& request) {
     const std::size_t fields = request.headers.count("Transfer-Encoding");
@@ -44,13 +36,13 @@ std::optional<FramingProblem> find_framing_problem(const HttpRequest& request) {
         return FramingProblem{400, "Host must be a host with an optional port."};
     if (headers.count("Content-Length") > 1)
         return FramingProblem{400, "The request has more than one Content-Length."};
-    if (headers.count("Content-Length") == 1 && !whole_number(headers.value("Content-Length")))
+    if (headers.count("Content-Length") == 1 && !number_of<std::size_t>(headers.value("Content-Length")))
         return FramingProblem{400, "Content-Length must be a whole number."};
     return find_coding_problem(request);
 }
 
 std::optional<std::size_t> content_length_of(const HttpRequest& request) {
-    return whole_number(request.headers.value("Content-Length"));
+    return number_of<std::size_t>(request.headers.value("Content-Length"));
 }
 
 }  // namespace gptoss::http

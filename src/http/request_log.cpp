@@ -4,7 +4,9 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
-#include <ctime>
+#include <chrono>
+
+#include "base/utc_time.h"
 
 namespace gptoss::http {
 
@@ -14,23 +16,12 @@ std::atomic<bool> g_as_json = false;
 // Begins a payload that is already an object of fields: ASCII's record separator, which no message has.
 constexpr char kFieldsFollow = '\x1e';
 
-std::string utc_time(spdlog::log_clock::time_point time) {
-    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-    const std::time_t seconds = since / 1000;
-    std::tm calendar{};
-    gmtime_r(&seconds, &calendar);
-    char text[sizeof "2026-11-22T10:00:00"];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &calendar);
-    const std::string milliseconds =
-        std::to_string(1000 + since % 1000);  // four digits: the first is dropped
-    return std::string(text) + "." + milliseconds.substr(1) + "Z";
-}
-
 class JsonFormatter final : public spdlog::formatter {
   public:
     void format(const spdlog::details::log_msg& line, spdlog::memory_buf_t& out) override {
         api::Json json;
-        json["time"] = utc_time(line.time);
+        json["time"] = utc_text_ms(
+            std::chrono::duration_cast<std::chrono::milliseconds>(line.time.time_since_epoch()).count());
         const auto level = spdlog::level::to_string_view(line.level);
         json["level"] = std::string(level.data(), level.size());
         const std::string payload(line.payload.data(), line.payload.size());

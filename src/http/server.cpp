@@ -5,7 +5,6 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
-#include <charconv>
 
 #include "base/error.h"
 #include "http/server_state.h"

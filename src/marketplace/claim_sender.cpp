@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "api/clock.h"
 #include "api/json_reader.h"
 #include "base/error.h"
+#include "base/utc_time.h"
 #include "marketplace/outbox.h"
 #include "provenance/sha256.h"
 
@@ -111,7 +111,7 @@ void ClaimSender::step() {
     }
     for (LedgerJob& job : ledger_->jobs()) {
         const auto wait = not_before_s_.find(job.job);
-        if (wait != not_before_s_.end() && api::now_s() < wait->second) continue;
+        if (wait != not_before_s_.end() && now_s() < wait->second) continue;
         if (look_at(std::move(job))) return;
     }
     if (documents_are_due_ || !std::exchange(pruning_is_due_, false)) return;
@@ -139,7 +139,7 @@ void ClaimSender::follow(const std::vector<LedgerTransaction>& transactions) {
         return;
     }
     const LedgerTransaction& last = transactions.back();
-    if (api::now_s() - last.signed_at_s > options_.stuck_s) {
+    if (now_s() - last.signed_at_s > options_.stuck_s) {
         try {
             replace(last);
             return;
@@ -177,7 +177,7 @@ void ClaimSender::arrived(const LedgerTransaction& transaction, bool succeeded) 
     if (proof && proof->number == transaction.proof) ledger_->drop_proof(*proof);
     const int times = ++failures_[transaction.job];
     not_before_s_[transaction.job] =
-        api::now_s() + std::min(kLastRetry_s, kFirstRetry_s << std::min(times - 1, 10));
+        now_s() + std::min(kLastRetry_s, kFirstRetry_s << std::min(times - 1, 10));
 }
 
 // While an answer goes on, the least that a proof may have is kept back: its end can then be proven too, however
@@ -223,8 +223,7 @@ bool ClaimSender::look_at(LedgerJob job) {
         if (error.code() == ErrorCode::network_failed) throw;
         // The chain refuses this one, for now: the others go on.
         const int times = ++failures_[job.job];
-        not_before_s_[job.job] =
-            api::now_s() + std::min(kLastRetry_s, kFirstRetry_s << std::min(times - 1, 10));
+        not_before_s_[job.job] = now_s() + std::min(kLastRetry_s, kFirstRetry_s << std::min(times - 1, 10));
         spdlog::error("claims: job {}: {}", job.job, error.what());
         return false;
     }
@@ -366,7 +365,7 @@ void ClaimSender::send(const chain::Bytes& data, LedgerTransaction transaction,
     transaction.hash = chain::to_hex_prefixed(is_signed.hash);
     transaction.raw = chain::to_hex_prefixed(is_signed.raw);
     transaction.nonce = static_cast<std::int64_t>(prepared.nonce);
-    transaction.signed_at_s = api::now_s();
+    transaction.signed_at_s = now_s();
     transaction.fee = chain::to_decimal(fee);
     transaction.tip = chain::to_decimal(prepared.priority_fee_per_gas);
     ledger_->add_transaction(transaction);

@@ -1,7 +1,7 @@
 #include "marketplace/ledger.h"
 
-#include "api/clock.h"
 #include "base/check.h"
+#include "base/utc_time.h"
 
 namespace gptoss::marketplace {
 namespace {
@@ -89,7 +89,7 @@ void Ledger::open_job(const std::string& job, const std::string& session, std::i
         .bind(session)
         .bind(proven)
         .bind(proven)
-        .bind(api::now_s())
+        .bind(now_s())
         .step();
 }
 
@@ -124,7 +124,7 @@ std::optional<std::int64_t> Ledger::begin_request(const std::string& job, std::s
     database_.prepare("INSERT OR IGNORE INTO requests (job, nonce, began_s) VALUES (?, ?, ?)")
         .bind(job)
         .bind(nonce)
-        .bind(api::now_s())
+        .bind(now_s())
         .step();
     if (database_.changed_rows() == 0) return std::nullopt;
     auto row = database_.prepare("SELECT last_insert_rowid()");
@@ -203,7 +203,7 @@ LedgerProof Ledger::plan_proof(LedgerProof proof) {
         .bind(proof.tokens_before)
         .bind(proof.hash)
         .bind(proof.document)
-        .bind(api::now_s())
+        .bind(now_s())
         .step();
     auto row = database_.prepare("SELECT last_insert_rowid()");
     row.step();

@@ -1,8 +1,7 @@
 #include "marketplace/message_fields.h"
 
-#include <charconv>
-
 #include "base/limits.h"
+#include "base/number_text.h"
 #include "provenance/marketplace/refusal.h"
 
 namespace gptoss::marketplace {
@@ -38,11 +37,7 @@ std::string session_id_of(const Json& message) {
 std::optional<std::uint64_t> count_of(std::string_view associated_data) {
     constexpr std::string_view kPrefix = "message_";
     if (!associated_data.starts_with(kPrefix)) return std::nullopt;
-    const std::string_view digits = associated_data.substr(kPrefix.size());
-    std::uint64_t count = 0;
-    const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), count);
-    if (problem != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-    return count;
+    return number_of<std::uint64_t>(associated_data.substr(kPrefix.size()));
 }
 
 void add_options(Json& request, const Json& outside) {

@@ -2,7 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "api/clock.h"
+#include "base/utc_time.h"
 
 namespace gptoss::marketplace {
 namespace {
@@ -25,12 +25,12 @@ void OutboxSender::run() {
     std::string told;
     for (;;) {
         try {
-            if (const auto file = outbox_->next(api::now_s())) {
+            if (const auto file = outbox_->next(now_s())) {
                 const std::string problem = upload_(*file, [this] { return !stop_; });
                 if (problem.empty()) {
                     outbox_->uploaded(*file);
                 } else {
-                    outbox_->failed(*file, api::now_s());
+                    outbox_->failed(*file, now_s());
                     if (problem != told) spdlog::warn("S5: {}: {}; it is tried again", file->path, problem);
                 }
                 told = problem;

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "base/number_text.h"
 
 namespace gptoss::node {
 namespace {
@@ -35,11 +36,9 @@ std::string digits(Number value) {
 }
 
 float number(const std::string& text, const std::string& field) {
-    float value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size())
-        throw Error(ErrorCode::file_corrupt, "the receipt's " + field + " is not a number", "");
-    return value;
+    const auto value = number_of<float>(text);
+    if (!value) throw Error(ErrorCode::file_corrupt, "the receipt's " + field + " is not a number", "");
+    return *value;
 }
 
 // Before and after the first `mark`; without one the second is empty.

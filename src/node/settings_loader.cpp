@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <utility>
 
 #include "base/error.h"
 #include "base/nearest_name.h"
+#include "base/number_text.h"
 #include "node/start_check.h"
 
 namespace gptoss::node {
@@ -185,15 +185,13 @@ void assign(Settings& settings, const SettingSpec& spec, const Given& given) {
             refuse_value(spec, given.origin, "must be true or false, not \"" + text + "\"");
         }
     } else {
-        std::int64_t value = 0;
-        const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (problem != std::errc() || end != text.data() + text.size() || value < spec.minimum ||
-            value > spec.maximum) {
+        const auto value = number_of<std::int64_t>(text);
+        if (!value || *value < spec.minimum || *value > spec.maximum) {
             refuse_value(spec, given.origin,
                          "must be an integer between " + std::to_string(spec.minimum) + " and " +
                              std::to_string(spec.maximum) + ", not \"" + text + "\"");
         }
-        settings.*std::get<std::int64_t Settings::*>(spec.field) = value;
+        settings.*std::get<std::int64_t Settings::*>(spec.field) = *value;
     }
 }
 

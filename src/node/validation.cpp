@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/utc_time.h"
 #include "node/chain_settings.h"
 #include "provenance/chain/registration.h"
 #include "provenance/known_releases.h"
@@ -136,7 +137,7 @@ Validation validate_model(const Settings& settings, std::span<const std::filesys
     result.composite = identity.composite;
     result.hashes_from = identity.hashes_from;
     result.believed = identity.believed;
-    result.checked_at = provenance::utc_now();
+    result.checked_at = utc_text(now_s());
     if (!identity.repository.empty())
         result.model_id =
             chain::to_hex_prefixed(chain::model_id(identity.repository, parts[0].filename().string()));

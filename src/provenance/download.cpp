@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/utc_time.h"
 #include "gguf/split_name.h"
 #include "provenance/manifest.h"
 #include "provenance/partial_file.h"
@@ -227,8 +228,8 @@ void check_disk(const DownloadRequest& request, const std::vector<RemoteFile>& f
 
 void write_records(const DownloadRequest& request, const DownloadResult& result) {
     const std::filesystem::path first = result.parts[0].path;
-    save_manifest(manifest_path(first),
-                  make_manifest(result.parts, request.repository, result.commit, "downloaded " + utc_now()));
+    save_manifest(manifest_path(first), make_manifest(result.parts, request.repository, result.commit,
+                                                      "downloaded " + utc_text(now_s())));
     const auto split = gguf::parse_split_name(first);
     std::filesystem::path hash_file =
         split ? split->prefix : std::filesystem::path(first).replace_extension();

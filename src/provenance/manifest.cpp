@@ -1,6 +1,5 @@
 #include "provenance/manifest.h"
 
-#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -32,15 +31,6 @@ std::filesystem::path manifest_path(const std::filesystem::path& model) {
     if (!split && path.extension() == ".gguf") path.replace_extension();
     path += ".manifest.json";
     return path;
-}
-
-std::string utc_now() {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
 }
 
 Manifest make_manifest(std::span<const PartHash> parts, std::string repository, std::string revision,

@@ -32,9 +32,6 @@ struct Manifest {
 // PREFIX.manifest.json for PREFIX-00001-of-0000N.gguf, NAME.manifest.json for NAME.gguf.
 std::filesystem::path manifest_path(const std::filesystem::path& model);
 
-// Now, as manifests write it: "2026-11-22T10:00:00Z".
-std::string utc_now();
-
 // From hashes and their stamps. Throws Error(hash_mismatch) for a part that has changed since.
 Manifest make_manifest(std::span<const PartHash> parts, std::string repository, std::string revision,
                        std::string obtained);

@@ -4,6 +4,7 @@
 
 #include "backend/devices/devices.h"
 #include "base/error.h"
+#include "base/utc_time.h"
 #include "gguf/file.h"
 #include "provenance/verify.h"
 #include "qualify/known_speeds.h"
@@ -110,7 +111,7 @@ Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StagePr
     const auto begin = std::chrono::steady_clock::now();
     Report report;
     report.version = GPTOSS_VERSION;
-    report.started_utc = provenance::utc_now();
+    report.started_utc = utc_text(now_s());
     report.model = std::filesystem::path(options.model).filename().string();
     const gguf::File file = gguf::File::open(options.model);
     const model::Weights weights = model::find_weights(file);

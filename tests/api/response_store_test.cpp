@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "api/clock.h"
 #include "base/error.h"
+#include "base/utc_time.h"
 #include "support/temporary_folder.h"
 
 namespace gptoss {
@@ -15,7 +15,7 @@ using api::ResponseStore;
 using api::StoredResponse;
 
 Json response(const std::string& id, const std::string& status = "in_progress", Json output = Json::array()) {
-    return {{"id", id}, {"created_at", api::now_s()}, {"status", status}, {"output", std::move(output)}};
+    return {{"id", id}, {"created_at", now_s()}, {"status", status}, {"output", std::move(output)}};
 }
 
 Json item(const std::string& id) {
@@ -56,7 +56,7 @@ TEST(ResponseStore, AReferenceIsNeverWhatIsFound) {
 TEST(ResponseStore, NobodySeesOthers) {
     ResponseStore store({}, {});
     tell_turn(store, "ann", "r1");
-    store.create_conversation("ann", {{"id", "c1"}, {"created_at", api::now_s()}});
+    store.create_conversation("ann", {{"id", "c1"}, {"created_at", now_s()}});
     EXPECT_FALSE(store.find("bob", "r1"));
     EXPECT_FALSE(store.history("bob", "r1"));
     EXPECT_FALSE(store.find_item("bob", "in_r1"));
@@ -98,7 +98,7 @@ TEST(ResponseStore, TheOldestGoFirst) {
     EXPECT_FALSE(store.find("ann", "r0"));
     EXPECT_TRUE(store.find("ann", "r29"));
     Json old = response("old", "completed");
-    old["created_at"] = api::now_s() - 2000;
+    old["created_at"] = now_s() - 2000;
     store.begin("ann", {old, {}, {}, {}});
     EXPECT_FALSE(store.find("ann", "old"));
 }
@@ -108,7 +108,7 @@ TEST(ResponseStore, EmptyConversationsTakeRoomToo) {
     ResponseStore store({}, {20'000, 1000});
     for (int i = 0; i < 200; ++i) {
         const std::string id = "c" + std::to_string(i);
-        store.create_conversation("ann", {{"id", id}, {"created_at", api::now_s()}});
+        store.create_conversation("ann", {{"id", id}, {"created_at", now_s()}});
         EXPECT_LE(store.size_bytes(), 20'000);
     }
     EXPECT_FALSE(store.find_conversation("ann", "c0"));
@@ -117,7 +117,7 @@ TEST(ResponseStore, EmptyConversationsTakeRoomToo) {
 
 TEST(ResponseStore, ConversationsAreCountedAsTheyChange) {
     ResponseStore store({}, {});
-    store.create_conversation("ann", {{"id", "c"}, {"created_at", api::now_s()}});
+    store.create_conversation("ann", {{"id", "c"}, {"created_at", now_s()}});
     const std::int64_t before = store.size_bytes();
     EXPECT_GT(before, 0);
     store.update_conversation("ann", "c", {{"id", "c"}, {"metadata", std::string(900, 'x')}});
@@ -158,7 +158,7 @@ TEST(ResponseStore, NobodyLosesAnythingToAClientThatStoresMore) {
 
 TEST(ResponseStore, MoreThanAnyContextTakesIsNotReadBack) {
     ResponseStore store({}, {1 << 20, 1000, 16'000});
-    store.create_conversation("ann", {{"id", "c"}, {"created_at", api::now_s()}});
+    store.create_conversation("ann", {{"id", "c"}, {"created_at", now_s()}});
     const Json large{{"id", "x"}, {"text", std::string(6000, 'x')}};
     store.append_items("ann", "c", {large, large});
     EXPECT_EQ(store.all_items("ann", "c").size(), 2U);

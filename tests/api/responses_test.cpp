@@ -353,6 +353,16 @@ TEST(Responses, AConversationTakesOnlyWhatCanBeRead) {
     EXPECT_EQ(refused([&] { endpoints.update_conversation(id, R"({"metadata":{"a":7}})"); }), "metadata.a");
 }
 
+// A limit that no integer holds passed for the usual one.
+TEST(Responses, APageHasALimitWithinItsBounds) {
+    api::StoredResponses stored("", api::StoreLimits());
+    const api::StoredEndpoints endpoints(&stored, "ann");
+    const std::string id = body_of(endpoints.create_conversation("{}"))["id"];
+    for (const char* limit : {"0", "-1", "1x", "", "101", "99999999999999999999999"})
+        EXPECT_THROW(endpoints.conversation_items(id, std::string("limit=") + limit), Error) << limit;
+    EXPECT_EQ(endpoints.conversation_items(id, "limit=100").status, 200);
+}
+
 // Ten thousand references to one item of a megabyte were a prompt of ten gigabytes.
 TEST(Responses, AnItemIsToldOnceHoweverOftenItIsReferredTo) {
     test::ApiOptions options;

@@ -1,11 +1,11 @@
 #include "node/application/day_history.h"
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 
 #include "api/query.h"
 #include "base/error.h"
+#include "base/number_text.h"
 
 namespace gptoss::node {
 
@@ -42,13 +42,12 @@ std::int64_t number_in(const std::string& query, std::string_view name, std::int
                        std::int64_t most) {
     const auto text = api::query_value(query, name);
     if (!text) return otherwise;
-    std::int64_t value = 0;
-    const auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (problem != std::errc() || end != text->data() + text->size() || value < 1 || value > most)
+    const auto value = number_of<std::int64_t>(*text);
+    if (!value || *value < 1 || *value > most)
         throw Error(ErrorCode::request_invalid,
                     std::string(name) + " must be a whole number from 1 to " + std::to_string(most) + ".", {},
                     {{"param", std::string(name)}});
-    return value;
+    return *value;
 }
 
 }  // namespace

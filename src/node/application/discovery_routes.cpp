@@ -1,6 +1,6 @@
 #include "node/application/discovery_routes.h"
 
-#include "api/clock.h"
+#include "base/utc_time.h"
 
 namespace gptoss::node {
 
@@ -24,7 +24,7 @@ std::string ollama_name(const api::ServedModel& model) {
 Json model_json(const api::ServedModel& model, const std::string& name) {
     return {{"name", name},
             {"model", name},
-            {"modified_at", api::iso_time(model.created_s)},
+            {"modified_at", utc_text(model.created_s)},
             {"size", model.card.value("weight_bytes", std::int64_t{0})},
             {"details", {{"format", "gguf"}, {"family", "gptoss"}, {"quantization_level", "MXFP4"}}}};
 }

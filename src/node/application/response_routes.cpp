@@ -1,6 +1,5 @@
 #include "node/application/response_routes.h"
 
-#include <charconv>
 #include <utility>
 
 #include "api/error_reply.h"
@@ -9,6 +8,7 @@
 #include "api/socket_message.h"
 #include "api/stored_endpoints.h"
 #include "api/turn_memory.h"
+#include "base/number_text.h"
 #include "http/websocket_answers.h"
 
 namespace gptoss::node {
@@ -56,9 +56,8 @@ HandlerResult get_response(NodeState& state, const HttpRequest& request, const C
     if (api::query_value(query, "stream") != "true") return whole;
     std::int64_t after = -1;
     if (const auto given = api::query_value(query, "starting_after")) {
-        const char* const end = given->data() + given->size();
-        if (std::from_chars(given->data(), end, after).ptr != end || after < 0)
-            api::refuse_field("starting_after", "must be the sequence_number of an event.");
+        after = number_of<std::int64_t>(*given).value_or(-1);
+        if (after < 0) api::refuse_field("starting_after", "must be the sequence_number of an event.");
     }
     return state.service()->follow_response(caller, parts[0], after);
 }

@@ -1,6 +1,5 @@
 #include "provenance/chain/reply_receipt.h"
 
-#include <charconv>
 #include <concepts>
 #include <limits>
 #include <string_view>
@@ -8,6 +7,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "base/number_text.h"
 
 namespace gptoss::provenance::chain {
 namespace {
@@ -114,16 +114,10 @@ Word word_field(const nlohmann::json& json, const char* name) {
 // A number, or its decimal digits in a string.
 std::uint64_t number_field(const nlohmann::json& json, const char* name, std::uint64_t largest) {
     if (!json.is_object() || !json.contains(name)) bad_field(name);
-    std::uint64_t number = 0;
-    if (json[name].is_number_unsigned()) {
-        number = json[name].get<std::uint64_t>();
-    } else {
-        const std::string text = text_field(json, name);
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        if (error != std::errc() || end != text.data() + text.size()) bad_field(name);
-    }
-    if (number > largest) bad_field(name);
-    return number;
+    const auto number = json[name].is_number_unsigned() ? json[name].get<std::uint64_t>()
+                                                        : number_of<std::uint64_t>(text_field(json, name));
+    if (!number || *number > largest) bad_field(name);
+    return *number;
 }
 
 void read_field(const nlohmann::json& json, const char* name, std::string& value) {

@@ -1,11 +1,12 @@
 #include "provenance/s5/portal_reply.h"
 
-#include <charconv>
+#include <algorithm>
 #include <chrono>
-#include <ctime>
 
 #include "base/bounded_json.h"
 #include "base/error.h"
+#include "base/number_text.h"
+#include "base/utc_time.h"
 #include "provenance/s5/hidden_database.h"
 #include "provenance/s5/multibase.h"
 
@@ -20,14 +21,6 @@ std::optional<std::string> text_in(std::string_view body, const char* name) {
     const auto parsed = parse_bounded_json(body);
     if (!parsed.is_object() || !parsed.contains(name) || !parsed[name].is_string()) return std::nullopt;
     return parsed[name].get<std::string>();
-}
-
-std::string now_text() {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    char text[32];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.000Z", &parts)};
 }
 
 }  // namespace
@@ -47,11 +40,7 @@ std::optional<std::string> challenge_of_reply(std::string_view body) {
 std::optional<std::uint64_t> offset_of_reply(const HttpReply& reply) {
     const auto found = reply.headers.find("upload-offset");
     if (found == reply.headers.end()) return std::nullopt;
-    const std::string& text = found->second;
-    std::uint64_t offset = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), offset);
-    if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return offset;
+    return number_of<std::uint64_t>(found->second);
 }
 
 std::string reason_in(std::string_view body) {
@@ -60,6 +49,23 @@ std::string reason_in(std::string_view body) {
     for (char& c : reason)
         if (c < ' ' || c > '~') c = '.';
     return reason;
+}
+
+void throw_reply(const std::string& url, const HttpReply& reply, const char* when_away) {
+    constexpr int kServerError = 500;
+    if (!reply.network_error.empty())
+        throw Error(ErrorCode::network_failed, url + ": " + reply.network_error, when_away, {{"url", url}});
+    const std::string what = url + ": HTTP status " + std::to_string(reply.status);
+    const std::string reason = "What the portal says: " + reason_in(reply.body);
+    if (reply.status >= kServerError)
+        throw Error(ErrorCode::network_failed, what, std::string(when_away) + " " + reason, {{"url", url}});
+    throw Error(ErrorCode::network_refused, what, reason, {{"url", url}});
+}
+
+void require_status(const std::string& url, const HttpReply& reply, std::initializer_list<int> done,
+                    const char* when_away) {
+    if (!reply.network_error.empty() || std::ranges::find(done, reply.status) == done.end())
+        throw_reply(url, reply, when_away);
 }
 
 PortalAccounts PortalAccounts::from_text(std::string_view text) {
@@ -94,7 +100,8 @@ std::optional<Bytes32> PortalAccounts::seed_at(const std::string& host) const {
 void PortalAccounts::add(const std::string& host, const std::string& url, const PortalAccount& account,
                          const Bytes32& seed) {
     const std::string id = host + ":" + account.identifier_suffix();
-    json_["accounts"][id] = {{"url", url}, {"seed", to_base64url(seed)}, {"createdAt", now_text()}};
+    json_["accounts"][id] = {
+        {"url", url}, {"seed", to_base64url(seed)}, {"createdAt", utc_text_ms(now_s() * 1000)}};
     json_["active"].push_back(id);
     json_["uploadOrder"]["default"].push_back(id);
 }

@@ -2,6 +2,7 @@
 // database, in s5.js's form).
 #pragma once
 
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -22,6 +23,14 @@ std::optional<std::string> challenge_of_reply(std::string_view body);
 std::optional<std::uint64_t> offset_of_reply(const HttpReply& reply);
 // The beginning of what a portal says, without what could disturb a log.
 std::string reason_in(std::string_view body);
+
+// Throws unless the portal answered with one of the statuses `done`: Error(network_refused), with what it says, where
+// it does not do what it is asked for; Error(network_failed), which trying again may mend, where it could not be asked
+// or has trouble of its own (5xx). `when_away` is the hint for the latter.
+void require_status(const std::string& url, const HttpReply& reply, std::initializer_list<int> done,
+                    const char* when_away);
+// The same for a reply that is known not to be wanted.
+[[noreturn]] void throw_reply(const std::string& url, const HttpReply& reply, const char* when_away);
 
 class PortalAccounts {
   public:
