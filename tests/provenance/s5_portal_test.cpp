@@ -39,6 +39,29 @@ TEST(S5PortalReply, IsReadWithCare) {
     EXPECT_EQ(reason_in(std::string(1000, 'x')).size(), 200U);
 }
 
+// A portal with trouble of its own is asked again, by whatever request it was; a refusal is final.
+TEST(S5PortalReply, TroubleOfThePortalIsNoRefusal) {
+    const auto code_of = [](int status, const std::string& network_error) -> std::optional<ErrorCode> {
+        HttpReply reply;
+        reply.status = status;
+        reply.network_error = network_error;
+        try {
+            require_status("https://portal.test/s5/upload", reply, {200, 201}, "It is tried again.");
+        } catch (const Error& error) {
+            return error.code();
+        }
+        return std::nullopt;
+    };
+    EXPECT_EQ(code_of(200, ""), std::nullopt);
+    EXPECT_EQ(code_of(201, ""), std::nullopt);
+    EXPECT_EQ(code_of(0, "connection refused"), ErrorCode::network_failed);
+    EXPECT_EQ(code_of(200, "it broke off"), ErrorCode::network_failed);
+    for (const int status : {500, 502, 503})
+        EXPECT_EQ(code_of(status, ""), ErrorCode::network_failed) << status;
+    for (const int status : {204, 401, 404, 409})
+        EXPECT_EQ(code_of(status, ""), ErrorCode::network_refused) << status;
+}
+
 TEST(S5PortalAccounts, AreFoundByTheirHostAndKeepWhatTheyDoNotKnow) {
     const Bytes32 seed{7, 8, 9};
     const PortalAccount account(identity(), seed);

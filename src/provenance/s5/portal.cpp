@@ -32,15 +32,7 @@ HttpRequest post_json(std::string url, std::string body) {
     return request;
 }
 
-// Throws Error(network_failed) with `when_away` to do where the portal could not be asked, Error(network_refused)
-// where it did not do what it was asked for.
-void require_done(const std::string& url, const HttpReply& reply, const char* when_away) {
-    if (!reply.network_error.empty())
-        throw Error(ErrorCode::network_failed, url + ": " + reply.network_error, when_away, {{"url", url}});
-    if (reply.status != kOk && reply.status != kCreated)
-        throw Error(ErrorCode::network_refused, url + ": HTTP status " + std::to_string(reply.status),
-                    "What the portal says: " + reason_in(reply.body), {{"url", url}});
-}
+constexpr const char* kTriedAgain = "It is tried again; is the portal up?";
 
 }  // namespace
 
@@ -72,7 +64,7 @@ HttpReply Portal::ask(HttpRequest request, bool with_token) {
 HttpReply Portal::ask_or_throw(HttpRequest request, bool with_token) {
     const std::string url = request.url.substr(0, request.url.find('?'));
     HttpReply reply = ask(std::move(request), with_token);
-    require_done(url, reply, "It is tried again; is the portal up?");
+    require_status(url, reply, {kOk, kCreated}, kTriedAgain);
     return reply;
 }
 
@@ -110,7 +102,7 @@ void Portal::upload_whole(ByteView blob, const BlobIdentifier& identifier) {
         request.body += "\r\n--" + boundary + "--\r\n";
         return request;
     });
-    require_done(url, reply, "It is tried again.");
+    require_status(url, reply, {kOk, kCreated}, kTriedAgain);
     if (identifier_of_reply(reply.body) != identifier)
         throw Error(ErrorCode::hash_mismatch,
                     url + ": the portal calls the file by another name than its bytes have",
@@ -124,12 +116,7 @@ std::optional<Bytes> Portal::download(const Bytes32& hash) {
     request.body_bytes_max = kDownloadBytesMax;
     const HttpReply reply = ask(std::move(request), !token_.empty());
     if (reply.network_error.empty() && reply.status == kNotFound) return std::nullopt;
-    if (!reply.network_error.empty() || reply.status != kOk)
-        throw Error(ErrorCode::network_failed,
-                    url + ": " +
-                        (reply.network_error.empty() ? "HTTP status " + std::to_string(reply.status)
-                                                     : reply.network_error),
-                    "Is the portal up?", {{"url", url}});
+    require_status(url, reply, {kOk}, "Is the portal up?");
     const ByteView bytes = bytes_of(reply.body);
     if (blake3(bytes) != hash)
         throw Error(ErrorCode::hash_mismatch, url + ": the bytes are not those of the hash",

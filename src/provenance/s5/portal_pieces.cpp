@@ -15,14 +15,7 @@ constexpr int kTries = 6;  // in a row without progress
 constexpr std::chrono::milliseconds kFirstPause{200};
 constexpr std::int64_t kPiece_ms = 600'000, kTold_ms = 30'000;
 
-[[noreturn]] void fail_pieces(const std::string& url, const HttpReply& reply) {
-    const bool is_away = !reply.network_error.empty() || reply.status >= 500;
-    throw Error(is_away ? ErrorCode::network_failed : ErrorCode::network_refused,
-                url + ": " +
-                    (reply.network_error.empty() ? "HTTP status " + std::to_string(reply.status)
-                                                 : reply.network_error),
-                "What the portal says: " + reason_in(reply.body), {{"url", url}});
-}
+constexpr const char* kGoesOn = "It is tried again, from where the portal has it.";
 
 // Nothing went wrong that trying again would not mend: the portal knows another offset, or is busy.
 bool is_refused(const HttpReply& reply) {
@@ -54,7 +47,7 @@ std::string Portal::begin_pieces(ByteView blob, const BlobIdentifier& identifier
         request.headers.emplace_back("Content-Length: 0");
         return request;
     });
-    if (!reply.network_error.empty() || reply.status != kPieceMade) fail_pieces(url, reply);
+    require_status(url, reply, {kPieceMade}, kGoesOn);
     const auto found = reply.headers.find("location");
     const std::string place = found == reply.headers.end() ? "" : found->second;
     if (place.starts_with("/") && !place.starts_with("//")) return options_.url + place;
@@ -80,13 +73,14 @@ void Portal::upload_in_pieces(ByteView blob, const BlobIdentifier& identifier) {
         request.body =
             text_of(blob.subspan(offset, std::min<std::uint64_t>(kPieceBytes, blob.size() - offset)));
         const HttpReply reply = ask(std::move(request), true);
-        if (is_refused(reply) || (options_.keep_going && !options_.keep_going())) fail_pieces(place, reply);
+        if (is_refused(reply) || (options_.keep_going && !options_.keep_going()))
+            throw_reply(place, reply, kGoesOn);
         const bool is_taken = reply.network_error.empty() && reply.status == kPieceTaken;
         if (!is_taken) std::this_thread::sleep_for(kFirstPause * (1 << tries));
         const auto next = is_taken ? offset_of_reply(reply) : received_bytes(place);
         const bool is_further = next && *next > offset && *next <= blob.size();
         tries = is_further ? 0 : tries + 1;
-        if (tries >= kTries) fail_pieces(place, reply);
+        if (tries >= kTries) throw_reply(place, reply, kGoesOn);
         if (next && *next <= blob.size()) offset = *next;
     }
 }
