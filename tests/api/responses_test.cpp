@@ -5,7 +5,6 @@
 
 #include "api/api_fixture.h"
 #include "api/error_reply.h"
-#include "api/stored_endpoints.h"
 
 namespace gptoss {
 namespace responses_test {
@@ -319,48 +318,6 @@ TEST(Responses, AStreamThatIsTakenUpEndsAsItsResponse) {
         ASSERT_EQ(events.size(), 1U);
         EXPECT_EQ(Json::parse(events[0].data)["type"], ending) << most;
     }
-}
-
-// A conversation that took items which cannot be read answered 400 to everything from then on.
-TEST(Responses, AConversationTakesOnlyWhatCanBeRead) {
-    api::StoredResponses stored("", api::StoreLimits());
-    const api::StoredEndpoints endpoints(&stored, "ann");
-    const auto refused = [](const auto& call) -> std::string {
-        try {
-            call();
-        } catch (const Error& error) {
-            return api::openai_error(error)["error"].value("param", "");
-        }
-        return "taken";
-    };
-    const auto items = [](const Json& item) { return api::to_text({{"items", Json::array({item})}}); };
-    const Json call{{"type", "function_call"}, {"call_id", "c"}, {"name", "f"}, {"arguments", "{}"}};
-    const Json output{{"type", "function_call_output"}, {"call_id", "c"}, {"output", "x"}};
-    const std::string id = body_of(endpoints.create_conversation(items(call)))["id"];
-    EXPECT_EQ(refused([&] { endpoints.add_items(id, items(output)); }), "taken");
-    const Json said = body_of(endpoints.add_items(id, items({{"role", "assistant"}, {"content", "hi"}})));
-    EXPECT_EQ(said["data"][0]["type"], "message") << said;
-    EXPECT_EQ(said["data"][0]["content"][0]["text"], "hi");
-    EXPECT_EQ(refused([&] {
-                  endpoints.add_items(id, items({{"role", "user"}, {"content", 7}}));
-              }),
-              "items[0].content");
-    EXPECT_EQ(refused([&] { endpoints.create_conversation(items(output)); }), "items[0].call_id");
-    EXPECT_EQ(refused([&] {
-                  endpoints.create_conversation(items({{"type", "text"}, {"text", "x"}}));
-              }),
-              "items[0].type");
-    EXPECT_EQ(refused([&] { endpoints.update_conversation(id, R"({"metadata":{"a":7}})"); }), "metadata.a");
-}
-
-// A limit that no integer holds passed for the usual one.
-TEST(Responses, APageHasALimitWithinItsBounds) {
-    api::StoredResponses stored("", api::StoreLimits());
-    const api::StoredEndpoints endpoints(&stored, "ann");
-    const std::string id = body_of(endpoints.create_conversation("{}"))["id"];
-    for (const char* limit : {"0", "-1", "1x", "", "101", "99999999999999999999999"})
-        EXPECT_THROW(endpoints.conversation_items(id, std::string("limit=") + limit), Error) << limit;
-    EXPECT_EQ(endpoints.conversation_items(id, "limit=100").status, 200);
 }
 
 // Ten thousand references to one item of a megabyte were a prompt of ten gigabytes.
