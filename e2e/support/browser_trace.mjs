@@ -1,7 +1,7 @@
 // Chromium's own trace of a page: what its main thread did, in the thread's own time, which others on the machine hardly lengthen.
 const categories = ['devtools.timeline', 'disabled-by-default-devtools.timeline', 'devtools.timeline.frame', 'disabled-by-default-devtools.timeline.frame', '__metadata'];
 const scriptAndLayout = /^(FunctionCall|EvaluateScript|FireAnimationFrame|RunMicrotasks|TimerFire|EventDispatch|UpdateLayoutTree|Layout|IntersectionObserverController::computeIntersections)$/;
-const kept = /^(DrawFrame|DroppedFrame|RunTask|thread_name|BeginMainThreadFrame)$/;
+const kept = /^(DrawFrame|DroppedFrame|RunTask|thread_name|BeginMainThreadFrame|TimeStamp)$/;
 
 // Of a sorted list.
 export const share = (sorted, part) => sorted[Math.min(Math.floor(sorted.length * part), sorted.length - 1)] ?? 0;
