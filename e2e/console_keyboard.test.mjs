@@ -69,7 +69,7 @@ test('ask, ask again, edit, compare, rename, pin, throw away and bring back, wit
     await menuOpen();
     await press('ArrowUp', 'Enter');   // the last: into the trash
     await page.waitForSelector('.notice >> text=Named');
-    await walkTo('Trash, 1 chats');
+    await walkTo('Trash, 1 chat');
     await press('Enter');
     await walkTo('Bring back: Named');
     await press('Enter', 'Escape');

@@ -74,9 +74,11 @@ async function look(name) {
                 const isScrolled = element.closest('.scrolling, pre, table, .block, .hash');
                 return width > 0 && element.checkVisibility() && !isScrolled && !element.closest('.hidden') && (right > innerWidth + 1 || left < -1);
             });
-            return { width: document.documentElement.scrollWidth, outside: outside.map((element) => element.outerHTML.slice(0, 120)) };
+            const sideways = [...document.querySelectorAll('*')].filter((element) => element.scrollWidth > element.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(element).overflowX) &&
+                element.checkVisibility() && !element.closest('.scrolling, pre, table, .block, textarea'));
+            return { width: document.documentElement.scrollWidth, sideways: sideways.map((element) => element.outerHTML.slice(0, 120)), outside: outside.map((element) => element.outerHTML.slice(0, 120)) };
         }, sheets);
-        assert.deepEqual(found, { width: 320, outside: [] }, `${name}${sheets ? ', with more space between letters' : ''}`);
+        assert.deepEqual(found, { width: 320, sideways: [], outside: [] }, `${name}${sheets ? ', with more space between letters' : ''}`);
     }
     await page.evaluate(() => { document.adoptedStyleSheets = []; });
     await checkNames(page);   // what a phone shows has names too
@@ -137,7 +139,7 @@ test('settings, menus and windows', async () => {
     await page.getByText('Move to the trash').click();
     await page.waitForSelector('.notice >> text=Undo');
     await look('notice');
-    await page.getByLabel('Trash, 1 chats').click();
+    await page.getByLabel('Trash, 1 chat').click();
     await page.waitForSelector('dialog >> text=Bring back');
     await look('trash');
     await page.keyboard.press('Escape');
@@ -158,6 +160,15 @@ test('the pages about the node', async () => {
     await page.waitForSelector('tr:has-text("waits for its turn")');
     await page.waitForSelector('.fleet li:has-text("north")');
     await look('machine');
+    // The charts' samples with the keys, told in words.
+    const chart = page.getByRole('slider', { name: 'generation and prompts' });
+    await chart.focus();
+    await page.keyboard.press('Home');
+    const told = await chart.getAttribute('aria-valuetext');
+    assert.match(told, /^\d\d:\d\d:\d\d: generation 300\.0, prompts 2000\.0$/);
+    await page.keyboard.press('ArrowRight');
+    assert.notEqual(await chart.getAttribute('aria-valuetext'), told);
+    await page.waitForSelector('.u-legend >> text=359.6');   // and drawn
     await page.click('a[href="#connect"]');
     await page.waitForSelector('.connect >> text=Claude Code');
     await look('connect');

@@ -21,6 +21,9 @@ export function guideFor(text: string, node: Node): { name: string; text: string
         .replace(/=none( *#[^\n]*)?/g, `=${node.key || 'none'}`).replaceAll("'none'", `'${node.key || 'none'}'`).replaceAll('"none"', `"${node.key || 'none'}"`);
     return `${first(node)}\n${examples}`.split(/^## /m).filter((part) => part.trim()).map((part) => {
         const end = part.indexOf('\n');
-        return { name: part.slice(0, end).trim(), text: part.slice(end).trim() };
+        return { name: part.slice(0, end).trim(), text: withoutBreaks(part.slice(end).trim()) };
     });
 }
+
+// The console keeps a paragraph's line breaks, as models mean them; in the document they are only where lines were full.
+const withoutBreaks = (text: string): string => text.split(/(^```[^]*?^```)/m).map((piece) => (piece.startsWith('```') ? piece : piece.replace(/([^\n])\n(?=[^\s\-*#|>])/g, '$1 '))).join('');

@@ -4,7 +4,8 @@ import type { Response, ResponseEvent } from './responses_api';
 
 interface Item { type?: string; name?: string; call_id?: string; arguments?: string; content?: { text?: string }[]; summary?: { text?: string }[] }
 
-const shortestMeasureMs = 500;
+const shortestMeasureMs = 500;   // of an answer that goes on
+const shortestWholeMs = 100;     // of one that is over: events that came together measure the network
 
 // Takes events into its turn, and measures them. `isLive`: from the first event on as they were made, not read again later.
 export class AnswerReader {
@@ -88,6 +89,6 @@ export class AnswerReader {
             cachedTokens: usage.input_tokens_details.cached_tokens, reasoningTokens: usage.output_tokens_details.reasoning_tokens });
         if (!figures.reasoningTokens) delete figures.reasoningTokens;
         const streamedMs = this.lastMs - this.firstMs;
-        if (this.isLive && this.pieces > 1 && streamedMs > 0) figures.tokensPerSecond = (this.pieces - 1) / streamedMs * 1000;
+        if (this.isLive && this.pieces > 1 && streamedMs >= shortestWholeMs) figures.tokensPerSecond = (this.pieces - 1) / streamedMs * 1000;
     }
 }

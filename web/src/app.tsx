@@ -70,7 +70,7 @@ function Login() {
         <label for="key">This node asks for an API key. It is kept until the tab is closed.</label>
         {keyRefused.value && <p role="alert" class="problem">The node refused this key.</p>}
         <div class="row">
-            <input id="key" type="password" autocomplete="off" autofocus value={key} onInput={(event) => change(event.currentTarget.value)} />
+            <input id="key" type="password" autocomplete="current-password" autofocus value={key} onInput={(event) => change(event.currentTarget.value)} />
             <button class="strong" disabled={!key.trim()}>Log in</button>
         </div>
     </form>;

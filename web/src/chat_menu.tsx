@@ -46,7 +46,7 @@ export function ChatMenu({ conversation, name }: { conversation: Conversation; n
                 {item('export', 'Save as Markdown', () => download(fileName(conversation.title, 'md'), 'text/markdown', toMarkdown(conversation)))}
                 {item('export', 'Share as a file', () => download(fileName(conversation.title, 'json'), 'application/json', toExport([conversation])))}
                 {item('print', 'Print', () => { open(conversation.id); void printChat(); })}
-                {item('close', 'Move to the trash', () => discard(conversation))}
+                {item('trash', 'Move to the trash', () => discard(conversation))}
             </>}
         </div>
         {asked === 'title' && <LineDialog title="Rename the chat" label="Its name" value={conversation.title} close={() => askFor(null)}

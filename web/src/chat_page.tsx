@@ -1,4 +1,4 @@
-import { useCallback, useLayoutEffect, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { stop } from './asking';
 import { ChatMenu } from './chat_menu';
 import { Composer } from './composer';
@@ -6,7 +6,8 @@ import { ConversationList, listed } from './conversation_list';
 import { isOverlaid, LineDialog } from './dialog';
 import { focusMessage } from './focus_message';
 import { Icon } from './icons';
-import { KeyboardList, keyboardListOpen } from './keyboard_list';
+import { KeyboardList, keyboardListOpen, singleKeys } from './keyboard_list';
+import { liesOver, useOverlay } from './overlay';
 import { keepsAnswers } from './replies';
 import { SettingsPanel } from './settings_panel';
 import { commit, create, current, open } from './state';
@@ -18,9 +19,21 @@ export function ChatPage() {
     const [renaming, rename] = useState(false);
     const conversation = current.value;
     const closeList = useCallback(() => showList(false), []);
-    useKeys(showList, () => { if (current.peek().turns.length) rename(true); });
+    const list = useRef<HTMLElement>(null);
+    const settings = useRef<HTMLElement>(null);
+    const closeSettings = useCallback(() => showSettings(false), []);
+    useOverlay(list, listOpen, closeList);
+    useOverlay(settings, settingsOpen, closeSettings);
+    // Whether there was one to close.
+    const closeOverlay = () => {
+        const [listOver, settingsOver] = [list, settings].map((box) => liesOver(box.current));
+        closeList();
+        if (settingsOver) closeSettings();
+        return listOver || settingsOver;
+    };
+    useKeys(showList, closeOverlay, () => { if (current.peek().turns.length) rename(true); });
     return <div class={`chat ${settingsOpen ? 'with-settings' : ''}`}>
-        <aside class={listOpen ? 'list open' : 'list'} aria-label="Conversations"><ConversationList close={closeList} /></aside>
+        <aside ref={list} tabIndex={-1} class={listOpen ? 'list open' : 'list'} aria-label="Conversations"><ConversationList close={closeList} /></aside>
         <main>
             <div class="bar">
                 <button class="quiet list-button" aria-expanded={listOpen} onClick={() => showList(true)}><Icon name="list" /><span class="hidden">Chats</span></button>
@@ -32,7 +45,7 @@ export function ChatPage() {
             {!keepsAnswers.value && <p class="hint short">This node keeps no answers: one that is under way ends when this page is closed.</p>}
             <Composer />
         </main>
-        {settingsOpen && <SettingsPanel close={() => showSettings(false)} />}
+        {settingsOpen && <SettingsPanel box={settings} close={closeSettings} />}
         {renaming && <LineDialog title="Rename the chat" label="Its name" value={conversation.title} close={() => rename(false)} save={(title) => { if (title) commit({ ...current.peek(), title }); }} />}
         <KeyboardList />
     </div>;
@@ -47,7 +60,7 @@ function step(by: number): void {
     if (next) open(next.id);
 }
 
-function useKeys(showList: (open: boolean) => void, rename: () => void): void {
+function useKeys(showList: (open: boolean) => void, closeOverlay: () => boolean, rename: () => void): void {
     // With the page's first picture: who sees it may press keys.
     useLayoutEffect(() => {
         const onKey = (event: KeyboardEvent) => {
@@ -64,9 +77,9 @@ function useKeys(showList: (open: boolean) => void, rename: () => void): void {
                 return event.shiftKey && key.toLowerCase() === 'o' ? () => { create(); focusMessage(); } : undefined;
             }
             if (event.altKey) return key === 'ArrowUp' ? () => step(-1) : key === 'ArrowDown' ? () => step(1) : undefined;
-            if (key === 'Escape') return () => { stop(); showList(false); };
+            if (key === 'Escape') return () => { if (!closeOverlay()) stop(); };
             if (key === 'F2') return rename;
-            if (isTyping(event)) return undefined;
+            if (isTyping(event) || !singleKeys.peek()) return undefined;
             if (key === '?') return () => { keyboardListOpen.value = true; };
             return key === '/' ? focusMessage : undefined;
         };

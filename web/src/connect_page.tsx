@@ -3,8 +3,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import agents from '../../docs/agents.md?raw';
 import { guideFor } from './agent_guide';
 import { keyOfTab } from './api';
-import { copyText } from './clipboard';
-import { Icon } from './icons';
+import { CopyButton } from './copy_button';
 import { MarkdownView } from './text_view';
 import { node } from './watch';
 
@@ -33,7 +32,7 @@ export function ConnectPage() {
 const idOf = (name: string) => `client-${name.replace(/\W+/g, '-')}`;
 
 function Fact({ name, value }: { name: string; value: string }) {
-    return <><dt>{name}</dt><dd><code>{value}</code><button class="quiet small" aria-label={`Copy: ${name}`} onClick={() => void copyText(value)}><Icon name="copy" /></button></dd></>;
+    return <><dt>{name}</dt><dd><code>{value}</code><CopyButton text={value} name={`the ${name}`} /></dd></>;
 }
 
 function Markdown({ text }: { text: string }) {

@@ -72,7 +72,7 @@ export const ConversationList = memo(({ close }: { close: () => void }) => {
             <button class="quiet" disabled={!conversations.value.length} onClick={() => download('conversations.json', 'application/json', toExport(conversations.value))}><Icon name="export" />Export</button>
             <label class="button quiet"><Icon name="import" />Import<input class="hidden" type="file" accept=".json,application/json"
                 onChange={(event) => { void load(event.currentTarget.files?.[0]); event.currentTarget.value = ''; }} /></label>
-            <button class="quiet" aria-label={`Trash, ${trash.value.length} chats`} title="Trash" onClick={() => showTrash(true)}><Icon name="trash" /></button>
+            <button class="quiet" aria-label={`Trash, ${trash.value.length} chat${trash.value.length === 1 ? '' : 's'}`} title="Trash" onClick={() => showTrash(true)}><Icon name="trash" /></button>
             <button class="quiet" aria-label="Keyboard" title="Keyboard (?)" onClick={() => { keyboardListOpen.value = true; }}><Icon name="keys" /></button>
         </div>
         {problem && <p role="alert" class="problem">{problem}</p>}
@@ -84,7 +84,7 @@ function Entry({ entry, close }: { entry: Conversation; close: () => void }) {
     const isAnswering = entry.turns.some(isRunning);
     return <li>
         <button class="entry" title={entry.title} aria-current={entry.id === currentId.value} onClick={() => { open(entry.id); close(); }}>
-            {isAnswering ? <><i class="dot waiting" /><span class="hidden">Answering: </span></> : unread.value.has(entry.id) && <><i class="dot good" /><span class="hidden">Answered: </span></>}
+            {isAnswering ? <><i class="dot ring waiting" title="Answering" /><span class="hidden">Answering: </span></> : unread.value.has(entry.id) && <><i class="dot good" title="Answered" /><span class="hidden">Answered: </span></>}
             {entry.title}</button>
         <ChatMenu conversation={entry} name={`Actions for ${entry.title}`} />
     </li>;

@@ -2,8 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { fetchDownload, serveDownload, startDownload, stopDownload, type Download } from './api';
-import { copyText } from './clipboard';
-import { Icon } from './icons';
+import { CopyButton } from './copy_button';
 import { bytes } from './memory_bar';
 import { node } from './watch';
 
@@ -12,8 +11,8 @@ const known = signal(localStorage.getItem(keyName) !== null);
 const lookEveryMs = 1000;
 
 const models = [
-    { name: 'gpt-oss-20b', bytes: 12.1e9, wants: 'a graphics card with 16 GB, or a CPU with as much memory and patience' },
-    { name: 'gpt-oss-120b', bytes: 63.4e9, wants: 'a graphics card with 80 GB or more' },
+    { name: 'gpt-oss-20b', bytes: 12.1e9, needs: 'a graphics card with 16 GB, or a CPU with as much memory and patience' },
+    { name: 'gpt-oss-120b', bytes: 63.4e9, needs: 'a graphics card with 80 GB or more' },
 ];
 
 export function FirstStart() {
@@ -28,7 +27,7 @@ export function FirstStart() {
         <p>It came with the node: a real gpt-oss, but of 17 million parameters instead of 20 or 120 billion. It shows that everything works — reasoning, tools,
             streaming, the API — and knows next to nothing. What it was not taught it answers with “I don't know”.</p>
         <p>The real models are downloaded once; the node serves them in its place:</p>
-        <ul class="models">{models.map((model) => <li key={model.name}><strong>{model.name}</strong> <span class="soft">{bytes(model.bytes)}; wants {model.wants}</span>
+        <ul class="models">{models.map((model) => <li key={model.name}><span><strong>{model.name}</strong> <span class="soft">{bytes(model.bytes)}, needs {model.needs}</span></span>
             {node.value!.admin ? <StartButton name={model.name} /> : <Command text={`gpt-oss-node download ${model.name}`} />}</li>)}</ul>
         {node.value.admin ? <Progress /> : <p class="hint">Then start the node with <code>MODEL_PATH</code> set to the file, which the command tells. On the operators' port
             (<code>GPTOSS_ADMIN_PORT</code>) this page has a button for it.</p>}
@@ -37,7 +36,7 @@ export function FirstStart() {
 }
 
 function Command({ text }: { text: string }) {
-    return <span class="hash"><code>{text}</code><button class="quiet small" aria-label={`Copy the command: ${text}`} onClick={() => void copyText(text)}><Icon name="copy" /></button></span>;
+    return <span class="hash"><code>{text}</code><CopyButton text={text} name={`the command ${text}`} /></span>;
 }
 
 const download = signal<Download | null>(null);

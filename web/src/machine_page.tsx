@@ -3,8 +3,7 @@ import type { Gpu } from './api';
 import { DayCharts, Troubles } from './day_charts';
 import { EarningsCard } from './earnings_card';
 import { FleetCards } from './fleet_cards';
-import { copyText } from './clipboard';
-import { Icon } from './icons';
+import { CopyButton } from './copy_button';
 import { firstToken, nextToken, scrape, type Latency } from './latency';
 import { MemoryBar } from './memory_bar';
 import { Receipts } from './receipts_list';
@@ -58,11 +57,11 @@ function Model() {
 function Weights() {
     const { card, weight_check: again } = node.value!;
     const { composite_sha256: hash, verified, detail, registry, hashes_from: from, checked_at: at, obtained } = card!.provenance!;
-    const how = [detail || registry, hash && (from === 'manifest' ? `hash believed from the manifest${obtained ? ` (${obtained})` : ''}` : from), at && `at ${new Date(at).toLocaleString()}`, again];
+    const how = [detail || registry, hash && (from === 'manifest' ? `hash taken from the manifest${obtained ? ` (${obtained})` : ''}` : from), at && `at ${new Date(at).toLocaleString()}`, again];
     return <p class="provenance">
         <span class={`badge ${verified ? 'good' : ''}`}>{verified ? 'Verified' : 'Not verified'}</span>
         <span>{how.filter(Boolean).join(' · ')}</span>
-        {hash && <span class="hash"><code>{hash}</code><button class="quiet small" aria-label="Copy the composite hash" onClick={() => void copyText(hash)}><Icon name="copy" /></button></span>}
+        {hash && <span class="hash"><code>{hash}</code><CopyButton text={hash} name="the composite hash" /></span>}
     </p>;
 }
 

@@ -26,7 +26,7 @@ export function Receipts() {
         } catch (error) { setProblem((error as Error).message); }
     };
     return <section class="card"><h2>Receipts</h2>
-        <form class="row wrap" onSubmit={(event) => { event.preventDefault(); void find(); }}>
+        <form class="row wrap at-end" onSubmit={(event) => { event.preventDefault(); void find(); }}>
             <label class="grow">A reply's id <input spellcheck={false} placeholder="resp_… or chatcmpl-…" value={id} onInput={(event) => change(event.currentTarget.value)} /></label>
             <button disabled={!id.trim()}>Find its receipt</button></form>
         {problem && <p role="alert" class="problem">{problem}</p>}

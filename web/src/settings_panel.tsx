@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact';
 import { useState } from 'preact/hooks';
 import { defaultSettings, parseTools, type Settings } from './conversation';
 import { Icon } from './icons';
@@ -12,7 +13,7 @@ const numbers: { name: 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'max_tokens
     { name: 'max_tokens', label: 'Most tokens (0 = context)', min: 0, max: 131072, step: 1 },
 ];
 
-export function SettingsPanel({ close }: { close: () => void }) {
+export function SettingsPanel({ box, close }: { box: RefObject<HTMLElement>; close: () => void }) {
     const { settings } = current.value;
     const [problem, setProblem] = useState('');
     const set = (change: Partial<Settings>) => commit({ ...current.value, settings: { ...current.value.settings, ...change } });
@@ -25,7 +26,7 @@ export function SettingsPanel({ close }: { close: () => void }) {
         const fresh = new Set(added.map(nameOf));
         try { setTools(JSON.stringify([...parseTools(current.value.settings.tools).filter((tool) => !fresh.has(nameOf(tool))), ...added], null, 1)); } catch (error) { setProblem((error as Error).message); }
     };
-    return <aside class="settings" aria-label="Settings of this chat">
+    return <aside ref={box} tabIndex={-1} class="settings" aria-label="Settings of this chat">
         <div class="row"><h2>Settings of this chat</h2><button class="quiet" aria-label="Close the settings" onClick={close}><Icon name="close" /></button></div>
         <label>Developer instructions <textarea rows={4} dir="auto" placeholder="You are a careful proof-reader." value={settings.instructions} onInput={(event) => set({ instructions: event.currentTarget.value })} /></label>
         <div class="numbers">

@@ -1,8 +1,8 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { copyText } from './clipboard';
 import { branch, isBusy, regenerate, showVersion } from './asking';
 import { CallView } from './call_view';
 import { isRunning, type Turn } from './conversation';
+import { CopyButton } from './copy_button';
 import { Icon } from './icons';
 import { memo } from './memo';
 import { drawing } from './nearness';
@@ -64,12 +64,13 @@ function UserTurn({ turn, place, versions }: TurnProperties) {
 function Reasoning({ turn, isStreaming }: { turn: Turn; isStreaming: boolean }) {
     const [isOpen, open] = useState(false);
     const { reasoningMs, reasoningTokens } = turn.figures ?? {};
-    const words = [isStreaming ? 'Thinking…' : 'Thought', !isStreaming && reasoningMs !== undefined && `for ${seconds(reasoningMs)}`,
+    const words = [isStreaming ? 'Thinking…' : 'Thought', !isStreaming && reasoningMs !== undefined && reasoningMs >= shortestTimeMs && `for ${seconds(reasoningMs)}`,
         reasoningTokens !== undefined && `· ${reasoningTokens.toLocaleString('en')} tokens`].filter(Boolean).join(' ');
     return <details class="reasoning" onToggle={(event) => open(event.currentTarget.open)}><summary class={isStreaming ? 'waiting' : ''}>{words}</summary>
         <div class="thoughts" tabIndex={0} role="region" aria-label="Reasoning">{isOpen && <Text text={turn.reasoning!} isStreaming={isStreaming} name="thought" />}</div></details>;
 }
 
+const shortestTimeMs = 10;   // less says nothing: the events came together
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s`;
 
 function Text({ text, isStreaming, isLate = false, name = 'text' }: { text: string; isStreaming: boolean; isLate?: boolean; name?: string }) {
@@ -87,13 +88,7 @@ function Text({ text, isStreaming, isLate = false, name = 'text' }: { text: stri
 }
 
 function Footer({ turn, isLast, isStreaming, place, versions }: Omit<TurnProperties, 'isLate'> & { isStreaming: boolean }) {
-    const [copied, setCopied] = useState(false);
     const { firstTokenMs, tokensPerSecond, promptTokens, cachedTokens, completionTokens } = turn.figures ?? {};
-    const copy = async () => {
-        await copyText(turn.text);
-        setCopied(true);
-        setTimeout(() => setCopied(false), 2000);
-    };
     const words = [
         tokensPerSecond && `${tokensPerSecond.toFixed(tokensPerSecond < 99.5 ? 1 : 0)} tok/s`,
         firstTokenMs !== undefined && `first token after ${seconds(firstTokenMs)}`,
@@ -103,8 +98,7 @@ function Footer({ turn, isLast, isStreaming, place, versions }: Omit<TurnPropert
     ].filter(Boolean);
     return <footer>
         <Versions turn={turn} place={place} versions={versions} />
-        {!isStreaming && turn.text && <button class="quiet small" onClick={() => void copy()}><Icon name="copy" />{copied ? 'Copied' : 'Copy'}</button>}
-        <span role="status" class="hidden">{copied ? 'Copied' : ''}</span>
+        {!isStreaming && turn.text && <CopyButton text={turn.text} />}
         {!isStreaming && isLast && <button class="quiet small" disabled={isBusy()} onClick={regenerate}><Icon name="again" />Regenerate</button>}
         <span class="figures">{words.join(' · ')}</span>
     </footer>;

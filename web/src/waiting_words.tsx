@@ -17,5 +17,5 @@ export function WaitingWords({ id }: { id: string | undefined }) {
         const timer = setInterval(() => { if (!document.hidden) void standing(id).then(set, () => undefined); }, askEveryMs);
         return () => clearInterval(timer);
     }, [id]);
-    return <p class="hint waiting">{wordsFor(progress)}</p>;
+    return <p class="hint waiting" role="status">{wordsFor(progress)}</p>;
 }

@@ -29,10 +29,10 @@ export function Welcome() {
     return <section class="welcome">
         <h2>Talk to {status?.model ?? 'the model'}</h2>
         <p class="hint">Its reasoning, the tools it calls and its answer appear as they come. Everything stays between this browser and your node.</p>
-        <FirstStart />
         <div class="suggestions">
             {suggestions.map((text) => <button key={text} disabled={!ready} onClick={() => suggest(text)}>{text}</button>)}
             <button disabled={!ready} onClick={() => suggest(toolSuggestion, { tools: JSON.stringify(builtinTools, null, 1) })}><Icon name="tool" />{toolSuggestion}</button>
         </div>
+        <FirstStart />
     </section>;
 }

@@ -1,4 +1,4 @@
-import{d as m,m as u,n as g,u as e,I as f,l as w,S as y,A as c,o as A,p as k}from"./index-CzNPtA-f.js";const _=`# Agents
+import{d as m,l as u,n as g,u as e,C as f,S as w,A as c,m as y,o as A}from"./index-BMGC5jYm.js";const k=`# Agents
 
 The node speaks what coding agents and agent frameworks speak: OpenAI's Responses API (\`POST /v1/responses\`), Anthropic's
 Messages API (\`POST /v1/messages\`), and chat completions (docs/api.md). Any model name is served, unless
@@ -148,29 +148,29 @@ conversations and background responses work. \`GPTOSS_RESPONSES_KEPT=false\` kee
 opens. To change keys, put a new line on top (\`openssl rand -hex 32\`) and start the node again; take the old line out when
 no client has anything sealed by it any more. Nodes of a fleet share one file. The node makes the file, mode 0600, where it
 is missing; without a file a random key lasts until the node stops.
-`,b="http://127.0.0.1:8080",v="gpt-oss-120b",S="## What agents should know of the node",O=({origin:n,model:t,key:s})=>[`## curl
+`,_="http://127.0.0.1:8080",b="gpt-oss-120b",v="## What agents should know of the node",S=({origin:t,model:n,key:s})=>[`## curl
 
 \`\`\`sh
-curl ${n}/v1/chat/completions -H 'Content-Type: application/json' \\
+curl ${t}/v1/chat/completions -H 'Content-Type: application/json' \\
 ${s?`  -H 'Authorization: Bearer ${s}' \\
-`:""}  -d '{"model": "${t}", "messages": [{"role": "user", "content": "Hello"}]}'
+`:""}  -d '{"model": "${n}", "messages": [{"role": "user", "content": "Hello"}]}'
 \`\`\``,`## OpenAI SDK, Python
 
 \`\`\`python
 from openai import OpenAI
-client = OpenAI(base_url="${n}/v1", api_key="${s||"none"}")
-reply = client.responses.create(model="${t}", input="Hello")
+client = OpenAI(base_url="${t}/v1", api_key="${s||"none"}")
+reply = client.responses.create(model="${n}", input="Hello")
 print(reply.output_text)
 \`\`\``,`## OpenAI SDK, JavaScript
 
 \`\`\`js
 import OpenAI from 'openai';
-const client = new OpenAI({ baseURL: '${n}/v1', apiKey: '${s||"none"}' });
-const reply = await client.responses.create({ model: '${t}', input: 'Hello' });
+const client = new OpenAI({ baseURL: '${t}/v1', apiKey: '${s||"none"}' });
+const reply = await client.responses.create({ model: '${n}', input: 'Hello' });
 console.log(reply.output_text);
 \`\`\``].join(`
 
-`);function I(n,t){const s=n.slice(n.indexOf(`
-## `),n.indexOf(S)).replaceAll(b,t.origin).replaceAll(v,t.model).replace(/=none( *#[^\n]*)?/g,`=${t.key||"none"}`).replaceAll("'none'",`'${t.key||"none"}'`).replaceAll('"none"',`"${t.key||"none"}"`);return`${O(t)}
+`);function O(t,n){const s=t.slice(t.indexOf(`
+## `),t.indexOf(v)).replaceAll(_,n.origin).replaceAll(b,n.model).replace(/=none( *#[^\n]*)?/g,`=${n.key||"none"}`).replaceAll("'none'",`'${n.key||"none"}'`).replaceAll('"none"',`"${n.key||"none"}"`);return`${S(n)}
 ${s}`.split(/^## /m).filter(a=>a.trim()).map(a=>{const r=a.indexOf(`
-`);return{name:a.slice(0,r).trim(),text:a.slice(r).trim()}})}const P="YOUR-KEY";function x(){const[n,t]=m(!1),s=u(),a=s?n?s:P:"",r=g.value?.model??"gpt-oss-120b",h=I(_,{origin:location.origin,model:r,key:a}),p=`${location.origin}/v1`;return e("main",{class:"machine connect",tabIndex:0,children:[e("section",{class:"model",children:[e("h1",{children:"Connect"}),e("p",{class:"soft",children:"Whatever speaks OpenAI's API or Anthropic's can use this node."})]}),e("section",{class:"card",children:e("dl",{class:"facts",children:[e(l,{name:"Base URL",value:p}),e(l,{name:"Base URL, Anthropic's API",value:location.origin}),e(l,{name:"Model",value:r}),e("dt",{children:"API key"}),e("dd",{children:s?e("label",{children:[e("input",{type:"checkbox",checked:n,onChange:o=>t(o.currentTarget.checked)})," put this tab's key into the settings below"]}):"This node asks for none. Programs that insist on one may send any text."})]})}),e("nav",{"aria-label":"Clients",class:"row wrap",children:h.map(({name:o})=>e("a",{class:"button small",href:`#connect/${encodeURIComponent(o)}`,onClick:i=>{i.preventDefault(),document.getElementById(d(o))?.scrollIntoView()},children:o},o))}),h.map(({name:o,text:i})=>e("section",{class:"card",id:d(o),children:[e("h2",{children:o}),e(T,{text:i})]},o))]})}const d=n=>`client-${n.replace(/\W+/g,"-")}`;function l({name:n,value:t}){return e(y,{children:[e("dt",{children:n}),e("dd",{children:[e("code",{children:t}),e("button",{class:"quiet small","aria-label":`Copy: ${n}`,onClick:()=>void w(t),children:e(f,{name:"copy"})})]})]})}function T({text:n}){const t=c(null),s=c();return A(()=>{(s.current??=new k(t.current)).update(n,!0)},[n]),e("div",{ref:t})}export{x as ConnectPage};
+`);return{name:a.slice(0,r).trim(),text:I(a.slice(r).trim())}})}const I=t=>t.split(/(^```[^]*?^```)/m).map(n=>n.startsWith("```")?n:n.replace(/([^\n])\n(?=[^\s\-*#|>])/g,"$1 ")).join(""),P="YOUR-KEY";function x(){const[t,n]=m(!1),s=u(),a=s?t?s:P:"",r=g.value?.model??"gpt-oss-120b",h=O(k,{origin:location.origin,model:r,key:a}),p=`${location.origin}/v1`;return e("main",{class:"machine connect",tabIndex:0,children:[e("section",{class:"model",children:[e("h1",{children:"Connect"}),e("p",{class:"soft",children:"Whatever speaks OpenAI's API or Anthropic's can use this node."})]}),e("section",{class:"card",children:e("dl",{class:"facts",children:[e(l,{name:"Base URL",value:p}),e(l,{name:"Base URL, Anthropic's API",value:location.origin}),e(l,{name:"Model",value:r}),e("dt",{children:"API key"}),e("dd",{children:s?e("label",{children:[e("input",{type:"checkbox",checked:t,onChange:o=>n(o.currentTarget.checked)})," put this tab's key into the settings below"]}):"This node asks for none. Programs that insist on one may send any text."})]})}),e("nav",{"aria-label":"Clients",class:"row wrap",children:h.map(({name:o})=>e("a",{class:"button small",href:`#connect/${encodeURIComponent(o)}`,onClick:i=>{i.preventDefault(),document.getElementById(d(o))?.scrollIntoView()},children:o},o))}),h.map(({name:o,text:i})=>e("section",{class:"card",id:d(o),children:[e("h2",{children:o}),e(T,{text:i})]},o))]})}const d=t=>`client-${t.replace(/\W+/g,"-")}`;function l({name:t,value:n}){return e(w,{children:[e("dt",{children:t}),e("dd",{children:[e("code",{children:n}),e(f,{text:n,name:`the ${t}`})]})]})}function T({text:t}){const n=c(null),s=c();return y(()=>{(s.current??=new A(n.current)).update(t,!0)},[t]),e("div",{ref:n})}export{x as ConnectPage};
