@@ -21,6 +21,9 @@ struct KernelPreference {
 struct KernelChoice {
     std::vector<std::string> banned;  // kernels that computed wrong: never used
     std::vector<KernelPreference> preferred;
+    // Only kernels that compute a token in one order of arithmetic, however many are computed with it
+    // (docs/numerics.md). Preferences are by the number of tokens, and count for nothing then.
+    bool batch_invariant = false;
 
     bool bans(std::string_view kernel) const;
     // The kernel preferred for the operation at so many tokens ("mma"); empty = none is.

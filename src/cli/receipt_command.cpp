@@ -82,8 +82,7 @@ node::Settings replay_settings(const ReceiptOptions& options, const std::vector<
     settings.model_path = options.model;
     settings.device = node::device_named(options.device);
     settings.max_sequences = node::kReplayRowsAtOnce;
-    settings.kv_cache_type = model::kv_type_named(
-        node::recorded_kv_cache_type(receipts.front().receipt.receipt, receipts.front().document));
+    node::take_recorded_numerics(settings, receipts.front().receipt.receipt, receipts.front().document);
     for (const OpenedReceipt& each : receipts) {
         const chain::ReplyReceipt& fields = each.receipt.receipt;
         settings.max_context_length = std::max<std::int64_t>(

@@ -59,8 +59,7 @@ void replay_some(const VerifyHostOptions& options, const std::vector<HostReply*>
     settings.model_path = options.model;
     settings.device = node::device_named(options.device);
     settings.max_sequences = node::kReplayRowsAtOnce;
-    settings.kv_cache_type = model::kv_type_named(
-        node::recorded_kv_cache_type(chosen.front()->signed_receipt.receipt, chosen.front()->receipt));
+    node::take_recorded_numerics(settings, chosen.front()->signed_receipt.receipt, chosen.front()->receipt);
     for (const HostReply* reply : chosen) {
         const chain::ReplyReceipt& fields = reply->signed_receipt.receipt;
         settings.max_context_length = std::max<std::int64_t>(

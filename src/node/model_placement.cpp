@@ -154,6 +154,7 @@ Placement place_model(const Settings& settings, const std::vector<Device>& devic
     model::PlanRequest request = request_of(settings, shape);
     Placement placement;
     std::tie(placement.device, placement.kernels) = choose_device(settings, devices, source, request);
+    placement.kernels.batch_invariant = settings.determinism == Determinism::on;
     Planner planner(*placement.device, source);
     const backend::DeviceNeeds first = planner.needs(request);
     placement.ceiling_bytes = placement.on_gpu() ? memory_ceiling_bytes(settings, first.total_bytes) : 0;

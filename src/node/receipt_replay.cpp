@@ -164,12 +164,13 @@ ReceiptVerdict replay_receipt(ReplayModel& model, const chain::ReplyReceipt& rec
             std::nullopt};
 }
 
-std::string recorded_kv_cache_type(const chain::ReplyReceipt& receipt, const Json& document) {
+void take_recorded_numerics(Settings& settings, const chain::ReplyReceipt& receipt, const Json& document) {
     const std::string text = document.value("numerics", std::string());
-    if (receipt.version > 1 && chain::keccak256(text) == receipt.numerics)
-        for (const char* type : {"f16", "f8"})
-            if (text.find(std::string(" ") + type + " cache") != std::string::npos) return type;
-    return "bf16";
+    if (receipt.version == 1 || chain::keccak256(text) != receipt.numerics) return;
+    for (const auto& type : kKvTypes)
+        if (text.find(" " + std::string(type.name) + " cache") != std::string::npos)
+            settings.kv_cache_type = type.value;
+    if (text.ends_with("; any batch")) settings.determinism = Determinism::on;
 }
 
 }  // namespace gptoss::node

@@ -49,8 +49,9 @@ PreparedReplay prepare_replay(ReplayModel& model, const provenance::chain::Reply
 ReceiptVerdict replay_receipt(ReplayModel& model, const provenance::chain::ReplyReceipt& receipt,
                               const RecordedTokens& told);
 
-// The cache's type in a receipt's numerics ("…; f8 cache; …"); bf16 when the receipt does not say.
-std::string recorded_kv_cache_type(const provenance::chain::ReplyReceipt& receipt,
-                                   const nlohmann::json& document);
+// Sets what a receipt's numerics say of it ("…; f8 cache; any batch"): the cache's type, and whether bits may depend
+// on the batch. What the receipt does not say stays as it is.
+void take_recorded_numerics(Settings& settings, const provenance::chain::ReplyReceipt& receipt,
+                            const nlohmann::json& document);
 
 }  // namespace gptoss::node

@@ -15,6 +15,7 @@ namespace gptoss::node {
 enum class DeviceChoice { automatic, cpu, cuda };
 enum class ReceiptsMode { off, on, tokens };
 enum class LogFormat { text, json };
+enum class Determinism { off, on };
 // REQUIRE_MODEL_VALIDATION: older deployments say true or 1 for require, false or 0 for off.
 enum class ValidationMode { off, warn, require };
 
@@ -36,6 +37,8 @@ inline constexpr std::array<Named<model::KvType>, 4> kKvTypes{{{"bf16", model::K
                                                                {"q8_0", model::KvType::f8}}};
 inline constexpr std::array<Named<LogFormat>, 2> kLogFormats{
     {{"text", LogFormat::text}, {"json", LogFormat::json}}};
+inline constexpr std::array<Named<Determinism>, 2> kDeterminisms{
+    {{"off", Determinism::off}, {"on", Determinism::on}}};
 inline constexpr std::array<Named<ReceiptsMode>, 3> kReceiptsModes{
     {{"off", ReceiptsMode::off}, {"on", ReceiptsMode::on}, {"tokens", ReceiptsMode::tokens}}};
 inline constexpr std::array<Named<ValidationMode>, 7> kValidationModes{{{"off", ValidationMode::off},

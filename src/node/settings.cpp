@@ -126,6 +126,12 @@ std::vector<SettingSpec> make_specs() {
                "Threads that compute on the CPU. 0: one for every core.", &S::threads, 0, 1024),
         yes_or_no("GPTOSS_PREFIX_CACHE", "--prefix-cache", "Computing",
                   "Reuse what was computed for the common beginning of prompts.", &S::prefix_cache),
+        choice<&S::determinism, kDeterminisms>("DETERMINISM", "--determinism", "Computing",
+                                               "on: a reply's bits do not depend on what a GPU computes "
+                                               "beside it, so that anyone can check it by "
+                                               "computing it again (docs/receipts.md); generation is slower "
+                                               "(docs/numerics.md says by how much). A "
+                                               "CPU does so always."),
         number("GPTOSS_QUEUE_LIMIT", "--queue-limit", "Computing",
                "Requests that may wait; one more is refused with 429 and Retry-After.", &S::queue_limit, 1,
                1 << 20),

@@ -33,6 +33,7 @@ struct Settings {
     model::KvType kv_cache_type = model::KvType::bf16;
     std::int64_t threads = 0;
     bool prefix_cache = true;
+    Determinism determinism = Determinism::off;
     std::int64_t queue_limit = 1024;
 
     std::string host = "127.0.0.1";

@@ -71,13 +71,14 @@ class SameBits : public testing::Test {
         made.max_context_length = 768;
         made.max_sequences = 8;
         made.threads = 1;
+        made.determinism = Determinism::on;
         made.cache_tokens = 768;  // too little for eight: some are preempted
         made.batch_tokens = batch_tokens;
         made.prefix_cache = cache;
         return made;
     }
     static LoadedModel load(std::int64_t batch_tokens, bool cache) {
-        return load_model(settings(batch_tokens, cache), cpu_device(),
+        return load_model(settings(batch_tokens, cache), tested_device(),
                           [](const std::string&, std::int64_t, std::int64_t) {});
     }
 
@@ -160,7 +161,7 @@ TEST_F(SameBits, InACrowdAloneAndAsOnePrompt) {
     const LoadedModel lone = load(256, false);
     Settings replaying = settings(256, false);
     replaying.max_sequences = kReplayRowsAtOnce;
-    ReplayModel replay_model(replaying, cpu_device());
+    ReplayModel replay_model(replaying, tested_device());
     std::int64_t preemptions = 0, cached = 0;
     const std::size_t third = (count + 2) / 3;
     std::size_t compared = 0;

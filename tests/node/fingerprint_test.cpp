@@ -34,7 +34,7 @@ TEST(FingerprintBytes, AreReadBackAsTheyWere) {
 
 // Every device of the list computes by the float32 reference.
 std::vector<Device> reference_device() {
-    std::vector<Device> devices = cpu_device();
+    std::vector<Device> devices = tested_device();
     devices[0].make = [](const model::Weights& weights, const backend::BackendOptions& given,
                          const backend::LoadProgress&) {
         backend::BackendOptions options = given;
@@ -199,7 +199,7 @@ TEST_F(FingerprintCheck, IsTheSameToTheBitOnTheSameDevice) {
     settings.max_context_length = 2048;
     settings.max_sequences = kReplayRowsAtOnce;
     settings.threads = 1;
-    ReplayModel same(settings, cpu_device());
+    ReplayModel same(settings, tested_device());
     for (const FingerprintDocument& document : receipts_of(fingerprinting())) {
         PreparedReplay prepared = prepare_replay(same, chain::receipt_from_json(document).receipt,
                                                  read_recorded_tokens(document["tokens"]));

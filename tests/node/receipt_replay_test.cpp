@@ -34,8 +34,9 @@ ReplayModel make_replay_model() {
     Settings settings;
     settings.max_context_length = 2048;
     settings.max_sequences = kReplayRowsAtOnce;
+    settings.determinism = Determinism::on;
     settings.threads = 1;
-    return ReplayModel(settings, cpu_device());
+    return ReplayModel(settings, tested_device());
 }
 
 // One node and one model for all tests: loading takes longer than they do.
@@ -306,13 +307,33 @@ TEST_F(ReceiptReplay, OneBitOfOneWeightIsAnotherModel) {
     settings.model_path = first.string();
     settings.max_context_length = 2048;
     settings.max_sequences = kReplayRowsAtOnce;
-    ReplayModel other(settings, cpu_device());
+    settings.determinism = Determinism::on;
+    ReplayModel other(settings, tested_device());
     for (const Json& receipt : receipts_) {
         const ReceiptVerdict verdict = replay_receipt(other, chain::receipt_from_json(receipt).receipt,
                                                       read_recorded_tokens(receipt["tokens"]));
         EXPECT_FALSE(verdict.holds);
         EXPECT_TRUE(verdict.why.starts_with("DIFFERS: this model's composite hash is ")) << verdict.why;
     }
+}
+
+// A replay computes as the receipt says that the node did; what was changed afterwards counts for nothing.
+TEST(RecordedNumerics, ChooseCacheAndDeterminism) {
+    const auto settings_of = [](const std::string& signed_text, const std::string& told) {
+        chain::ReplyReceipt receipt;
+        receipt.numerics = chain::keccak256(signed_text);
+        Settings settings;
+        take_recorded_numerics(settings, receipt, {{"numerics", told}});
+        return settings;
+    };
+    const std::string text = "gpt-oss-node 1.0; gcc 13; cuda; order 1; sm_90; f8 cache; any batch";
+    EXPECT_EQ(settings_of(text, text).kv_cache_type, model::KvType::f8);
+    EXPECT_EQ(settings_of(text, text).determinism, Determinism::on);
+    EXPECT_EQ(settings_of("other", text).kv_cache_type, model::KvType::bf16);
+    EXPECT_EQ(settings_of("other", text).determinism, Determinism::off);
+    const std::string by_batch = "cuda; order 0; sm_90; 132 SMs; f16 cache; by the batch";
+    EXPECT_EQ(settings_of(by_batch, by_batch).kv_cache_type, model::KvType::f16);
+    EXPECT_EQ(settings_of(by_batch, by_batch).determinism, Determinism::off);
 }
 
 // The bytes of a receipt that a node of version 1 signed.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "../engine/recording_sink.h"
+#include "backend/devices/devices.h"
 #include "node/loaded_model.h"
 #include "node/receipt_replay.h"
 #include "support/temporary_folder.h"
@@ -19,13 +21,18 @@ namespace gptoss::node {
 
 namespace chain = provenance::chain;
 
-inline std::vector<Device> cpu_device() {
-    return {{"cpu",
-             [](const model::Weights& weights, const model::PlanRequest& request) {
-                 return backend::cpu_needs(weights.hyperparameters, request);
+// The CPU, or the device that GPTOSS_TEST_DEVICE names (cuda).
+inline std::vector<Device> tested_device() {
+    const char* given = std::getenv("GPTOSS_TEST_DEVICE");
+    const std::string name = given == nullptr ? "cpu" : given;
+    return {{name,
+             [name](const model::Weights& weights, const model::PlanRequest& request) {
+                 return backend::device_needs(name, weights, request);
              },
-             [](const model::Weights& weights, const backend::BackendOptions& options,
-                const backend::LoadProgress&) { return backend::make_cpu_backend(weights, options); }}};
+             [name](const model::Weights& weights, const backend::BackendOptions& options,
+                    const backend::LoadProgress& progress) {
+                 return backend::make_backend(name, weights, options, progress);
+             }}};
 }
 
 inline const std::string kHostKey = "0x" + std::string(63, '0') + "1";
@@ -42,8 +49,9 @@ class SigningNode {
         settings.receipts = ReceiptsMode::tokens;
         settings.receipts_path = folder_.path() / "receipts.sqlite";
         settings.host_private_key = kHostKey;
+        settings.determinism = Determinism::on;
         settings.threads = 1;  // tests run side by side: threads that spin for each other would take turns
-        model = load_model(settings, cpu_device(), [](const std::string&, std::int64_t, std::int64_t) {});
+        model = load_model(settings, tested_device(), [](const std::string&, std::int64_t, std::int64_t) {});
         api::ServiceOptions options;
         options.date = "2026-11-22";
         service = std::make_shared<api::Service>(model.engine, model.served, options, nullptr);

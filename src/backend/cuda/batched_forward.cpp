@@ -130,9 +130,13 @@ BatchedForward::Run BatchedForward::copy_inputs(std::span<const RowInput> rows, 
 
     Run run;
     PrefillSegment segment;
+    const bool lone_apart = attends_to_lone_rows_apart(plan_options_);
     const auto close_segment = [&] {
-        if (segment.row_count == 1) lone_rows[run.lone_rows++] = segment.first_row;
-        if (segment.row_count <= 1) return;
+        if (segment.row_count == 0) return;
+        if (segment.row_count == 1 && lone_apart) {
+            lone_rows[run.lone_rows++] = segment.first_row;
+            return;
+        }
         segments[run.segments++] = segment;
         run.segment_rows += segment.row_count;
     };

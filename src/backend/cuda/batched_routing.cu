@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "backend/cuda/batched_routing.h"
 #include "backend/cuda/batched_routing_parts.cuh"
 #include "backend/cuda/decode_stages.h"
@@ -244,6 +246,21 @@ void route_rows(const Routing& routing, cudaStream_t stream) {
                kSharedBytes, stream, routing);
 }
 
+// As many launches as it takes: a row's sums do not depend on the others.
+void route_rows_by_columns(const Routing& routing, cudaStream_t stream) {
+    for (std::int32_t first = 0; first < routing.row_count; first += kFewRoutedRows) {
+        Routing part = routing;
+        const std::int64_t row = first;
+        part.row_count = std::min(routing.row_count - first, kFewRoutedRows);
+        part.residual += row * routing.hidden;
+        part.normalised += row * routing.hidden;
+        part.choices += row * kExpertsPerToken;
+        part.routing_weights += row * kExpertsPerToken;
+        if (part.logits != nullptr) part.logits += row * routing.experts;
+        route_few_rows(part, stream);
+    }
+}
+
 }  // namespace
 
 void prepare_routing() {
@@ -261,10 +278,9 @@ void launch_routing(const Routing& routing, cudaStream_t stream) {
     check(routing.hidden % 32 == 0, "columns come in blocks of 32");
     check(routing.experts <= kMaxExperts && routing.experts >= kExpertsPerToken, "4 to 128 experts");
     if (routing.row_count == 0) return;
-    check(!routing.splits_k || (routing.partial_logits != nullptr && routing.row_count <= kFewRoutedRows &&
-                                routing.hidden % kRouterChunk == 0),
+    check(!routing.splits_k || (routing.partial_logits != nullptr && routing.hidden % kRouterChunk == 0),
           "room for the parts of few rows");
-    routing.splits_k ? route_few_rows(routing, stream) : route_rows(routing, stream);
+    routing.splits_k ? route_rows_by_columns(routing, stream) : route_rows(routing, stream);
     launch_pdl(sort_kernel, dim3(1), kSortWarps * 32, 0, stream, routing);
 }
 

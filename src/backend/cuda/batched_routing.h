@@ -19,7 +19,8 @@ struct Routing {
     std::int32_t row_count = 0, hidden = 0, experts = 0;
     float epsilon = 0;
     std::int32_t tile_tokens = kMaxTileTokens;  // the most rows of a tile in `groups`
-    // Blocks share the columns too; at most kFewRoutedRows rows, hidden a multiple of kRouterChunk.
+    // Blocks share the columns too; hidden a multiple of kRouterChunk. More than kFewRoutedRows rows are routed
+    // so many at a time.
     bool splits_k = false;
     float* partial_logits = nullptr;  // workspace of partial_logits_count() floats, for splits_k
 
@@ -47,7 +48,7 @@ void launch_routing(const Routing& routing, cudaStream_t stream);
 // Allows the kernels their shared memory on the current device; once for each device.
 void prepare_routing();
 
-// Its part for few rows: everything but `groups` and `sorted_pairs`.
+// Its part for few rows, at most kFewRoutedRows: everything but `groups` and `sorted_pairs`.
 void route_few_rows(const Routing& routing, cudaStream_t stream);
 void prepare_few_rows_routing();
 

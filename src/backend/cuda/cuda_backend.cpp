@@ -116,6 +116,7 @@ class CudaBackend final : public Backend {
         model_.frequencies.attention_factor = rope.attention_factor;
         model_.weights.kernels = options.kernels;
         plan_options_ = plan_options_of(model_.weights);
+        if (options.kernels.batch_invariant) require_batch_invariance(device_.traits(), plan_options_);
         decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
         if (takes_batched_pass(shape_))
             batched_ = std::make_unique<BatchedForward>(model_, sampler_.last_tokens(), logits_,
@@ -135,11 +136,13 @@ class CudaBackend final : public Backend {
             model_.weights.bytes + arena_.used_bytes() + DecodeStep::workspace_bytes(shape_) +
             (batched_ ? BatchedForward::workspace_bytes(shape_, limits_.max_batch_tokens) : 0) +
             DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
-        // Order 0: what is not docs/numerics.md's yet. It depends on the batch, and on how many SMs share a step.
+        // Order 0 depends on the batch, and on how many SMs share a step (docs/numerics.md).
         const DeviceTraits& traits = device_.traits();
-        info_.numerics = "cuda; order 0; sm_" + std::to_string(traits.compute_major) +
-                         std::to_string(traits.compute_minor) + "; " + std::to_string(traits.sm_count) +
-                         " SMs; " + model::name_of(limits_.kv_type) + " cache";
+        info_.batch_invariant = options.kernels.batch_invariant;
+        info_.numerics = std::string("cuda; order ") + (info_.batch_invariant ? "1" : "0") + "; sm_" +
+                         std::to_string(traits.compute_major) + std::to_string(traits.compute_minor) + "; " +
+                         (info_.batch_invariant ? "" : std::to_string(traits.sm_count) + " SMs; ") +
+                         model::name_of(limits_.kv_type) + " cache";
         info_.asynchronous = true;
         cuda_check(cudaDeviceSynchronize());
     }

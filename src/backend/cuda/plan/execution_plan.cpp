@@ -73,15 +73,21 @@ bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceT
 constexpr std::array kMatrixKernels = {MatrixKernel::streamed, MatrixKernel::streamed_small,
                                        MatrixKernel::wgmma_cluster, MatrixKernel::wgmma, MatrixKernel::mma};
 
+// What `qualify` found fastest for so many tokens; nothing where the number of tokens must not matter.
+std::string_view preferred_for(const KernelChoice& choice, std::string_view operation, std::int32_t tokens) {
+    return choice.batch_invariant ? std::string_view{} : choice.preferred_kernel(operation, tokens);
+}
+
 // The kernel that `qualify` preferred here, else the usual one, else one that it did not ban.
 template <typename IsAble>
 MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, std::int32_t tokens,
                     MatrixKernel usual, IsAble is_able) {
     if (choice == KernelChoice{}) return usual;
     const auto may = [&](MatrixKernel kernel) {
-        return !choice.bans(operation + "/" + name_of(kernel)) && is_able(kernel);
+        return !choice.bans(operation + "/" + name_of(kernel)) && is_able(kernel) &&
+               (is_one_chain(kernel) || !choice.batch_invariant);
     };
-    const std::string_view preferred = choice.preferred_kernel(operation, tokens);
+    const std::string_view preferred = preferred_for(choice, operation, tokens);
     for (const MatrixKernel kernel : kMatrixKernels)
         if (name_of(kernel) == preferred && may(kernel)) return kernel;
     if (may(usual)) return usual;
@@ -95,13 +101,13 @@ MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, st
 
 bool takes_wgmma_attention(const DeviceTraits& device, const PlanOptions& options, std::int32_t tokens) {
     return device.has_wgmma() && !options.kernels.bans("attention/wgmma") &&
-           options.kernels.preferred_kernel("attention", tokens) != "mma";
+           preferred_for(options.kernels, "attention", tokens) != "mma";
 }
 
 // `usual` unless `qualify` found otherwise.
 Pass chosen_pass(Pass usual, std::int32_t tokens, const PlanOptions& options) {
     const KernelChoice& choice = options.kernels;
-    const std::string_view preferred = choice.preferred_kernel("pass", tokens);
+    const std::string_view preferred = preferred_for(choice, "pass", tokens);
     const bool can_batch = takes_batched_pass(options.shape);
     Pass pass = preferred == "decode"                 ? Pass::decode
                 : preferred == "batched" && can_batch ? Pass::batched
@@ -221,7 +227,8 @@ ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const 
     ExecutionPlan plan;
     plan.tokens_per_step = device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
     const bool batched =
-        takes_batched_pass(shape) && step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway);
+        takes_batched_pass(shape) &&
+        (options.kernels.batch_invariant || step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway));
     if (chosen_pass(batched ? Pass::batched : Pass::decode, step.tokens, options) == Pass::batched)
         return make_batched_plan(step, device, options);
     const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
@@ -237,9 +244,10 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     const model::Hyperparameters& shape = options.shape;
     ExecutionPlan plan;
     plan.pass = Pass::batched;
-    plan.router_splits_k = step.tokens <= kSplitRouterTokens;
+    plan.router_splits_k = options.kernels.batch_invariant || step.tokens <= kSplitRouterTokens;
     plan.attention_uses_wgmma = takes_wgmma_attention(device, options, step.tokens);
-    plan.lone_row_kv_splits = plan_lone_row_kv_splits(step, device, shape.kv_heads);
+    plan.lone_row_kv_splits =
+        attends_to_lone_rows_apart(options) ? plan_lone_row_kv_splits(step, device, shape.kv_heads) : 0;
     const auto dense = [&](std::int32_t tokens, std::int32_t weight_rows) {
         const MatrixPlan usual = plan_dense(tokens, weight_rows, device);
         const MatrixKernel kernel =
@@ -254,6 +262,24 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     return plan;
 }
 
+bool attends_to_lone_rows_apart(const PlanOptions& options) {
+    return !options.kernels.batch_invariant;
+}
+
+void require_batch_invariance(const DeviceTraits& device, const PlanOptions& options) {
+    if (!takes_batched_pass(options.shape))
+        throw Error(ErrorCode::setting_invalid,
+                    "DETERMINISM=on needs hidden and intermediate sizes in whole 64s; this model has " +
+                        std::to_string(options.shape.hidden) + " and " +
+                        std::to_string(options.shape.intermediate_size),
+                    "Leave it off, or set GPTOSS_DEVICE=cpu.", {{"setting", "DETERMINISM"}});
+    const ExecutionPlan plan = make_plan({1, 1, 1, 1}, device, options);  // throws without such kernels
+    if (plan.pass != Pass::batched)
+        throw Error(ErrorCode::device_failed,
+                    "DETERMINISM=on needs the batched pass, which was found to compute wrong on this card",
+                    "Run `gpt-oss-node qualify` again after a change of driver, or leave it off.");
+}
+
 bool takes_batched_pass(const model::Hyperparameters& shape) {
     return shape.hidden % 64 == 0 && shape.intermediate_size % 64 == 0;
 }
@@ -266,9 +292,10 @@ std::string to_line(const ExecutionPlan& plan) {
                std::to_string(plan.kv_splits);
     return "batched, qkv " + text_of(plan.qkv) + ", output " + text_of(plan.output) + ", experts " +
            text_of(plan.experts) + ", router " + (plan.router_splits_k ? "split-K" : "mma") +
-           ", prompt attention " + (plan.attention_uses_wgmma ? "wgmma" : "mma") + ", lone rows' KV splits " +
-           std::to_string(plan.lone_row_kv_splits) + ", lm_head " +
-           (plan.lm_head.tile_tokens > 0 ? text_of(plan.lm_head) : "none");
+           ", prompt attention " + (plan.attention_uses_wgmma ? "wgmma" : "mma") +
+           (plan.lone_row_kv_splits > 0 ? ", lone rows' KV splits " + std::to_string(plan.lone_row_kv_splits)
+                                        : ", lone rows as prompts") +
+           ", lm_head " + (plan.lm_head.tile_tokens > 0 ? text_of(plan.lm_head) : "none");
 }
 
 DeviceTraits card_named(const std::string& name) {

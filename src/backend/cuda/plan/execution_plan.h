@@ -39,6 +39,10 @@ constexpr bool is_streamed(MatrixKernel kernel) {
 constexpr bool is_wgmma(MatrixKernel kernel) {
     return kernel != MatrixKernel::mma && !is_streamed(kernel);
 }
+// Whether a sum's columns are one chain from the first to the last: those that are have the same bits.
+constexpr bool is_one_chain(MatrixKernel kernel) {
+    return kernel == MatrixKernel::mma || kernel == MatrixKernel::wgmma;
+}
 const char* name_of(MatrixKernel kernel);
 
 inline constexpr std::int32_t kExpertsPerToken = 4;     // checked when weights are loaded
@@ -87,7 +91,7 @@ struct ExecutionPlan {
     // batched
     bool router_splits_k = false;         // few tokens: blocks share the columns of the router too
     bool attention_uses_wgmma = false;    // prompts; an 8-bit cache is read by mma.sync everywhere
-    std::int32_t lone_row_kv_splits = 1;  // paged decode attention of lone rows, full layers
+    std::int32_t lone_row_kv_splits = 1;  // paged decode attention of lone rows, full layers; 0: see below
     MatrixPlan qkv, output, lm_head, experts;
 
     bool operator==(const ExecutionPlan&) const = default;
@@ -97,6 +101,12 @@ struct ExecutionPlan {
 ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options);
 // The batched pass's part of it, whatever the number of tokens.
 ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options);
+// With KernelChoice::batch_invariant every step is a batched pass of kernels that do not depend on how many tokens
+// there are. Throws Error(setting_invalid) when this model or card has none; Error(device_failed) when `qualify`
+// banned them.
+void require_batch_invariance(const DeviceTraits& device, const PlanOptions& options);
+// Whether lone rows have a kernel of their own; otherwise they are prompts of one row.
+bool attends_to_lone_rows_apart(const PlanOptions& options);
 // Whether the batched pass can compute a model of this shape: its products want columns in whole 64s, as the
 // published models have them. Others compute prompts in decode steps.
 bool takes_batched_pass(const model::Hyperparameters& shape);

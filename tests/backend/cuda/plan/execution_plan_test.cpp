@@ -100,6 +100,53 @@ TEST(ExecutionPlan, AnUnknownCardIsRefusedWithTheKnownOnes) {
     }
 }
 
+// The kernels of every number of tokens are those of one, whatever `qualify` found fastest for some.
+TEST(ExecutionPlan, WithBatchInvarianceTheNumberOfTokensChoosesNothing) {
+    for (const char* card : kCards) {
+        const DeviceTraits device = card_named(card);
+        PlanOptions options = options_for(model::gpt_oss_120b());
+        options.kernels.batch_invariant = true;
+        options.kernels.preferred = {{"dense/wgmma_cluster", 1, 64},
+                                     {"dense/mma", 65, 128},
+                                     {"experts/streamed", 1, 512},
+                                     {"attention/mma", 1, 64},
+                                     {"pass/decode", 1, 8}};
+        EXPECT_NO_THROW(require_batch_invariance(device, options));
+        const ExecutionPlan one = make_plan({1, 1024, 1, 1}, device, options);
+        for (const std::int32_t tokens : {1, 2, 8, 9, 64, 128, 129, 512, 769, 8192}) {
+            const ExecutionPlan plan = make_plan({tokens, 131072, tokens, tokens}, device, options);
+            EXPECT_EQ(plan.pass, Pass::batched) << card;
+            EXPECT_TRUE(plan.router_splits_k);
+            EXPECT_EQ(plan.attention_uses_wgmma, one.attention_uses_wgmma);
+            EXPECT_EQ(plan.lone_row_kv_splits, 0) << "they are prompts";
+            for (const auto& matrix : {&ExecutionPlan::qkv, &ExecutionPlan::output, &ExecutionPlan::experts,
+                                       &ExecutionPlan::lm_head}) {
+                EXPECT_TRUE(is_one_chain((plan.*matrix).kernel)) << card << ", " << tokens << " tokens";
+                EXPECT_EQ((plan.*matrix).kernel, (one.*matrix).kernel) << card << ", " << tokens << " tokens";
+                EXPECT_EQ((plan.*matrix).column_shares, 1);
+            }
+        }
+    }
+}
+
+TEST(ExecutionPlan, BatchInvarianceSaysWhatItLacks) {
+    PlanOptions options = options_for(model::gpt_oss_120b());
+    options.kernels.batch_invariant = true;
+    options.kernels.banned = {"pass/batched"};
+    EXPECT_THROW(require_batch_invariance(card_named("h200"), options), Error);
+    options.kernels.banned = {"experts/wgmma", "experts/mma"};
+    EXPECT_THROW(require_batch_invariance(card_named("h200"), options), Error);
+    options.kernels.banned = {};
+    options.shape.hidden = 2880 + 32;
+    try {
+        require_batch_invariance(card_named("h200"), options);
+        FAIL() << "no batched pass for this shape";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::setting_invalid);
+        EXPECT_NE(error.for_people().find("DETERMINISM"), std::string::npos);
+    }
+}
+
 // Every kernel that qualify may try can be forced, and none that is banned is ever planned.
 TEST(ExecutionPlan, KeepsToWhatQualifyFound) {
     for (const char* card : kCards) {

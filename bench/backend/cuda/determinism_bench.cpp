@@ -1,0 +1,175 @@
+// What DETERMINISM=on costs on random weights of a true shape: steps of 1 to 256 sequences, prompts, and a reply of
+// 1,000 tokens, generated and then computed again by one prompt as `receipt replay` does. With and without, by turns.
+//
+//   bench_cuda_determinism [gpt-oss-120b | gpt-oss-20b] [layers]
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/cuda/cuda_backend.h"
+#include "backend/sequence_runner.h"
+#include "base/error.h"
+
+namespace gptoss::backend {
+namespace {
+
+constexpr std::int32_t kMostSequences = 256, kDeep = 100000, kPrompt = 8192, kReply = 1000;
+constexpr std::int32_t kReplayRows = 64;  // node/replay_model.h, kReplayRowsAtOnce
+constexpr int kRounds = 2;
+
+class Bench {
+  public:
+    Bench(const model::Hyperparameters& shape, bool batch_invariant) {
+        BackendOptions options;
+        model::PlanRequest request;
+        request.context_length = kDeep + 1024;
+        request.cache_tokens = std::int64_t{kMostSequences} * 1280 + request.context_length;
+        request.max_sequences = kMostSequences;
+        request.max_batch_tokens = kPrompt;
+        options.plan = model::plan(shape, request, 0, 0, 0);
+        options.kernels.batch_invariant = batch_invariant;
+        backend_ = make_synthetic_cuda_backend(shape, options, 1);
+        runner_ = std::make_unique<SequenceRunner>(*backend_, options.plan, shape.sliding_window);
+    }
+
+    // Milliseconds of a generated token of each of `count` sequences, the sampled token fed without a look at it.
+    double step_ms(std::int32_t count, std::int32_t depth, int steps) {
+        for (std::int32_t slot = 0; slot < count; ++slot) {
+            runner_->clear(slot);
+            runner_->pretend(slot, depth);
+        }
+        for (int warm_up = 0; warm_up < 3; ++warm_up) generate(count);
+        const double ms = time_ms([&] {
+                              for (int i = 0; i < steps; ++i) generate(count);
+                          }) /
+                          steps;
+        for (std::int32_t slot = 0; slot < count; ++slot) runner_->clear(slot);
+        return ms;
+    }
+
+    double prompt_ms(std::int32_t length) {
+        const std::vector<TokenId> tokens = some_tokens(length);
+        double best = 1e30;
+        for (int i = 0; i < 3; ++i) {
+            runner_->clear(0);
+            best = std::min(best, time_ms([&] { runner_->prefill(0, tokens); }));
+        }
+        runner_->clear(0);
+        return best;
+    }
+
+    // A reply's tokens as a prompt, each row's token drawn.
+    double replay_ms() {
+        const std::vector<TokenId> tokens = some_tokens(kReply);
+        runner_->clear(0);
+        const double ms = time_ms([&] {
+            for (std::int32_t first = 0; first < kReply; first += kReplayRows) {
+                const std::int32_t rows = std::min(kReplayRows, kReply - first);
+                const SequenceRunner::Feed feed{0,
+                                                std::span(tokens).subspan(static_cast<std::size_t>(first),
+                                                                          static_cast<std::size_t>(rows)),
+                                                rows};
+                runner_->forward({&feed, 1});
+                sample(rows);
+            }
+        });
+        runner_->clear(0);
+        return ms;
+    }
+
+  private:
+    static std::vector<TokenId> some_tokens(std::int32_t count) {
+        std::vector<TokenId> tokens;
+        for (std::int32_t i = 0; i < count; ++i) tokens.push_back(i * 7919 % 200000);
+        return tokens;
+    }
+    void generate(std::int32_t count) {
+        static const TokenId last = kTokenFromLastSample;
+        std::vector<SequenceRunner::Feed> feeds;
+        for (std::int32_t slot = 0; slot < count; ++slot) feeds.push_back({slot, {&last, 1}, 1});
+        runner_->forward(feeds);
+        sample(count);
+    }
+    void sample(std::int32_t rows) {
+        std::vector<SampleRow> samples(static_cast<std::size_t>(rows));
+        for (std::int32_t row = 0; row < rows; ++row) {
+            SampleRow& each = samples[static_cast<std::size_t>(row)];
+            each.logits_index = each.slot = row;
+            each.step = ++steps_;
+        }
+        const StepHandle last = backend_->sample(samples);
+        if (outstanding_) backend_->wait(before_);
+        before_ = last;
+        outstanding_ = true;
+    }
+    template <typename Run>
+    double time_ms(const Run& run) {
+        settle();
+        const auto begin = std::chrono::steady_clock::now();
+        run();
+        settle();
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    }
+    // Everything that was submitted is done.
+    void settle() {
+        if (outstanding_) backend_->wait(before_);
+        outstanding_ = false;
+        backend_->wait(backend_->sample({}));
+    }
+
+    std::unique_ptr<Backend> backend_;
+    std::unique_ptr<SequenceRunner> runner_;
+    StepHandle before_ = 0;
+    bool outstanding_ = false;
+    std::uint64_t steps_ = 0;
+};
+
+// What is measured, by name, in the order of the table.
+using Figures = std::vector<std::pair<std::string, double>>;
+
+Figures measure(const model::Hyperparameters& shape, bool batch_invariant) {
+    Bench bench(shape, batch_invariant);
+    Figures figures;
+    for (const std::int32_t count : {1, 2, 8, 16, 64, 256})
+        figures.emplace_back(std::to_string(count) + " rows at 1,024",
+                             bench.step_ms(count, 1024, count > 8 ? 20 : 50));
+    figures.emplace_back("1 row at 100,000", bench.step_ms(1, kDeep, 20));
+    for (const std::int32_t length : {1024, kPrompt})
+        figures.emplace_back("prompt of " + std::to_string(length), bench.prompt_ms(length));
+    figures.emplace_back("1,000 tokens generated", bench.step_ms(1, 1, kReply) * kReply);
+    figures.emplace_back("1,000 tokens replayed", bench.replay_ms());
+    return figures;
+}
+
+void run(const model::Hyperparameters& shape) {
+    for (int round = 0; round < kRounds; ++round) {
+        const Figures off = measure(shape, false), on = measure(shape, true);
+        for (std::size_t i = 0; i < off.size(); ++i)
+            std::printf("%-24s off %9.3f ms, on %9.3f ms: %+6.1f %%\n", off[i].first.c_str(), off[i].second,
+                        on[i].second, 100 * (on[i].second / off[i].second - 1));
+        std::printf("a replay takes 1 / %.1f of the generation that it checks\n",
+                    on[on.size() - 2].second / on.back().second);
+        std::fflush(stdout);
+    }
+}
+
+}  // namespace
+}  // namespace gptoss::backend
+
+int main(int argc, char** argv) {
+    using namespace gptoss;
+    const std::string name = argc > 1 ? argv[1] : "gpt-oss-120b";
+    model::Hyperparameters shape = name == "gpt-oss-20b" ? model::gpt_oss_20b() : model::gpt_oss_120b();
+    if (argc > 2) shape.layers = std::atoi(argv[2]);
+    try {
+        backend::run(shape);
+    } catch (const Error& error) {
+        std::printf("%s\n", error.for_people().c_str());
+        return 1;
+    }
+    return 0;
+}
