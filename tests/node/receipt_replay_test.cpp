@@ -214,7 +214,9 @@ std::optional<Json> asked_otherwise(const Tokenizer& tokenizer, const Json& rece
     if (at == std::string::npos || tokenizer.encode_with_special(text) != prompt) return std::nullopt;
     text.replace(at, from.size(), to);
     return signed_again(receipt, [&](chain::ReplyReceipt&, Json& tokens) {
-        tokens["prompt"] = tokenizer.encode_with_special(text);
+        // Read as the JSON of a receipt is: numbers without a sign.
+        const std::vector<TokenId> changed = tokenizer.encode_with_special(text);
+        tokens["prompt"] = std::vector<std::uint32_t>(changed.begin(), changed.end());
     });
 }
 

@@ -318,6 +318,10 @@ std::vector<std::string> cuda_kernel_names(const model::Weights& weights, std::i
         return layer.gate.tensor->type == gguf::TensorType::MXFP4 &&
                layer.down.tensor->type == gguf::TensorType::MXFP4;
     });
+    options.dense_is_q8_0 = std::ranges::all_of(weights.layers, [](const model::LayerWeights& layer) {
+        return layer.query.tensor->type == gguf::TensorType::Q8_0 &&
+               layer.attention_output.tensor->type == gguf::TensorType::Q8_0;
+    });
     return cuda::kernel_names(device.traits(), options);
 }
 

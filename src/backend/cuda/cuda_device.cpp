@@ -71,6 +71,12 @@ PlanOptions plan_options_of(const DeviceWeights& weights) {
         };
         return is_mxfp4(layer.gate_up) && is_mxfp4(layer.down);
     });
+    options.dense_is_q8_0 = std::ranges::all_of(weights.layers, [](const DeviceLayer& layer) {
+        const auto is_q8_0 = [](const DeviceMatrix& matrix) {
+            return matrix.rows == 0 || matrix.type == WeightFormat::q8_0;
+        };
+        return is_q8_0(layer.qkv) && is_q8_0(layer.output);
+    });
     return options;
 }
 

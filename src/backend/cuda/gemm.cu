@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/gemm.h"
+#include "backend/cuda/gemm_row_stream.cuh"
 #include "backend/cuda/gemm_stream.cuh"
 #include "backend/cuda/launch.cuh"
 #include "base/check.h"
@@ -35,8 +38,12 @@ void prepare_gemm() {
         prefer_shared_memory(kernel);
     };
     for_each_weight_format([&](auto type) { prepare_tiled_gemm<decltype(type)::value>(device.has_wgmma()); });
-    allow(gemm_stream_kernel<16, 3>, device.shared_bytes_per_block);
-    allow(gemm_stream_kernel<8, 2>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<16, 3, false>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<16, 3, true>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<8, 2, false>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<8, 2, true>, device.shared_bytes_per_block);
+    allow(gemm_row_stream_kernel<8>, device.shared_bytes_per_block);
+    allow(gemm_row_stream_kernel<16>, device.shared_bytes_per_block);
 }
 
 void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
@@ -52,13 +59,29 @@ void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_
                   rows_of_expert % LargeStream::kRows == 0,
               "mxfp4 experts of whole tiles");
         const int bytes = stream_bytes(plan.kernel, w.columns, plan.tile_tokens);
-        const dim3 blocks(static_cast<unsigned>(sm_count));
-        if (plan.kernel == MatrixKernel::streamed)
-            launch_pdl(gemm_stream_kernel<16, 3>, blocks, LargeStream::kThreads, bytes, stream, problem,
-                       plan.tile_tokens);
-        else
-            launch_pdl(gemm_stream_kernel<8, 2>, blocks, SmallStream::kThreads, bytes, stream, problem,
-                       plan.tile_tokens);
+        const bool large = plan.kernel == MatrixKernel::streamed;
+        const auto kernel =
+            large ? plan.one_chain ? gemm_stream_kernel<16, 3, true> : gemm_stream_kernel<16, 3, false>
+            : plan.one_chain ? gemm_stream_kernel<8, 2, true>
+                             : gemm_stream_kernel<8, 2, false>;
+        launch_pdl(kernel, dim3(static_cast<unsigned>(sm_count)),
+                   large ? LargeStream::kThreads : SmallStream::kThreads, bytes, stream, problem,
+                   plan.tile_tokens);
+        return;
+    }
+    if (plan.kernel == MatrixKernel::row_streamed) {
+        check(problem.groups == nullptr && w.type == WeightFormat::q8_0 && w.rows % kRowStreamRows == 0 &&
+                  problem.row_count <= plan.tile_tokens,
+              "a q8_0 matrix of whole tiles and one tile of tokens");
+        const dim3 blocks(static_cast<unsigned>(std::min(sm_count, w.rows / kRowStreamRows)));
+        const auto run = [&]<int tokens>() {
+            const int bytes = RowStream<tokens>::shared_bytes(w.columns);
+            check(bytes == row_streamed_shared_bytes(w.columns, tokens),
+                  "the plan knows what a kernel takes");
+            launch_pdl(gemm_row_stream_kernel<tokens>, blocks, RowStream<tokens>::kThreads, bytes, stream,
+                       problem);
+        };
+        plan.tile_tokens == 8 ? run.template operator()<8>() : run.template operator()<16>();
         return;
     }
 

@@ -10,7 +10,8 @@
 // A tile is one operand of mma.m16n8k16 whose row g is weight row 2g and row g + 8 weight row 2g + 1 (the
 // epilogue wants neighbours in one lane); the other operand is 8 tokens, or 8 more. Weights enter without
 // their scale, which multiplies the sum of a block of 32 columns in float32: exact, and cheaper than scaling
-// weights.
+// weights. Where a token must have the bits that the tiled products give it (`one_chain`, docs/numerics.md), weights
+// are scaled, exactly, and all columns are one chain.
 //
 // Sums are formed in the order of the columns by one warp: the same input gives the same bits.
 #pragma once
@@ -19,7 +20,7 @@
 
 namespace gptoss::backend::cuda {
 
-template <int warps, int depth>
+template <int warps, int depth, bool one_chain = false>
 struct StreamGemm {
     static constexpr int kThreads = warps * 32;
     static constexpr int kRows = 16;
@@ -29,6 +30,7 @@ struct StreamGemm {
     static constexpr int kScaleBytes = kRows * kBlocks;
     static constexpr int kKTileBytes = kValueBytes + kScaleBytes;
     static constexpr int kRingBytes = depth * kKTileBytes;  // of one warp
+    using Scales = ScaleStage<WeightFormat::mxfp4, 128>;
 
     // 16 bytes more than the columns take: the same column of eight tokens then lies in eight different
     // banks.
@@ -141,6 +143,12 @@ struct StreamGemm {
                                             unpacked_mxfp4_pair<2>(even[0]), unpacked_mxfp4_pair<2>(odd[0])};
             const std::uint32_t second[4] = {unpacked_mxfp4_pair<1>(even[0]), unpacked_mxfp4_pair<1>(odd[0]),
                                              unpacked_mxfp4_pair<3>(even[0]), unpacked_mxfp4_pair<3>(odd[0])};
+            if constexpr (one_chain) {
+                const __half2 scale[2] = {Scales::of_block(scales[block / 4], block % 4),
+                                          Scales::of_block(scales[2 + block / 4], block % 4)};
+                multiply_scaled<groups>(sums, first, second, scale, activations + block * 64, stride);
+                continue;
+            }
             const float even_scale = scale_of(scales[block / 4], block % 4),
                         odd_scale = scale_of(scales[2 + block / 4], block % 4);
 #pragma unroll
@@ -155,6 +163,26 @@ struct StreamGemm {
                 sums[group][2] += odd_scale * c[2];
                 sums[group][3] += odd_scale * c[3];
             }
+        }
+    }
+
+    // A block of 32 columns, `scale` of the even and of the odd row: added to the sums step by step.
+    template <int groups>
+    __device__ static void multiply_scaled(float (&sums)[groups][4], const std::uint32_t (&first)[4],
+                                           const std::uint32_t (&second)[4], const __half2 (&scale)[2],
+                                           std::uint32_t activations, int stride) {
+        std::uint32_t a[2][4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            a[0][i] = as_word(__hmul2(as_half2(first[i]), scale[i % 2]));
+            a[1][i] = as_word(__hmul2(as_half2(second[i]), scale[i % 2]));
+        }
+#pragma unroll
+        for (int group = 0; group < groups; ++group) {
+            std::uint32_t b[4];
+            load_matrices(b, activations + group * 8 * stride);
+            MmaF16::multiply_add(sums[group], a[0], b[0], b[1]);
+            MmaF16::multiply_add(sums[group], a[1], b[2], b[3]);
         }
     }
 
@@ -179,10 +207,12 @@ struct StreamGemm {
             slot = slot + 1 == depth ? 0 : slot + 1;
             own += kBlocks * kQuantBlock * 2;
         }
+        if constexpr (!one_chain) {
 #pragma unroll
-        for (int group = 0; group < groups; ++group)
+            for (int group = 0; group < groups; ++group)
 #pragma unroll
-            for (int i = 0; i < 4; ++i) sums[group][i] *= kMxfp4Unit;
+                for (int i = 0; i < 4; ++i) sums[group][i] *= kMxfp4Unit;
+        }
         store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row, false, 0, sums, turn);
     }
 
@@ -202,10 +232,10 @@ struct StreamGemm {
     }
 };
 
-template <int warps, int depth>
+template <int warps, int depth, bool one_chain>
 __global__ void __launch_bounds__(warps * 32, 1)
     gemm_stream_kernel(const __grid_constant__ GemmProblem problem, int tile_tokens) {
-    using Gemm = StreamGemm<warps, depth>;
+    using Gemm = StreamGemm<warps, depth, one_chain>;
     std::byte* shared = dynamic_shared();
     const int stride = Gemm::stride_bytes(problem.weights.columns), warp = threadIdx.x / 32;
     const std::uint32_t turn =

@@ -50,11 +50,29 @@ std::int32_t dense_tile_tokens(std::int32_t tokens, std::int32_t row_tiles, cons
 std::string text_of(const MatrixPlan& plan) {
     return std::string(name_of(plan.kernel)) + " " + std::to_string(plan.tile_weight_rows) + "x" +
            std::to_string(plan.tile_tokens) +
-           (plan.column_shares > 1 ? "/" + std::to_string(plan.column_shares) : "");
+           (plan.column_shares > 1 ? "/" + std::to_string(plan.column_shares) : "") +
+           (is_streamed(plan.kernel) && plan.one_chain ? " one chain" : "");
 }
 
-bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DeviceTraits& device) {
+// A dense product.
+struct DenseShape {
+    std::int32_t rows = 0, columns = 0;
+    bool is_q8_0 = false;
+};
+DenseShape query_key_value_of(const PlanOptions& options) {
+    const model::Hyperparameters& shape = options.shape;
+    return {shape.query_width() + 2 * shape.kv_width(), shape.hidden, options.dense_is_q8_0};
+}
+DenseShape output_of(const PlanOptions& options) {
+    return {options.shape.hidden, options.shape.query_width(), options.dense_is_q8_0};
+}
+
+bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DenseShape& dense,
+                   const DeviceTraits& device) {
     if (is_streamed(kernel)) return false;
+    if (kernel == MatrixKernel::row_streamed)
+        return dense.is_q8_0 && dense.rows % kRowStreamRows == 0 && tokens <= kRowStreamTokens &&
+               row_streamed_shared_bytes(dense.columns, kRowStreamTokens) <= device.shared_bytes_per_block;
     if (kernel == MatrixKernel::wgmma_cluster && tokens > 2 * kClusterTileTokens) return false;
     return kernel == MatrixKernel::mma || device.has_wgmma();
 }
@@ -62,6 +80,7 @@ bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DeviceTraits&
 bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceTraits& device,
                          const PlanOptions& options) {
     const model::Hyperparameters& shape = options.shape;
+    if (kernel == MatrixKernel::row_streamed) return false;
     if (!is_streamed(kernel))
         return kernel == MatrixKernel::mma || (kernel == MatrixKernel::wgmma && device.has_wgmma());
     return options.experts_are_mxfp4 && 2 * shape.intermediate_size % kStreamedWeightRows == 0 &&
@@ -70,8 +89,9 @@ bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceT
            streamed_fits(kernel, std::max(shape.hidden, shape.intermediate_size), device);
 }
 
-constexpr std::array kMatrixKernels = {MatrixKernel::streamed, MatrixKernel::streamed_small,
-                                       MatrixKernel::wgmma_cluster, MatrixKernel::wgmma, MatrixKernel::mma};
+constexpr std::array kMatrixKernels = {MatrixKernel::streamed,      MatrixKernel::streamed_small,
+                                       MatrixKernel::wgmma_cluster, MatrixKernel::wgmma,
+                                       MatrixKernel::mma,           MatrixKernel::row_streamed};
 
 // What `qualify` found fastest for so many tokens; nothing where the number of tokens must not matter.
 std::string_view preferred_for(const KernelChoice& choice, std::string_view operation, std::int32_t tokens) {
@@ -85,7 +105,8 @@ MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, st
     if (choice == KernelChoice{}) return usual;
     const auto may = [&](MatrixKernel kernel) {
         return !choice.bans(operation + "/" + name_of(kernel)) && is_able(kernel) &&
-               (is_one_chain(kernel) || !choice.batch_invariant);
+               (kernel != MatrixKernel::wgmma_cluster ||
+                !choice.batch_invariant);  // it shares a sum's columns
     };
     const std::string_view preferred = preferred_for(choice, operation, tokens);
     for (const MatrixKernel kernel : kMatrixKernels)
@@ -128,7 +149,8 @@ std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOpti
     if (!takes_batched_pass(options.shape)) return names;
     names.emplace_back("pass/batched");
     for (const MatrixKernel kernel : kMatrixKernels) {
-        if (is_able_dense(kernel, 1, device)) names.push_back(std::string("dense/") + name_of(kernel));
+        if (is_able_dense(kernel, 1, output_of(options), device))
+            names.push_back(std::string("dense/") + name_of(kernel));
         if (is_able_for_experts(kernel, 1, device, options))
             names.push_back(std::string("experts/") + name_of(kernel));
     }
@@ -138,8 +160,8 @@ std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOpti
 }
 
 const char* name_of(MatrixKernel kernel) {
-    constexpr std::array<const char*, 5> kNames = {"mma", "wgmma", "wgmma_cluster", "streamed",
-                                                   "streamed_small"};
+    constexpr std::array<const char*, 6> kNames = {"mma",      "wgmma",          "wgmma_cluster",
+                                                   "streamed", "streamed_small", "row_streamed"};
     return kNames[static_cast<std::size_t>(kernel)];
 }
 
@@ -150,6 +172,12 @@ std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, st
     const std::int32_t depth = kernel == MatrixKernel::streamed ? 3 : 2;
     return warps * (depth * kStreamedWeightRows * (128 + 8) + tile_tokens * 20 * 4) +
            tile_tokens * (columns * 2 + 16) + (8 + 128 * 24);
+}
+
+std::int32_t row_streamed_shared_bytes(std::int32_t columns, std::int32_t tile_tokens) {
+    constexpr std::int32_t kWarps = 4, kDepth = 8;  // gemm_row_stream.cuh
+    return kWarps * (kDepth * kRowStreamRows * (128 + 8) + tile_tokens * 20 * 4) +
+           tile_tokens * (columns * 2 + 16);
 }
 
 bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device) {
@@ -170,12 +198,16 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
                      const DeviceTraits& device) {
     MatrixPlan plan;
     plan.kernel = kernel;
-    plan.tile_weight_rows = is_streamed(kernel) ? kStreamedWeightRows : kTileWeightRows;
+    plan.one_chain = kernel != MatrixKernel::wgmma_cluster && !is_streamed(kernel);
+    plan.tile_weight_rows = is_streamed(kernel)                    ? kStreamedWeightRows
+                            : kernel == MatrixKernel::row_streamed ? kRowStreamRows
+                                                                   : kTileWeightRows;
     const std::int32_t row_tiles =
         (weight_rows / experts + plan.tile_weight_rows - 1) / plan.tile_weight_rows;
-    plan.tile_tokens = is_streamed(kernel) ? streamed_tile_tokens(kernel, device)
-                       : experts > 1       ? kMaxTileTokens
-                                           : dense_tile_tokens(tokens, row_tiles, device);
+    plan.tile_tokens = is_streamed(kernel)                    ? streamed_tile_tokens(kernel, device)
+                       : kernel == MatrixKernel::row_streamed ? (tokens + 7) / 8 * 8
+                       : experts > 1                          ? kMaxTileTokens
+                                                              : dense_tile_tokens(tokens, row_tiles, device);
     if (kernel == MatrixKernel::wgmma_cluster) {
         const std::int32_t token_tiles = (tokens + kClusterTileTokens - 1) / kClusterTileTokens;
         plan.tile_tokens = ((tokens + token_tiles - 1) / token_tiles + 15) / 16 * 16;
@@ -196,8 +228,10 @@ MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& device, const P
             if (is_able(kernel)) usual = kernel;
             break;
         }
-    return plan_with(chosen(options.kernels, "experts", tokens, usual, is_able), tokens,
-                     2 * shape.intermediate_size * shape.experts, shape.experts, device);
+    MatrixPlan plan = plan_with(chosen(options.kernels, "experts", tokens, usual, is_able), tokens,
+                                2 * shape.intermediate_size * shape.experts, shape.experts, device);
+    plan.one_chain = plan.one_chain || options.kernels.batch_invariant;
+    return plan;
 }
 
 std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
@@ -248,17 +282,20 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     plan.attention_uses_wgmma = takes_wgmma_attention(device, options, step.tokens);
     plan.lone_row_kv_splits =
         attends_to_lone_rows_apart(options) ? plan_lone_row_kv_splits(step, device, shape.kv_heads) : 0;
-    const auto dense = [&](std::int32_t tokens, std::int32_t weight_rows) {
-        const MatrixPlan usual = plan_dense(tokens, weight_rows, device);
-        const MatrixKernel kernel =
-            chosen(options.kernels, "dense", tokens, usual.kernel,
-                   [&](MatrixKernel each) { return is_able_dense(each, tokens, device); });
-        return kernel == usual.kernel ? usual : plan_with(kernel, tokens, weight_rows, 1, device);
+    const auto dense = [&](std::int32_t tokens, const DenseShape& matrix) {
+        const auto is_able = [&](MatrixKernel each) { return is_able_dense(each, tokens, matrix, device); };
+        MatrixPlan usual = plan_dense(tokens, matrix.rows, device);
+        // Where columns may not be shared, rows are: too few tiles for all SMs otherwise.
+        if (options.kernels.batch_invariant && usual.kernel != MatrixKernel::wgmma &&
+            is_able(MatrixKernel::row_streamed))
+            usual = plan_with(MatrixKernel::row_streamed, tokens, matrix.rows, 1, device);
+        const MatrixKernel kernel = chosen(options.kernels, "dense", tokens, usual.kernel, is_able);
+        return kernel == usual.kernel ? usual : plan_with(kernel, tokens, matrix.rows, 1, device);
     };
-    plan.qkv = dense(step.tokens, shape.query_width() + 2 * shape.kv_width());
-    plan.output = dense(step.tokens, shape.hidden);
+    plan.qkv = dense(step.tokens, query_key_value_of(options));
+    plan.output = dense(step.tokens, output_of(options));
     plan.experts = plan_experts(step.tokens, device, options);
-    if (step.logits_rows > 0) plan.lm_head = dense(step.logits_rows, shape.vocabulary);
+    if (step.logits_rows > 0) plan.lm_head = dense(step.logits_rows, {shape.vocabulary, shape.hidden});
     return plan;
 }
 
@@ -273,8 +310,10 @@ void require_batch_invariance(const DeviceTraits& device, const PlanOptions& opt
                         std::to_string(options.shape.hidden) + " and " +
                         std::to_string(options.shape.intermediate_size),
                     "Leave it off, or set GPTOSS_DEVICE=cpu.", {{"setting", "DETERMINISM"}});
-    const ExecutionPlan plan = make_plan({1, 1, 1, 1}, device, options);  // throws without such kernels
-    if (plan.pass != Pass::batched)
+    // Of a token and of a long prompt: throws where there are no such kernels.
+    const bool batched = make_plan({1, 1, 1, 1}, device, options).pass == Pass::batched &&
+                         make_plan({1 << 16, 1 << 16, 1}, device, options).pass == Pass::batched;
+    if (!batched)
         throw Error(ErrorCode::device_failed,
                     "DETERMINISM=on needs the batched pass, which was found to compute wrong on this card",
                     "Run `gpt-oss-node qualify` again after a change of driver, or leave it off.");

@@ -30,34 +30,35 @@ struct DeviceTraits {
 //   wgmma           the same tiles with wgmma, warp-specialised (sm_90a)
 //   wgmma_cluster   tiles of 192 weight rows by up to 64 tokens, K shared by the blocks of a cluster: dense
 //                   products of few tokens
+//   row_streamed    dense products of up to 16 tokens, q8_0: every warp streams 16 weight rows past all tokens
 //   streamed        experts only, mxfp4: every warp streams 16 weight rows past 8 or 16 tokens
 //   streamed_small  the same in 99 KB of shared memory
-enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_cluster, streamed, streamed_small };
+enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_cluster, streamed, streamed_small, row_streamed };
 constexpr bool is_streamed(MatrixKernel kernel) {
     return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small;
 }
 constexpr bool is_wgmma(MatrixKernel kernel) {
-    return kernel != MatrixKernel::mma && !is_streamed(kernel);
-}
-// Whether a sum's columns are one chain from the first to the last: those that are have the same bits.
-constexpr bool is_one_chain(MatrixKernel kernel) {
-    return kernel == MatrixKernel::mma || kernel == MatrixKernel::wgmma;
+    return kernel == MatrixKernel::wgmma || kernel == MatrixKernel::wgmma_cluster;
 }
 const char* name_of(MatrixKernel kernel);
 
-inline constexpr std::int32_t kExpertsPerToken = 4;     // checked when weights are loaded
-inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or wgmma
-inline constexpr std::int32_t kClusterTileTokens = 64;  // of a tile of wgmma_cluster
-inline constexpr std::int32_t kMaxColumnShares = 8;     // blocks of a cluster that any card has
-inline constexpr std::int32_t kMaxDecodeTokens = 8;     // of one decode step
-inline constexpr std::int32_t kMaxKvSplits = 32;        // of one sequence's keys
-inline constexpr std::int32_t kLoneRowBlocks = 2048;    // that may share the keys of lone rows
+inline constexpr std::int32_t kExpertsPerToken = 4;                        // checked when weights are loaded
+inline constexpr std::int32_t kMaxTileTokens = 128;                        // of a tile of mma or wgmma
+inline constexpr std::int32_t kClusterTileTokens = 64;                     // of a tile of wgmma_cluster
+inline constexpr std::int32_t kRowStreamRows = 16, kRowStreamTokens = 16;  // of a tile of row_streamed
+inline constexpr std::int32_t kMaxColumnShares = 8;   // blocks of a cluster that any card has
+inline constexpr std::int32_t kMaxDecodeTokens = 8;   // of one decode step
+inline constexpr std::int32_t kMaxKvSplits = 32;      // of one sequence's keys
+inline constexpr std::int32_t kLoneRowBlocks = 2048;  // that may share the keys of lone rows
 
 struct MatrixPlan {
     MatrixKernel kernel = MatrixKernel::mma;
     std::int32_t tile_weight_rows = 0;  // BLOCK_M
     std::int32_t tile_tokens = 0;       // BLOCK_N; of experts: the most a tile may have
     std::int32_t column_shares = 1;     // of wgmma_cluster: blocks that share a tile's columns
+    // A weight is scaled before it is multiplied, and a sum's columns are one chain from the first to the last:
+    // products of which this is true have the same bits.
+    bool one_chain = false;
     bool operator==(const MatrixPlan&) const = default;
 };
 
@@ -72,6 +73,7 @@ struct StepSize {
 struct PlanOptions {
     model::Hyperparameters shape;
     bool experts_are_mxfp4 = true;  // gate/up and down, as published
+    bool dense_is_q8_0 = true;      // query-key-value and output, as published
     // What `qualify` found on this card, or what a test forces, goes before what is usual. Another card's choices
     // come with that card's traits.
     KernelChoice kernels;
@@ -129,6 +131,8 @@ std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOpti
 bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device);
 // Shared memory of a streamed kernel; gemm.cu asserts that its kernels take exactly this.
 std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens);
+// The same of row_streamed, 8 or 16 tokens.
+std::int32_t row_streamed_shared_bytes(std::int32_t columns, std::int32_t tile_tokens);
 
 // One line, as `plan --kernels` prints it.
 std::string to_line(const ExecutionPlan& plan);

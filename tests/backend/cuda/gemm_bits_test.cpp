@@ -1,0 +1,124 @@
+// Products of one chain (MatrixPlan::one_chain): the same bits of every sum from every kernel, for any number of tokens.
+#include <algorithm>
+#include <cstring>
+
+#include "backend/cuda/batched_support.h"
+
+namespace gptoss::backend::cuda::test {
+namespace {
+
+class OneChain : public backend::test::GpuTest {
+  protected:
+    void SetUp() override {
+        GpuTest::SetUp();
+        if (IsSkipped()) return;
+        device = current_device_traits();
+        prepare_gemm();
+    }
+    DeviceTraits device;
+};
+
+std::vector<__half> random_halves(std::size_t count) {
+    std::vector<__half> halves;
+    for (const float value : random_floats(count, 1.0F, 2)) halves.push_back(__float2half(value));
+    return halves;
+}
+
+// Places where the first numbers of two lists differ in a bit.
+int differences(const std::vector<float>& a, const std::vector<float>& b) {
+    int count = 0;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+        count += std::memcmp(&a[i], &b[i], sizeof(float)) != 0;
+    return count;
+}
+
+TEST_F(OneChain, DenseProducts) {
+    constexpr std::int32_t kMost = 300;
+    for (const WeightFormat type : {WeightFormat::q8_0, WeightFormat::bf16, WeightFormat::f16})
+        for (const auto& [rows, columns] :
+             {std::pair{2880, 4096}, std::pair{5120, 2880}, std::pair{80, 192}}) {
+            const RandomMatrix matrix(type, rows, columns, 1);
+            const DeviceVector<__half> activations(
+                random_halves(static_cast<std::size_t>(kMost) * static_cast<std::size_t>(columns)));
+            const auto sums = [&](MatrixKernel kernel, std::int32_t tokens) {
+                const DeviceVector<float> output(static_cast<std::size_t>(tokens) *
+                                                 static_cast<std::size_t>(rows));
+                GemmProblem problem;
+                problem.weights = matrix.matrix;
+                problem.activations = activations.get();
+                problem.row_count = tokens;
+                problem.epilogue.kind = Epilogue::logits;
+                problem.epilogue.output = output.get();
+                problem.epilogue.output_stride = problem.epilogue.output_columns = rows;
+                launch_gemm(problem, plan_with(kernel, tokens, rows, 1, device), device.sm_count, nullptr);
+                return output.read();
+            };
+            const std::vector<float> expected = sums(MatrixKernel::mma, kMost);
+            for (const std::int32_t tokens : {1, 5, 8, 9, 16, 17, 64, 129, kMost})
+                for (const MatrixKernel kernel :
+                     {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::row_streamed}) {
+                    if (is_wgmma(kernel) && !device.has_wgmma()) continue;
+                    if (kernel == MatrixKernel::row_streamed &&
+                        (type != WeightFormat::q8_0 || tokens > kRowStreamTokens ||
+                         row_streamed_shared_bytes(columns, kRowStreamTokens) >
+                             device.shared_bytes_per_block))
+                        continue;
+                    EXPECT_EQ(differences(sums(kernel, tokens), expected), 0)
+                        << name_of(kernel) << ", " << rows << " x " << columns << ", " << tokens << " tokens";
+                }
+        }
+}
+
+// Rows of seven experts, as the router would sort them.
+GroupList groups_of(const std::vector<std::int32_t>& counts, std::int32_t tile_tokens) {
+    GroupList list;
+    std::int32_t first_row = 0;
+    for (std::size_t expert = 0; expert < counts.size(); ++expert) {
+        const std::int32_t rows = counts[expert], tiles = (rows + tile_tokens - 1) / tile_tokens;
+        list.groups[list.group_count++] =
+            TokenGroup{static_cast<std::int32_t>(expert),
+                       first_row,
+                       rows,
+                       std::min(tile_rows_for((rows + tiles - 1) / tiles), tile_tokens),
+                       tiles,
+                       list.tile_count};
+        first_row += rows;
+        list.tile_count += tiles;
+    }
+    return list;
+}
+
+TEST_F(OneChain, ProductsOfExperts) {
+    const std::vector<std::int32_t> counts{1, 5, 8, 9, 16, 33, 100};
+    constexpr std::int32_t kPairs = 172, kRows = 192 + 32, kColumns = 2880;
+    const auto experts = static_cast<std::int32_t>(counts.size());
+    const RandomMatrix matrix(WeightFormat::mxfp4, kRows * experts, kColumns, 1);
+    const DeviceVector<__half> activations(random_halves(std::size_t{kPairs} * kColumns));
+    const auto sums = [&](MatrixKernel kernel) {
+        MatrixPlan plan = plan_with(kernel, kPairs, kRows * experts, experts, device);
+        plan.one_chain = true;
+        const DeviceVector<GroupList> groups(std::vector<GroupList>{groups_of(counts, plan.tile_tokens)});
+        const DeviceVector<float> output(std::size_t{kPairs} * kRows);
+        GemmProblem problem;
+        problem.weights = matrix.matrix;
+        problem.experts = experts;
+        problem.activations = activations.get();
+        problem.groups = groups.get();
+        problem.row_count = kPairs;
+        problem.epilogue.kind = Epilogue::logits;
+        problem.epilogue.output = output.get();
+        problem.epilogue.output_stride = problem.epilogue.output_columns = kRows;
+        launch_gemm(problem, plan, device.sm_count, nullptr);
+        return output.read();
+    };
+    const std::vector<float> expected = sums(MatrixKernel::mma);
+    for (const MatrixKernel kernel :
+         {MatrixKernel::wgmma, MatrixKernel::streamed, MatrixKernel::streamed_small}) {
+        if (is_wgmma(kernel) && !device.has_wgmma()) continue;
+        if (is_streamed(kernel) && !streamed_fits(kernel, kColumns, device)) continue;
+        EXPECT_EQ(differences(sums(kernel), expected), 0) << name_of(kernel);
+    }
+}
+
+}  // namespace
+}  // namespace gptoss::backend::cuda::test
