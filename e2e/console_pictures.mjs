@@ -1,9 +1,13 @@
 // Takes the pictures of docs/images/: node console_pictures.mjs
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { openPage, startBrowser } from './support/browser.mjs';
 import { startNode } from './support/node.mjs';
 
 const folder = process.argv[2] ?? new URL('../docs/images', import.meta.url).pathname;
-const node = await startNode(['--cache-tokens', '262144']);
+const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'console-pictures-'));
+const node = await startNode(['--cache-tokens', '262144', '--admin-port', '0', '--receipts', 'on', '--receipts-path', path.join(temporary, 'receipts.sqlite')], { HOST_PRIVATE_KEY: `0x${'11'.repeat(32)}` });
 const browser = await startBrowser();
 const { page } = await openPage(browser, node.origin, { viewport: { width: 1280, height: 800 } });
 
@@ -14,10 +18,10 @@ async function ask(text) {
     await page.waitForSelector('.turn.assistant:last-child >> text=Regenerate');
     await page.waitForTimeout(500);
 }
-async function take(name) {
+async function take(name, height = 800) {
     for (const [ending, colorScheme, width] of [['', 'light', 1280], ['-dark', 'dark', 1280], ['-phone', 'dark', 390], ['-wide', 'light', 1920]]) {
         await page.emulateMedia({ colorScheme });
-        await page.setViewportSize({ width, height: 800 });
+        await page.setViewportSize({ width, height });
         await page.waitForTimeout(500);
         await page.screenshot({ path: `${folder}/console-${name}${ending}.png` });
     }
@@ -46,15 +50,19 @@ await page.locator('.reasoning summary').first().click();
 await page.locator('.turns').evaluate((turns) => { turns.scrollTop = 0; });
 await take('chat');
 
-// Some traffic, so that there is something to draw.
-await page.click('a[href="#machine"]');
+// The operators' page, with some traffic, so that there is something to draw.
+await page.goto(`${node.log().match(/operators: (http:[^\s]+)\/admin/)[1]}/#machine`);
 const poem = { messages: [{ role: 'user', content: 'Write a short poem about computers.' }], logit_bias: { 4088: -100, 4092: -100 } };
+let isOver = false;
 const conversations = [3000, 1500, 4000].map(async (max_tokens, index) => {
     await new Promise((resolve) => setTimeout(resolve, index * 8000));
-    await (await node.post('/v1/chat/completions', { ...poem, max_tokens })).text();
+    while (!isOver) await (await node.post('/v1/chat/completions', { ...poem, max_tokens })).text();
 });
-await Promise.all([...conversations, page.waitForTimeout(45_000)].slice(-1));
-await take('machine');
+await page.waitForTimeout(60_000);
+await take('machine', 1500);
+isOver = true;
+await Promise.all(conversations);
 await browser.close();
 await node.stop();
+fs.rmSync(temporary, { recursive: true });
 process.exit();

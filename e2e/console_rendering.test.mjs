@@ -59,6 +59,7 @@ test('code is copied by its button', async () => {
     await button.click();
     await page.waitForSelector('.code-bar >> text=Copied');
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'print("hello")\n');
+    assert.ok(await page.locator('.code-box code').first().evaluate((code) => parseFloat(getComputedStyle(code).fontSize)) > 13, 'code is read without glasses');
 });
 
 test('a diagram is drawn in a frame of no origin, and its code stays a press away', async () => {
@@ -68,6 +69,12 @@ test('a diagram is drawn in a frame of no origin, and its code stays a press awa
     assert.equal(await frame.evaluate(() => origin), 'null');
     await frame.waitForSelector('svg >> text=Choice');
     assert.ok(Number(await page.locator('iframe').getAttribute('height')) > 100);
+    // It turns dark with the page.
+    const background = () => frame.evaluate(() => getComputedStyle(document.querySelector('svg .node rect')).fill);
+    const before = await background();
+    await page.getByLabel('Colours: system').click();
+    await page.getByLabel('Colours: light').click();
+    await waitFor(async () => await background() !== before);
     await page.locator('.drawing .code-bar >> text=Code').click();
     await page.locator('.code-box pre >> text=graph TD').waitFor({ state: 'visible' });
     await page.locator('.code-bar >> text=Diagram').click();

@@ -12,7 +12,7 @@ const status = {
     engine: { running: 3, waiting: 2, kv_blocks_used: 40, kv_blocks_cached: 20, kv_blocks_total: 100, prompt_tokens: 90000, cached_tokens: 30000, generated_tokens: 12000, preemptions: 1,
         prompt_tokens_per_second: 4200, generated_tokens_per_second: 610, step_bound_ms: 30, oldest_wait_ms: 1200 },
     gpu: { name: 'NVIDIA H200', utilization_percent: 97, temperature_celsius: 61, power_watts: 580, power_limit_watts: 700, sm_clock_mhz: 1980, memory_used_bytes: 9e10, memory_total_bytes: 1.4e11, memory_ceiling_bytes: 1.3e11 },
-    card: { layers: 36, parts: 3, demo: true, memory: { weights_bytes: 6e10, kv_full_bytes: 2e10, kv_sliding_bytes: 1e9, workspace_bytes: 2e9 },
+    card: { layers: 36, parts: 3, demo: true, memory: { weight_bytes: 6e10, full_kv_bytes: 2e10, sliding_kv_bytes: 1e9, workspace_bytes: 2e9, runtime_bytes: 5e8, free_bytes: 1.4e11, host_bytes: 0 },
         provenance: { composite_sha256: 'ab'.repeat(32), verified: true, detail: 'matches the registry', hashes_from: 'manifest', checked_at: '2026-11-30T20:00:00Z' } },
 };
 const times = Array.from({ length: 60 }, (_, index) => seconds() - 600 + index * 10);

@@ -3,6 +3,7 @@ import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { History } from './api';
 import { day, span } from './day';
+import { onSchemeChange } from './scheme';
 
 export interface Line { label: string; of: (history: History) => (number | null)[] }
 
@@ -30,9 +31,7 @@ export function Chart({ unit, lines, height = 180, stacked = false }: { unit: st
     };
     useEffect(() => {
         const box = place.current!;
-        const dark = matchMedia('(prefers-color-scheme: dark)');
         let told: (number | null)[][] = [];   // as the node gave them, for the legend
-        // A canvas does not follow the page's colours by itself: it is made anew when they change.
         const make = () => {
             plot.current?.destroy();
             const probe = document.createElement('i');
@@ -65,11 +64,9 @@ export function Chart({ unit, lines, height = 180, stacked = false }: { unit: st
         make();
         const observer = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height }));
         observer.observe(box);
-        const theme = new MutationObserver(make);
-        theme.observe(document.documentElement, { attributes: true, attributeFilter: ['style'] });
-        dark.addEventListener('change', make);
+        const leave = onSchemeChange(make);
         const unsubscribe = day.subscribe(draw);
-        return () => { unsubscribe(); dark.removeEventListener('change', make); theme.disconnect(); observer.disconnect(); plot.current?.destroy(); };
+        return () => { unsubscribe(); leave(); observer.disconnect(); plot.current?.destroy(); };
     }, []);
     // A slider over time, so that arrow keys walk it and a screen reader tells each sample.
     return <div class="chart" ref={place} role="slider" tabIndex={0} aria-label={`${lines.map(({ label }) => label).join(' and ')}, ${unit}, over the last ${span.value.name}`}

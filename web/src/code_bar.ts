@@ -23,12 +23,14 @@ export function codeBar(pre: HTMLElement, language: string, text: () => string):
     box.className = 'code-box';
     bar.className = 'code-bar';
     name.textContent = language || 'text';
-    bar.append(name, barButton('Copy', (button) => {
+    const copy = barButton('Copy', (button) => {
         void copyText(text()).then(() => {
             button.textContent = 'Copied';
             setTimeout(() => { button.textContent = 'Copy'; }, copiedMs);
         });
-    }));
+    });
+    copy.ariaLive = 'polite';   // "Copied" is told, too
+    bar.append(name, copy);
     pre.tabIndex = 0;   // what scrolls must be reached without a mouse
     pre.setAttribute('role', 'region');
     pre.setAttribute('aria-label', language ? `Code, ${language}` : 'Code');

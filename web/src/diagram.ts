@@ -2,6 +2,7 @@
 // no network, no way to the page. It tells its height; the code stays a press away.
 import { barButton } from './code_bar';
 import frame from './frames/mermaid.ts?frame';
+import { onSchemeChange } from './scheme';
 
 const mostDiagrams = 30;   // in a page at once: each is a document of its own
 const tallestPx = 1200;
@@ -23,6 +24,7 @@ export function showDiagram(box: HTMLElement): void {
     });
     const send = () => view.contentWindow?.postMessage({ code: code.textContent, isDark: isDark(box) }, '*');
     view.addEventListener('load', send);
+    const leave = onSchemeChange(() => { if (view.isConnected) send(); else leave(); });
     const take = ({ source, data }: MessageEvent<Told>) => {
         if (!view.isConnected) { removeEventListener('message', take); return; }
         if (source !== view.contentWindow || typeof data !== 'object') return;

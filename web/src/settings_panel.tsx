@@ -10,7 +10,7 @@ const numbers: { name: 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'max_tokens
     { name: 'top_p', label: 'Top p', min: 0, max: 1, step: 0.01 },
     { name: 'top_k', label: 'Top k (0 = all)', min: 0, max: 200000, step: 1 },
     { name: 'min_p', label: 'Min p', min: 0, max: 1, step: 0.01 },
-    { name: 'max_tokens', label: 'Most tokens (0 = context)', min: 0, max: 131072, step: 1 },
+    { name: 'max_tokens', label: 'Most tokens (0 = all)', min: 0, max: 131072, step: 1 },
 ];
 
 export function SettingsPanel({ box, close }: { box: RefObject<HTMLElement>; close: () => void }) {

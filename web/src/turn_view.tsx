@@ -43,7 +43,7 @@ function Versions({ turn, place, versions }: { turn: Turn; place: number; versio
 function UserTurn({ turn, place, versions }: TurnProperties) {
     const [draft, edit] = useState<string | null>(null);
     const files = turn.files?.length ? <ul class="files">{turn.files.map((file) => <li key={file}><Icon name="file" /><span>{file.name}</span>
-        {file.tokens !== undefined && <span class="soft">{file.tokens.toLocaleString('en')} tokens</span>}</li>)}</ul> : null;
+        {file.tokens !== undefined && <span class="soft">{tokens(file.tokens)}</span>}</li>)}</ul> : null;
     if (draft === null) {
         return <article class="turn user" data-turn={turn.id} aria-label="Question"><div class="bubble">{files}<p dir="auto" class="said">{turn.text}</p></div>
             <footer><Versions turn={turn} place={place} versions={versions} /><button class="quiet small" onClick={() => edit(turn.text)}><Icon name="edit" />Edit</button></footer></article>;
@@ -65,10 +65,12 @@ function Reasoning({ turn, isStreaming }: { turn: Turn; isStreaming: boolean }) 
     const [isOpen, open] = useState(false);
     const { reasoningMs, reasoningTokens } = turn.figures ?? {};
     const words = [isStreaming ? 'Thinking…' : 'Thought', !isStreaming && reasoningMs !== undefined && reasoningMs >= shortestTimeMs && `for ${seconds(reasoningMs)}`,
-        reasoningTokens !== undefined && `· ${reasoningTokens.toLocaleString('en')} tokens`].filter(Boolean).join(' ');
+        reasoningTokens !== undefined && `· ${tokens(reasoningTokens)}`].filter(Boolean).join(' ');
     return <details class="reasoning" onToggle={(event) => open(event.currentTarget.open)}><summary class={isStreaming ? 'waiting' : ''}>{words}</summary>
         <div class="thoughts" tabIndex={0} role="region" aria-label="Reasoning">{isOpen && <Text text={turn.reasoning!} isStreaming={isStreaming} name="thought" />}</div></details>;
 }
+
+const tokens = (count: number) => `${count.toLocaleString('en')} ${count === 1 ? 'token' : 'tokens'}`;
 
 const shortestTimeMs = 10;   // less says nothing: the events came together
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s`;
@@ -92,7 +94,7 @@ function Footer({ turn, isLast, isStreaming, place, versions }: Omit<TurnPropert
     const words = [
         tokensPerSecond && `${tokensPerSecond.toFixed(tokensPerSecond < 99.5 ? 1 : 0)} tok/s`,
         firstTokenMs !== undefined && `first token after ${seconds(firstTokenMs)}`,
-        completionTokens !== undefined && `${completionTokens.toLocaleString('en')} tokens`,
+        completionTokens !== undefined && tokens(completionTokens),
         promptTokens !== undefined && `prompt ${promptTokens.toLocaleString('en')}${cachedTokens ? ` (${cachedTokens.toLocaleString('en')} cached)` : ''}`,
         turn.finish === 'stopped' && 'stopped', turn.finish === 'length' && 'cut off at the token limit',
     ].filter(Boolean);

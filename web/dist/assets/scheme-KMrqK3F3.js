@@ -1,0 +1,1 @@
+function r(e){const t=matchMedia("(prefers-color-scheme: dark)"),n=new MutationObserver(e);return n.observe(document.documentElement,{attributes:!0,attributeFilter:["style"]}),t.addEventListener("change",e),()=>{n.disconnect(),t.removeEventListener("change",e)}}export{r as o};
