@@ -295,10 +295,12 @@ describe('with the demo model', { concurrency: false }, () => {
 test('a wrong key is refused in words, the right one opens; a restarted node is found again', async () => {
     let node = await startNode([...small, '--api-keys-file', keyFile]);
     const { page, context, complaints } = await openPage(browser, node.origin);
+    await page.waitForSelector('#key:focus');   // whoever types at once types a key
     await page.fill('#key', 'sk-a-wrong-key-altogether');
     await page.keyboard.press('Enter');
     await page.waitForSelector('text=The node refused this key');
     await checkAccessibility(page);
+    await page.waitForSelector('#key:focus');
     await page.fill('#key', 'sk-a-key-nobody-guesses');
     await page.keyboard.press('Enter');
     await page.waitForSelector('.dot.good');

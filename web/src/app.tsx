@@ -1,6 +1,7 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { keyRefused, needsKey, setKey } from './api';
 import { ChatPage } from './chat_page';
+import { focusMessage } from './focus_message';
 import { Icon } from './icons';
 import { addressOf, bringBack, byId, currentId, discarded, page, storageProblem } from './state';
 import { ThemeSwitch } from './theme';
@@ -66,11 +67,13 @@ function Speed() {
 
 function Login() {
     const [key, change] = useState('');
-    return <form class="login" onSubmit={(event) => { event.preventDefault(); setKey(key); }}>
+    const field = useRef<HTMLInputElement>(null);
+    useLayoutEffect(() => field.current!.focus(), []);   // the message's field had it
+    return <form class="login" onSubmit={(event) => { event.preventDefault(); setKey(key); focusMessage(); }}>
         <label for="key">This node asks for an API key. It is kept until the tab is closed.</label>
         {keyRefused.value && <p role="alert" class="problem">The node refused this key.</p>}
         <div class="row">
-            <input id="key" type="password" autocomplete="current-password" autofocus value={key} onInput={(event) => change(event.currentTarget.value)} />
+            <input id="key" ref={field} type="password" autocomplete="current-password" value={key} onInput={(event) => change(event.currentTarget.value)} />
             <button class="strong" disabled={!key.trim()}>Log in</button>
         </div>
     </form>;

@@ -39,7 +39,7 @@ function plainText(name: string, bytes: ArrayBuffer): string {
     let text: string;
     try {
         text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    } catch { throw new Error(`${name} is not a text in UTF-8, a PDF or a DOCX.`); }
+    } catch { throw new Error(`${name} is not a text in UTF-8, a PDF or a Word document (.docx). Pictures are not read.`); }
     if (text.includes('\0')) throw new Error(`${name} is not a text.`);
     return text;
 }

@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { needsKey } from './api';
 import { acceptedFiles, readFile } from './attached_files';
 import { ask, isBusy, stop } from './asking';
 import { ContextLeft, TooMuch, useFit } from './context_left';
@@ -24,6 +25,7 @@ export function Composer() {
         if (!canSend) return;
         ask(text.trim(), files);
         changeDraft(currentId.peek(), { text: '', files: [] });
+        setProblem('');
     };
     const attach = async (chosen: Iterable<File>) => {
         setProblem('');
@@ -38,7 +40,7 @@ export function Composer() {
         setReading('');
         field.current?.focus();
     };
-    useLayoutEffect(() => { field.current?.focus(); }, [currentId.value]);
+    useLayoutEffect(() => { if (!needsKey.peek()) field.current?.focus(); setProblem(''); }, [currentId.value]);
     useFileDrop(setDropping, (chosen) => void attach(chosen));
     return <form class={`composer ${dropping ? 'dropping' : ''}`} onSubmit={(event) => { event.preventDefault(); send(); }}>
         {files.length > 0 && <ul class="files" aria-label="Attached files">{files.map((file) => <li key={file}>

@@ -20,7 +20,7 @@ export function ConnectPage() {
         <section class="model"><h1>Connect</h1><p class="soft">Whatever speaks OpenAI's API or Anthropic's can use this node.</p></section>
         <section class="card"><dl class="facts">
             <Fact name="Base URL" value={base} /><Fact name="Base URL, Anthropic's API" value={location.origin} /><Fact name="Model" value={model} />
-            <dt>API key</dt><dd>{own ? <label><input type="checkbox" checked={showsKey} onChange={(event) => show(event.currentTarget.checked)} /> put this tab's key into the settings below</label>
+            <dt>API key</dt><dd>{own ? <label><input type="checkbox" checked={showsKey} onChange={(event) => show(event.currentTarget.checked)} /> Put this tab's key into the settings below</label>
                 : 'This node asks for none. Programs that insist on one may send any text.'}</dd>
         </dl></section>
         <nav aria-label="Clients" class="row wrap">{sections.map(({ name }) => <a key={name} class="button small" href={`#connect/${encodeURIComponent(name)}`}
