@@ -69,7 +69,7 @@ std::size_t sentences_for(const acceptance::Client& client, std::int64_t tokens)
     return of_sample == 0 ? 0 : static_cast<std::size_t>(tokens) * kSentences / of_sample;
 }
 
-// A fact at each of six depths of a long prompt. Published weights must find it; of others it is told.
+// A fact at each of six depths of a long prompt. Published weights must find it; for others the report says whether they did.
 void look_for_needles(const acceptance::Client& client, const AnswerOptions& options, Report& report) {
     const acceptance::PlainReply models = client.get("/v1/models");
     const Json* model =

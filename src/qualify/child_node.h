@@ -22,7 +22,7 @@ class ChildNode {
     const std::string& url() const { return url_; }
     // Empty while it runs; else how it ended.
     std::string ending();
-    // Resident bytes of the process; 0 = not told.
+    // Resident bytes of the process; 0 = not known.
     std::int64_t resident_bytes() const;
     void stop() { process_.stop(); }
 

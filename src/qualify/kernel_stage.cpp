@@ -6,12 +6,14 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <tuple>
 
 namespace gptoss::qualify {
 namespace {
 
 constexpr std::int32_t kSliceLayers = 2;
 constexpr std::string_view kCpuOperation = "cpu";
+constexpr std::int32_t kDeep = 2048;
 constexpr double kFasterByAtLeast = 1.02, kSlow = 2;
 constexpr std::int32_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
@@ -77,9 +79,9 @@ class KernelStage {
                 options_.gpu_layers, options_.gpu_ordinal, probes,  3};
     }
 
-    // The reference is computed once for each slice.
+    // The reference is computed once for each slice and list of steps.
     const ProbeReply& reference(model::LayerRange layers, const std::vector<Probe>& probes) {
-        const auto key = std::pair(layers.first, layers.end);
+        const auto key = std::tuple(layers.first, layers.end, probes.size());
         if (const auto found = references_.find(key); found != references_.end()) return found->second;
         ProbeRequest exact;
         exact.model = options_.model;
@@ -221,26 +223,37 @@ class KernelStage {
         return ms;
     }
 
-    // Few steps of the whole model: the reference computes it in float32 on the CPU.
-    std::vector<Probe> whole_probes() const {
+    // Few steps, where the reference in float32 on the CPU would take long: of the whole model, and of the layers
+    // that the kernels were not tried on. Kernels are the same in every layer; there the weights alone are new.
+    std::vector<Probe> few_probes() const {
         std::vector<Probe> probes;
-        for (const Probe& probe : probes_)
-            if (probe.step_tokens() <= 16 || (probe.depth == 0 && probe.step_tokens() == 64))
+        for (const Probe& probe : probes_) {
+            const bool deep = probe.depth > kDeep, prompt = probe.depth == 0 && probe.step_tokens() == 64;
+            if (prompt || probe.step_tokens() == 8 || (!deep && probe.step_tokens() <= 16))
                 probes.push_back(probe);
+        }
         return probes;
+    }
+    bool tried(const Slice& slice) const {
+        return std::ranges::any_of(spread_slices(slice.device), [&](const Slice& each) {
+            return each.layers.first == slice.layers.first;
+        });
     }
 
     void confirm() {
+        std::size_t steps_done = 0;
         for (const Slice& slice : slices_) {
             progress_(fmt::format("checking layers {} to {}", slice.layers.first, slice.layers.end - 1));
-            if (const std::string fault = fault_of(result_.choice, slice, probes_, sharp_kv_type(slice));
+            const std::vector<Probe> steps = tried(slice) ? probes_ : few_probes();
+            steps_done += steps.size();
+            if (const std::string fault = fault_of(result_.choice, slice, steps, sharp_kv_type(slice));
                 !fault.empty())
                 return note("no right kernel", Verdict::failed, fault);
         }
         note("layer by layer", Verdict::passed,
-             fmt::format("{} slices, {} steps each", slices_.size(), probes_.size()));
+             fmt::format("{} slices, {} steps", slices_.size(), steps_done));
         progress_("checking the whole model");
-        const std::vector<Probe> probes = whole_probes();
+        const std::vector<Probe> probes = few_probes();
         const std::string fault = fault_of(result_.choice, whole(), probes, options_.kv_type);
         if (no_room_)
             return note("whole model", Verdict::skipped,
@@ -265,7 +278,8 @@ class KernelStage {
     std::map<std::string, std::vector<std::string>> of_operation_;
     std::vector<Probe> probes_;
     bool no_room_ = false;  // the last reply's problem was memory that others hold
-    std::map<std::pair<std::int32_t, std::int32_t>, ProbeReply> references_;
+    std::map<std::tuple<std::int32_t, std::int32_t, std::size_t>, ProbeReply>
+        references_;  // by layers and steps
     KernelStageResult result_;
 };
 

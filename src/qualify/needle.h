@@ -21,7 +21,7 @@ struct Needle {
 // Each depth has a fact of its own.
 Needle make_needle(std::size_t sentences, double depth);
 
-// Whether a reply tells it: its digits in a row, whatever stands between them ("4 711", "4,711").
+// Whether a reply contains it: its digits in a row, whatever stands between them ("4 711", "4,711").
 bool tells(std::string_view reply, std::string_view answer);
 
 }  // namespace gptoss::qualify

@@ -13,6 +13,8 @@ namespace {
 constexpr std::int32_t kHistoryBlocks = 4;  // real ones, which stand for the whole depth
 constexpr std::int32_t kHistoryTokens = kHistoryBlocks * model::kBlockTokens;
 
+constexpr std::int32_t kRowsWanted = 8;
+
 std::int32_t blocks_for(std::int32_t tokens) {
     return (tokens + model::kBlockTokens - 1) / model::kBlockTokens;
 }
@@ -37,8 +39,16 @@ class ProbeRun {
         }
     }
 
-    // Milliseconds of the step; its logits into `logits`.
+    // Milliseconds of one step; the logits of all draws into `logits`.
     double step(const Probe& probe, std::vector<float>& logits) {
+        logits.clear();
+        double ms = 0;
+        for (std::int32_t draw = 0; draw < probe.draws(); ++draw) ms += step(probe, draw, logits);
+        return ms / probe.draws();
+    }
+
+  private:
+    double step(const Probe& probe, std::int32_t draw, std::vector<float>& logits) {
         std::vector<std::vector<backend::BlockId>> full(probe.sequences), sliding(probe.sequences);
         std::vector<backend::Segment> segments;
         std::vector<std::int32_t> logits_rows;
@@ -46,27 +56,28 @@ class ProbeRun {
         for (std::int32_t i = 0; i < probe.sequences; ++i) {
             make_tables(probe, i, full[i], sliding[i]);
             segments.push_back({i, i * probe.tokens, probe.tokens, probe.depth, full[i], sliding[i]});
-            logits_rows.push_back((i + 1) * probe.tokens - 1);
-            rows[i].logits_index = rows[i].slot = i;
+            for (std::int32_t row = 1; row <= probe.rows_of_sequence(); ++row)
+                logits_rows.push_back(i * probe.tokens + row * probe.tokens / probe.rows_of_sequence() - 1);
+            rows[i].logits_index = static_cast<std::int32_t>(logits_rows.size()) - 1;
+            rows[i].slot = i;
             rows[i].parameters.temperature = 0;
         }
         // Other tokens for each probe: a fault that few inputs show has many chances.
         const std::vector<TokenId> tokens = random_tokens(
-            probe.step_tokens(),
-            static_cast<std::uint32_t>(2 + probe.depth * 31 + probe.sequences * 7 + probe.tokens));
+            probe.step_tokens(), static_cast<std::uint32_t>(2 + probe.depth * 31 + draw * 1009 +
+                                                            probe.sequences * 7 + probe.tokens));
         const auto begin = std::chrono::steady_clock::now();
         backend_.forward({tokens, segments, logits_rows});
         backend_.wait(backend_.sample(rows));
         const double ms =
             std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-        logits.resize(static_cast<std::size_t>(probe.sequences) * shape_.vocabulary);
-        for (std::int32_t i = 0; i < probe.sequences; ++i)
-            backend_.read_logits(i, std::span(logits).subspan(static_cast<std::size_t>(i) * shape_.vocabulary,
-                                                              shape_.vocabulary));
+        for (std::size_t i = 0; i < logits_rows.size(); ++i) {
+            logits.resize(logits.size() + shape_.vocabulary);
+            backend_.read_logits(static_cast<std::int32_t>(i), std::span(logits).last(shape_.vocabulary));
+        }
         return ms;
     }
 
-  private:
     std::vector<TokenId> random_tokens(std::int32_t count, std::uint32_t seed) const {
         std::mt19937 random(seed);
         std::vector<TokenId> tokens(count);
@@ -99,6 +110,14 @@ class ProbeRun {
 };
 
 }  // namespace
+
+std::int32_t Probe::rows_of_sequence() const {
+    return std::min(tokens, std::max(1, kRowsWanted / sequences));
+}
+
+std::int32_t Probe::draws() const {
+    return std::max(1, kRowsWanted / (sequences * rows_of_sequence()));
+}
 
 std::string Probe::name() const {
     std::string text = sequences > 1 ? std::to_string(sequences) + " x " : std::string();
@@ -139,7 +158,7 @@ model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const mode
     std::int32_t own_blocks = 0;
     for (const Probe& probe : probes) {
         request.max_batch_tokens = std::max(request.max_batch_tokens, probe.step_tokens());
-        request.max_sequences = std::max(request.max_sequences, probe.sequences);
+        request.max_sequences = std::max(request.max_sequences, probe.sequences * probe.rows_of_sequence());
         own_blocks = std::max(own_blocks, probe.sequences * blocks_for(probe.tokens));
     }
     request.context_length = shape.context_length;

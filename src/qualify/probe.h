@@ -21,18 +21,22 @@ struct Probe {
     std::int32_t depth = 0;   // positions before them, a multiple of model::kBlockTokens
 
     std::int32_t step_tokens() const { return sequences * tokens; }
+    // A single row may be another one's by rounding alone (judge.h), so at least five rows are looked at: several of
+    // each prompt, its last one among them, or the same step with several draws of tokens.
+    std::int32_t rows_of_sequence() const;
+    std::int32_t draws() const;
     // "8 x 1 token at 65536"
     std::string name() const;
     bool operator==(const Probe&) const = default;
 };
 
 struct ProbeOutcome {
-    // [sequence][vocabulary]: of the last token of each sequence, from the first time it was computed.
+    // [draw][sequence][row][vocabulary], from the first time it was computed.
     std::vector<float> logits;
     // The same probe was computed again after others: an equal input must give equal bits. A race, or a
     // workspace that still holds what another step left there, shows here.
     bool repeatable = true;
-    double step_ms = 0;  // forward, sample and wait: the median
+    double step_ms = 0;  // forward, sample and wait of one step: the median
 };
 
 // The probes for a model and a device that computes at most `most_tokens` tokens a step: each number of tokens

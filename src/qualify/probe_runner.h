@@ -37,7 +37,7 @@ struct ProbeReply {
 class ProbeRunner {
   public:
     virtual ~ProbeRunner() = default;
-    // Never throws for what the device does: `problem` tells.
+    // Never throws for what the device does: `problem` says what went wrong.
     virtual ProbeReply run(const ProbeRequest& request) = 0;
 };
 

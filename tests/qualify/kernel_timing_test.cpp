@@ -57,6 +57,31 @@ TEST(KernelTiming, TheChoiceIsNeverTwoPercentSlowerThanTheBest) {
     }
 }
 
+// The reference of all steps takes most of the time, and kernels are the same in every layer.
+TEST(KernelStage, LayersOnWhichNoKernelWasTriedAreCheckedWithFewSteps) {
+    ScriptedRunner runner([](const std::string&, const Probe&, int) { return 1.0; });
+    KernelStageOptions options = options_with({"experts/first", "experts/second"});
+    options.slices_of_each_kernel = 1;
+    const KernelStageResult result = staged(options, runner);
+    std::map<std::int32_t, std::size_t> steps;  // by first layer, of the reference
+    for (const ProbeRequest& request : runner.requests)
+        if (request.exact && !request.layers.empty()) {
+            steps[request.layers.first] = request.probes.size();
+            EXPECT_TRUE(std::ranges::any_of(request.probes,
+                                            [&](const Probe& probe) {
+                                                return probe.step_tokens() == 8 &&
+                                                       probe.depth ==
+                                                           options.shape.context_length - model::kBlockTokens;
+                                            }))
+                << "layers from " << request.layers.first << " are not tried at the last position";
+        }
+    ASSERT_EQ(steps.size(), 4U);
+    for (const std::int32_t first : {2, 4, 6}) {
+        EXPECT_GT(steps[first], 8U);
+        EXPECT_LT(2 * steps[first], steps[0]);
+    }
+}
+
 // Kernels that are timed a second time: "faster" only the first time, or both times.
 KernelStageResult with_luck(const std::string& operation, bool twice) {
     const std::string second = operation + "/second";

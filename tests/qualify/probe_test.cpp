@@ -34,6 +34,28 @@ TEST(Probes, ReachTheLastPositionAndBothSidesOf65536) {
     }
 }
 
+// Of one row nobody could say whether a kernel is wrong or two experts are nearly equal: all kernels of a GPU were banned on a
+// model with random weights.
+TEST(Probes, EachIsJudgedByFiveRowsOrMore) {
+    for (const Probe& probe : probes_for(model::gpt_oss_120b(), 8192)) {
+        EXPECT_GE(probe.sequences * probe.rows_of_sequence() * probe.draws(), 5) << probe.name();
+        EXPECT_LE(probe.rows_of_sequence(), probe.tokens) << probe.name();
+    }
+    const model::SyntheticModel model(test::small_shape());
+    ProbeRequest request;
+    request.device = "cpu";
+    request.probes = {{1, 1, 0}, {1, 33, 0}};
+    for (const ProbeOutcome& outcome : compute_probes(request, model.weights()).outcomes) {
+        const auto vocabulary = static_cast<std::size_t>(test::small_shape().vocabulary);
+        ASSERT_EQ(outcome.logits.size(), 8 * vocabulary);
+        for (std::size_t row = 1; row < 8; ++row)
+            EXPECT_FALSE(std::equal(outcome.logits.begin(),
+                                    outcome.logits.begin() + test::small_shape().vocabulary,
+                                    outcome.logits.begin() + row * vocabulary))
+                << "row " << row << " is the first again";
+    }
+}
+
 TEST(Probes, AShortContextHasNoDeepProbes) {
     model::Hyperparameters shape = model::gpt_oss_20b();
     shape.context_length = 4096;
@@ -135,6 +157,21 @@ TEST(Judge, SaysWhatIsWrong) {
     wrong = right;
     wrong.repeatable = false;
     EXPECT_NE(judge(wrong, right, 32, tolerance), "");
+}
+
+TEST(Judge, AFewRowsMayGoToAnotherExpert) {
+    constexpr int kRows = 8, kVocabulary = 32;
+    ProbeOutcome right;
+    for (int i = 0; i < kRows * kVocabulary; ++i) right.logits.push_back(static_cast<float>(i % 7) - 3);
+    const Tolerance tolerance = tolerance_for("cuda", model::KvType::f16, false);
+    const auto with_wrong_rows = [&](int rows, float by) {
+        ProbeOutcome outcome = right;
+        for (int i = 0; i < rows * kVocabulary; ++i) outcome.logits[i] *= by;
+        return judge(outcome, right, kVocabulary, tolerance);
+    };
+    EXPECT_EQ(with_wrong_rows(3, 1.05F), "");
+    EXPECT_NE(with_wrong_rows(5, 1.05F), "");
+    EXPECT_NE(with_wrong_rows(1, 1.5F), "") << "that is no other expert";
 }
 
 }  // namespace
