@@ -65,7 +65,7 @@ class Session {
     const Options options;
     const Client client;
     std::string model;                // known after "model loaded"
-    std::int64_t context_length = 0;  // as the server tells it; 0 = it does not
+    std::int64_t context_length = 0;  // as the server reports it; 0 = it does not
     std::vector<Answer> answers;
     Report report;
 
@@ -82,7 +82,7 @@ class Session {
 // A number with one decimal; MiB and GB as people read them.
 std::string decimal(double value);
 
-// Memory in use against the ceiling that was given, else the node's own. 0 bytes = the server does not tell.
+// Memory in use against the ceiling that was given, else the node's own. 0 bytes = the server does not report it.
 Finding judge_vram(const Session& session, double used_bytes);
 
 // The groups, in the order they run. The first is false when there is nobody to ask anything further.

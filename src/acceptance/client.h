@@ -33,7 +33,7 @@ class Client {
     PlainReply get(const std::string& path) const;
     PlainReply post(const std::string& path, const std::string& body) const;
 
-    // POST /v1/chat/completions. Never throws for what the server does: Answer::problem tells.
+    // POST /v1/chat/completions. Never throws for what the server does: Answer::problem says what went wrong.
     Answer chat(const Json& request) const;
 
     // The same with "stream": true; `keep_going` is asked after every event, false leaves.

@@ -36,7 +36,7 @@ struct LoadProgress {
     std::size_t running = 0, complete = 0, failed = 0, events = 0;  // events since the last report
 };
 
-// Asks `first` at their times, and after each reply what `next` says (nothing: no more from that one), until all
+// Sends the requests of `first`, each at its time, and after each reply the one that `next` returns (nothing: none), until all
 // are complete. Reports about once a second. Throws Error(network_failed) when libcurl cannot start.
 std::vector<LoadReply> run_load(
     const LoadOptions& options, std::vector<LoadRequest> first,

@@ -1,4 +1,4 @@
-// How busy a node is: a reading of its /v1/status and /metrics, and what two readings tell together.
+// How busy a node is: a reading of its /v1/status and /metrics, and the rates between two readings.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ struct LoadReading {
     Series series;        // of /metrics
 };
 
-// Never throws for what the network or the node does: `problem` tells.
+// Never throws for what the network or the node does: `problem` says what went wrong.
 LoadReading read_load(const Client& client);
 
 // Times of what happened between two readings.

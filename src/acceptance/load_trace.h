@@ -12,7 +12,7 @@ namespace gptoss::acceptance {
 
 struct LoadRequest {
     double at_s = 0;            // after the start
-    std::string prompt;         // words; how many tokens they are the server tells
+    std::string prompt;         // words; the server counts their tokens
     std::int32_t answer = 256;  // max_tokens
 };
 

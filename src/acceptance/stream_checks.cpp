@@ -64,7 +64,7 @@ Finding speed(Session& session) {
     const auto tokens =
         std::max<std::int64_t>(answer.completion_tokens, static_cast<std::int64_t>(times.size()));
     if (times.empty()) return fail("nothing came");
-    // Where all came at once, "streaming" complains; the whole time still tells how fast it was made.
+    // Where all came at once, "streaming" complains; the whole time still shows how fast it was made.
     const double spread_ms = times.back() - times.front();
     constexpr double kOneBurst_ms = 5;
     const double time_ms = spread_ms > kOneBurst_ms ? spread_ms : answer.total_ms;

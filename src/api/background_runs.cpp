@@ -151,7 +151,7 @@ struct BackgroundRuns::State {
             ResponseStream::Output output = run->response_stream->take();
             const ResponseStream::TokenUsage spent = run->response_stream->token_usage();
             const bool over = output.finished;
-            // Kept before it is told: whoever sees the last event finds the response in the store.
+            // Stored before it is sent: whoever sees the last event finds the response in the store.
             if (over) {
                 Events all = run->said->all();
                 for (const Event& event : output.events) all.push_back(event);

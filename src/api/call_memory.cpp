@@ -20,7 +20,7 @@ std::size_t size_of(const RememberedReply& reply, const std::vector<CallMemory::
     return size_bytes;
 }
 
-// A call without arguments is one with an empty object, whichever of the two says so: the node tells a model's
+// A call without arguments is one with an empty object, whichever of the two says so: the node shows a model's
 // blank as {}, and some clients send nothing for {}.
 std::string_view arguments_or_empty_object(std::string_view text) {
     return is_blank_json(text) ? "{}" : text;

@@ -158,7 +158,7 @@ class ChatFormat final : public ReplyFormat {
     Json message_json(const Transcript& said) const {
         Json message{{"role", "assistant"}};
         const std::string content = said.content();
-        // Where there are calls, the content is what was told to the user before them.
+        // Where there are calls, the content is what the model said to the user before them.
         message["content"] = said.has_calls() && content.empty() ? Json(nullptr) : Json(content);
         message["refusal"] = nullptr;
         if (const std::string thought = said.reasoning(); !thought.empty()) add_reasoning(message, thought);

@@ -36,7 +36,7 @@ std::vector<backend::TokenBias> read_biases(const Fields& request) {
     return out;
 }
 
-// 53 bits: the seed is told in the reply, and JavaScript reads no longer integers exactly.
+// 53 bits: the seed stands in the reply, and JavaScript reads no longer integers exactly.
 std::uint64_t random_seed() {
     std::random_device device;
     return ((std::uint64_t{device()} << 32) | device()) >> 11;

@@ -145,7 +145,7 @@ class HarmonyReader final : public TokenReader {
         emit(std::move(delta), out);
     }
 
-    // The reply as the next turn's prompt tells it again.
+    // The reply as the next turn's prompt repeats it.
     void remember_calls() {
         const auto sampled = parser_.sampled_calls();
         RememberedReply messages;

@@ -123,7 +123,7 @@ void HistoryBuilder::tell_up_to(const RecalledCall& call) {
     Told& told = told_[call.reply];
     for (; told.next < call.place; ++told.next) {
         const Message& message = (*call.reply)[told.next];
-        if (!message.recipient.empty()) continue;  // a call: the client tells which of them it made
+        if (!message.recipient.empty()) continue;  // a call: the client says which of them it made
         const bool replaced =
             message.channel == Channel::analysis ? told.reasoning.has_value() : told.text.has_value();
         if (!replaced) conversation_.messages.push_back(message);

@@ -1,4 +1,4 @@
-// One token's log-probability as OpenAI's newer endpoints tell it.
+// One token's log-probability as OpenAI's newer endpoints write it.
 #pragma once
 
 #include <string>

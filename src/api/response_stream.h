@@ -57,13 +57,13 @@ class ResponseStream {
     virtual TokenUsage token_usage() const { return {}; }
 };
 
-// A request's place on its way, as clients and operators are told it: "received" until its prompt is counted, "queued"
+// A request's place on its way, as clients and operators see it: "received" until its prompt is counted, "queued"
 // until its turn has come, "prompt" while that is read, "generating".
 std::string_view stage_name(std::int32_t prompt_read, const ResponseStream::TokenUsage& spent);
 
 using HandlerResult = std::variant<HttpResponse, std::unique_ptr<ResponseStream>>;
 
-// How many tokens of a prompt have been read, told by the engine's thread and looked at by any other.
+// How many tokens of a prompt have been read, written by the engine's thread and read by any other.
 using PromptRead = std::atomic<std::int32_t>;
 inline constexpr std::int32_t kWaitsForItsTurn = -1;
 
@@ -71,7 +71,7 @@ inline constexpr std::int32_t kWaitsForItsTurn = -1;
 struct Caller {
     std::string name;            // key or address: clients take turns
     std::function<void()> wake;  // a response stream has something to take; any thread, must not block
-    std::shared_ptr<PromptRead> prompt_read = {};  // where a response stream tells it; may be null
+    std::shared_ptr<PromptRead> prompt_read = {};  // what a response stream reports; may be null
 };
 
 }  // namespace gptoss::api

@@ -9,7 +9,7 @@
 
 namespace gptoss::api {
 
-// `echoed`: the fields of a response that tell the request again. `tokenizer` must outlive the format.
+// `echoed`: the fields of a response that repeat the request. `tokenizer` must outlive the format.
 std::unique_ptr<ReplyFormat> make_responses_format(const Tokenizer& tokenizer, ResponseMetadata facts,
                                                    Json echoed, ResponsesOutputOptions options);
 

@@ -10,7 +10,7 @@ namespace gptoss::api {
 
 namespace {
 
-// Items of one turn of the assistant, gathered until something else comes: harmony tells them together.
+// Items of one turn of the assistant, gathered until something else comes: harmony renders them together.
 struct Turn {
     std::optional<std::string> reasoning;
     std::string text;
@@ -57,7 +57,7 @@ class InputReader {
                 item.path("type"),
                 "is \"" + type + "\", which is a part of a message: put it into the content of one.");
         }
-        // Items of hosted tools were made elsewhere, and this node has nothing to tell of them.
+        // Items of hosted tools were made elsewhere, and this node knows nothing about them.
     }
 
     void read_message(const Fields& message) {
@@ -125,7 +125,7 @@ class InputReader {
 
     void read_reference(const Fields& item) {
         const std::string id = item.text("id");
-        // It is told once: a short request could otherwise tell one long item ten thousand times.
+        // It is rendered once: a short request could otherwise repeat one long item ten thousand times.
         if (!referenced_.insert(id).second) return;
         const std::optional<Json> found = options_.find_item ? options_.find_item(id) : std::nullopt;
         // Reasoning that was not stored comes back by the call that followed it. A reference that leads to

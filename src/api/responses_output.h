@@ -72,7 +72,7 @@ struct ResponseState {
 };
 Json response_json(const ResponseMetadata& facts, const Json& echoed, ResponseState state);
 
-// "response.completed": the event that tells the end of a response with this status.
+// "response.completed": the event that ends a response with this status.
 std::string_view ending_event(std::string_view status);
 
 // The state in which a generation ended; `output` is left empty.

@@ -27,7 +27,7 @@ std::string_view id_prefix(const Fields& item) {
     return "item_";
 }
 
-// A message as lists of items tell it again: with its type and status, its content in parts.
+// A message as lists of items show it: with its type and status, its content in parts.
 void complete_message(Json& item) {
     const auto is_missing = [&](const char* field) { return !item.contains(field) || item[field].is_null(); };
     if (is_missing("type") && !is_missing("role")) item["type"] = "message";

@@ -16,7 +16,7 @@ namespace gptoss::api {
 struct ResponsesRequest : GenerationIntent {
     ResponsesTools client_tools;
     Json input = Json::array();  // the new items, each with an id: what is stored
-    Json echoed;                 // the fields of the response that tell the request again
+    Json echoed;                 // the fields of the response that repeat the request
     bool store = true;
     bool background = false;
     bool warm_up = false;          // read the prompt into the cache and say nothing (`generate` false)
@@ -32,7 +32,7 @@ struct ResponsesRequest : GenerationIntent {
 // Error(request_invalid) whose fact "param" names the field.
 ResponsesRequest read_responses_request(const Json& request);
 
-// `input` as a list of items, each with an id, messages with all that lists tell of them; a string becomes the
+// `input` as a list of items, each with an id, messages with all fields that lists show; a string becomes the
 // user's message. Throws
 // Error(request_invalid).
 Json read_input_items(const Fields& request);

@@ -140,7 +140,7 @@ HandlerResult Service::create_response(ResponsesRequest request, const Caller& c
     Json begun;
     std::shared_ptr<ResponseRecord> record;
     ResponsesOutputOptions output = output_options(request);
-    // The record is made when the generation has been accepted, and told when it ends.
+    // The record is made when the generation has been accepted, and reported when it ends.
     const auto holder = std::make_shared<std::shared_ptr<ResponseRecord>>();
     output.ended = [holder,
                     turns_of = turns != nullptr ? turns->weak_from_this() : std::weak_ptr<TurnMemory>(),

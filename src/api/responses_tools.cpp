@@ -15,7 +15,7 @@ std::string joined_name(const std::string& name_space, const std::string& name) 
 }
 
 // A custom tool takes any text, or one that follows a grammar.
-// A function as the response tells it again: all of its fields, those that were not given as null.
+// A function as the response repeats it: all of its fields, those that were not given as null.
 Json function_json(const Fields& tool) {
     Json json{{"type", "function"}, {"name", tool.text("name")}};
     for (const char* field : {"description", "parameters", "strict"}) {
@@ -54,7 +54,7 @@ void ResponsesTools::read_namespace(const Fields& tool) {
     for (std::size_t i = 0; i < list.size(); ++i) {
         const std::string path = tool.path("tools") + "[" + std::to_string(i) + "]";
         read_tool(Fields(list[i], path), path, name, description);
-        description.clear();  // told once, with the first
+        description.clear();  // stated once, with the first
     }
 }
 

@@ -12,7 +12,7 @@ namespace gptoss::cli {
 model::PlanRequest plan_request_of_steps(std::int32_t max_sequences, std::int32_t max_batch_tokens);
 
 // An array of {decode_rows, prompt_rows, prompt_depth, step_ms}, medians of three; rows that generate are
-// 1,024 tokens deep. `report` is told each of them as it is measured.
+// 1,024 tokens deep. `report` is called with each of them as it is measured.
 nlohmann::ordered_json measure_step_table(backend::Backend& backend, const model::MemoryPlan& plan,
                                           const model::Hyperparameters& shape, bool report);
 

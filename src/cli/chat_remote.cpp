@@ -16,7 +16,7 @@ class RemotePartner final : public ChatPartner {
     ChatAnswer answer(const Chat& chat, const OnWritten& on_written) override {
         ChatAnswer answer;
         std::size_t reasoning_seen = 0, content_seen = 0;
-        // The client tells all that was written so far: what is new goes on.
+        // The client hands over all that was written so far; only what is new is passed on.
         const auto tell = [&on_written](Written kind, const std::string& text, std::size_t& seen) {
             const std::string piece = text.substr(seen);
             seen = text.size();

@@ -33,7 +33,7 @@ api::GenerationIntent intent_of(const FormCommand& command, const api::Json& req
 }
 
 // A chat completion's reasoning and answer, spelled with the tokens that this tokenizer takes for their text. A model
-// may have spelled them otherwise: the receipt's hash tells.
+// may have spelled them otherwise: the receipt's hash decides.
 std::vector<TokenId> spelled_again(const Tokenizer& tokenizer, const std::string& path) {
     std::ifstream file(path);
     acceptance::Answer answer;

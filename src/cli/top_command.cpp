@@ -27,7 +27,7 @@ using acceptance::LoadReading;
 using acceptance::number_at;
 using acceptance::object_at;
 
-constexpr std::chrono::seconds kWindow{10};  // what is told of the last seconds: long enough to be steady
+constexpr std::chrono::seconds kWindow{10};  // of the figures of the last seconds: long enough to be steady
 constexpr double kGigabyte = 1e9;
 
 struct TopOptions {
@@ -64,7 +64,7 @@ std::string state_text(const Json& status) {
     return text;
 }
 
-// What the card tells; not every card tells everything.
+// What the card reports; not every card reports everything.
 std::string gpu_rows(const Json& gpu) {
     std::string text;
     const double used = number_at(gpu, "memory_used_bytes"), total = number_at(gpu, "memory_total_bytes");
@@ -191,7 +191,7 @@ int show_live(const acceptance::Client& client, double interval_s) {
         const Load load = compare(readings.empty() ? nullptr : &readings.front(), reading);
         Screen::show(picture(client.url(), reading, load) + "\nCtrl-C ends.\n");
         if (reading.problem.empty()) {
-            if (load.since_start) readings.clear();  // those of before a restart tell nothing any more
+            if (load.since_start) readings.clear();  // those from before a restart mean nothing any more
             readings.push_back(std::move(reading));
         }
         if (stop_asked == 0) pause_for(interval_s);

@@ -7,7 +7,7 @@
 namespace gptoss::engine {
 namespace {
 
-// Rows that look back further than this on average tell what context costs, the others what rows cost.
+// Steps whose rows attend to more tokens than this on average measure what context costs, the others what rows cost.
 constexpr std::int64_t kFarContext = 4096;
 constexpr std::int64_t kFarContextOfPrompts = 2048;  // a long prompt's second step knows the price
 

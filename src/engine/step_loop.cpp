@@ -220,8 +220,8 @@ void StepLoop::report(Request& request, const backend::SampledToken& last) {
     request.sink->on_token(last);
 }
 
-// Asks the constraint what may follow, and decides whether the token after that may be sampled ahead. False
-// when the request is over.
+// Asks the constraint which tokens may follow, and decides whether the next step may be submitted before this token
+// is read. Returns false when the request has ended.
 bool StepLoop::prepare_next_token(Request& request) {
     MaskIdentity mask;
     bool may_run_ahead = true;

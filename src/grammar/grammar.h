@@ -82,7 +82,7 @@ class Grammar {
     std::optional<Reading> read_string(const State& terminal, Reading at, std::uint8_t byte) const;
     std::optional<Reading> read_other_key(const State& terminal, Reading at, std::uint8_t byte) const;
     bool can_be_read(const State& terminal) const;
-    // The states from which a rule's end is reached by ways that `visit_targets` tells, by references and, if
+    // The states from which a rule's end is reached by ways that `visit_targets` visits, by references and, if
     // `by_names`, by literals that know what is behind each text.
     template <class VisitTargets>
     std::vector<bool> states_that_end(VisitTargets visit_targets, bool by_names) const;

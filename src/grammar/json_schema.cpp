@@ -47,7 +47,7 @@ class SchemaCompiler {
         return {std::move(builder_.grammar), reader_.take_unenforced()};
     }
 
-    // What `work` does, with what the budget says told at its place.
+    // Runs `work`; a budget that runs out is reported at the place in the schema where it did.
     template <class Work>
     auto within_budget(const std::string& keyword, const SchemaPath& path, Work work) {
         try {

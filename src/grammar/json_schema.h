@@ -1,4 +1,4 @@
-// JSON schemas -> grammars. The subset is told in docs/grammar.md; a strict schema outside it is refused,
+// JSON schemas -> grammars. The subset is described in docs/grammar.md; a strict schema outside it is refused,
 // never half enforced.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace gptoss::grammar {
 struct SchemaOrigin {
     std::string where;  // for messages: "the function \"f\""
     std::string param;  // the field of the request: "tools[0].function.parameters"; may be empty
-    // False: what cannot be enforced is left out and told back, instead of refused. Schemas that are wrong, that
+    // False: what cannot be enforced is left out and listed in the result, instead of refused. Schemas that are wrong, that
     // no value satisfies or that take too much are refused all the same.
     bool strict = true;
 };

@@ -15,7 +15,7 @@ namespace gptoss::grammar {
 struct Frame;
 using Stack = std::shared_ptr<const Frame>;  // null: the rule that the text began with
 
-// A hash of all that a stack holds: equal stacks are told by it, without a table of them.
+// A hash of all that a stack holds: equal stacks are recognised by it, without a table of them.
 struct StackName {
     std::uint64_t low = 0, high = 0;
     bool operator==(const StackName&) const = default;

@@ -1,4 +1,4 @@
-// Where in a schema something stands, written out only when it must be told: "#/properties/a/items". A part
+// Where in a schema something stands, written out only when a message needs it: "#/properties/a/items". A part
 // lives as long as the schema's visit to it.
 #pragma once
 

@@ -15,7 +15,7 @@ enum State : std::uint8_t {
     kHex3,
     kHex2,
     kHex1,
-    kHexAfterD,  // \uD: the next digit tells whether it is a surrogate
+    kHexAfterD,  // \uD: the next digit decides whether it is a surrogate
     kHigh2,      // of the first half of a pair
     kHigh1,
     kLowBackslash,  // the second half must follow

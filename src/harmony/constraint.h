@@ -1,5 +1,5 @@
 // What a model may say, as the engine asks for it: valid headers only, no marker inside content, the tool
-// choice, the reasoning budget, and JSON where JSON was promised. The rules are told in docs/harmony.md.
+// choice, the reasoning budget, and JSON where JSON was promised. The rules are in docs/harmony.md.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ class ConstraintFactory {
     // For one generation that begins right after <|start|>assistant; others that begin alike may fork() it.
     // Throws Error(request_invalid) for a schema outside the supported subset (facts "param", "keyword" and
     // "path"), for schemas and grammars that together take more than a grammar::Budget holds, and for a named
-    // function that is not among the tools. `unenforced` is told what of a schema that is not strict is not
+    // function that is not among the tools. `unenforced` is called with what of a schema that is not strict is not
     // enforced: "multipleOf at #/properties/a".
     std::shared_ptr<TokenConstraint> make(const ConstraintOptions& options,
                                           std::vector<std::string>* unenforced = nullptr);

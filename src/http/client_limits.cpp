@@ -34,7 +34,7 @@ void ClientLimits::Admission::finish(std::int64_t prompt_tokens, std::int64_t co
     limits_ = nullptr;
 }
 
-void ClientLimits::Bucket::fill(double limit, Clock::time_point now) {
+void ClientLimits::Bucket::refill(double limit, Clock::time_point now) {
     if (!used) {
         level = limit;
         used = true;
@@ -60,7 +60,7 @@ ClientLimits::Admission ClientLimits::admit(const std::string& client, const Cli
     }
     const auto per_minute = static_cast<double>(limit.tokens_per_minute);
     if (limit.tokens_per_minute > 0) {
-        account.tokens.fill(per_minute, now);
+        account.tokens.refill(per_minute, now);
         if (account.tokens.level < 1) {
             refuse(
                 "This client has used its " + std::to_string(limit.tokens_per_minute) + " tokens a minute.",
@@ -69,7 +69,7 @@ ClientLimits::Admission ClientLimits::admit(const std::string& client, const Cli
     }
     if (limit.requests_per_minute > 0) {
         const auto requests = static_cast<double>(limit.requests_per_minute);
-        account.requests.fill(requests, now);
+        account.requests.refill(requests, now);
         if (account.requests.level < 1) {
             refuse("This client has sent its " + std::to_string(limit.requests_per_minute) +
                        " requests a minute.",

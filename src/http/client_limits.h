@@ -65,7 +65,7 @@ class ClientLimits {
         double level = 0;
         Clock::time_point filled;
         bool used = false;
-        void fill(double limit, Clock::time_point now);
+        void refill(double limit, Clock::time_point now);
         // Seconds until `amount` is there.
         double wait_s(double amount, double limit) const { return (amount - level) * 60 / limit; }
     };

@@ -13,7 +13,7 @@ namespace gptoss::http {
 
 namespace {
 
-// Below that nobody is told apart: a client that asks often is not behind one that never asked.
+// Below that all clients count as equal: one that asks often does not wait behind one that never asked.
 constexpr std::chrono::milliseconds kLittle{100};
 constexpr std::chrono::duration<double> kHalfLife{30};  // of what is remembered
 constexpr std::chrono::seconds kForgetIdleAfter{60};

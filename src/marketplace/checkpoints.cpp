@@ -28,7 +28,7 @@ constexpr const char* kCheckpointTables[] = {
     "CREATE TABLE IF NOT EXISTS messages (number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, role "
     "TEXT NOT NULL, sealed TEXT NOT NULL, time_ms INTEGER NOT NULL, partial INTEGER NOT NULL)",
     "CREATE INDEX IF NOT EXISTS messages_of_job ON messages (job)",
-    // released: 1 when its proof has arrived. `last_message`: it tells the messages up to this one.
+    // released: 1 when its proof has arrived. `last_message`: the checkpoint holds the messages up to this one.
     "CREATE TABLE IF NOT EXISTS checkpoints (job TEXT NOT NULL, place INTEGER NOT NULL, proof_hash TEXT NOT "
     "NULL "
     "UNIQUE, cid TEXT NOT NULL, body TEXT NOT NULL, start INTEGER NOT NULL, finish INTEGER NOT NULL, time_ms "
@@ -193,7 +193,7 @@ void Checkpoints::settle() {
     for (const std::string& hash : arrived) release(hash);
 }
 
-// At once: the delta and the new index are to be uploaded, and what they tell is not kept twice.
+// At once: the delta and the new index wait for their upload, and what they hold is deleted here.
 void Checkpoints::release(const std::string& hash) {
     api::Database::Transaction transaction(database_);
     auto row = database_.prepare(

@@ -30,7 +30,7 @@ class Checkpoints {
     // `partial`: more of the same message follows.
     void add_message(const std::string& job, std::string_view role, std::string_view text, bool partial);
 
-    // The delta that goes with a proof: its identifier on S5, empty when there is nothing to tell. It leaves the
+    // The delta that goes with a proof: its identifier on S5, empty when there is nothing new. It leaves the
     // node when the proof has arrived, and is made again when the proof was dropped.
     std::string prepare(const LedgerProof& proof);
     void settle();  // looks what became of the proofs

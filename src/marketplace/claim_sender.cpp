@@ -14,7 +14,7 @@
 namespace gptoss::marketplace {
 namespace {
 
-// What one endpoint tells may be old: what would cost money if it were wrong is believed when it was seen so
+// What one endpoint answers may be old: what would cost money if it were wrong is believed when it was seen so
 // often, one look after the other.
 constexpr int kLooks = 10;
 constexpr std::int64_t kFirstRetry_s = 5, kLastRetry_s = 3600;
@@ -131,7 +131,7 @@ void ClaimSender::follow(const std::vector<LedgerTransaction>& transactions) {
         ledger_->close_transactions(nonce, receipt->succeeded ? "arrived" : "failed");
         return;
     }
-    // The nonce was used by a transaction that is none of ours: what became of the claim, the job tells.
+    // The nonce was used by a transaction that is none of ours: what became of the claim shows in the job.
     if (static_cast<std::int64_t>(chain.nonce_of(host_)) > nonce) {
         if (!seen_often("nonce " + std::to_string(nonce))) return;
         spdlog::error("claims: another transaction of this account took nonce {}", nonce);
@@ -246,7 +246,7 @@ bool ClaimSender::reconcile(LedgerJob& job, const chain::SessionJob& on_chain) {
         return true;
     }
     // More than we know of: believed at once, for nothing may be claimed twice. Less, after a deep
-    // reorganisation: only when it stays so, for an endpoint that lags tells the same.
+    // reorganisation: only when it stays so, since an endpoint that lags answers the same.
     if (used < job.proven && !seen_often("less " + job.job)) return false;
     spdlog::warn("claims: job {} has {} tokens proven on the chain, {} in the ledger: the chain counts",
                  job.job, used, job.proven);

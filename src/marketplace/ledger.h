@@ -2,7 +2,7 @@
 // is sent, so that a node killed at any moment goes on where it was and nothing is claimed twice or forgotten.
 //
 // A job's tokens are counted as the engine generates them. Proofs claim what is counted and not proven yet; one
-// proof of a job is under way at a time, so that the chain's tokensUsed alone tells whether it has arrived.
+// proof of a job is under way at a time, so that the chain's tokensUsed alone shows whether it has arrived.
 #pragma once
 
 #include <cstdint>

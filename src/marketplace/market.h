@@ -31,7 +31,7 @@ struct MarketOptions {
 
 class Market {
   public:
-    // What asks the chain, claims and tells. All may be null: nothing is asked, claimed or told.
+    // What reads the chain, claims, and reports. Each may be null: then that is not done.
     struct Parts {
         std::unique_ptr<JobCheck> jobs;
         std::shared_ptr<Checkpoints> checkpoints;

@@ -34,7 +34,7 @@ class SocketProtocol {
 
     // True when the message is answered at once without asking anybody: a cancellation.
     static bool is_quick(std::string_view message);
-    // `charge` is kept until the answer to the message, if it has one, is over, and is told what that took.
+    // `charge` is kept until the answer to the message, if it has one, is over, and is called with what that took.
     using Charge = std::function<void(const api::ResponseStream::TokenUsage& spent)>;
     void receive(std::string_view message, Charge charge = {});
     // A message that is not received, and why.

@@ -1,5 +1,5 @@
 // What the bits of a reply depend on beside the weights and the request, as one line and as its hash. Receipts,
-// GET /version and GET /v1/models tell it.
+// GET /version and GET /v1/models report it.
 #pragma once
 
 #include <nlohmann/json.hpp>

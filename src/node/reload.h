@@ -1,4 +1,4 @@
-// New settings for a running node: what can change without a restart does, the rest is told.
+// New settings for a running node: what can change without a restart does; the rest is logged.
 #pragma once
 
 #include <functional>

@@ -182,7 +182,7 @@ int shut_down(const Settings& settings, Signals& signals, NodeState& state, http
         if (signals.stop_within(50ms)) hurry = true;
     }
     const bool all_finished = drained.get();
-    server.wait_until_idle(2s);  // what was cut off is told so
+    server.wait_until_idle(2s);  // whoever was cut off gets an error that says so
     server.stop();
     spdlog::info(all_finished ? "all answers finished" : "some answers were cut off");
     return all_finished ? 0 : 1;

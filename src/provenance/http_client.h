@@ -44,7 +44,7 @@ class HttpClient {
     using HeadSink = std::function<bool(const HttpReply&)>;
     using BodySink = std::function<bool(std::span<const std::byte>)>;
 
-    // Never throws for what the network does: network_error and status tell. A redirect never leaves http(s),
+    // Never throws for what the network does: network_error and status say what happened. A redirect never leaves http(s),
     // and an Authorization header is not sent on to another host.
     HttpReply perform(const HttpRequest& request, const HeadSink& on_head = {}, const BodySink& on_body = {});
 

@@ -29,7 +29,7 @@ class PartialFile {
     void restart();                                 // from nothing
 
     // Flushes to the disk, hashes and renames into place. With an expected hash that differs, nothing is
-    // renamed and the result tells; the caller restarts or gives up.
+    // renamed and the result says so; the caller restarts or gives up.
     std::string hash();
     void publish();
     gguf::FileStamp stamp() const { return gguf::stamp_of(descriptor_.number()); }

@@ -39,12 +39,13 @@ void quantize_block(const float* values, QuantizedRow row, std::int32_t block) {
 
 // Sums of one block for half a panel, in two registers of eight rows, and kRows rows of activations.
 template <int kRows>
-struct BlockSums {
-    __m256i sums[2][kRows];
+struct BlockAccumulators {
+    __m256i accumulators[2][kRows];
 
     [[gnu::always_inline]] void start(const ActivationRow* rows, std::int32_t block) {
         for (int row = 0; row < kRows; ++row)
-            sums[0][row] = sums[1][row] = _mm256_set1_epi32(rows[row].scales[block].correction);
+            accumulators[0][row] = accumulators[1][row] =
+                _mm256_set1_epi32(rows[row].scales[block].correction);
     }
     // Twice 32 unsigned bytes: eight rows x four columns each.
     [[gnu::always_inline]] void add(__m256i lower, __m256i upper, const ActivationRow* rows,
@@ -56,25 +57,27 @@ struct BlockSums {
             const std::byte* activations = rows[row].values + std::size_t{64} * block + 8 * quad;
             const __m256i first = broadcast4(activations), second = broadcast4(activations + 4);
             for (int eight = 0; eight < 2; ++eight) {
-                sums[eight][row] = _mm256_add_epi32(sums[eight][row], _mm256_madd_epi16(even[eight], first));
-                sums[eight][row] = _mm256_add_epi32(sums[eight][row], _mm256_madd_epi16(odd[eight], second));
+                accumulators[eight][row] =
+                    _mm256_add_epi32(accumulators[eight][row], _mm256_madd_epi16(even[eight], first));
+                accumulators[eight][row] =
+                    _mm256_add_epi32(accumulators[eight][row], _mm256_madd_epi16(odd[eight], second));
             }
         }
     }
 };
 
 template <int kRows>
-[[gnu::always_inline]] inline void store_sums(const __m256 (&sums)[2][kRows], float* out) {
+[[gnu::always_inline]] inline void store_accumulators(const __m256 (&accumulators)[2][kRows], float* out) {
     for (int row = 0; row < kRows; ++row)
         for (int eight = 0; eight < 2; ++eight)
-            _mm256_storeu_ps(out + kPanelRows * row + 8 * eight, sums[eight][row]);
+            _mm256_storeu_ps(out + kPanelRows * row + 8 * eight, accumulators[eight][row]);
 }
 
 [[gnu::always_inline]] inline void prefetch(const std::byte* from) {
     _mm_prefetch(reinterpret_cast<const char*>(from) + kPrefetchBytes, _MM_HINT_T0);
 }
 
-// Half a panel: sixteen registers do not hold more sums.
+// Half a panel: sixteen registers do not hold more accumulators.
 template <int kRows>
 [[gnu::always_inline]] inline void dot_mxfp4_half(const std::byte* panel, int half, std::int32_t blocks,
                                                   const ActivationRow* rows, float* out) {
@@ -85,19 +88,19 @@ template <int kRows>
     const auto look_up = [&](__m256i code) {
         return _mm256_shuffle_epi8(table, _mm256_and_si256(code, nibble));
     };
-    __m256 sums[2][kRows] = {};
+    __m256 accumulators[2][kRows] = {};
     for (std::int32_t block = 0; block < blocks; ++block) {
         const std::byte* group = panel + kGroupBytes * (block / kMxfp4GroupBlocks);
         const std::byte* scales = group + kPanelRows * (block % kMxfp4GroupBlocks) + kHalfRows * half;
         const std::byte* codes = group + 64 + 512 * (block % kMxfp4GroupBlocks) + 64 * half;
-        BlockSums<kRows> block_sums;
-        block_sums.start(rows, block);
+        BlockAccumulators<kRows> block_accumulators;
+        block_accumulators.start(rows, block);
         for (int pair = 0; pair < 4; ++pair) {
             const __m256i lower = load256(codes + 128 * pair), upper = load256(codes + 128 * pair + 32);
             prefetch(codes + 128 * pair);
-            block_sums.add(look_up(lower), look_up(upper), rows, block, 2 * pair);
-            block_sums.add(look_up(_mm256_srli_epi16(lower, 4)), look_up(_mm256_srli_epi16(upper, 4)), rows,
-                           block, 2 * pair + 1);
+            block_accumulators.add(look_up(lower), look_up(upper), rows, block, 2 * pair);
+            block_accumulators.add(look_up(_mm256_srli_epi16(lower, 4)), look_up(_mm256_srli_epi16(upper, 4)),
+                                   rows, block, 2 * pair + 1);
         }
         for (int eight = 0; eight < 2; ++eight) {
             // Multiplying by 2^(e - 128) is adding e - 128 to the exponent field; packing has checked the
@@ -108,27 +111,28 @@ template <int kRows>
             for (int row = 0; row < kRows; ++row) {
                 const __m256i scale = _mm256_add_epi32(
                     exponents, _mm256_castps_si256(_mm256_set1_ps(rows[row].scales[block].scale)));
-                sums[eight][row] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(block_sums.sums[eight][row]),
-                                                   _mm256_castsi256_ps(scale), sums[eight][row]);
+                accumulators[eight][row] =
+                    _mm256_fmadd_ps(_mm256_cvtepi32_ps(block_accumulators.accumulators[eight][row]),
+                                    _mm256_castsi256_ps(scale), accumulators[eight][row]);
             }
         }
     }
-    store_sums(sums, out + kHalfRows * half);
+    store_accumulators(accumulators, out + kHalfRows * half);
 }
 
 template <int kRows>
 [[gnu::always_inline]] inline void dot_int8_half(const std::byte* panel, int half, std::int32_t blocks,
                                                  const ActivationRow* rows, float* out) {
-    __m256 sums[2][kRows] = {};
+    __m256 accumulators[2][kRows] = {};
     for (std::int32_t block = 0; block < blocks; ++block) {
         const std::byte* scales = panel + kGroupBytes * block + 32 * half;
         const std::byte* weights = panel + kGroupBytes * block + 64 + 64 * half;
-        BlockSums<kRows> block_sums;
-        block_sums.start(rows, block);
+        BlockAccumulators<kRows> block_accumulators;
+        block_accumulators.start(rows, block);
         for (int quad = 0; quad < 8; ++quad) {
             prefetch(weights + 128 * quad);
-            block_sums.add(load256(weights + 128 * quad), load256(weights + 128 * quad + 32), rows, block,
-                           quad);
+            block_accumulators.add(load256(weights + 128 * quad), load256(weights + 128 * quad + 32), rows,
+                                   block, quad);
         }
         for (int eight = 0; eight < 2; ++eight) {
             const __m256 weight_scales =
@@ -136,12 +140,13 @@ template <int kRows>
             for (int row = 0; row < kRows; ++row) {
                 const __m256 scale =
                     _mm256_mul_ps(weight_scales, _mm256_set1_ps(rows[row].scales[block].scale));
-                sums[eight][row] =
-                    _mm256_fmadd_ps(_mm256_cvtepi32_ps(block_sums.sums[eight][row]), scale, sums[eight][row]);
+                accumulators[eight][row] =
+                    _mm256_fmadd_ps(_mm256_cvtepi32_ps(block_accumulators.accumulators[eight][row]), scale,
+                                    accumulators[eight][row]);
             }
         }
     }
-    store_sums(sums, out + kHalfRows * half);
+    store_accumulators(accumulators, out + kHalfRows * half);
 }
 
 template <int kRows>

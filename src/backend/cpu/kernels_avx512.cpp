@@ -1,5 +1,5 @@
 // AVX-512 with VNNI: one dot-product instruction multiplies 64 unsigned bytes of weights (16 rows x 4
-// columns) by the same 4 signed bytes of activations and adds into 16 sums.
+// columns) by the same 4 signed bytes of activations and adds into 16 accumulators.
 #include <immintrin.h>
 
 #include "backend/cpu/kernels.h"
@@ -41,7 +41,7 @@ void quantize_block(const float* values, QuantizedRow row, std::int32_t block) {
 
 // Sums of one block for the two halves of a panel and kRows rows.
 template <int kRows>
-struct BlockSums {
+struct BlockAccumulators {
     __m512i high[2][kRows], low[2][kRows];
 
     [[gnu::always_inline]] void start(const ActivationRow* rows, std::int32_t block) {
@@ -51,7 +51,7 @@ struct BlockSums {
                 low[half][row] = _mm512_set1_epi32(rows[row].scales[block].correction);
             }
     }
-    // Four columns: `quad` of the block.
+    // Adds the products of four columns of the block: columns 4 * quad to 4 * quad + 3 of each half.
     [[gnu::always_inline]] void add(__m512i lower, __m512i upper, const ActivationRow* rows,
                                     std::int32_t block, int quad) {
         for (int row = 0; row < kRows; ++row) {
@@ -69,10 +69,10 @@ struct BlockSums {
 };
 
 template <int kRows>
-[[gnu::always_inline]] inline void store_sums(const __m512 (&sums)[2][kRows], float* out) {
+[[gnu::always_inline]] inline void store_accumulators(const __m512 (&accumulators)[2][kRows], float* out) {
     for (int row = 0; row < kRows; ++row)
         for (int half = 0; half < 2; ++half)
-            _mm512_storeu_ps(out + kPanelRows * row + kHalfRows * half, sums[half][row]);
+            _mm512_storeu_ps(out + kPanelRows * row + kHalfRows * half, accumulators[half][row]);
 }
 
 [[gnu::always_inline]] inline void prefetch(const std::byte* from) {
@@ -88,21 +88,21 @@ void dot_mxfp4_rows(const std::byte* panel, std::int32_t blocks, const Activatio
     const auto look_up = [&](__m512i code) {
         return _mm512_shuffle_epi8(table, _mm512_and_si512(code, nibble));
     };
-    __m512 sums[2][kRows] = {};
+    __m512 accumulators[2][kRows] = {};
     for (std::int32_t block = 0; block < blocks; ++block) {
         const std::byte* group = panel + kGroupBytes * (block / kMxfp4GroupBlocks);
         const std::byte* scales = group + kPanelRows * (block % kMxfp4GroupBlocks);
         const std::byte* codes = group + 64 + 512 * (block % kMxfp4GroupBlocks);
-        BlockSums<kRows> block_sums;
-        block_sums.start(rows, block);
+        BlockAccumulators<kRows> block_accumulators;
+        block_accumulators.start(rows, block);
         prefetch(scales);
         for (int pair = 0; pair < 4; ++pair) {
             const __m512i lower = load512(codes + 128 * pair), upper = load512(codes + 128 * pair + 64);
             prefetch(codes + 128 * pair);
             prefetch(codes + 128 * pair + 64);
-            block_sums.add(look_up(lower), look_up(upper), rows, block, 2 * pair);
-            block_sums.add(look_up(_mm512_srli_epi16(lower, 4)), look_up(_mm512_srli_epi16(upper, 4)), rows,
-                           block, 2 * pair + 1);
+            block_accumulators.add(look_up(lower), look_up(upper), rows, block, 2 * pair);
+            block_accumulators.add(look_up(_mm512_srli_epi16(lower, 4)), look_up(_mm512_srli_epi16(upper, 4)),
+                                   rows, block, 2 * pair + 1);
         }
         for (int half = 0; half < 2; ++half) {
             // Multiplying by 2^(e - 128) is adding e - 128 to the exponent field; packing has checked the
@@ -114,40 +114,40 @@ void dot_mxfp4_rows(const std::byte* panel, std::int32_t blocks, const Activatio
             for (int row = 0; row < kRows; ++row) {
                 const __m512i scale = _mm512_add_epi32(
                     exponents, _mm512_castps_si512(_mm512_set1_ps(rows[row].scales[block].scale)));
-                sums[half][row] =
-                    _mm512_fmadd_ps(block_sums.total(half, row), _mm512_castsi512_ps(scale), sums[half][row]);
+                accumulators[half][row] = _mm512_fmadd_ps(
+                    block_accumulators.total(half, row), _mm512_castsi512_ps(scale), accumulators[half][row]);
             }
         }
     }
-    store_sums(sums, out);
+    store_accumulators(accumulators, out);
 }
 
 template <int kRows>
 void dot_int8_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, float* out) {
-    __m512 sums[2][kRows] = {};
+    __m512 accumulators[2][kRows] = {};
     for (std::int32_t block = 0; block < blocks; ++block) {
         const std::byte* scales = panel + kGroupBytes * block;
         const std::byte* weights = scales + 64;
         prefetch(scales);
-        BlockSums<kRows> block_sums;
-        block_sums.start(rows, block);
+        BlockAccumulators<kRows> block_accumulators;
+        block_accumulators.start(rows, block);
         for (int quad = 0; quad < 8; ++quad) {
             prefetch(weights + 128 * quad);
             prefetch(weights + 128 * quad + 64);
-            block_sums.add(load512(weights + 128 * quad), load512(weights + 128 * quad + 64), rows, block,
-                           quad);
+            block_accumulators.add(load512(weights + 128 * quad), load512(weights + 128 * quad + 64), rows,
+                                   block, quad);
         }
         for (int half = 0; half < 2; ++half) {
             const __m512 weight_scales =
                 _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales + 32 * half)));
             for (int row = 0; row < kRows; ++row)
-                sums[half][row] = _mm512_fmadd_ps(
-                    block_sums.total(half, row),
+                accumulators[half][row] = _mm512_fmadd_ps(
+                    block_accumulators.total(half, row),
                     _mm512_mul_ps(weight_scales, _mm512_set1_ps(rows[row].scales[block].scale)),
-                    sums[half][row]);
+                    accumulators[half][row]);
         }
     }
-    store_sums(sums, out);
+    store_accumulators(accumulators, out);
 }
 
 }  // namespace

@@ -77,7 +77,7 @@ void unpack_int8(const std::byte* bytes, int lane, std::int16_t* weights) {
 template <bool kMxfp4>
 void dot_integers(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
                   std::int32_t row_count, float* out) {
-    float sums[kTileRows][kPanelRows] = {};
+    float accumulators[kTileRows][kPanelRows] = {};
     for (std::int32_t block = 0; block < blocks; ++block) {
         const std::int32_t in_group = kMxfp4 ? block % kMxfp4GroupBlocks : 0;
         const std::byte* group = panel + kGroupBytes * (kMxfp4 ? block / kMxfp4GroupBlocks : block);
@@ -97,12 +97,13 @@ void dot_integers(const std::byte* panel, std::int32_t blocks, const ActivationR
                     kMxfp4 ? mxfp4_scale(static_cast<std::uint8_t>(group[kPanelRows * in_group + lane]),
                                          scale.scale)
                            : half_at(group + 2 * lane) * scale.scale;
-                sums[row][lane] = __builtin_fmaf(static_cast<float>(sum), combined, sums[row][lane]);
+                accumulators[row][lane] =
+                    __builtin_fmaf(static_cast<float>(sum), combined, accumulators[row][lane]);
             }
         }
     }
     for (std::int32_t row = 0; row < row_count; ++row)
-        std::memcpy(out + kPanelRows * row, sums[row], sizeof sums[row]);
+        std::memcpy(out + kPanelRows * row, accumulators[row], sizeof accumulators[row]);
 }
 
 }  // namespace

@@ -236,20 +236,20 @@ void widen(const std::byte* from, std::int32_t count, float* to) {
               __builtin_convertvector(load<Integers>(from + sizeof(Integers) / kLanes * i), FloatLanes));
 }
 
-// scores[head][key] = query . key, a group of keys at a time.
+// scores[head][key] = dot product of the head's query and the key, for one group of keys from `first` on.
 template <int kHeads>
 [[gnu::always_inline]] inline void score_group(const float* const* queries, const KvView& block, int first,
                                                float (*scores)[kKeys]) {
-    FloatLanes sums[kHeads][kGroupParts] = {};
+    FloatLanes accumulators[kHeads][kGroupParts] = {};
     for (int d = 0; d < kHeadSize; ++d)
         for (int part = 0; part < kGroupParts; ++part) {
             const FloatLanes k = load_floats(block.keys + kKeys * d + first + part * kLanes);
-            for (int head = 0; head < kHeads; ++head) sums[head][part] += k * queries[head][d];
+            for (int head = 0; head < kHeads; ++head) accumulators[head][part] += k * queries[head][d];
         }
     for (int head = 0; head < kHeads; ++head)
         for (int part = 0; part < kGroupParts; ++part)
             store(&scores[head][first + part * kLanes],
-                  sums[head][part] * load_floats(block.key_scales + first + part * kLanes));
+                  accumulators[head][part] * load_floats(block.key_scales + first + part * kLanes));
 }
 
 // output[head] += sum over keys of weight * value, a group of dimensions at a time.

@@ -15,7 +15,7 @@ using http::HttpRequest;
 // The version of Ollama's API whose calls are answered here. Codex refuses anything older.
 constexpr const char* kOllamaVersion = "0.13.4";
 
-// The name that Ollama gives to such a model; clients look for it unless they are told another.
+// The name that Ollama gives to such a model; clients look for it unless they are configured with another.
 std::string ollama_name(const api::ServedModel& model) {
     constexpr int kLayersOf120b = 36;
     return model.card.value("layers", 0) == kLayersOf120b ? "gpt-oss:120b" : "gpt-oss:20b";

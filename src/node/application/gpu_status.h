@@ -26,7 +26,7 @@ struct GpuStatus {
         values.push_back({value_name, help, value});
     }
 
-    // Null when the card does not tell it.
+    // Null when the card does not report it.
     const double* find(std::string_view value_name) const {
         for (const Value& each : values)
             if (each.name == value_name) return &each.value;

@@ -50,7 +50,7 @@ HttpResponse reply_of(const std::string& name, provenance::HttpReply theirs) {
     if (theirs.status >= 300 && theirs.status < 400)
         return bad_gateway(name, "sends elsewhere, where this node does not follow.");
     const auto type = media_type_taken(theirs);
-    // The server's own refusals (its session is gone, its key is wrong) are told, but not in its markup.
+    // The server's own refusals (its session is gone, its key is wrong) are passed on, but without its markup.
     if (!type && theirs.status < 400) return bad_gateway(name, "answers with something that is not MCP.");
     HttpResponse reply;
     // Not 401: the page would take it for its own key's.

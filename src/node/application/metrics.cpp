@@ -93,8 +93,8 @@ struct Metrics::Families {
     std::int64_t picker_blocks = 0;
     prometheus::Gauge* picker_cache_of_now = nullptr;
     std::mutex scrape;
-    std::map<const prometheus::Counter*, std::int64_t> last_counts;  // as the engine told them last
-    std::map<std::string, prometheus::Gauge*> late_gauges;           // made when they are first told
+    std::map<const prometheus::Counter*, std::int64_t> last_counts;  // as the engine last reported them
+    std::map<std::string, prometheus::Gauge*> late_gauges;           // made when they are first reported
 
     void report_to_pickers(const engine::EngineStats& stats) {
         picker_running.Set(stats.running);

@@ -18,7 +18,7 @@ namespace gptoss::node {
 
 class NodeState {
   public:
-    // What loading is at: "reading weights", 3 of 12 GB. `total` 0 = no telling how long.
+    // What loading is at: "reading weights", 3 of 12 GB. `total` 0 = not known.
     void set_progress(std::string stage, std::int64_t done_bytes, std::int64_t total_bytes);
     void set_ready(std::shared_ptr<api::Service> service);
     // No model can be served, and why; until the next set_progress() or set_ready().

@@ -99,7 +99,7 @@ void add_responses_socket(Router& router, NodeState& state) {
                       }};
     route.upgrade = [&state, budget = std::make_shared<api::TurnBudget>()](const HttpRequest&,
                                                                            const Caller& caller) {
-        state.service();  // who comes too early is told so before the handshake
+        state.service();  // too early: refused before the handshake
         return std::make_unique<ResponsesSocket>(state,
                                                  std::make_shared<api::TurnMemory>(budget, caller.name));
     };

@@ -36,7 +36,7 @@ void add_status_routes(Router& router, NodeState& state, Metrics& metrics) {
     const Handler health = [&state](const HttpRequest&, const Caller&) -> HandlerResult {
         Json json = state.to_json();
         json["ready"] = json["status"] == "ready";
-        json["status"] = "ok";  // alive: whether it can answer yet is told by `ready` and by GET /ready
+        json["status"] = "ok";  // alive; `ready` and GET /ready say whether it can answer yet
         json["version"] = GPTOSS_VERSION;
         return api::json_reply(json);
     };

@@ -19,7 +19,7 @@ struct Receipt {
     Amount gas_used = 0;
 };
 
-// What a contract told when it changed.
+// An event that a contract emitted.
 struct Log {
     std::uint64_t block = 0;
     std::vector<Word> topics;  // the event's hash first, then its indexed values

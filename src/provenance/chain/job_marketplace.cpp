@@ -31,7 +31,7 @@ Amount SessionJob::tokens_left() const {
 JobMarketplace::JobMarketplace(EvmClient& chain, const Address& contract, MarketplaceVersion version)
     : chain_(chain), contract_(contract), version_(version) {
     chain_.require_code(contract_, "CONTRACT_JOB_MARKETPLACE");
-    // Job 0 never exists, and an empty job's size tells how many fields a job has.
+    // Job 0 never exists, and an empty job's size shows how many fields a job has.
     const std::size_t size = job_data(0).size();
     if (size != (fields_of(version) + kEmptyTexts) * sizeof(Word))
         throw Error(ErrorCode::chain_failed,

@@ -9,7 +9,7 @@
 
 namespace gptoss::provenance::chain {
 
-// The deployed contract changed twice what it takes and tells.
+// The deployed contract changed its parameters and results twice.
 enum class MarketplaceVersion {
     january,   // sessionJobs has 17 fields; a proof carries the host's signature
     february,  // 18 fields, with proofTimeoutWindow; who sends the proof is enough

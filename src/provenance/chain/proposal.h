@@ -1,4 +1,4 @@
-// A model proposed to the community, as the ModelRegistry's events tell it: who proposed, what was voted, how
+// A model proposed to the community, as the ModelRegistry's events describe it: who proposed, what was voted, how
 // it ended.
 #pragma once
 

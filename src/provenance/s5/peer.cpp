@@ -62,7 +62,7 @@ std::optional<RegistryEntry> Peer::entry_from(const Bytes32& public_key, std::ui
     return found;
 }
 
-// Nodes do not answer to what they are given, but this time there is something to tell: it is waited for longer.
+// Nodes do not acknowledge what they are given. Here a stored entry must come back, so the wait is longer.
 std::optional<RegistryEntry> Peer::set_entry(const RegistryEntry& entry) {
     socket_.send(entry.serialized(), kLimit);
     return entry_from(entry.public_key, entry.revision, kLimit);

@@ -18,7 +18,7 @@ class Peer {
     // Error(network_failed), as all of it does, when the node is away or does not answer our challenge.
     Peer(const std::string& url, std::chrono::milliseconds wait);
 
-    // The key's entry; nothing when the node tells none in time.
+    // The key's entry; nothing when the node sends none in time.
     std::optional<RegistryEntry> find_entry(const Bytes32& public_key) {
         return entry_from(public_key, 0, wait_);
     }

@@ -68,7 +68,7 @@ class Portal final : public Network {
     std::string challenge_of(const HttpReply& reply) const;
     std::string token_of(const HttpReply& reply) const;
 
-    // Asks the nodes that can be reached, one after the other: the first entry that one of them tells. `all`: every
+    // Asks the nodes that can be reached, one after the other: the first entry that one of them has. `all`: every
     // one of them is asked.
     std::optional<RegistryEntry> from_nodes(const std::function<std::optional<RegistryEntry>(Peer&)>& ask,
                                             bool all);
