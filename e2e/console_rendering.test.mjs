@@ -64,11 +64,12 @@ test('code is copied by its button', async () => {
 
 test('a diagram is drawn in a frame of no origin, and its code stays a press away', async () => {
     await page.waitForSelector('.code-box.drawing iframe');
-    assert.equal(await page.locator('iframe').getAttribute('sandbox'), 'allow-scripts');
-    const frame = page.frames().find((each) => each.url().includes('mermaid-frame'));
+    const drawing = page.locator('.code-box.drawing iframe');   // the other one may be there still
+    assert.equal(await drawing.getAttribute('sandbox'), 'allow-scripts');
+    const frame = await (await drawing.elementHandle()).contentFrame();
     assert.equal(await frame.evaluate(() => origin), 'null');
     await frame.waitForSelector('svg >> text=Choice');
-    assert.ok(Number(await page.locator('iframe').getAttribute('height')) > 100);
+    assert.ok(Number(await drawing.getAttribute('height')) > 100);
     // It turns dark with the page.
     const background = () => frame.evaluate(() => getComputedStyle(document.querySelector('svg .node rect')).fill);
     const before = await background();

@@ -3,6 +3,7 @@ import { keyRefused, needsKey, setKey } from './api';
 import { ChatPage } from './chat_page';
 import { focusMessage } from './focus_message';
 import { Icon } from './icons';
+import { rate } from './rate';
 import { addressOf, bringBack, byId, currentId, discarded, page, storageProblem } from './state';
 import { ThemeSwitch } from './theme';
 import { awaySince, node } from './watch';
@@ -62,7 +63,7 @@ function NodeWords() {
 // Apart from the words that are read aloud when they change.
 function Speed() {
     const engine = awaySince.value === null ? node.value?.engine : undefined;
-    return engine?.running ? <span class="speed">{engine.generated_tokens_per_second.toFixed(0)} tok/s</span> : null;
+    return engine?.running ? <span class="speed">{rate(engine.generated_tokens_per_second)} tok/s</span> : null;
 }
 
 function Login() {

@@ -1,6 +1,7 @@
 // The other nodes of a fleet, as this node asked them.
 import { useEffect, useState } from 'preact/hooks';
 import { fetchFleet, type FleetNode } from './api';
+import { rate } from './rate';
 
 const lookEveryMs = 3000;
 
@@ -27,8 +28,8 @@ function NodeCard({ node }: { node: FleetNode }) {
         <h3><i class={`dot ${isReady(node) ? 'good' : status || !problem ? '' : 'bad'}`} aria-hidden="true" />{name}</h3>
         <p class={problem ? 'problem' : 'soft'}>{problem ?? (status ? [status.status, status.model, status.device].filter(Boolean).join(' · ') : 'being asked…')}</p>
         {engine && <dl class="facts">
-            <dt>Generation</dt><dd>{engine.generated_tokens_per_second.toFixed(0)} tok/s</dd>
-            <dt>Prompts</dt><dd>{engine.prompt_tokens_per_second.toFixed(0)} tok/s</dd>
+            <dt>Generation</dt><dd>{rate(engine.generated_tokens_per_second)} tok/s</dd>
+            <dt>Prompts</dt><dd>{rate(engine.prompt_tokens_per_second)} tok/s</dd>
             <dt>Running</dt><dd>{engine.running} of {status.max_sequences}{engine.waiting > 0 && `, ${engine.waiting} waiting`}</dd>
             {used !== null && <><dt>KV cache</dt><dd>{used} % in use</dd></>}
         </dl>}

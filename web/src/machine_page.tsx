@@ -6,6 +6,7 @@ import { FleetCards } from './fleet_cards';
 import { CopyButton } from './copy_button';
 import { firstToken, nextToken, scrape, type Latency } from './latency';
 import { MemoryBar } from './memory_bar';
+import { rate } from './rate';
 import { Receipts } from './receipts_list';
 import { RunningRequests } from './running_requests';
 import { node } from './watch';
@@ -81,8 +82,8 @@ function Figures() {
     const { engine, max_sequences: most } = node.value!;
     const { generated_tokens_per_second: generation, prompt_tokens_per_second: prompts, running, waiting, prompt_tokens: prompt, cached_tokens: cached, generated_tokens: generated } = engine!;
     return <dl class="figures-grid">
-        <Figure name="Generation" value={generation.toFixed(generation < 100 ? 1 : 0)} unit="tok/s" note={`${generated.toLocaleString('en')} tokens since the start`} />
-        <Figure name="Prompts" value={prompts.toFixed(prompts < 100 ? 1 : 0)} unit="tok/s" note={`${prompt.toLocaleString('en')} tokens since the start`} />
+        <Figure name="Generation" value={rate(generation)} unit="tok/s" note={`${generated.toLocaleString('en')} tokens since the start`} />
+        <Figure name="Prompts" value={rate(prompts)} unit="tok/s" note={`${prompt.toLocaleString('en')} tokens since the start`} />
         <Timing name="First token after" latency={firstToken.value} />
         <Timing name="Between tokens" latency={nextToken.value} />
         <Figure name="Running" value={String(running)} unit={most ? `of ${most}` : ''} note={waiting ? `${waiting} in the queue` : 'nobody waits'} />

@@ -7,6 +7,7 @@ import { Icon } from './icons';
 import { memo } from './memo';
 import { drawing } from './nearness';
 import { printing } from './printing';
+import { rate } from './rate';
 import { growing } from './state';
 import { MarkdownView, ripeFrameChars } from './text_view';
 import { WaitingWords } from './waiting_words';
@@ -92,7 +93,7 @@ function Text({ text, isStreaming, isLate = false, name = 'text' }: { text: stri
 function Footer({ turn, isLast, isStreaming, place, versions }: Omit<TurnProperties, 'isLate'> & { isStreaming: boolean }) {
     const { firstTokenMs, tokensPerSecond, promptTokens, cachedTokens, completionTokens } = turn.figures ?? {};
     const words = [
-        tokensPerSecond && `${tokensPerSecond.toFixed(tokensPerSecond < 99.5 ? 1 : 0)} tok/s`,
+        tokensPerSecond && `${rate(tokensPerSecond)} tok/s`,
         firstTokenMs !== undefined && `first token after ${seconds(firstTokenMs)}`,
         completionTokens !== undefined && tokens(completionTokens),
         promptTokens !== undefined && `prompt ${promptTokens.toLocaleString('en')}${cachedTokens ? ` (${cachedTokens.toLocaleString('en')} cached)` : ''}`,
