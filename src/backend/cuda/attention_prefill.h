@@ -57,6 +57,21 @@ inline constexpr std::int64_t kLoneRowFloats = std::int64_t{kLoneRowParts} * kMa
 void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows& lone,
                                std::int32_t kv_splits, cudaStream_t stream);
 
+// Lone rows with the bits that the prompt's kernels would give them: block after block of keys, in order.
+struct LoneRowChain {
+    const RowInput* inputs = nullptr;    // [row], device
+    const std::int32_t* rows = nullptr;  // device: which rows
+    std::int32_t count = 0;
+    std::int32_t most_blocks = 0;  // of keys that one of them sees
+    float* workspace = nullptr;    // kLoneChainFloats for each of count * kv heads * most_blocks
+};
+inline constexpr std::int64_t kLoneChainFloats = (model::kBlockTokens + 1) * kMaxGroupHeads;
+
+// Ignores `segments`, `segment_count` and `row_count`; heads in a group 1, 2, 4 or 8. Throws Error(device_failed) when
+// a launch fails.
+void launch_lone_row_chain_attention(const PrefillAttention& attention, const LoneRowChain& lone,
+                                     cudaStream_t stream);
+
 // Head size 64; heads in a group 1, 2, 4 or 8. Throws Error(device_failed) when the launch fails.
 // `use_wgmma`: sm_90a alone; an 8-bit cache is read by mma.sync all the same.
 void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma, cudaStream_t stream);
@@ -65,5 +80,6 @@ void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma,
 // Error(device_failed).
 void prepare_prefill_attention();
 void prepare_lone_row_attention();  // its part for lone rows
+void prepare_lone_row_chain_attention();
 
 }  // namespace gptoss::backend::cuda

@@ -26,6 +26,11 @@ class Layout {
     std::int64_t bytes_ = 0;
 };
 
+// Blocks of keys that a row at `position` sees in a full layer.
+constexpr std::int32_t key_blocks(std::int32_t position) {
+    return position / model::kBlockTokens + 1;
+}
+
 }  // namespace
 
 std::int64_t BatchedForward::workspace_bytes(const model::Hyperparameters& shape, std::int32_t max_rows) {
@@ -78,6 +83,7 @@ BatchedForward::BatchedForward(const DeviceModel& model, const std::int32_t* las
     check(max_rows > 0, "room for at least one row");
     prepare_gemm();
     prepare_prefill_attention();
+    prepare_lone_row_chain_attention();
     prepare_routing();
     prepare_batched_rows();
     check(model.weights.shape.experts_per_token == kExpertsPerToken, "four experts a token");
@@ -130,10 +136,12 @@ BatchedForward::Run BatchedForward::copy_inputs(std::span<const RowInput> rows, 
 
     Run run;
     PrefillSegment segment;
-    const bool lone_apart = attends_to_lone_rows_apart(plan_options_);
+    const bool in_order = plan_options_.kernels.batch_invariant;
     const auto close_segment = [&] {
         if (segment.row_count == 0) return;
-        if (segment.row_count == 1 && lone_apart) {
+        // A prompt of one row has the same bits, whatever its length.
+        const bool has_room = !in_order || key_blocks(segment.first_position) <= lone_blocks_at_once();
+        if (segment.row_count == 1 && has_room) {
             lone_rows[run.lone_rows++] = segment.first_row;
             return;
         }
@@ -157,6 +165,7 @@ BatchedForward::Run BatchedForward::copy_inputs(std::span<const RowInput> rows, 
         ++run.rows;
     }
     close_segment();
+    if (in_order) group_lone_rows(inputs, {lone_rows, static_cast<std::size_t>(run.lone_rows)}, &run);
     run.plan =
         make_batched_plan({run.rows, run.context, run.logits_rows, run.lone_rows}, device_, plan_options_);
     const auto copy = [&](void* to, const void* from, std::size_t bytes) {
@@ -168,6 +177,30 @@ BatchedForward::Run BatchedForward::copy_inputs(std::span<const RowInput> rows, 
     copy(buffers_.logits_sources, logits_sources, run.logits_rows * sizeof(std::int32_t));
     cuda_check(cudaEventRecord(host.copied.get(), stream));
     return run;
+}
+
+// Blocks of keys whose scores have room: the experts' outputs have been added to the residual when attention begins.
+std::int64_t BatchedForward::lone_blocks_at_once() const {
+    const model::Hyperparameters& shape = model_.weights.shape;
+    const std::int64_t bytes =
+        std::int64_t{max_rows_} * kExpertsPerToken * shape.hidden * std::int64_t{sizeof(__half)};
+    return bytes / (kLoneChainFloats * std::int64_t{sizeof(float)} * shape.kv_heads);
+}
+
+// Sorts them: rows with many keys do not make room for those with few.
+void BatchedForward::group_lone_rows(const RowInput* inputs, std::span<std::int32_t> lone_rows,
+                                     Run* run) const {
+    std::ranges::sort(lone_rows, [&](std::int32_t a, std::int32_t b) {
+        return std::pair(-inputs[a].position, a) < std::pair(-inputs[b].position, b);
+    });
+    const std::int64_t room = lone_blocks_at_once();
+    for (std::int32_t first = 0; first < run->lone_rows;) {
+        const std::int32_t blocks = key_blocks(inputs[lone_rows[static_cast<std::size_t>(first)]].position);
+        const auto count =
+            static_cast<std::int32_t>(std::min<std::int64_t>(room / blocks, run->lone_rows - first));
+        run->lone_groups.push_back({first, count, blocks});
+        first += count;
+    }
 }
 
 // Expert outputs of the layer before, norm, projection, bias, rotation; queries stay, keys and values go into
@@ -225,12 +258,30 @@ void BatchedForward::attend(const Run& run, std::int32_t layer, cudaStream_t str
     attention.output = buffers_.attention;
     attention.order = activation_order(weights.output.type);
     launch_prefill_attention(attention, run.plan.attention_uses_wgmma, stream);
-    // A window is one part.
-    launch_lone_row_attention(attention,
-                              {buffers_.inputs, buffers_.lone_rows, run.lone_rows, buffers_.lone_row_partials,
-                               buffers_.lone_row_semaphores},
-                              shape.slides(layer) ? 1 : run.plan.lone_row_kv_splits, stream);
+    attend_to_lone_rows(run, layer, attention, stream);
     mark(shape.slides(layer) ? "attention, sliding" : "attention, full");
+}
+
+void BatchedForward::attend_to_lone_rows(const Run& run, std::int32_t layer,
+                                         const PrefillAttention& attention, cudaStream_t stream) {
+    const bool slides = model_.weights.shape.slides(layer);
+    if (!run.plan.lone_rows_in_order) {
+        // A window is one part.
+        launch_lone_row_attention(attention,
+                                  {buffers_.inputs, buffers_.lone_rows, run.lone_rows,
+                                   buffers_.lone_row_partials, buffers_.lone_row_semaphores},
+                                  slides ? 1 : run.plan.lone_row_kv_splits, stream);
+        return;
+    }
+    // A window of n keys lies in at most so many blocks.
+    const std::int32_t window_blocks = (attention.window + 2 * model::kBlockTokens - 2) / model::kBlockTokens;
+    for (const LoneGroup& group : run.lone_groups)
+        launch_lone_row_chain_attention(
+            attention,
+            {buffers_.inputs, buffers_.lone_rows + group.first, group.count,
+             slides ? std::min(group.most_blocks, window_blocks) : group.most_blocks,
+             reinterpret_cast<float*>(buffers_.expert_outputs)},
+            stream);
 }
 
 // residual += output * attention + bias

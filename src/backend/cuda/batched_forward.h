@@ -63,18 +63,28 @@ class BatchedForward {
         __half* expert_hidden = nullptr;   // [sorted pair][intermediate_size]
         __half* expert_outputs = nullptr;  // [pair][hidden]
     };
+    // Lone rows whose scores have room together.
+    struct LoneGroup {
+        std::int32_t first = 0, count = 0;  // among the lone rows
+        std::int32_t most_blocks = 0;       // of keys, full layers
+    };
     // What a run is, as the host sees it.
     struct Run {
         std::int32_t rows = 0, segments = 0, segment_rows = 0, lone_rows = 0, logits_rows = 0;
         std::int32_t context = 0;
         ExecutionPlan plan;
+        std::vector<LoneGroup> lone_groups;  // where lone rows are computed in order
     };
 
     static std::int64_t lay_out(const model::Hyperparameters& shape, std::int32_t max_rows, std::byte* start,
                                 Buffers* buffers);
     Run copy_inputs(std::span<const RowInput> rows, cudaStream_t stream);
+    std::int64_t lone_blocks_at_once() const;
+    void group_lone_rows(const RowInput* inputs, std::span<std::int32_t> lone_rows, Run* run) const;
     void project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream);
     void attend(const Run& run, std::int32_t layer, cudaStream_t stream);
+    void attend_to_lone_rows(const Run& run, std::int32_t layer, const PrefillAttention& attention,
+                             cudaStream_t stream);
     void project_output(const Run& run, std::int32_t layer, cudaStream_t stream);
     void choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream);
     void compute_experts(const Run& run, std::int32_t layer, cudaStream_t stream);

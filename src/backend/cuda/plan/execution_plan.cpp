@@ -280,8 +280,9 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     plan.pass = Pass::batched;
     plan.router_splits_k = options.kernels.batch_invariant || step.tokens <= kSplitRouterTokens;
     plan.attention_uses_wgmma = takes_wgmma_attention(device, options, step.tokens);
-    plan.lone_row_kv_splits =
-        attends_to_lone_rows_apart(options) ? plan_lone_row_kv_splits(step, device, shape.kv_heads) : 0;
+    plan.lone_rows_in_order = options.kernels.batch_invariant;
+    if (!plan.lone_rows_in_order)
+        plan.lone_row_kv_splits = plan_lone_row_kv_splits(step, device, shape.kv_heads);
     const auto dense = [&](std::int32_t tokens, const DenseShape& matrix) {
         const auto is_able = [&](MatrixKernel each) { return is_able_dense(each, tokens, matrix, device); };
         MatrixPlan usual = plan_dense(tokens, matrix.rows, device);
@@ -297,10 +298,6 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     plan.experts = plan_experts(step.tokens, device, options);
     if (step.logits_rows > 0) plan.lm_head = dense(step.logits_rows, {shape.vocabulary, shape.hidden});
     return plan;
-}
-
-bool attends_to_lone_rows_apart(const PlanOptions& options) {
-    return !options.kernels.batch_invariant;
 }
 
 void require_batch_invariance(const DeviceTraits& device, const PlanOptions& options) {
@@ -332,8 +329,8 @@ std::string to_line(const ExecutionPlan& plan) {
     return "batched, qkv " + text_of(plan.qkv) + ", output " + text_of(plan.output) + ", experts " +
            text_of(plan.experts) + ", router " + (plan.router_splits_k ? "split-K" : "mma") +
            ", prompt attention " + (plan.attention_uses_wgmma ? "wgmma" : "mma") +
-           (plan.lone_row_kv_splits > 0 ? ", lone rows' KV splits " + std::to_string(plan.lone_row_kv_splits)
-                                        : ", lone rows as prompts") +
+           (plan.lone_rows_in_order ? ", lone rows in order"
+                                    : ", lone rows' KV splits " + std::to_string(plan.lone_row_kv_splits)) +
            ", lm_head " + (plan.lm_head.tile_tokens > 0 ? text_of(plan.lm_head) : "none");
 }
 

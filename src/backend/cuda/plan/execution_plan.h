@@ -93,7 +93,8 @@ struct ExecutionPlan {
     // batched
     bool router_splits_k = false;         // few tokens: blocks share the columns of the router too
     bool attention_uses_wgmma = false;    // prompts; an 8-bit cache is read by mma.sync everywhere
-    std::int32_t lone_row_kv_splits = 1;  // paged decode attention of lone rows, full layers; 0: see below
+    std::int32_t lone_row_kv_splits = 1;  // paged decode attention of lone rows, full layers
+    bool lone_rows_in_order = false;      // with the prompt's bits instead, block after block of keys
     MatrixPlan qkv, output, lm_head, experts;
 
     bool operator==(const ExecutionPlan&) const = default;
@@ -107,8 +108,6 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
 // there are. Throws Error(setting_invalid) when this model or card has none; Error(device_failed) when `qualify`
 // banned them.
 void require_batch_invariance(const DeviceTraits& device, const PlanOptions& options);
-// Whether lone rows have a kernel of their own; otherwise they are prompts of one row.
-bool attends_to_lone_rows_apart(const PlanOptions& options);
 // Whether the batched pass can compute a model of this shape: its products want columns in whole 64s, as the
 // published models have them. Others compute prompts in decode steps.
 bool takes_batched_pass(const model::Hyperparameters& shape);

@@ -1,0 +1,105 @@
+// Attention in order: a row has the same bits as one of many in a prompt, by either of the prompt's kernels, and as a
+// lone row whose keys many blocks of threads share.
+#include <algorithm>
+#include <cstring>
+
+#include "backend/cuda/batched_support.h"
+
+namespace gptoss::backend::cuda::test {
+namespace {
+
+constexpr std::int32_t kQueryHeads = 16, kKvHeads = 2, kRows = 70;
+
+class AttentionInOrder : public backend::test::GpuTest {
+  protected:
+    void SetUp() override {
+        GpuTest::SetUp();
+        if (IsSkipped()) return;
+        device = current_device_traits();
+        prepare_prefill_attention();
+        prepare_lone_row_chain_attention();
+    }
+    DeviceTraits device;
+};
+
+// Finite numbers of any type: the top bits of the exponent are taken away.
+std::vector<std::uint16_t> random_bits(std::size_t count, model::KvType type, unsigned seed) {
+    std::mt19937 random(seed);
+    std::vector<std::uint16_t> bits(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const float value = std::normal_distribution<float>(0, 1.5F)(random);
+        std::uint32_t word = 0;
+        std::memcpy(&word, &value, 4);
+        bits[i] = type == model::KvType::bf16 ? static_cast<std::uint16_t>(word >> 16)
+                  : type == model::KvType::f16
+                      ? __half_as_ushort(__float2half(value))
+                      : static_cast<std::uint16_t>(random() & 0xB7B7U);  // two e4m3 below 2
+    }
+    return bits;
+}
+
+TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
+    for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
+        for (const std::int32_t window : {0, 128})
+            for (const std::int32_t first : {0, 50, 700, 9000}) {
+                const std::int32_t blocks = (first + kRows + 63) / 64;
+                KvPool pool{nullptr, type, 1, blocks, kKvHeads, kHeadSize};
+                const auto words =
+                    static_cast<std::size_t>(pool.layer_elements() * model::kv_element_bytes(type) / 2);
+                const DeviceVector<std::uint16_t> cache(random_bits(words, type, 1));
+                pool.data = reinterpret_cast<std::byte*>(cache.get());
+                const DeviceVector<std::uint16_t> queries(
+                    random_bits(std::size_t{kRows} * kQueryHeads * kHeadSize,
+                                type == model::KvType::bf16 ? type : model::KvType::f16, 2));
+                const DeviceVector<float> sinks(random_floats(kQueryHeads, 2.0F, 3));
+                std::vector<std::int32_t> table, rows;
+                for (std::int32_t i = 0; i < blocks; ++i) table.push_back(blocks - 1 - i);
+                std::vector<RowInput> inputs;
+                for (std::int32_t i = 0; i < kRows; ++i) {
+                    inputs.push_back({0, first + i, 0, first + i, -1});
+                    rows.push_back(kRows - 1 - i);
+                }
+                const DeviceVector<std::int32_t> device_table(table), device_rows(rows);
+                const DeviceVector<RowInput> device_inputs(inputs);
+                const DeviceVector<PrefillSegment> segments(
+                    std::vector<PrefillSegment>{{0, 0, kRows, first}});
+                const DeviceVector<float> workspace(
+                    static_cast<std::size_t>(kLoneChainFloats * kRows * kKvHeads * blocks));
+                const auto outputs = [&](const auto& launch) {
+                    const DeviceVector<std::uint16_t> output(std::size_t{kRows} * kQueryHeads * kHeadSize);
+                    PrefillAttention a;
+                    a.segments = segments.get();
+                    a.segment_count = 1;
+                    a.row_count = kRows;
+                    a.queries = queries.get();
+                    a.query_heads = kQueryHeads;
+                    a.pool = pool;
+                    a.tables = device_table.get();
+                    a.table_stride = blocks;
+                    a.window = window;
+                    a.sinks = sinks.get();
+                    a.output = reinterpret_cast<__half*>(output.get());
+                    launch(a);
+                    return output.read();
+                };
+                const auto lone = outputs([&](const PrefillAttention& a) {
+                    launch_lone_row_chain_attention(
+                        a,
+                        {device_inputs.get(), device_rows.get(), kRows,
+                         window > 0 ? std::min(blocks, 3) : blocks, workspace.get()},
+                        nullptr);
+                });
+                for (const bool wgmma : {false, true}) {
+                    if (wgmma && !device.has_wgmma()) continue;
+                    const auto prompt = outputs(
+                        [&](const PrefillAttention& a) { launch_prefill_attention(a, wgmma, nullptr); });
+                    int different = 0;
+                    for (std::size_t i = 0; i < prompt.size(); ++i) different += prompt[i] != lone[i];
+                    EXPECT_EQ(different, 0) << (wgmma ? "wgmma" : "mma") << ", " << model::name_of(type)
+                                            << " cache, window " << window << ", from " << first;
+                }
+            }
+}
+
+}  // namespace
+}  // namespace gptoss::backend::cuda::test
