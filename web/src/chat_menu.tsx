@@ -51,7 +51,7 @@ export function ChatMenu({ conversation, name }: { conversation: Conversation; n
         </div>
         {asked === 'title' && <LineDialog title="Rename the chat" label="Its name" value={conversation.title} close={() => askFor(null)}
             save={(title) => { if (title) commit({ ...conversation, title }); }} />}
-        {asked === 'folder' && <LineDialog title="Move to a folder" label="The folder's name; none takes it out" value={conversation.folder} known={foldersOf(conversations.value)} close={() => askFor(null)}
+        {asked === 'folder' && <LineDialog title="Move to a folder" label="The folder's name, empty to take the chat out" value={conversation.folder} known={foldersOf(conversations.value)} close={() => askFor(null)}
             save={(folder) => commit({ ...conversation, folder })} />}
     </>;
 }

@@ -30,7 +30,7 @@ export function EarningsCard() {
         {!claims && <p class="hint">Sessions are free here: no job pays.</p>}
         <dl class="facts">
             {credited && <><dt>Credited</dt><dd>{credited.problem ? <span class="problem">{credited.problem}</span>
-                : <>{inCoins(credited.native ?? '0')} coins{credited.stable !== undefined && ` and ${BigInt(credited.stable).toLocaleString('en')} of the stablecoin's smallest unit`}; <code>gpt-oss-node earnings withdraw</code> brings it home</>}</dd></>}
+                : <>{inCoins(credited.native ?? '0')} coins{credited.stable !== undefined && ` and ${BigInt(credited.stable).toLocaleString('en')} of the stablecoin's smallest unit`}; <code>gpt-oss-node earnings withdraw</code> pays it out</>}</dd></>}
             <dt>Tokens</dt><dd>{count(billed)} counted, {count(proven)} proven, {count(unproven)} to be proven</dd>
             <dt>Sessions</dt><dd>{count(sessions)} open, {count(jobs)} {jobs === 1 ? 'job' : 'jobs'} to be settled</dd>
             <dt>Proofs</dt><dd>{count(proofs)} arrived{failed > 0 && `, ${count(failed)} failed ${failed === 1 ? 'transaction' : 'transactions'}`}{outbox > 0 && `, ${count(outbox)} files wait for S5`}</dd>
