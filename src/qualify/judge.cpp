@@ -29,12 +29,12 @@ Tolerance tolerance_for(const std::string& device, model::KvType kv_type, bool w
     if (kv_type == model::KvType::bf16 && device != "cpu") overall = 0.03;
     if (kv_type == model::KvType::f8) overall = 0.1;
     if (whole) overall *= 2;
-    return {.overall = overall, .worst = 8 * overall, .of_any_sequence = std::max(0.3, 4 * overall)};
+    return {.overall = overall, .worst = 8 * overall, .of_any_row = std::max(0.3, 4 * overall)};
 }
 
-std::string judge(const ProbeOutcome& outcome, const ProbeOutcome& reference, std::int32_t vocabulary,
-                  const Tolerance& tolerance) {
-    if (outcome.logits.size() != reference.logits.size()) return "no logits";
+Judgement judge(const ProbeOutcome& outcome, const ProbeOutcome& reference, std::int32_t vocabulary,
+                const Tolerance& tolerance) {
+    if (outcome.logits.size() != reference.logits.size()) return {"no logits"};
     const std::size_t rows = reference.logits.size() / static_cast<std::size_t>(vocabulary);
     std::size_t not_finite = 0;
     std::vector<double> overall, worst;
@@ -47,20 +47,23 @@ std::string judge(const ProbeOutcome& outcome, const ProbeOutcome& reference, st
         overall.push_back(error.overall);
         worst.push_back(error.worst);
     }
-    if (not_finite > 0) return fmt::format("not a number in {} of {} rows", not_finite, rows);
+    if (not_finite > 0) return {fmt::format("not a number in {} of {} rows", not_finite, rows)};
     std::ranges::sort(overall);
     std::ranges::sort(worst);
     const std::size_t middle = (rows - 1) / 2;
+    const bool small = overall.back() <= tolerance.of_any_row && outcome.repeatable;
     if (overall[middle] > tolerance.overall)
-        return fmt::format("logits are {:.2g} from the reference, {:.2g} is allowed", overall[middle],
-                           tolerance.overall);
+        return {fmt::format("logits are {:.2g} from the reference, {:.2g} is allowed", overall[middle],
+                            tolerance.overall),
+                small};
     if (worst[middle] > tolerance.worst)
-        return fmt::format("a logit is {:.2g} from the reference, {:.2g} is allowed", worst[middle],
-                           tolerance.worst);
-    if (overall.back() > tolerance.of_any_sequence)
-        return fmt::format("a row is {:.2g} from the reference, {:.2g} is allowed", overall.back(),
-                           tolerance.of_any_sequence);
-    if (!outcome.repeatable) return "the same step again gave other bits";
+        return {fmt::format("a logit is {:.2g} from the reference, {:.2g} is allowed", worst[middle],
+                            tolerance.worst),
+                small};
+    if (overall.back() > tolerance.of_any_row)
+        return {fmt::format("a row is {:.2g} from the reference, {:.2g} is allowed", overall.back(),
+                            tolerance.of_any_row)};
+    if (!outcome.repeatable) return {"the same step again gave other bits"};
     return {};
 }
 

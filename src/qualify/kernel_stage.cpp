@@ -6,7 +6,6 @@
 #include <limits>
 #include <map>
 #include <numeric>
-#include <tuple>
 
 namespace gptoss::qualify {
 namespace {
@@ -39,7 +38,7 @@ class KernelStage {
         }
         for (const std::string& kernel : options.kernels)
             of_operation_[operation_of(kernel)].push_back(kernel);
-        probes_ = probes_for(options.shape, options.most_tokens);
+        probes_ = probes_for(options.shape, options.most_tokens, options.most_deep_tokens);
     }
 
     KernelStageResult run() {
@@ -81,8 +80,6 @@ class KernelStage {
 
     // The reference is computed once for each slice and list of steps.
     const ProbeReply& reference(model::LayerRange layers, const std::vector<Probe>& probes) {
-        const auto key = std::tuple(layers.first, layers.end, probes.size());
-        if (const auto found = references_.find(key); found != references_.end()) return found->second;
         ProbeRequest exact;
         exact.model = options_.model;
         exact.device = "cpu";
@@ -90,7 +87,9 @@ class KernelStage {
         exact.layers = layers;
         exact.probes = probes;
         exact.passes = 1;
-        return references_[key] = runner_.run(exact);
+        const auto [found, is_new] = references_.try_emplace(to_json(exact).dump());
+        if (is_new) found->second = runner_.run(exact);
+        return found->second;
     }
 
     std::vector<Slice> spread_slices(const std::string& device) const {
@@ -104,26 +103,57 @@ class KernelStage {
         return some;
     }
 
-    // Empty = right everywhere; else the first thing that is wrong, and where.
-    std::string fault_of(const backend::KernelChoice& kernels, const Slice& slice,
-                         const std::vector<Probe>& probes, model::KvType kv_type) {
-        const model::LayerRange layers = slice.layers;
-        const ProbeReply& right = reference(layers, probes);
-        if (!right.problem.empty()) return "no reference: " + right.problem;
+    struct Look {
+        std::string problem;  // nothing was computed
+        std::vector<Judgement> judgements;
+    };
+    Look look(const backend::KernelChoice& kernels, const Slice& slice, const std::vector<Probe>& probes,
+              model::KvType kv_type) {
+        const ProbeReply& right = reference(slice.layers, probes);
+        if (!right.problem.empty()) return {"no reference: " + right.problem, {}};
         const ProbeReply reply = runner_.run(request(kernels, slice, probes, kv_type));
-        const std::string where =
-            layers.empty() ? "whole model" : fmt::format("layers {} to {}", layers.first, layers.end - 1);
         if (!reply.problem.empty()) {
             no_room_ = reply.does_not_fit;
-            return where + ": " + reply.problem;
+            return {where(slice) + ": " + reply.problem, {}};
         }
         result_.device = reply.device;
-        const Tolerance tolerance = tolerance_for(slice.device, kv_type, layers.empty());
+        const Tolerance tolerance = tolerance_for(slice.device, kv_type, slice.layers.empty());
+        Look all;
         for (std::size_t i = 0; i < probes.size(); ++i)
-            if (const std::string fault =
-                    judge(reply.outcomes[i], right.outcomes[i], options_.shape.vocabulary, tolerance);
-                !fault.empty())
-                return fmt::format("{}, {}: {}", where, probes[i].name(), fault);
+            all.judgements.push_back(
+                judge(reply.outcomes[i], right.outcomes[i], options_.shape.vocabulary, tolerance));
+        return all;
+    }
+
+    static std::string where(const Slice& slice) {
+        if (slice.layers.empty()) return "whole model";
+        return fmt::format("layers {} to {}", slice.layers.first, slice.layers.end - 1);
+    }
+
+    // Empty = right everywhere; else the first thing that is wrong, and where. What may be rounding is wrong when two
+    // other inputs show it too.
+    std::string fault_of(const backend::KernelChoice& kernels, const Slice& slice,
+                         const std::vector<Probe>& probes, model::KvType kv_type) {
+        const Look first = look(kernels, slice, probes, kv_type);
+        if (!first.problem.empty()) return first.problem;
+        std::vector<std::string> doubts;
+        std::vector<Probe> again;
+        for (std::size_t i = 0; i < probes.size(); ++i) {
+            const Judgement& each = first.judgements[i];
+            if (each.fault.empty()) continue;
+            doubts.push_back(fmt::format("{}, {}: {}", where(slice), probes[i].name(), each.fault));
+            if (!each.may_be_rounding) return doubts.back();
+            for (const std::int32_t input : {1, 2}) {
+                again.push_back(probes[i]);
+                again.back().input = input;
+            }
+        }
+        if (doubts.empty()) return {};
+        const Look second = look(kernels, slice, again, kv_type);
+        if (!second.problem.empty()) return second.problem;
+        for (std::size_t i = 0; i < doubts.size(); ++i)
+            if (!second.judgements[2 * i].fault.empty() && !second.judgements[2 * i + 1].fault.empty())
+                return doubts[i];
         return {};
     }
 
@@ -277,9 +307,8 @@ class KernelStage {
     std::vector<Slice> slices_;
     std::map<std::string, std::vector<std::string>> of_operation_;
     std::vector<Probe> probes_;
-    bool no_room_ = false;  // the last reply's problem was memory that others hold
-    std::map<std::tuple<std::int32_t, std::int32_t, std::size_t>, ProbeReply>
-        references_;  // by layers and steps
+    bool no_room_ = false;                          // the last reply's problem was memory that others hold
+    std::map<std::string, ProbeReply> references_;  // by request
     KernelStageResult result_;
 };
 

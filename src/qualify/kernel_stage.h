@@ -22,6 +22,7 @@ struct KernelStageOptions {
     std::int32_t gpu_ordinal = 0;
     model::KvType kv_type = model::KvType::bf16;  // as it will be served
     std::int32_t most_tokens = 2048;              // of a step, as it will be served
+    std::int32_t most_deep_tokens = 128;          // of a step far into the context
     std::int32_t slices_of_each_kernel = 3;       // spread over the model; all of them for the kernels chosen
 };
 

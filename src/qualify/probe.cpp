@@ -64,8 +64,9 @@ class ProbeRun {
         }
         // Other tokens for each probe: a fault that few inputs show has many chances.
         const std::vector<TokenId> tokens = random_tokens(
-            probe.step_tokens(), static_cast<std::uint32_t>(2 + probe.depth * 31 + draw * 1009 +
-                                                            probe.sequences * 7 + probe.tokens));
+            probe.step_tokens(),
+            static_cast<std::uint32_t>(2 + probe.depth * 31 + draw * 1009 + probe.input * 100'003 +
+                                       probe.sequences * 7 + probe.tokens));
         const auto begin = std::chrono::steady_clock::now();
         backend_.forward({tokens, segments, logits_rows});
         backend_.wait(backend_.sample(rows));
@@ -125,7 +126,8 @@ std::string Probe::name() const {
     return depth > 0 ? text + " at " + std::to_string(depth) : text;
 }
 
-std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t most_tokens) {
+std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t most_tokens,
+                              std::int32_t most_deep_tokens) {
     std::vector<Probe> probes;
     const auto add = [&](std::int32_t sequences, std::int32_t tokens, std::int32_t depth) {
         const Probe probe{sequences, tokens, depth / model::kBlockTokens * model::kBlockTokens};
@@ -139,13 +141,15 @@ std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t 
         for (const std::int32_t sequences : {1, 2, 4, 5, 8}) add(sequences, 1, depth);
     }
     for (const std::int32_t sequences : {9, 16, 40, 64, 128, 256, 512}) add(sequences, 1, 1024);
-    add(64, 1, last);
+    add(std::min(64, most_deep_tokens), 1, last);
     // Prompts: around the sizes of tiles, and deep.
     for (const std::int32_t tokens :
          {7, 9, 16, 33, 64, 100, 128, 129, 200, 256, 257, 512, 600, 1024, 2048, 8192})
         add(1, tokens, 0);
-    for (const std::int32_t depth : {1024, 65'472, 66'048}) add(1, 128, depth);
-    add(1, 128, shape.context_length - 128);
+    add(1, 128, 1024);
+    for (const std::int32_t depth : {65'472, 66'048}) add(1, most_deep_tokens, depth);
+    const std::int32_t to_the_last = std::max(most_deep_tokens, model::kBlockTokens);
+    add(1, to_the_last, shape.context_length - to_the_last);
     add(3, 50, 1024);
     return probes;
 }

@@ -19,6 +19,7 @@ struct Probe {
     std::int32_t sequences = 1;
     std::int32_t tokens = 1;  // of each sequence, at consecutive positions
     std::int32_t depth = 0;   // positions before them, a multiple of model::kBlockTokens
+    std::int32_t input = 0;   // which tokens: another number, others
 
     std::int32_t step_tokens() const { return sequences * tokens; }
     // A single row may be another one's by rounding alone (judge.h), so at least five rows are looked at: several of
@@ -40,8 +41,10 @@ struct ProbeOutcome {
 };
 
 // The probes for a model and a device that computes at most `most_tokens` tokens a step: each number of tokens
-// at which a kernel may change, shallow and deep, up to the last position.
-std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t most_tokens);
+// at which a kernel may change, shallow and deep, up to the last position. Deep steps have at most
+// `most_deep_tokens` (but for one block at the end): each of their tokens attends to all before it, which takes a CPU long.
+std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t most_tokens,
+                              std::int32_t most_deep_tokens);
 
 // What a backend must be planned with to take all of them.
 model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const model::Hyperparameters& shape,

@@ -50,7 +50,7 @@ Json to_json(const ProbeRequest& request) {
     for (const auto& preference : request.kernels.preferred)
         json["preferred"].push_back({preference.kernel, preference.tokens_from, preference.tokens_to});
     for (const Probe& probe : request.probes)
-        json["probes"].push_back({probe.sequences, probe.tokens, probe.depth});
+        json["probes"].push_back({probe.sequences, probe.tokens, probe.depth, probe.input});
     return json;
 }
 
@@ -73,7 +73,7 @@ ProbeRequest probe_request_from_json(const Json& json) {
         request.passes = json.at("passes").get<std::int32_t>();
         for (const Json& each : json.at("probes"))
             request.probes.push_back({each.at(0).get<std::int32_t>(), each.at(1).get<std::int32_t>(),
-                                      each.at(2).get<std::int32_t>()});
+                                      each.at(2).get<std::int32_t>(), each.at(3).get<std::int32_t>()});
         return request;
     } catch (const Json::exception& error) {
         throw Error(ErrorCode::request_invalid, std::string("a probe request: ") + error.what(),

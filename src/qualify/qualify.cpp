@@ -88,6 +88,7 @@ KernelStageOptions stage_options(const QualifyOptions& options, const model::Wei
     stage.kv_type = model::kv_type_named(options.kv_cache_type);
     if (options.device == "cpu") {  // where a float32 reference takes as long as what it checks
         stage.most_tokens = 512;
+        stage.most_deep_tokens = 16;
         stage.slices_of_each_kernel = 1;
     }
     return stage;

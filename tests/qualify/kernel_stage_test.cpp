@@ -74,6 +74,7 @@ KernelStageResult qualify_with(std::map<std::string, Fault> faults) {
     options.kernels = {"experts/first", "experts/second"};
     options.shape = test::small_shape();
     options.most_tokens = 130;
+    options.most_deep_tokens = 16;
     options.slices_of_each_kernel = 1;
     FaultyRunner runner(std::move(faults));
     return qualify_kernels(options, runner, [](const std::string&) {});

@@ -57,6 +57,22 @@ TEST(KernelTiming, TheChoiceIsNeverTwoPercentSlowerThanTheBest) {
     }
 }
 
+// On a model with random weights a token that rounding sends to another expert takes those along that look back at it.
+TEST(KernelStage, ASmallErrorIsAFaultWhenThreeInputsShowIt) {
+    const auto banned_with = [](float logit, std::int32_t inputs) {
+        ScriptedRunner runner([](const std::string&, const Probe&, int) { return 1.0; });
+        runner.logit_of = [&](const std::string& kernel, const Probe& probe) {
+            return kernel == "experts/second" && probe.tokens == 129 && probe.input < inputs ? logit : 1.0F;
+        };
+        return staged(options_with({"experts/first", "experts/second"}), runner).choice.banned;
+    };
+    const std::vector<std::string> second = {"experts/second"};
+    EXPECT_TRUE(banned_with(1.02F, 1).empty());
+    EXPECT_TRUE(banned_with(1.02F, 2).empty());
+    EXPECT_EQ(banned_with(1.02F, 3), second);
+    EXPECT_EQ(banned_with(2, 1), second) << "no rounding makes so large an error";
+}
+
 // The reference of all steps takes most of the time, and kernels are the same in every layer.
 TEST(KernelStage, LayersOnWhichNoKernelWasTriedAreCheckedWithFewSteps) {
     ScriptedRunner runner([](const std::string&, const Probe&, int) { return 1.0; });

@@ -19,7 +19,7 @@ namespace {
 
 TEST(Probes, ReachTheLastPositionAndBothSidesOf65536) {
     const model::Hyperparameters shape = model::gpt_oss_120b();
-    const std::vector<Probe> probes = probes_for(shape, 2048);
+    const std::vector<Probe> probes = probes_for(shape, 2048, 128);
     const auto reaches = [&](std::int32_t depth) {
         return std::ranges::any_of(probes, [&](const Probe& probe) { return probe.depth == depth; });
     };
@@ -37,7 +37,7 @@ TEST(Probes, ReachTheLastPositionAndBothSidesOf65536) {
 // Of one row nobody could say whether a kernel is wrong or two experts are nearly equal: all kernels of a GPU were banned on a
 // model with random weights.
 TEST(Probes, EachIsJudgedByFiveRowsOrMore) {
-    for (const Probe& probe : probes_for(model::gpt_oss_120b(), 8192)) {
+    for (const Probe& probe : probes_for(model::gpt_oss_120b(), 8192, 128)) {
         EXPECT_GE(probe.sequences * probe.rows_of_sequence() * probe.draws(), 5) << probe.name();
         EXPECT_LE(probe.rows_of_sequence(), probe.tokens) << probe.name();
     }
@@ -59,7 +59,7 @@ TEST(Probes, EachIsJudgedByFiveRowsOrMore) {
 TEST(Probes, AShortContextHasNoDeepProbes) {
     model::Hyperparameters shape = model::gpt_oss_20b();
     shape.context_length = 4096;
-    for (const Probe& probe : probes_for(shape, 512)) EXPECT_LE(probe.depth + probe.tokens, 4096);
+    for (const Probe& probe : probes_for(shape, 512, 16)) EXPECT_LE(probe.depth + probe.tokens, 4096);
 }
 
 TEST(Probes, TheFastPathIsRightAndRepeatable) {
@@ -72,7 +72,8 @@ TEST(Probes, TheFastPathIsRightAndRepeatable) {
     const ProbeReply exact = compute_probes(request, model.weights());
     for (std::size_t i = 0; i < request.probes.size(); ++i)
         EXPECT_EQ(judge(fast.outcomes[i], exact.outcomes[i], test::small_shape().vocabulary,
-                        tolerance_for("cpu", model::KvType::bf16, true)),
+                        tolerance_for("cpu", model::KvType::bf16, true))
+                      .fault,
                   "")
             << request.probes[i].name();
 }
@@ -97,7 +98,8 @@ TEST(Probes, AModelInTwoHalvesIsRightAndRepeatable) {
     const ProbeReply right = compute_probes(exact, weights);
     for (std::size_t i = 0; i < probes.size(); ++i)
         EXPECT_EQ(judge(outcomes[i], right.outcomes[i], test::small_shape().vocabulary,
-                        tolerance_for("cpu", model::KvType::bf16, true)),
+                        tolerance_for("cpu", model::KvType::bf16, true))
+                      .fault,
                   "")
             << probes[i].name();
 }
@@ -147,16 +149,16 @@ TEST(Judge, SaysWhatIsWrong) {
     ProbeOutcome right;
     for (int i = 0; i < 64; ++i) right.logits.push_back(static_cast<float>(i % 7) - 3);
     const Tolerance tolerance = tolerance_for("cuda", model::KvType::f16, false);
-    EXPECT_EQ(judge(right, right, 32, tolerance), "");
+    EXPECT_EQ(judge(right, right, 32, tolerance).fault, "");
     ProbeOutcome wrong = right;
     wrong.logits[40] = std::numeric_limits<float>::infinity();
-    EXPECT_EQ(judge(wrong, right, 32, tolerance), "not a number in 1 of 2 rows");
+    EXPECT_EQ(judge(wrong, right, 32, tolerance).fault, "not a number in 1 of 2 rows");
     wrong = right;
     for (float& logit : wrong.logits) logit *= 1.02F;
-    EXPECT_NE(judge(wrong, right, 32, tolerance).find("logits are 0.02"), std::string::npos);
+    EXPECT_NE(judge(wrong, right, 32, tolerance).fault.find("logits are 0.02"), std::string::npos);
     wrong = right;
     wrong.repeatable = false;
-    EXPECT_NE(judge(wrong, right, 32, tolerance), "");
+    EXPECT_NE(judge(wrong, right, 32, tolerance).fault, "");
 }
 
 TEST(Judge, AFewRowsMayGoToAnotherExpert) {
@@ -167,7 +169,7 @@ TEST(Judge, AFewRowsMayGoToAnotherExpert) {
     const auto with_wrong_rows = [&](int rows, float by) {
         ProbeOutcome outcome = right;
         for (int i = 0; i < rows * kVocabulary; ++i) outcome.logits[i] *= by;
-        return judge(outcome, right, kVocabulary, tolerance);
+        return judge(outcome, right, kVocabulary, tolerance).fault;
     };
     EXPECT_EQ(with_wrong_rows(3, 1.05F), "");
     EXPECT_NE(with_wrong_rows(5, 1.05F), "");

@@ -26,7 +26,7 @@ class ScriptedRunner final : public qualify::ProbeRunner {
         qualify::ProbeReply reply;
         reply.device = request.device;
         for (const qualify::Probe& probe : request.probes) {
-            const float logit = !kernel.empty() && kernel == wrong_kernel_ ? 2 : 1;
+            const float logit = request.exact ? 1 : logit_of(kernel, probe);
             reply.outcomes.push_back(
                 {std::vector<float>(static_cast<std::size_t>(probe.sequences) * kVocabulary, logit), true,
                  time_(kernel, probe, number)});
@@ -35,6 +35,11 @@ class ScriptedRunner final : public qualify::ProbeRunner {
     }
 
     static constexpr std::int32_t kVocabulary = 2;
+    // All logits of a probe with the kernel that is forced; 1 is right.
+    std::function<float(const std::string& kernel, const qualify::Probe& probe)> logit_of =
+        [this](const std::string& kernel, const qualify::Probe&) {
+            return !kernel.empty() && kernel == wrong_kernel_ ? 2.0F : 1.0F;
+        };
     std::vector<qualify::ProbeRequest> requests;
 
   private:

@@ -37,7 +37,7 @@ TEST(Published120bStandIn, IsPlannedProbedAndComparedLikeTheRelease) {
     EXPECT_NE(std::ranges::find(names, "experts/streamed_small"), names.end());
 
     // Every probe of two layers, and the whole model as it is timed, have room on the first target.
-    const std::vector<Probe> probes = probes_for(shape, 2048);
+    const std::vector<Probe> probes = probes_for(shape, 2048, 128);
     EXPECT_TRUE(std::ranges::any_of(
         probes, [&](const Probe& probe) { return probe.depth + probe.tokens == 131'072; }));
     for (const std::int32_t layers : {2, shape.layers}) {

@@ -37,7 +37,8 @@ TEST_P(TrueWidth, EveryKernelOfTheProcessorIsRight) {
     options.shape.vocabulary = 2048;
     options.device = "cpu";
     options.kernels = backend::cpu_kernel_names();
-    options.most_tokens = 256;
+    options.most_tokens = 160;
+    options.most_deep_tokens = 16;
     options.slices_of_each_kernel = 1;
     const model::SyntheticModel model(options.shape);
     InProcess runner(model.weights());

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <vector>
 
 #include "backend/cpu/forward_pass.h"
@@ -52,33 +53,37 @@ class ExactForward final : public ForwardPass {
         else
             x.assign(batch.residual.begin(), batch.residual.end());
         const Floats angles = rope_angles(batch);
+        std::vector<std::int32_t> wanted(rows);  // whose results are read later
+        std::iota(wanted.begin(), wanted.end(), 0);
         for (std::int32_t layer = range.first; layer < range.end; ++layer) {
             const model::LayerWeights& w = weights_.layers[layer];
 
             Floats h = norm(x, w.attention_norm);
-            Floats query = product(w.query, w.query_bias, h, rows);
             Floats key = product(w.key, w.key_bias, h, rows);
             const Floats value = product(w.value, w.value_bias, h, rows);
-            rotate(query, angles, shape_.query_heads);
             rotate(key, angles, shape_.kv_heads);
             store(batch, layer, key, value);
-            const Floats attended = attend(batch, layer, query, w.sinks);
-            add(x, product(w.attention_output, w.attention_output_bias, attended, rows));
+            if (layer + 1 == shape_.layers) {  // of the last layer the head alone reads
+                wanted.assign(batch.logits_rows.begin(), batch.logits_rows.end());
+                x = rows_of(x, wanted, shape_.hidden);
+                h = rows_of(h, wanted, shape_.hidden);
+            }
+            const auto count = static_cast<std::int64_t>(wanted.size());
+            Floats query = product(w.query, w.query_bias, h, count);
+            rotate(query, rows_of(angles, wanted, shape_.head_size), shape_.query_heads);
+            const Floats attended = attend(batch, wanted, layer, query, w.sinks);
+            add(x, product(w.attention_output, w.attention_output_bias, attended, count));
 
             h = norm(x, w.expert_norm);
-            const Floats scores = product(w.router, w.router_bias, h, rows);
+            const Floats scores = product(w.router, w.router_bias, h, count);
             const Routing routing = route(scores, shape_.experts, shape_.experts_per_token);
             add(x, experts(w, h, routing));
         }
         if (range.end < shape_.layers) return;
-        Floats last(batch.logits_rows.size() * shape_.hidden);
-        for (std::size_t i = 0; i < batch.logits_rows.size(); ++i)
-            std::copy_n(&x[static_cast<std::size_t>(batch.logits_rows[i]) * shape_.hidden], shape_.hidden,
-                        &last[i * shape_.hidden]);
-        last = norm(last, weights_.output_norm);
-        const auto wanted = static_cast<std::int64_t>(batch.logits_rows.size());
-        std::ranges::copy(product(weights_.lm_head, nullptr, last, wanted), logits.begin());
-        head_input_ = std::move(last);
+        head_input_ = norm(x, weights_.output_norm);
+        std::ranges::copy(
+            product(weights_.lm_head, nullptr, head_input_, static_cast<std::int64_t>(wanted.size())),
+            logits.begin());
     }
 
     std::span<const float> residual() const override { return residual_; }
@@ -186,18 +191,26 @@ class ExactForward final : public ForwardPass {
                 }
     }
 
-    Floats attend(const Batch& batch, std::int32_t layer, const Floats& query, const float* sinks) const {
+    static Floats rows_of(const Floats& x, std::span<const std::int32_t> rows, std::int32_t width) {
+        Floats out(rows.size() * width);
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            std::copy_n(&x[static_cast<std::size_t>(rows[i]) * width], width, &out[i * width]);
+        return out;
+    }
+
+    // query: [rows][query_heads][head_size], of these rows of the batch.
+    Floats attend(const Batch& batch, std::span<const std::int32_t> rows, std::int32_t layer,
+                  const Floats& query, const float* sinks) const {
         Floats out(query.size(), 0.0F);
-        for (const Segment& segment : batch.segments)
-            pool_.for_each(std::int64_t{segment.row_count} * shape_.query_heads, 8, [&](std::int64_t task) {
-                const auto i = static_cast<std::int32_t>(task / shape_.query_heads);
-                const auto head = static_cast<std::int32_t>(task % shape_.query_heads);
-                const std::size_t at =
-                    (static_cast<std::size_t>(segment.first_row + i) * shape_.query_heads + head) *
-                    shape_.head_size;
-                attend_one(segment, layer, segment.first_position + i, head, &query[at], sinks[head],
-                           &out[at]);
-            });
+        pool_.for_each(static_cast<std::int64_t>(query.size()) / shape_.head_size, 8, [&](std::int64_t task) {
+            const std::int32_t row = rows[task / shape_.query_heads];
+            const auto head = static_cast<std::int32_t>(task % shape_.query_heads);
+            const Segment& segment = *std::ranges::find_if(
+                batch.segments, [&](const Segment& each) { return row < each.first_row + each.row_count; });
+            const std::int64_t at = task * shape_.head_size;
+            attend_one(segment, layer, segment.first_position + row - segment.first_row, head, &query[at],
+                       sinks[head], &out[at]);
+        });
         return out;
     }
 
