@@ -45,7 +45,7 @@ __device__ __forceinline__ void load_quad(float (&v)[4], const float* from) {
 template <int m_tiles>
 __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
     extern __shared__ float partial_logits[];  // [warp][row][expert]
-    __shared__ float inverse_rms[kRows];
+    __shared__ float factors[kRows];
     griddep_launch_dependents();
     griddep_wait();
     const int first_row = blockIdx.x * kRows;
@@ -58,18 +58,16 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
         const float* row = row_of(i);
         float squares = 0;
         for (int column = lane * 4; column < r.hidden; column += 128) {
-            float v[4];
-            load_quad(v, row + column);
-            squares += v[0] * v[0] + v[1] * v[1] + v[2] * v[2] + v[3] * v[3];
+            squares += squares_of(*reinterpret_cast<const float4*>(row + column));
         }
         for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(kAllLanes, squares, step);
-        if (lane == 0) inverse_rms[i] = rsqrtf(squares / static_cast<float>(r.hidden) + r.epsilon);
+        if (lane == 0) factors[i] = rms_factor(squares, r.hidden, r.epsilon);
     }
     __syncthreads();
 
     const bool nibbles = r.order == ActivationOrder::nibbles;
     const float* rows[2] = {row_of(g), row_of(8 + g)};
-    const float scales[2] = {inverse_rms[g], inverse_rms[8 + g]};
+    const float own_factors[2] = {factors[g], factors[8 + g]};
     float sums[m_tiles][2][4] = {};
     for (int step = warp; step < r.hidden / 16; step += kWarps) {
         // The columns this lane of the matrix instruction covers, four together in memory.
@@ -83,16 +81,13 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
                 load_quad(weights[m_tile][half],
                           r.router + std::int64_t{min(m_tile * 16 + half * 8 + g, r.experts - 1)} * r.hidden +
                               column);
-        float gain[4];
-        load_quad(gain, r.gain + column);
+        const float4 gain = *reinterpret_cast<const float4*>(r.gain + column);
         SplitQuad b[2];
 #pragma unroll
         for (int n = 0; n < 2; ++n) {
-            float v[4];
-            load_quad(v, rows[n] + column);
-#pragma unroll
-            for (int i = 0; i < 4; ++i) v[i] *= scales[n] * gain[i];
-            b[n] = split(v, nibbles);
+            const float4 x =
+                normalised(*reinterpret_cast<const float4*>(rows[n] + column), own_factors[n], gain);
+            b[n] = split({x.x, x.y, x.z, x.w}, nibbles);
             if (first_row + 8 * n + g < r.row_count) {
                 auto* to = reinterpret_cast<std::uint32_t*>(
                     r.normalised + std::int64_t{first_row + 8 * n + g} * r.hidden + step * 16);

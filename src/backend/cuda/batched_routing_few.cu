@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
             *reinterpret_cast<float4*>(&router[own + i * kRows][quad * 4]) = weights[i];
         *reinterpret_cast<float4*>(&rows[own][quad * 4]) =
             make_float4(x.x * gain.x, x.y * gain.y, x.z * gain.z, x.w * gain.w);
-        float squares = x.x * x.x + x.y * x.y + x.z * x.z + x.w * x.w;
+        float squares = squares_of(x);
         for (int step = kQuadsARow / 2; step > 0; step /= 2)
             squares += __shfl_xor_sync(kAllLanes, squares, step);
         if (quad == 0 && first_row + own < r.row_count)
@@ -94,10 +94,10 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
         sum += parts[std::int64_t{chunk} * r.row_count * kMaxExperts];
         squares += part_squares[std::int64_t{chunk} * r.row_count];
     }
-    const float inverse_rms = rsqrtf(squares / static_cast<float>(r.hidden) + r.epsilon);
+    const float factor = rms_factor(squares, r.hidden, r.epsilon);
     float logit = -INFINITY;
     if (expert < r.experts) {
-        logit = sum * inverse_rms + r.router_bias[expert];
+        logit = sum * factor + r.router_bias[expert];
         if (r.logits != nullptr) r.logits[std::int64_t{row} * r.experts + expert] = logit;
     }
     logits[expert] = logit;
@@ -106,9 +106,8 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
     for (int column = threadIdx.x * 4; column < r.hidden; column += kMaxExperts * 4) {
         const float4 x = *reinterpret_cast<const float4*>(r.residual + std::int64_t{row} * r.hidden + column);
         const float4 gain = *reinterpret_cast<const float4*>(r.gain + column);
-        const float normalised[4] = {x.x * (inverse_rms * gain.x), x.y * (inverse_rms * gain.y),
-                                     x.z * (inverse_rms * gain.z), x.w * (inverse_rms * gain.w)};
-        store_quad(r.normalised + std::int64_t{row} * r.hidden, column, r.order, normalised);
+        const float4 y = normalised(x, factor, gain);
+        store_quad(r.normalised + std::int64_t{row} * r.hidden, column, r.order, {y.x, y.y, y.z, y.w});
     }
 }
 

@@ -41,14 +41,13 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
     const std::int64_t row = blockIdx.x;
     const std::int64_t source = n.sources == nullptr ? row : n.sources[row];
     float* residual = n.residual + source * n.hidden;
-    float values[kQuads][4];
+    float4 values[kQuads];
     float squares = 0;
 #pragma unroll
     for (int q = 0; q < kQuads; ++q) {
         const int column = (q * kThreads + threadIdx.x) * 4;
         if (column >= n.hidden) break;
-        const float4 x = *reinterpret_cast<const float4*>(residual + column);
-        values[q][0] = x.x, values[q][1] = x.y, values[q][2] = x.z, values[q][3] = x.w;
+        values[q] = *reinterpret_cast<const float4*>(residual + column);
         if (n.expert_outputs != nullptr) {
             float sums[4] = {};
 #pragma unroll
@@ -58,11 +57,12 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
                 const float2 low = __half22float2(from[0]), high = __half22float2(from[1]);
                 sums[0] += low.x, sums[1] += low.y, sums[2] += high.x, sums[3] += high.y;
             }
-            for (int i = 0; i < 4; ++i) values[q][i] += sums[i] * (1.0F / kExpertOutputScale);
-            *reinterpret_cast<float4*>(residual + column) =
-                make_float4(values[q][0], values[q][1], values[q][2], values[q][3]);
+            constexpr float kUnit = 1.0F / kExpertOutputScale;
+            values[q].x += sums[0] * kUnit, values[q].y += sums[1] * kUnit;
+            values[q].z += sums[2] * kUnit, values[q].w += sums[3] * kUnit;
+            *reinterpret_cast<float4*>(residual + column) = values[q];
         }
-        for (int i = 0; i < 4; ++i) squares += values[q][i] * values[q][i];
+        squares += squares_of(values[q]);
     }
 
     __shared__ float of_warps[kThreads / 32];
@@ -71,15 +71,14 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
     __syncthreads();
     float total = 0;
     for (int w = 0; w < kThreads / 32; ++w) total += of_warps[w];
-    const float inverse = rsqrtf(total / static_cast<float>(n.hidden) + n.epsilon);
+    const float factor = rms_factor(total, n.hidden, n.epsilon);
 #pragma unroll
     for (int q = 0; q < kQuads; ++q) {
         const int column = (q * kThreads + threadIdx.x) * 4;
         if (column >= n.hidden) break;
         const float4 gain = *reinterpret_cast<const float4*>(n.gain + column);
-        const float normalised[4] = {values[q][0] * inverse * gain.x, values[q][1] * inverse * gain.y,
-                                     values[q][2] * inverse * gain.z, values[q][3] * inverse * gain.w};
-        store_quad(n.normalised + row * n.hidden, column, n.order, normalised);
+        const float4 y = normalised(values[q], factor, gain);
+        store_quad(n.normalised + row * n.hidden, column, n.order, {y.x, y.y, y.z, y.w});
     }
 }
 

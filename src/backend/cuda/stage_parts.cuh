@@ -4,13 +4,14 @@
 
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/k_tile_stream.cuh"
+#include "backend/cuda/ops/common/rms_norm.cuh"
 #include "backend/cuda/ops/common/routing_weights.cuh"
+#include "backend/cuda/ops/common/top_k_routing.cuh"
 
 namespace gptoss::backend::cuda {
 
-__device__ inline float root_mean_square_factor(long long square, int hidden, float epsilon) {
-    const float sum = from_fixed_point(square, kSquareFractionBits);
-    return rsqrtf(sum * __frcp_rn(static_cast<float>(hidden)) + epsilon);
+__device__ inline float factor_of_squares(long long squares, int hidden, float epsilon) {
+    return rms_factor(from_fixed_point(squares, kSquareFractionBits), hidden, epsilon);
 }
 
 __device__ inline void prefetch_to_l2(const void* pointer) {
@@ -74,11 +75,9 @@ __device__ void store_normalised_rows(std::byte* memory, int stride_bytes, const
 #pragma unroll
         for (int i = 0; i < kAtOnce; ++i) {
             if (row[i] >= rows.count) break;
-            const float factor = root_mean_square_factor(square[i], rows.hidden, rows.epsilon);
+            const float factor = factor_of_squares(square[i], rows.hidden, rows.epsilon);
             store_four_activations<kType>(reinterpret_cast<std::uint16_t*>(memory + row[i] * stride_bytes),
-                                          column[i],
-                                          {value[i].x * factor * gain[i].x, value[i].y * factor * gain[i].y,
-                                           value[i].z * factor * gain[i].z, value[i].w * factor * gain[i].w});
+                                          column[i], normalised(value[i], factor, gain[i]));
         }
     }
 }
@@ -142,44 +141,29 @@ struct TopKRouting {
 __device__ inline void choose_experts_of_row(const long long* router_sums, const long long* square,
                                              const float (&biases)[4], const DecodeContext& context,
                                              int* chosen, float* weights) {
-    constexpr int kPerLane = kMaxExperts / 32;
     const int lane = static_cast<int>(threadIdx.x) % 32;
-    long long logits[kPerLane];  // before their common factor
+    long long logits[kRoutingKeys];  // before their common factor
     const long long own_square = __ldcg(square);
 #pragma unroll
-    for (int i = 0; i < kPerLane; ++i)
+    for (int i = 0; i < kRoutingKeys; ++i)
         logits[i] = i * 32 + lane < context.experts ? __ldcg(router_sums + i * 32 + lane) : 0;
-    const float factor = root_mean_square_factor(own_square, context.hidden, context.epsilon);
-    std::uint32_t keys[kPerLane];
+    const float factor = factor_of_squares(own_square, context.hidden, context.epsilon);
+    std::uint32_t keys[kRoutingKeys];
 #pragma unroll
-    for (int i = 0; i < kPerLane; ++i) {
-        keys[i] = 0;
-        if (i * 32 + lane < context.experts) {
-            const float logit = from_fixed_point(logits[i], kLogitFractionBits) * factor + biases[i];
-            keys[i] = max(ordered_bits(logit), 1U);  // 0 is below every expert there is
-        }
-    }
-    float scores[kExpertsPerToken];
-#pragma unroll
-    for (int rank = 0; rank < kExpertsPerToken; ++rank) {
-        std::uint32_t best = 0;
-        int best_expert = kMaxExperts;
-#pragma unroll
-        for (int i = 0; i < kPerLane; ++i)
-            if (keys[i] > best) best = keys[i], best_expert = i * 32 + lane;
-        const std::uint32_t largest = __reduce_max_sync(kAllLanes, best);
-        const int winner = __reduce_min_sync(kAllLanes, best == largest ? best_expert : kMaxExperts);
-#pragma unroll
-        for (int i = 0; i < kPerLane; ++i)
-            if (i * 32 + lane == winner) keys[i] = 0;
-        scores[rank] = from_ordered_bits(largest);
-        if (lane == 0) chosen[rank] = winner;
-    }
-    float weights_of_rank[kExpertsPerToken];
+    for (int i = 0; i < kRoutingKeys; ++i)
+        keys[i] = i * 32 + lane < context.experts
+                      ? routing_key(from_fixed_point(logits[i], kLogitFractionBits) * factor + biases[i])
+                      : 0;
+    int experts[kExpertsPerToken];
+    float scores[kExpertsPerToken], weights_of_rank[kExpertsPerToken];
+    find_top_experts(keys, experts, scores);
     find_routing_weights(scores, weights_of_rank);
     if (lane == 0)
 #pragma unroll
-        for (int rank = 0; rank < kExpertsPerToken; ++rank) weights[rank] = weights_of_rank[rank];
+        for (int rank = 0; rank < kExpertsPerToken; ++rank) {
+            chosen[rank] = experts[rank];
+            weights[rank] = weights_of_rank[rank];
+        }
 }
 
 // The experts of a step's only row, found by every warp for itself: with no barrier to wait for, each sends
