@@ -1,12 +1,13 @@
 // Prompt processing on random weights of a true shape: each kernel by itself beside what the card can do,
 // then whole prompts.
 //
-//   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long] [batch]
+//   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long] [batch] [skewed]
 //
 //   kernels  matrix products, attention and routing of one layer, both instruction paths
 //   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
 //   long     one prompt of 131,072 tokens
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
+//   skewed   before these: routing whose hottest expert gets 8 times the mean
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
 //   profile  four layers: one pass each of 64, 256 and 512 sequences and of prompts of 2,048 and 8,192 tokens, for
 //   a profiler
@@ -24,6 +25,7 @@
 #include "backend/cuda/weight_layout.h"
 #include "base/error.h"
 #include "model/rope.h"
+#include "skewed_routing.h"
 
 namespace gptoss::backend::cuda {
 namespace {
@@ -67,6 +69,9 @@ class Bench {
             reinterpret_cast<float*>(logits_.get()), shape.vocabulary, kMostRows);
         cuda_check(cudaDeviceSynchronize());
     }
+
+    void skew() { skew_routing(model_, 8, stream_.get()); }
+    void print_experts_hit() { cuda::print_experts_hit(model_, stream_.get()); }
 
     // Median milliseconds; a first run is not counted, unless it is the only one.
     double time_ms(int repeats, const std::function<void(int)>& run) {
@@ -361,6 +366,8 @@ int main(int argc, char** argv) {
         shape.layers = 4;  // kernels need only a few to rotate among
     try {
         backend::cuda::Bench bench(shape, backend::cuda::kMostPositions);
+        if (asked("skewed")) bench.skew();
+        if (asked("batch") || asked("model")) bench.print_experts_hit();
         if (asked("kernels")) {
             for (const std::int32_t rows : {16, 64, 128, 192, 256, 512, 1024, 1536, 2048, 8192})
                 bench.products(rows);

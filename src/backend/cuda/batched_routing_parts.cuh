@@ -19,16 +19,12 @@ __device__ inline void choose_top_experts(const Routing& r, int row, const float
         const int expert = i * 32 + lane;
         keys[i] = expert < r.experts ? routing_key(logits[expert]) : 0;
     }
-    int experts[kExpertsPerToken];
     float chosen[kExpertsPerToken], weights[kExpertsPerToken];
-    find_top_experts(keys, experts, chosen);
+    find_top_experts(keys, r.choices + std::int64_t{row} * kExpertsPerToken, chosen);
     find_routing_weights(chosen, weights);
 #pragma unroll
     for (int rank = 0; rank < kExpertsPerToken; ++rank)
-        if (lane == rank) {
-            r.choices[std::int64_t{row} * kExpertsPerToken + rank] = experts[rank];
-            r.routing_weights[std::int64_t{row} * kExpertsPerToken + rank] = weights[rank];
-        }
+        if (lane == rank) r.routing_weights[std::int64_t{row} * kExpertsPerToken + rank] = weights[rank];
 }
 
 }  // namespace gptoss::backend::cuda

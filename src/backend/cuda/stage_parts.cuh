@@ -154,16 +154,12 @@ __device__ inline void choose_experts_of_row(const long long* router_sums, const
         keys[i] = i * 32 + lane < context.experts
                       ? routing_key(from_fixed_point(logits[i], kLogitFractionBits) * factor + biases[i])
                       : 0;
-    int experts[kExpertsPerToken];
     float scores[kExpertsPerToken], weights_of_rank[kExpertsPerToken];
-    find_top_experts(keys, experts, scores);
+    find_top_experts(keys, chosen, scores);
     find_routing_weights(scores, weights_of_rank);
     if (lane == 0)
 #pragma unroll
-        for (int rank = 0; rank < kExpertsPerToken; ++rank) {
-            chosen[rank] = experts[rank];
-            weights[rank] = weights_of_rank[rank];
-        }
+        for (int rank = 0; rank < kExpertsPerToken; ++rank) weights[rank] = weights_of_rank[rank];
 }
 
 // The experts of a step's only row, found by every warp for itself: with no barrier to wait for, each sends

@@ -18,9 +18,9 @@ __device__ __forceinline__ std::uint32_t routing_key(float logit) {
     return logit == logit ? max(ordered_bits(logit), 2U) : 1U;
 }
 
-// All lanes. `keys` is changed. `experts` and `logits` come in the order of rank, the same in every lane.
-__device__ __forceinline__ void find_top_experts(std::uint32_t (&keys)[kRoutingKeys],
-                                                 int (&experts)[kExpertsPerToken],
+// All lanes. `keys` is changed. Lane 0 writes the numbers in the order of rank to `experts` [kExpertsPerToken];
+// `logits` is the same in every lane.
+__device__ __forceinline__ void find_top_experts(std::uint32_t (&keys)[kRoutingKeys], std::int32_t* experts,
                                                  float (&logits)[kExpertsPerToken]) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
@@ -31,11 +31,12 @@ __device__ __forceinline__ void find_top_experts(std::uint32_t (&keys)[kRoutingK
         for (int i = 0; i < kRoutingKeys; ++i)
             if (keys[i] > best) best = keys[i], best_expert = i * 32 + lane;
         const std::uint32_t largest = __reduce_max_sync(kAllLanes, best);
-        experts[rank] = __reduce_min_sync(kAllLanes, best == largest ? best_expert : kMaxExperts);
-        logits[rank] = from_ordered_bits(largest);
+        const int winner = __reduce_min_sync(kAllLanes, best == largest ? best_expert : kMaxExperts);
 #pragma unroll
         for (int i = 0; i < kRoutingKeys; ++i)
-            if (i * 32 + lane == experts[rank]) keys[i] = 0;
+            if (i * 32 + lane == winner) keys[i] = 0;
+        logits[rank] = from_ordered_bits(largest);
+        if (lane == 0) experts[rank] = winner;
     }
 }
 
