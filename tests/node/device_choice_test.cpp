@@ -76,6 +76,23 @@ TEST(DeviceChoice, GpuLayersAskedForAreNeverPutOnTheCpu) {
     EXPECT_EQ(choice(settings, {gpu(), processor()}), "cpu");
 }
 
+TEST(DeviceChoice, DeterminismIsAskedOfTheDevice) {
+    for (const Determinism asked : {Determinism::off, Determinism::on}) {
+        Settings settings = small();
+        settings.determinism = asked;
+        bool wanted = false;
+        Device card = gpu();
+        card.make = [&, make = card.make](const model::Weights& weights,
+                                          const backend::BackendOptions& options,
+                                          const backend::LoadProgress& progress) {
+            wanted = options.kernels.batch_invariant;
+            return make(weights, options, progress);
+        };
+        EXPECT_EQ(choice(settings, {card, processor()}), "cuda");
+        EXPECT_EQ(wanted, asked == Determinism::on);
+    }
+}
+
 TEST(DeviceChoice, TheGpuWithTheNumberAskedForIsPlannedFor) {
     Settings settings = small();
     settings.gpu_ordinal = 3;

@@ -62,6 +62,25 @@ class Bench {
         return best;
     }
 
+    // What each operation of a step takes, by a clock between them.
+    void print_operations(std::int32_t count, std::int32_t depth) {
+        for (std::int32_t slot = 0; slot < count; ++slot) {
+            runner_->clear(slot);
+            runner_->pretend(slot, depth);
+        }
+        for (int warm_up = 0; warm_up < 3; ++warm_up) generate(count);
+        settle();
+        std::vector<OperationTime> times;
+        backend_->time_operations(&times);
+        for (int i = 0; i < 5; ++i) generate(count);
+        settle();
+        backend_->time_operations(nullptr);
+        for (const OperationTime& time : times)
+            std::printf("%d rows at %d, on: %-20s %7.1f us a call\n", count, depth, time.name.c_str(),
+                        time.seconds / time.calls * 1e6);
+        for (std::int32_t slot = 0; slot < count; ++slot) runner_->clear(slot);
+    }
+
     // A reply's tokens as a prompt, each row's token drawn.
     double replay_ms() {
         const std::vector<TokenId> tokens = some_tokens(kReply);
@@ -131,7 +150,7 @@ class Bench {
 // What is measured, by name, in the order of the table.
 using Figures = std::vector<std::pair<std::string, double>>;
 
-Figures measure(const model::Hyperparameters& shape, bool batch_invariant) {
+Figures measure(const model::Hyperparameters& shape, bool batch_invariant, bool operations) {
     Bench bench(shape, batch_invariant);
     Figures figures;
     for (const std::int32_t count : {1, 2, 8, 16, 64, 256})
@@ -142,12 +161,14 @@ Figures measure(const model::Hyperparameters& shape, bool batch_invariant) {
         figures.emplace_back("prompt of " + std::to_string(length), bench.prompt_ms(length));
     figures.emplace_back("1,000 tokens generated", bench.step_ms(1, 1, kReply) * kReply);
     figures.emplace_back("1,000 tokens replayed", bench.replay_ms());
+    if (operations && batch_invariant)
+        for (const std::int32_t count : {1, 64}) bench.print_operations(count, 1024);
     return figures;
 }
 
 void run(const model::Hyperparameters& shape) {
     for (int round = 0; round < kRounds; ++round) {
-        const Figures off = measure(shape, false), on = measure(shape, true);
+        const Figures off = measure(shape, false, false), on = measure(shape, true, round == 0);
         for (std::size_t i = 0; i < off.size(); ++i)
             std::printf("%-24s off %9.3f ms, on %9.3f ms: %+6.1f %%\n", off[i].first.c_str(), off[i].second,
                         on[i].second, 100 * (on[i].second / off[i].second - 1));

@@ -121,10 +121,10 @@ __global__ void __launch_bounds__(LoneScoreKernel::kThreads)
 }
 
 struct LoneChainKernel {
-    static constexpr int kWarps = 8, kThreads = kWarps * 32;
-    static constexpr int kAdders = 4;                  // the first warps; the others weight
+    static constexpr int kRound = 8;   // blocks of keys between barriers
+    static constexpr int kAdders = 4;  // the first warps; the others weight a block of a round each
+    static constexpr int kThreads = (kAdders + kRound) * 32;
     static constexpr int kDimensions = kAdders * 8;    // of a block of threads: half a head
-    static constexpr int kRound = 8;                   // blocks of keys between barriers
     static constexpr int kRowBytes = kDimensions * 2;  // of a key's values
     struct Block {
         std::byte values[kAttentionKeys * kRowBytes];
@@ -183,7 +183,10 @@ struct LoneChain {
     std::int64_t block_bytes;
     int half, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, c = lane % 4;
     Kernel::Block* blocks = reinterpret_cast<Kernel::Block*>(dynamic_shared());
-    float highest;                       // of what comes before the round that is weighted next
+    float highest;               // of what comes before the round that is weighted next
+    float tops[Kernel::kRound];  // of that round
+    float4 quads[4];             // of the warp's block of it
+    std::int32_t pool_block = 0;
     float total = c == 0 ? 1.0F : 0.0F;  // the sink's
     float output[4] = {};
 
@@ -199,65 +202,77 @@ struct LoneChain {
         highest = a.sinks[kv_head * group + g % group] * kLog2e;
     }
 
-    // Blocks `first_one`, `first_one` + `step`, … of a round: their values are copied, their scores become
-    // probabilities.
-    __device__ void weight(int round, int first_one, int step) {
-        float tops[Kernel::kRound];
+    // Asks for what the warp will want to weight its block of a round; so early that it is there by then.
+    __device__ void load_ahead(int round, int one) {
 #pragma unroll
         for (int j = 0; j < Kernel::kRound; ++j) {
             const int block = round * Kernel::kRound + j;
             tops[j] = block < place.blocks ? place.tops[std::int64_t{block} * kMaxGroupHeads + g] : -INFINITY;
         }
-        for (int one = first_one; one < Kernel::kRound; one += step) {
-            const int block = round * Kernel::kRound + one;
-            if (block >= place.blocks) break;
-            Kernel::Block& to = blocks[round % 2 * Kernel::kRound + one];
-            copy_half_values<type>(to, values + table[block] * block_bytes, half);
-            commit_copies();
-            float before = highest, top = -INFINITY;
+        const int block = round * Kernel::kRound + one;
+        if (block >= place.blocks) return;
+        const auto* from = reinterpret_cast<const float4*>(place.scores + std::int64_t{block} * kBlockScores);
 #pragma unroll
-            for (int j = 0; j < Kernel::kRound; ++j) {
-                before = j < one ? fmaxf(before, tops[j] * kScoreScale) : before;
-                top = j == one ? tops[j] : top;
-            }
-            const float now = fmaxf(before, top * kScoreScale);
-            soften(to, block, now);
+        for (int i = 0; i < 4; ++i) quads[i] = from[i * 32 + lane];
+        pool_block = table[block];
+    }
+
+    // Block `one` of a round: its values are copied, its scores become probabilities.
+    __device__ void weight(int round, int one) {
+        Kernel::Block& to = blocks[round % 2 * Kernel::kRound + one];
+        const bool exists = round * Kernel::kRound + one < place.blocks;
+        if (exists) copy_half_values<type>(to, values + pool_block * block_bytes, half);
+        commit_copies();
+        float before = highest, top = -INFINITY;
+#pragma unroll
+        for (int j = 0; j < Kernel::kRound; ++j) {
+            before = j < one ? fmaxf(before, tops[j] * kScoreScale) : before;
+            top = j == one ? tops[j] : top;
+            highest = fmaxf(highest, tops[j] * kScoreScale);
+        }
+        const float now = fmaxf(before, top * kScoreScale);
+        if (exists) {
+            soften(to, now);
             if (c == 0) to.shrink[g] = power_of_two(before - now);
         }
-#pragma unroll
-        for (int j = 0; j < Kernel::kRound; ++j) highest = fmaxf(highest, tops[j] * kScoreScale);
+        load_ahead(round + 1, one);
         wait_for_copies<0>();
     }
 
-    // As the prompt's kernels do it (AttentionRows::soften).
-    __device__ void soften(Kernel::Block& to, int block, float now) {
-        const auto* from = reinterpret_cast<const float4*>(place.scores + std::int64_t{block} * kBlockScores);
-        float scores[8][2];
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            const float4 quad = from[i * 32 + lane];
-            scores[2 * i][0] = quad.x, scores[2 * i][1] = quad.y;
-            scores[2 * i + 1][0] = quad.z, scores[2 * i + 1][1] = quad.w;
-        }
+    // As the prompt's kernels do it (AttentionRows::soften): the same bits.
+    __device__ void soften(Kernel::Block& to, float now) {
         float sum = 0;
         std::uint32_t words[8];
 #pragma unroll
         for (int n = 0; n < 8; ++n) {
+            const float4 quad = quads[n / 2];
+            float pair[2] = {n % 2 == 0 ? quad.x : quad.z, n % 2 == 0 ? quad.y : quad.w};
 #pragma unroll
-            for (int i = 0; i < 2; ++i) {
-                scores[n][i] = power_of_two(fmaf(scores[n][i], kScoreScale, -now));
-                sum += scores[n][i];
+            for (float& score : pair) {
+                score = power_of_two(fmaf(score, kScoreScale, -now));
+                sum += score;
             }
-            words[n] = pack_probabilities<type>(scores[n][0], scores[n][1]);
+            words[n] = pack_probabilities<type>(pair[0], pair[1]);
         }
         to.probabilities[0][lane] = make_uint4(words[0], words[1], words[2], words[3]);
         to.probabilities[1][lane] = make_uint4(words[4], words[5], words[6], words[7]);
         to.sums[lane] = sum;
     }
 
-    // The blocks of a round go on with the chain, eight dimensions a warp.
+    // The blocks of a round go on with the chain, eight dimensions a warp. A whole round has no branches: the loads of
+    // the next block are then under way while one is added.
     __device__ void add(int round) {
-        for (int one = 0; one < Kernel::kRound && round * Kernel::kRound + one < place.blocks; ++one) {
+        const int count = place.blocks - round * Kernel::kRound;
+        if (count >= Kernel::kRound)
+            add<true>(round, Kernel::kRound);
+        else
+            add<false>(round, count);
+    }
+    template <bool whole>
+    __device__ void add(int round, int count) {
+#pragma unroll
+        for (int one = 0; one < Kernel::kRound; ++one) {
+            if (!whole && one >= count) break;
             const Kernel::Block& from = blocks[round % 2 * Kernel::kRound + one];
             const float shrink = from.shrink[g];
             const uint4 low = from.probabilities[0][lane], high = from.probabilities[1][lane];
@@ -289,13 +304,17 @@ __global__ void __launch_bounds__(LoneChainKernel::kThreads)
     const int half = blockIdx.x, kv_head = blockIdx.y, group = a.query_heads / a.pool.kv_heads;
     LoneChain<type> chain(a, lone, blockIdx.z, kv_head, half);
     const int rounds = (chain.place.blocks + Kernel::kRound - 1) / Kernel::kRound;
-    chain.weight(0, chain.warp, Kernel::kWarps);
+    const int own = chain.warp - Kernel::kAdders;  // of a round's blocks, where it weights
+    if (own >= 0) {
+        chain.load_ahead(0, own);
+        chain.weight(0, own);
+    }
     __syncthreads();
     for (int round = 0; round < rounds; ++round) {
         if (chain.warp < Kernel::kAdders)
             chain.add(round);
         else if (round + 1 < rounds)
-            chain.weight(round + 1, chain.warp - Kernel::kAdders, Kernel::kWarps - Kernel::kAdders);
+            chain.weight(round + 1, own);
         __syncthreads();
     }
     if (chain.warp >= Kernel::kAdders || chain.g >= group) return;
