@@ -120,8 +120,10 @@ MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, st
         "Run `gpt-oss-node qualify` again after a change of driver; --device cpu computes without the card.");
 }
 
+// Lone rows follow the order of the kernel with mma.sync (attention_lone_chain.cuh): then prompts take it too.
 bool takes_wgmma_attention(const DeviceTraits& device, const PlanOptions& options, std::int32_t tokens) {
-    return device.has_wgmma() && !options.kernels.bans("attention/wgmma") &&
+    return device.has_wgmma() && !options.kernels.batch_invariant &&
+           !options.kernels.bans("attention/wgmma") &&
            preferred_for(options.kernels, "attention", tokens) != "mma";
 }
 
@@ -310,9 +312,11 @@ void require_batch_invariance(const DeviceTraits& device, const PlanOptions& opt
     // Of a token and of a long prompt: throws where there are no such kernels.
     const bool batched = make_plan({1, 1, 1, 1}, device, options).pass == Pass::batched &&
                          make_plan({1 << 16, 1 << 16, 1}, device, options).pass == Pass::batched;
-    if (!batched)
+    if (!batched || options.kernels.bans("attention/mma"))
         throw Error(ErrorCode::device_failed,
-                    "DETERMINISM=on needs the batched pass, which was found to compute wrong on this card",
+                    std::string("DETERMINISM=on needs ") +
+                        (batched ? "the kernel attention/mma" : "the batched pass") +
+                        ", which was found to compute wrong on this card",
                     "Run `gpt-oss-node qualify` again after a change of driver, or leave it off.");
 }
 
