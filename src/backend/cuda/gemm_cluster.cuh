@@ -152,7 +152,7 @@ __global__ void __launch_bounds__(ClusterGemm<type>::kThreads, 1)
         const int rank = cluster_rank(), size = cluster_size();
         const int row_tiles = (problem.weights.rows + Gemm::kRows - 1) / Gemm::kRows;
         Tile tile;
-        find_tile<Gemm::kRows>(problem, dense, row_tiles, blockIdx.x / size, tile);
+        find_tile<Gemm::kRows>(nullptr, dense, row_tiles, blockIdx.x / size, tile);
         const int stages = Gemm::stages_of(problem.weights.columns);
         const int first_stage = stages * rank / size, end_stage = stages * (rank + 1) / size;
         if (threadIdx.x >= Gemm::kSumThreads) {

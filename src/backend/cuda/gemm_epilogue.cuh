@@ -49,9 +49,16 @@ __device__ __forceinline__ void store_query_key_value(const EpilogueTargets& tar
                    targets.cache_rows[token] + tile * (model::kBlockTokens * kHeadSize) + inside, v);
 }
 
+// Where an expert's output for one token goes, and what it is multiplied with.
+struct OutputPair {
+    int pair = 0;
+    float weight = 0;
+};
+
 // Eight finished sums of one token, rows weight_row ..; `row`: the token among the sorted rows.
 __device__ __forceinline__ void store_eight_rows(const EpilogueTargets& targets, int rows_of_expert,
-                                                 int weight_row, int row, float (&v)[8]) {
+                                                 int weight_row, int row, const OutputPair& output,
+                                                 float (&v)[8]) {
     switch (targets.kind) {
         case Epilogue::swiglu: {
             const float hidden[4] = {swiglu(v[0], v[1]), swiglu(v[2], v[3]), swiglu(v[4], v[5]),
@@ -61,11 +68,10 @@ __device__ __forceinline__ void store_eight_rows(const EpilogueTargets& targets,
             break;
         }
         case Epilogue::expert_output: {
-            const int pair = targets.pairs[row];
-            const float weight = targets.routing_weights[pair] * kExpertOutputScale;
+            const float weight = output.weight * kExpertOutputScale;
 #pragma unroll
             for (float& value : v) value *= weight;
-            *reinterpret_cast<uint4*>(targets.expert_outputs + std::int64_t{pair} * rows_of_expert +
+            *reinterpret_cast<uint4*>(targets.expert_outputs + std::int64_t{output.pair} * rows_of_expert +
                                       weight_row) = to_half8(v);
             break;
         }
@@ -97,6 +103,7 @@ __device__ __forceinline__ void store_eight_rows(const EpilogueTargets& targets,
 // `tokens` tokens from `first_token` on, at most kTurnedTokens, out of the warp's part of shared memory.
 __device__ __forceinline__ void store_turned(const EpilogueTargets& targets, const Tile& tile,
                                              int rows_of_expert, int first_row, int first_token, int tokens,
+                                             const float (&bias)[8], const OutputPair& output,
                                              std::uint32_t turn) {
     const int lane = threadIdx.x % 32, token = lane / 2, weight_row = first_row + lane % 2 * 8;
     if (token >= tokens || first_token + token >= tile.row_count || weight_row >= rows_of_expert) return;
@@ -105,15 +112,22 @@ __device__ __forceinline__ void store_turned(const EpilogueTargets& targets, con
     load_shared(words[1], turn + (token * kTurnStride + lane % 2 * 8 + 4) * 4);
     float v[8];
 #pragma unroll
-    for (int i = 0; i < 8; ++i) v[i] = __uint_as_float(words[i / 4][i % 4]);
-    if (targets.bias != nullptr) {
-        const auto* bias = reinterpret_cast<const float4*>(
-            targets.bias + std::int64_t{tile.expert} * rows_of_expert + weight_row);
-        const float4 low = __ldg(bias), high = __ldg(bias + 1);
-        v[0] += low.x, v[1] += low.y, v[2] += low.z, v[3] += low.w;
-        v[4] += high.x, v[5] += high.y, v[6] += high.z, v[7] += high.w;
+    for (int i = 0; i < 8; ++i) v[i] = __uint_as_float(words[i / 4][i % 4]) + bias[i];
+    store_eight_rows(targets, rows_of_expert, weight_row, tile.first_row + first_token + token, output, v);
+}
+
+// The bias of a lane's eight rows, or zeros.
+__device__ __forceinline__ void load_bias(float (&bias)[8], const EpilogueTargets& targets, int expert,
+                                          int rows_of_expert, int first_row) {
+    const int weight_row = first_row + threadIdx.x % 2 * 8;
+    float4 low{}, high{};
+    if (targets.bias != nullptr && weight_row < rows_of_expert) {
+        const auto* from = reinterpret_cast<const float4*>(
+            targets.bias + std::int64_t{expert} * rows_of_expert + weight_row);
+        low = __ldg(from), high = __ldg(from + 1);
     }
-    store_eight_rows(targets, rows_of_expert, weight_row, tile.first_row + first_token + token, v);
+    bias[0] = low.x, bias[1] = low.y, bias[2] = low.z, bias[3] = low.w;
+    bias[4] = high.x, bias[5] = high.y, bias[6] = high.z, bias[7] = high.w;
 }
 
 // A warp's sums of weight rows first_row .. first_row + 15, tokens first_token ..: sums[j][0..1] are slot 0's row,
@@ -124,6 +138,19 @@ __device__ __forceinline__ void store_sums(const EpilogueTargets& targets, const
                                            int rows_of_expert, int first_row, bool swapped, int first_token,
                                            const float (&sums)[groups][4], std::uint32_t turn) {
     const int g = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
+    // Everything that has to be looked up is asked for at once, not sixteen tokens at a time.
+    float bias[8];
+    load_bias(bias, targets, tile.expert, rows_of_expert, first_row);
+    OutputPair outputs[(groups + 3) / 4];  // token t of the tile's part in lane t % 32
+    if (targets.kind == Epilogue::expert_output) {
+#pragma unroll
+        for (int i = 0; i < (groups + 3) / 4; ++i)
+            outputs[i].pair =
+                targets.pairs[tile.first_row + min(first_token + 32 * i + static_cast<int>(threadIdx.x % 32),
+                                                   tile.row_count - 1)];
+#pragma unroll
+        for (OutputPair& output : outputs) output.weight = targets.routing_weights[output.pair];
+    }
 #pragma unroll
     for (int first = 0; first < groups; first += 2) {
         if (first_token + 8 * first >= tile.row_count) break;
@@ -135,8 +162,13 @@ __device__ __forceinline__ void store_sums(const EpilogueTargets& targets, const
                 store_shared_64(turn + (((j - first) * 8 + 2 * c + i) * kTurnStride + 2 * g) * 4,
                                 swapped ? sums[j][2 + i] : sums[j][i], swapped ? sums[j][i] : sums[j][2 + i]);
         __syncwarp();
+        OutputPair output = outputs[first / 4];
+        if (targets.kind == Epilogue::expert_output) {
+            const int lane = first % 4 * 8 + static_cast<int>(threadIdx.x % 32 / 2);
+            output = {__shfl_sync(kAllLanes, output.pair, lane), __shfl_sync(kAllLanes, output.weight, lane)};
+        }
         store_turned(targets, tile, rows_of_expert, first_row, first_token + 8 * first,
-                     8 * min(2, groups - first), turn);
+                     8 * min(2, groups - first), bias, output, turn);
     }
 }
 

@@ -27,13 +27,13 @@ struct Tile {
 };
 
 // Tiles are numbered so that neighbours share weights: token tiles of one group vary fastest. Returns false
-// past the last tile.
+// past the last tile. `groups`: null for a dense product.
 template <int tile_rows = kGemmTileRows>
-__device__ __forceinline__ bool find_tile(const GemmProblem& problem, const TokenGroup& dense, int row_tiles,
+__device__ __forceinline__ bool find_tile(const GroupList* groups, const TokenGroup& dense, int row_tiles,
                                           int index, Tile& tile) {
     TokenGroup group = dense;
-    if (problem.groups != nullptr) {
-        const GroupList& list = *problem.groups;
+    if (groups != nullptr) {
+        const GroupList& list = *groups;
         if (index >= list.tile_count * row_tiles) return false;
         int low = 0, high = list.group_count;  // the last group that starts at or before `index`
         while (high - low > 1) {
@@ -145,15 +145,16 @@ struct ScaleStage {
         return word[0];
     }
 
-    // Exponent e becomes e - 98, the float16 exponent of 2^(e - 127 + 14); below that, zero.
+    // Exponent e becomes e - 98, the float16 exponent of 2^(e - 127 + 14); below that, zero. Two neighbouring blocks'
+    // scales are made at once: a multiplication takes either half of a register as it is.
     __device__ static __half2 of_block(std::uint32_t word, int block) {
+        __half2 pair = as_half2(word);
         if constexpr (type == WeightFormat::mxfp4) {
-            const std::uint32_t both = __byte_perm(word, 0, 0x4040 | block << 8 | block);
+            const std::uint32_t both = __byte_perm(word, 0, block / 2 == 0 ? 0x4140 : 0x4342);
             constexpr std::uint32_t kMinus98 = 0xFF9EFF9EU;
-            return as_half2(__viaddmax_s16x2(both, kMinus98, 0) << 10);
-        } else {
-            return as_half2(__byte_perm(word, 0, block == 0 ? 0x1010 : 0x3232));
+            pair = as_half2(__viaddmax_s16x2(both, kMinus98, 0) << 10);
         }
+        return block % 2 == 0 ? __low2half2(pair) : __high2half2(pair);
     }
 };
 

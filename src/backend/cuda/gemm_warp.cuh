@@ -155,7 +155,8 @@ __global__ void __launch_bounds__(WarpGemm<type>::kThreads, 1)
                                           WarpGemm<type>::kStages * WarpGemm<type>::kStageBytes);
     const int row_tiles = (problem.weights.rows / problem.experts + kGemmTileRows - 1) / kGemmTileRows;
     Tile tile;
-    for (int index = blockIdx.x; find_tile(problem, dense, row_tiles, index, tile); index += gridDim.x) {
+    for (int index = blockIdx.x; find_tile(problem.groups, dense, row_tiles, index, tile);
+         index += gridDim.x) {
         for (int i = threadIdx.x; i < kMaxTileTokens; i += blockDim.x)
             sources[i] = source_row(problem, tile.first_row + min(i, tile.row_count - 1));
         __syncthreads();

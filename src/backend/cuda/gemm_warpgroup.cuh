@@ -31,8 +31,12 @@ struct WarpgroupGemm {
     static constexpr int kScaleBytes = Scales::kPresent ? (kRows * 4 + 1023) / 1024 * 1024 : 0;
     static constexpr int kStageBytes = kPanels * kTokenPanelBytes + kWeightBytes + kScaleBytes;
     static constexpr int kTurnBytes = kConsumers * 4 * turn_bytes(kTurnedTokens);
-    static constexpr int kStages = (227 * 1024 - 1024 - 256 - kTurnBytes) / kStageBytes;
-    static constexpr int kSharedBytes = kStages * kStageBytes + kTurnBytes + 1024 + 2 * kStages * 8;
+    // The tiles of clusters are dense products'.
+    static constexpr int kGroupBytes =
+        most_tokens <= kClusterTileTokens ? 0 : static_cast<int>(sizeof(GroupList));
+    static constexpr int kStages = (227 * 1024 - 1024 - 256 - kTurnBytes - kGroupBytes) / kStageBytes;
+    static constexpr int kSharedBytes =
+        kStages * kStageBytes + kTurnBytes + 1024 + 2 * kStages * 8 + kGroupBytes;
     static_assert(kSharedBytes <= 227 * 1024, "a block's limit on sm_90");
     // 65,536 registers: 3 x 128 x 152 for those who hold sums, 128 x 56 for those who copy. Four or five warpgroups
     // that multiply would have 104 or 88, of what 640 or 768 threads start with: too few for their loops.
@@ -53,6 +57,7 @@ struct WarpgroupGemm {
         std::uint32_t stages;  // address of stage 0: panels of activations, weights, scales
         std::uint32_t barriers;
         std::uint32_t turns;  // a warp's turn_bytes() after another's
+        GroupList* groups;    // kGroupBytes
         __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
         __device__ std::uint32_t weights(int i) const { return stage(i) + kPanels * kTokenPanelBytes; }
         __device__ std::uint32_t scales(int i) const { return weights(i) + kWeightBytes; }
@@ -67,6 +72,8 @@ struct WarpgroupGemm {
         shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;
         shared.turns = shared.stages + kStages * kStageBytes;
         shared.barriers = shared.turns + kTurnBytes;
+        shared.groups = reinterpret_cast<GroupList*>(
+            shared_memory + (shared.barriers - shared_address(shared_memory)) + 2 * kStages * 8);
         if (threadIdx.x == 0)
             for (int i = 0; i < kStages; ++i) {
                 barrier_init(shared.full(i), 128);
@@ -75,64 +82,94 @@ struct WarpgroupGemm {
         return shared;
     }
 
-    // Copies one tile. A thread always copies the same 16-byte piece of a row, of every 16th token and of
-    // every 32nd (or 16th) weight row, and the scales of one row or two.
-    __device__ static void produce(const GemmProblem& problem, const Tile& tile, const Shared& shared,
-                                   Ring& ring) {
+    // Copies a tile of at most `passes` x 16 tokens. A thread always copies the same 16-byte piece of a row, of every
+    // 16th token and of every 32nd (or 16th) weight row, and the scales of one row or two. Where rows start
+    // is kept in registers, and nothing is decided in the loop: whoever copies is in the way of those who multiply.
+    template <int passes>
+    __device__ __forceinline__ static void produce_passes(const GemmProblem& problem, const Tile& tile,
+                                                          const Shared& shared, Ring& ring) {
         const DeviceMatrix& w = problem.weights;
         const int rows_of_expert = w.rows / problem.experts;
         const int thread = threadIdx.x % 128;
         constexpr int kPieces = Weights::kRowBytes / 16, kRowsAPass = 128 / kPieces;
+        constexpr int kPassBytes = kRowsAPass * Weights::kRowBytes;  // a whole turn of the swizzle
         const int weight_row = thread / kPieces, weight_piece = thread % kPieces;
         const std::int64_t first_row = std::int64_t{tile.expert} * rows_of_expert + tile.weight_row;
-        const std::byte* weights = w.values + first_row * w.value_stride_bytes + weight_piece * 16;
+        const int last_row = rows_of_expert - 1 - tile.weight_row;  // rows past it repeat one before
+        const std::byte* weights =
+            w.values + (first_row + min(weight_row, last_row)) * w.value_stride_bytes + weight_piece * 16;
+        const int last_pass = max(last_row - weight_row, 0) / kRowsAPass;
+        const std::uint32_t pass_stride = kRowsAPass * static_cast<std::uint32_t>(w.value_stride_bytes);
         const std::byte* scales = w.scales + first_row * w.scale_stride_bytes;
-        const int last_row = rows_of_expert - 1 - tile.weight_row;  // rows past it repeat it
+        const std::uint32_t weight_place =
+            Weights::swizzled(weight_row * Weights::kRowBytes + weight_piece * 16);
+        std::uint32_t scale_rows[(kRows + 127) / 128];
+#pragma unroll
+        for (int i = 0; i < (kRows + 127) / 128; ++i)
+            scale_rows[i] = static_cast<std::uint32_t>(min(thread + i * 128, last_row)) *
+                            static_cast<std::uint32_t>(w.scale_stride_bytes);
 
         const int token = thread / 8, token_piece = thread % 8;
         const __half* activations = problem.activations + token_piece * 8;
-        const int passes = tile_rows_for(tile.row_count) / 16;
-        std::uint32_t sources[most_tokens / 16];  // where the tokens' rows start, in 16 bytes
+        const std::uint32_t token_place = token * 128 + ((token_piece ^ (token & 7)) << 4);
+        std::uint32_t sources[passes];  // where the tokens' rows start, in 16 bytes
 #pragma unroll
-        for (int i = 0; i < most_tokens / 16; ++i)
+        for (int i = 0; i < passes; ++i)
             sources[i] = static_cast<std::uint32_t>(
                 std::int64_t{source_row(problem, tile.first_row + min(token + i * 16, tile.row_count - 1))} *
                 (w.columns / 8));
 
-        for (int s = 0; s * kColumns < w.columns; ++s, ring.advance()) {
+        const auto copy_stage = [&]<int panels>(int number) __attribute__((always_inline)) {
             barrier_wait(shared.empty(ring.stage), ring.phase ^ 1);
-            const std::uint32_t stage = shared.stage(ring.stage);
-            const bool whole = (s + 1) * kColumns <= w.columns;  // else only the first panel exists
-            if (whole || weight_piece < kPieces / 2) {
+            const std::uint32_t weights_to = shared.weights(ring.stage) + weight_place;
+            if (panels == kPanels || weight_piece < kPieces / 2) {
 #pragma unroll
-                for (int i = 0; i < kRows / kRowsAPass; ++i) {
-                    const int row = weight_row + i * kRowsAPass;
-                    copy_16_bytes_async_line(
-                        shared.weights(ring.stage) +
-                            Weights::swizzled(row * Weights::kRowBytes + weight_piece * 16),
-                        weights + min(row, last_row) * w.value_stride_bytes);
-                }
+                for (int i = 0; i < kRows / kRowsAPass; ++i)
+                    copy_16_bytes_async_line(weights_to + i * kPassBytes,
+                                             weights + std::uint64_t{min(i, last_pass) * pass_stride});
             }
             if constexpr (Scales::kPresent) {
 #pragma unroll
-                for (int row = thread; row < kRows; row += 128)
-                    Scales::copy(shared.scales(ring.stage), row,
-                                 scales + min(row, last_row) * w.scale_stride_bytes, s);
+                for (int i = 0; i < (kRows + 127) / 128; ++i)
+                    if ((i + 1) * 128 <= kRows || thread + i * 128 < kRows)
+                        Scales::copy(shared.scales(ring.stage), thread + i * 128, scales + scale_rows[i],
+                                     number);
             }
-            const std::uint32_t to = stage + token * 128 + ((token_piece ^ (token & 7)) << 4);
+            const std::uint32_t to = shared.stage(ring.stage) + token_place;
 #pragma unroll
-            for (int i = 0; i < most_tokens / 16; ++i) {
-                if (i < passes) {
-                    const __half* row = activations + std::uint64_t{sources[i]} * 8;
-                    copy_16_bytes_async_line(to + i * 16 * 128, row);
-                    if (kPanels == 2 && whole)
-                        copy_16_bytes_async_line(to + i * 16 * 128 + kTokenPanelBytes, row + kPanelColumns);
-                }
+            for (int i = 0; i < passes; ++i) {
+                const __half* row = activations + std::uint64_t{sources[i]} * 8;
+#pragma unroll
+                for (int panel = 0; panel < panels; ++panel)
+                    copy_16_bytes_async_line(to + i * 16 * 128 + panel * kTokenPanelBytes,
+                                             row + panel * kPanelColumns);
             }
             barrier_arrive_after_copies(shared.full(ring.stage));
             weights += Weights::kRowBytes;
             activations += kColumns;
-        }
+            ring.advance();
+        };
+        const int whole_stages = w.columns / kColumns;
+#pragma unroll 1
+        for (int s = 0; s < whole_stages; ++s) copy_stage.template operator()<kPanels>(s);
+        if (kPanels == 2 && whole_stages * kColumns < w.columns)  // half a stage
+            copy_stage.template operator()<1>(whole_stages);
+    }
+
+    __device__ static void produce(const GemmProblem& problem, const Tile& tile, const Shared& shared,
+                                   Ring& ring) {
+        const int passes = tile_rows_for(tile.row_count) / 16;
+        const auto run = [&]<int most>() __attribute__((always_inline)) {
+            produce_passes<most>(problem, tile, shared, ring);
+        };
+        if (passes <= 1) return run.template operator()<1>();
+        if (passes <= 2) return run.template operator()<2>();
+        if (passes <= 3) return run.template operator()<3>();
+        if (passes <= 4) return run.template operator()<4>();
+        if (passes <= 5) return run.template operator()<5>();
+        if (passes <= 6) return run.template operator()<6>();
+        if (passes <= 7) return run.template operator()<7>();
+        run.template operator()<8>();
     }
 
     // A stage's blocks of 32 columns: unpack one while the tensor cores multiply the one before.
@@ -251,21 +288,26 @@ __global__ void __launch_bounds__(WarpgroupGemm<type, kMaxTileTokens>::kThreads,
     if constexpr (kHasWgmma) {
         using Gemm = WarpgroupGemm<type, kMaxTileTokens>;
         const typename Gemm::Shared shared = Gemm::divide_shared_memory();
-        __syncthreads();
         const int row_tiles = (problem.weights.rows / problem.experts + Gemm::kRows - 1) / Gemm::kRows;
         typename Gemm::Ring ring;
         Tile tile;
         griddep_wait();
         // Only now: the next stage may be one that takes the groups for settled.
         griddep_launch_dependents();
+        // Every tile begins with a search in the list.
+        const GroupList* groups = problem.groups == nullptr ? nullptr : shared.groups;
+        if (groups != nullptr)
+            for (int i = threadIdx.x; i < Gemm::kGroupBytes / 4; i += Gemm::kThreads)
+                reinterpret_cast<int*>(shared.groups)[i] = reinterpret_cast<const int*>(problem.groups)[i];
+        __syncthreads();
         if (threadIdx.x >= Gemm::kConsumers * 128) {
             asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kProducerRegisters));
-            for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
+            for (int index = blockIdx.x; find_tile<Gemm::kRows>(groups, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::produce(problem, tile, shared, ring);
         } else {
             asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
-            for (int index = blockIdx.x; find_tile<Gemm::kRows>(problem, dense, row_tiles, index, tile);
+            for (int index = blockIdx.x; find_tile<Gemm::kRows>(groups, dense, row_tiles, index, tile);
                  index += gridDim.x)
                 Gemm::consume(problem, tile, shared, ring);
         }

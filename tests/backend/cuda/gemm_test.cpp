@@ -98,6 +98,37 @@ TEST_P(GemmPaths, LogitsOfEveryTypeAndTokenCount) {
     }
 }
 
+class GemmTiles : public backend::test::GpuTest {};
+
+// The columns are one chain whatever the tile (docs/numerics.md), and every number of tokens is copied by a loop of its
+// own.
+TEST_F(GemmTiles, OfEverySizeGiveTheSameBits) {
+    const DeviceTraits device = current_device_traits();
+    if (!device.has_wgmma()) GTEST_SKIP() << "wgmma is Hopper's alone";
+    prepare_gemm();
+    constexpr std::int32_t kTokens = 200, kRows = 400;
+    for (const WeightFormat type : kTypes) {
+        const RandomMatrix matrix(type, kRows, 2880, 1);
+        const Activations activations(kTokens, 2880, activation_order(type), 2);
+        std::vector<float> first;
+        for (std::int32_t tile = 16; tile <= kMaxTileTokens; tile += 16) {
+            const DeviceVector<float> output(std::size_t{kTokens} * kRows);
+            GemmProblem problem;
+            problem.weights = matrix.matrix;
+            problem.activations = activations.device.get();
+            problem.row_count = kTokens;
+            problem.epilogue.output = output.get();
+            problem.epilogue.output_stride = problem.epilogue.output_columns = kRows;
+            MatrixPlan plan = plan_with(MatrixKernel::wgmma, kTokens, kRows, 1, device);
+            plan.tile_tokens = tile;
+            launch_gemm(problem, plan, device.sm_count, nullptr);
+            const std::vector<float> found = output.read();
+            if (first.empty()) first = found;
+            EXPECT_EQ(found, first) << name(type) << ", tiles of " << tile << " tokens";
+        }
+    }
+}
+
 TEST_P(GemmPaths, ResidualIsAddedTo) {
     {
         const RandomMatrix matrix(WeightFormat::q8_0, 2880, 4096, 1);
