@@ -5,7 +5,7 @@
 //
 //   kernels  matrix products, attention and routing of one layer, both instruction paths
 //   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
-//   long     one prompt of 131,072 tokens
+//   long     one prompt of 131,072 tokens, chunks of 2,048, 4,096 and 8,192
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
 //   skewed   before these: routing whose hottest expert gets 8 times the mean
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
@@ -372,7 +372,8 @@ int main(int argc, char** argv) {
             for (const std::int32_t rows : {16, 64, 128, 192, 256, 512, 1024, 1536, 2048, 8192})
                 bench.products(rows);
             for (const bool slides : {false, true})
-                for (const std::int32_t depth : {0, 8192, 120000}) bench.attention(2048, depth, slides);
+                for (const std::int32_t rows : {2048, 8192})
+                    for (const std::int32_t depth : {0, 8192, 120000}) bench.attention(rows, depth, slides);
         }
         if (asked("model")) {
             bench.prompt(1024, 1024, 5);
@@ -385,7 +386,8 @@ int main(int argc, char** argv) {
             for (const std::int32_t count : {64, 256, 512}) bench.batch(count, 1024, 1);
             for (const std::int32_t length : {2048, 8192}) bench.prompt(length, length, 1);
         }
-        if (asked("long")) bench.prompt(131072, 8192, 1);
+        if (asked("long"))
+            for (const std::int32_t chunk : {2048, 4096, 8192}) bench.prompt(131072, chunk, 1);
     } catch (const Error& error) {
         std::printf("%s\n", error.for_people().c_str());
         return 1;

@@ -4,12 +4,15 @@
 //
 // A sink is a key that is always seen, with a raw logit and no value: the running maximum starts at it and
 // the running sum at one.
+#include <algorithm>
+
 #include "backend/cuda/attention_prefill.h"
 #include "backend/cuda/attention_prefill_tile.cuh"
 #include "backend/cuda/attention_prefill_warpgroup.cuh"
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/launch.cuh"
 #include "base/check.h"
+#include "base/error.h"
 
 namespace gptoss::backend::cuda {
 
@@ -206,14 +209,46 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
     }
 }
 
-template <typename Kernel>
-void launch(Kernel kernel, int rows, int threads, int shared_bytes, const PrefillAttention& a,
-            cudaStream_t stream) {
+// Pieces of work of `rows` query rows: enough for any division of the rows into segments.
+int count_pieces(const PrefillAttention& a, int rows) {
     const int tokens = rows / (a.query_heads / a.pool.kv_heads);
-    // Enough for any division of the rows into segments; blocks past the last tile leave at once.
-    const int tiles = a.row_count / tokens + a.segment_count;
-    launch_pdl(kernel, dim3(static_cast<unsigned>(tiles * a.pool.kv_heads)), threads, shared_bytes, stream,
-               a);
+    return (a.row_count / tokens + a.segment_count) * a.pool.kv_heads;
+}
+
+// The pool as a matrix of 64 columns whose boxes are tiles of a head's keys or values (KvPool), swizzled as wgmma
+// reads them. Throws Error(device_failed).
+CUtensorMap map_kv_tiles(const KvPool& pool) {
+    static const auto encode = [] {
+        void* entry = nullptr;
+        cudaDriverEntryPointQueryResult found{};
+        cuda_check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000,
+                                                    cudaEnableDefault, &found));
+        return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry);
+    }();
+    CUtensorMap map{};
+    const cuuint64_t sizes[] = {kHeadSize,
+                                static_cast<cuuint64_t>(pool.layer_elements() * pool.layers / kHeadSize)};
+    const cuuint64_t strides[] = {kHeadSize * 2};
+    const cuuint32_t box[] = {kHeadSize, kAttentionKeys}, steps[] = {1, 1};
+    if (encode == nullptr ||
+        encode(&map, CU_TENSOR_MAP_DATA_TYPE_UINT16, 2, pool.data, sizes, strides, box, steps,
+               CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) != CUDA_SUCCESS)
+        throw Error(ErrorCode::device_failed,
+                    "the driver cannot describe the KV cache to the GPU's copy engine",
+                    "Update the NVIDIA driver, or ban the kernel attention/wgmma.");
+    return map;
+}
+
+template <KvType type>
+void launch_warpgroups(const PrefillAttention& a, cudaStream_t stream) {
+    int device = 0, sm_count = 0;
+    cuda_check(cudaGetDevice(&device));
+    cuda_check(cudaDeviceGetAttribute(&sm_count, cudaDevAttrMultiProcessorCount, device));
+    const int pieces = count_pieces(a, WarpgroupAttention::kRows);
+    launch_pdl(warpgroup_attention_kernel<type>, dim3(static_cast<unsigned>(std::min(pieces, sm_count))),
+               WarpgroupAttention::kThreads, WarpgroupAttention::kSharedBytes, stream, a,
+               map_kv_tiles(a.pool), pieces);
 }
 
 }  // namespace
@@ -240,10 +275,11 @@ void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma,
     if (attention.row_count == 0) return;
     const auto choose = [&]<KvType type>() {
         if (use_wgmma && type != KvType::f8)
-            launch(warpgroup_attention_kernel<type>, WarpgroupAttention::kRows, WarpgroupAttention::kThreads,
-                   WarpgroupAttention::kSharedBytes, attention, stream);
+            launch_warpgroups<type>(attention, stream);
         else
-            launch(prefill_attention_kernel<type>, kRows, kThreads, kSharedBytes, attention, stream);
+            launch_pdl(prefill_attention_kernel<type>,
+                       dim3(static_cast<unsigned>(count_pieces(attention, kRows))), kThreads, kSharedBytes,
+                       stream, attention);
     };
     switch (attention.pool.type) {
         case KvType::bf16:

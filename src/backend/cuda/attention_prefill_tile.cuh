@@ -22,14 +22,26 @@ struct AttentionPlace {
     int first_block = 0, last_block = 0;  // of keys, by position
 };
 
-// Tile `tile` of all segments' tiles of `tokens` tokens.
+// Tile `tile` of all segments' tiles of `tokens` tokens. A whole warp asks together: steps have hundreds of segments.
 __device__ __forceinline__ AttentionPlace find_attention_place(const PrefillAttention& a, int tile,
                                                                int tokens) {
+    const int lane = threadIdx.x % 32;
     AttentionPlace place;
-    for (int s = 0; s < a.segment_count; ++s) {
-        place.segment = a.segments[s];
-        const int tiles = (place.segment.row_count + tokens - 1) / tokens;
-        if (tile < tiles) {
+    for (int first = 0; first < a.segment_count; first += 32) {
+        const int mine = first + lane;
+        const int rows = mine < a.segment_count ? a.segments[mine].row_count : 0;
+        const int tiles = (rows + tokens - 1) / tokens;
+        int end = tiles;  // of the tiles of this lane's segment and those before
+#pragma unroll
+        for (int step = 1; step < 32; step *= 2) {
+            const int before = __shfl_up_sync(kAllLanes, end, step);
+            if (lane >= step) end += before;
+        }
+        const unsigned past = __ballot_sync(kAllLanes, end > tile);
+        if (past != 0) {
+            const int found = __ffs(static_cast<int>(past)) - 1;
+            tile -= __shfl_sync(kAllLanes, end - tiles, found);
+            place.segment = a.segments[first + found];
             place.first_token = tile * tokens;
             place.token_count = min(tokens, place.segment.row_count - place.first_token);
             const int first_position = place.segment.first_position + place.first_token;
@@ -37,7 +49,7 @@ __device__ __forceinline__ AttentionPlace find_attention_place(const PrefillAtte
             place.first_block = a.window > 0 ? max(0, first_position - a.window + 1) / kAttentionKeys : 0;
             return place;
         }
-        tile -= tiles;
+        tile -= __shfl_sync(kAllLanes, end, 31);
     }
     return place;
 }

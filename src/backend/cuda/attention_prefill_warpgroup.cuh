@@ -1,238 +1,338 @@
-// Prompt attention with wgmma (sm_90a). Three warpgroups of 64 query rows each; a fourth copies keys and
-// values ahead. The values of a block are multiplied while the softmax of the next one is computed, and the
-// three warpgroups fill each other's gaps: with a head of 64, exponentials take as long as the matrix
-// products.
+// Prompt attention with wgmma (sm_90a). Three warpgroups of 64 query rows each; a fourth copies queries, keys and
+// values ahead, also from one piece of work to the next: a block of threads stays and takes one after another. The
+// values of a block are multiplied while the softmax of the next one is computed, and the three warpgroups fill each
+// other's gaps.
 #pragma once
 
-#include "backend/cuda/attention_prefill_tile.cuh"
-#include "backend/cuda/gemm_wgmma.cuh"
+#include <cuda.h>
+
+#include "backend/cuda/attention_row_tile.cuh"
 
 namespace gptoss::backend::cuda {
 
 struct WarpgroupAttention {
     static constexpr int kConsumers = 3;
-    static constexpr int kThreads = (kConsumers + 1) * 128;
+    static constexpr int kConsumerThreads = kConsumers * 128, kThreads = kConsumerThreads + 128;
+    static constexpr int kConsumerWarps = kConsumerThreads / 32;
     static constexpr int kRows = kConsumers * 64;
-    static constexpr int kStages = 8;
+    static constexpr int kStages = 8;                            // of the ring of keys and values
     static constexpr int kStageBytes = 2 * kAttentionTileBytes;  // keys, then values
-    static constexpr int kSharedBytes = kStages * kStageBytes + 1024 + 2 * kStages * 8;
-    static constexpr int kConsumerRegisters = 152, kProducerRegisters = 40;
+    static constexpr int kQueryBytes = kRows * kHeadSize * 2;
+    static constexpr int kBarriers = 2 * kStages + 4;
+    static constexpr int kSharedBytes =
+        1024 + kStages * kStageBytes + kAttentionTileBytes + 2 * kQueryBytes + kBarriers * 8;
+    static constexpr int kConsumerRegisters = 160, kProducerRegisters = 32;
 
-    // Stage and barriers of the n-th block of keys, counted from 0.
+    // Shared memory: the ring, a tile of ones, the queries of this piece of work and the next (the outputs take
+    // their place before they leave), barriers.
     struct Shared {
-        std::uint32_t stages, barriers;
-        __device__ std::uint32_t keys(int block) const { return stages + block % kStages * kStageBytes; }
-        __device__ std::uint32_t values(int block) const { return keys(block) + kAttentionTileBytes; }
-        __device__ std::uint32_t full(int block) const { return barriers + block % kStages * 8; }
-        __device__ std::uint32_t empty(int block) const { return barriers + (kStages + block % kStages) * 8; }
-        __device__ static std::uint32_t phase(int block) { return block / kStages % 2; }
+        std::uint32_t start;  // a multiple of 1024
+        std::byte* pointer;   // to the same
+        __device__ std::uint32_t keys(int stage) const { return start + stage * kStageBytes; }
+        __device__ std::uint32_t values(int stage) const { return keys(stage) + kAttentionTileBytes; }
+        __device__ std::uint32_t ones() const { return keys(kStages); }
+        __device__ std::uint32_t queries(int piece) const {
+            return ones() + kAttentionTileBytes + piece % 2 * kQueryBytes;
+        }
+        __device__ std::uint32_t barrier(int i) const {
+            return ones() + kAttentionTileBytes + 2 * kQueryBytes + i * 8;
+        }
+        __device__ std::uint32_t full(int stage) const { return barrier(stage); }
+        __device__ std::uint32_t empty(int stage) const { return barrier(kStages + stage); }
+        __device__ std::uint32_t queries_full(int piece) const { return barrier(2 * kStages + piece % 2); }
+        __device__ std::uint32_t queries_empty(int piece) const {
+            return barrier(2 * kStages + 2 + piece % 2);
+        }
+        __device__ static std::uint32_t queries_phase(int piece) { return piece / 2 % 2; }
+        __device__ std::byte* at(std::uint32_t address) const { return pointer + (address - start); }
+    };
+
+    // Where a thread is in the ring.
+    struct Turn {
+        int stage = 0;
+        std::uint32_t phase = 0;
+        __device__ Turn next() const {
+            return stage + 1 < kStages ? Turn{stage + 1, phase} : Turn{0, phase ^ 1};
+        }
     };
 };
 
-// One lane's share of a warpgroup's 64 query rows: rows g and g + 8 of its warp's sixteen.
+// Calls work(place, kv head, n-th) for each piece of this block's. Pieces are dealt out to and fro: later ones of a
+// long sequence see more keys, and come first.
+template <typename Work>
+__device__ __forceinline__ void for_each_piece(const PrefillAttention& a, int pieces, Work&& work) {
+    const int kv_heads = a.pool.kv_heads;
+    const int tokens = WarpgroupAttention::kRows / (a.query_heads / kv_heads);
+    int count = 0;
+    for (int round = 0;; ++round) {
+        const int blocks = gridDim.x;
+        const int piece = round * blocks + (round % 2 == 0 ? blockIdx.x : blocks - 1 - blockIdx.x);
+        if (round * blocks >= pieces) return;
+        if (piece >= pieces) continue;
+        const AttentionPlace place = find_attention_place(a, (pieces - 1 - piece) / kv_heads, tokens);
+        if (place.token_count > 0) work(place, piece % kv_heads, count++);
+    }
+}
+
+__device__ __forceinline__ bool barrier_is_over(std::uint32_t barrier, std::uint32_t phase) {
+    std::uint32_t over;
+    asm volatile(
+        "{ .reg .pred over; mbarrier.test_wait.parity.shared.b64 over, [%1], %2; selp.u32 %0, 1, 0, over; }"
+        : "=r"(over)
+        : "r"(barrier), "r"(phase)
+        : "memory");
+    return over != 0;
+}
+// Arrives, and has the phase end only after `bytes` have landed too.
+__device__ __forceinline__ void barrier_arrive_expecting(std::uint32_t barrier, int bytes) {
+    asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+}
+// One box of the map: a tile of a head's keys or values, swizzled.
+__device__ __forceinline__ void copy_tile_async(std::uint32_t to, const CUtensorMap& map, int row,
+                                                std::uint32_t barrier) {
+    asm volatile(
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], "
+        "[%4];" ::"r"(to),
+        "l"(&map), "r"(0), "r"(row), "r"(barrier)
+        : "memory");
+}
+
+// The last four warps: all copy queries, one thread of the first keys and values.
+template <model::KvType type>
+__device__ void produce_keys_and_values(const PrefillAttention& a, const CUtensorMap& tiles, int pieces,
+                                        const WarpgroupAttention::Shared& shared) {
+    using Kernel = WarpgroupAttention;
+    const int group = a.query_heads / a.pool.kv_heads, kv_heads = a.pool.kv_heads;
+    const int thread = threadIdx.x % 128, lane = threadIdx.x % 32;
+    Kernel::Turn turn;
+    for_each_piece(a, pieces, [&](const AttentionPlace& place, int kv_head, int piece) {
+        const PrefillSegment& segment = place.segment;
+        barrier_wait(shared.queries_empty(piece), shared.queries_phase(piece) ^ 1);
+        const std::uint16_t* queries =
+            a.queries +
+            (std::int64_t{segment.first_row + place.first_token} * a.query_heads + kv_head * group) *
+                kHeadSize;
+#pragma unroll 2
+        for (int i = thread; i < Kernel::kRows * 8; i += 128) {  // row r: head r % group of token r / group
+            const int r = i / 8, token = min(r / group, place.token_count - 1);
+            copy_16_bytes_async_line(shared.queries(piece) + piece_offset(r, i % 8),
+                                     queries + (token * a.query_heads + r % group) * kHeadSize + i % 8 * 8);
+        }
+        barrier_arrive_after_copies(shared.queries_full(piece));
+        if (thread >= 32) return;
+        const std::int32_t* table =
+            a.tables + std::int64_t{segment.slot} * a.table_stride + place.first_block;
+        const int blocks = place.last_block - place.first_block + 1;
+        int entries = 0;  // 32 of the table, one a lane
+        for (int block = 0; block < blocks; ++block) {
+            if (block % 32 == 0) entries = block + lane < blocks ? table[block + lane] : 0;
+            const int entry = a.pool_layer * a.pool.blocks + __shfl_sync(kAllLanes, entries, block % 32);
+            if (lane == 0) {
+                const int row = (entry * 2 * kv_heads + kv_head) * kAttentionKeys;
+                barrier_wait(shared.empty(turn.stage), turn.phase ^ 1);
+                barrier_arrive_expecting(shared.full(turn.stage), Kernel::kStageBytes);
+                copy_tile_async(shared.keys(turn.stage), tiles, row, shared.full(turn.stage));
+                copy_tile_async(shared.values(turn.stage), tiles, row + kv_heads * kAttentionKeys,
+                                shared.full(turn.stage));
+            }
+            __syncwarp();
+            turn = turn.next();
+        }
+    });
+}
+
+// A warpgroup's rows.
 template <model::KvType type>
 struct AttentionRows {
-    static constexpr bool kIsBf16 = type == model::KvType::bf16;
-    static constexpr float kLog2e = 1.4426950408889634F;
-    static constexpr float kScale = 0.125F * kLog2e;  // 1 / sqrt(64), and exp2 in place of exp
-    using Shared = WarpgroupAttention::Shared;
+    using Kernel = WarpgroupAttention;
+    using Tile = AttentionRowTile<type>;
+    Tile tile;
 
-    std::uint32_t queries[4][4];
-    std::uint32_t probabilities[4][4];
-    float output[8][4] = {};
-    int positions[2];  // relative to the first key of block 0
-    float highest[2], sums[2];
-
-    __device__ void multiply_keys(float (&scores)[8][4], std::uint32_t keys) {
-        const std::uint64_t b = matrix_descriptor(keys);
-        warpgroup_fence();
-#pragma unroll
-        for (int k = 0; k < 4; ++k)  // 16 columns are 32 bytes
-            warpgroup_multiply_64<kIsBf16, false>(scores, queries[k], b + 2 * k, k > 0);
-        warpgroup_commit();
-    }
-
-    __device__ void multiply_values(std::uint32_t values) {
-        const std::uint64_t b = matrix_descriptor(values);
-        warpgroup_fence();
-#pragma unroll
-        for (int k = 0; k < 4; ++k)  // 16 keys are 2048 bytes
-            warpgroup_multiply_64<kIsBf16, true>(output, probabilities[k], b + 128 * k, true);
-        warpgroup_commit();
-    }
-
-    // Scores of block `block` become probabilities and the sums are brought to the new maximum; outputs must
-    // still be multiplied by `shrink`.
-    __device__ void soften(float (&scores)[8][4], float (&shrink)[2], int block, int window) {
-        const int c = threadIdx.x % 4;
+    // The 64 rows from `row` of the piece on.
+    __device__ void begin(int row, const PrefillAttention& a, const AttentionPlace& place, int kv_head,
+                          std::uint32_t queries) {
+        const int group = a.query_heads / a.pool.kv_heads;
+        const int origin =  // the position of the piece's first token, from the first key of block 0
+            place.segment.first_position + place.first_token - place.first_block * kAttentionKeys;
+        const auto position_of = [&](int r) { return origin + min(r / group, place.token_count - 1); };
+        tile.masked_from = (position_of(row) + 1) / kAttentionKeys;
+        const int unseen = a.window > 0 ? position_of(row + Tile::kRows - 1) - a.window + 1 : 0;
+        tile.unmasked_from = (max(unseen, 0) + kAttentionKeys - 1) / kAttentionKeys;
+        const int lane = threadIdx.x % 32, own_row = row + threadIdx.x % 128 / 32 * 16;
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            const int last_key = positions[half] - block * kAttentionKeys;
-            const int first_key = window > 0 ? last_key - window + 1 : 0;
-            if (last_key < kAttentionKeys - 1 || first_key > 0) {  // some keys of this block are not seen
-#pragma unroll
-                for (int n = 0; n < 8; ++n) {
-#pragma unroll
-                    for (int i = 0; i < 2; ++i) {
-                        const int key = n * 8 + 2 * c + i;
-                        if (key > last_key || key < first_key) scores[n][2 * half + i] = -INFINITY;
-                    }
-                }
-            }
-            float top = -INFINITY;
-#pragma unroll
-            for (int n = 0; n < 8; ++n) top = fmaxf(top, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
-            top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
-            top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
-            const float now = fmaxf(highest[half], top * kScale);  // finite: the sink is
-            shrink[half] = power_of_two(highest[half] - now);
-            highest[half] = now;
-            float sum = 0;
-#pragma unroll
-            for (int n = 0; n < 8; ++n) {
-#pragma unroll
-                for (int i = 0; i < 2; ++i) {
-                    float& score = scores[n][2 * half + i];
-                    score = power_of_two(fmaf(score, kScale, -now));
-                    sum += score;
-                }
-            }
-            sums[half] = sums[half] * shrink[half] + sum;
+            const int r = own_row + half * 8 + lane / 4;
+            tile.positions[half] = position_of(r);
+            tile.reference[half] =
+                a.sinks[kv_head * group + r % group] * Tile::kLog2e;  // the sink's weight: one
         }
-    }
-
-    __device__ void pack(const float (&scores)[8][4]) {
 #pragma unroll
         for (int k = 0; k < 4; ++k)
+            load_matrices(tile.queries[k], queries + piece_offset(own_row + lane % 16, k * 2 + lane / 16));
 #pragma unroll
-            for (int i = 0; i < 4; ++i)
-                probabilities[k][i] = pack_probabilities<type>(scores[2 * k + i / 2][i % 2 * 2],
-                                                               scores[2 * k + i / 2][i % 2 * 2 + 1]);
+        for (int n = 0; n < 9; ++n)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) tile.output[n][i] = n < 8 ? 0.0F : 1.0F;
     }
 
-    __device__ void run(int blocks, int window, const Shared& shared) {
-        float scores[8][4], shrink[2];
-        barrier_wait(shared.full(0), 0);
-        fence_async_proxy();
-        multiply_keys(scores, shared.keys(0));
+    // All blocks of the piece, from stage `turn` of the ring on.
+    __device__ void run(int blocks, int window, const Kernel::Shared& shared, Kernel::Turn& turn) {
+        typename Tile::Probabilities even, odd;
+        barrier_wait(shared.full(turn.stage), turn.phase);
+        warpgroup_fence();
+        tile.multiply_keys(keys_of(shared, turn));
         warpgroup_wait<0>();
-        fence_accumulators(scores);
-        soften(scores, shrink, 0, window);
-        pack(scores);
-        for (int block = 0; block + 1 < blocks; ++block) {
-            barrier_wait(shared.full(block + 1), shared.phase(block + 1));
-            fence_async_proxy();
-            multiply_keys(scores, shared.keys(block + 1));
-            multiply_values(shared.values(block));
-            warpgroup_wait<1>();
-            fence_accumulators(scores);
-            soften(scores, shrink, block + 1, window);
-            warpgroup_wait<0>();
-            fence_accumulators(output);
-            if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(block));
-#pragma unroll
-            for (int n = 0; n < 8; ++n)
-#pragma unroll
-                for (int i = 0; i < 4; ++i) output[n][i] *= shrink[i / 2];
-            pack(scores);
+        if (tile.soften(even, 0, window)) tile.rescale();
+        bool next_is_there = false;
+        int block = 0;
+        for (; block + 2 < blocks; block += 2) {
+            step(even, odd, block, window, shared, turn, next_is_there);
+            step(odd, even, block + 1, window, shared, turn, next_is_there);
         }
-        multiply_values(shared.values(blocks - 1));
+        if (block + 1 < blocks) {
+            step(even, odd, block, window, shared, turn, next_is_there);
+            finish(odd, shared, turn);
+        } else {
+            finish(even, shared, turn);
+        }
+    }
+
+    // Rows of 128 bytes take the queries' place, to leave in pieces of 16 bytes.
+    __device__ void end(int row, const PrefillAttention& a, const AttentionPlace& place, int kv_head,
+                        std::byte* rows) const {
+        const int group = a.query_heads / a.pool.kv_heads;
+        const int lane = threadIdx.x % 32, own_row = row + threadIdx.x % 128 / 32 * 16;
+        const int g = lane / 4, c = lane % 4;
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const float inverse = 1.0F / tile.denominator(half);
+            const auto store = [&](int column, __half value) {
+                const int stored = stored_column(a.order, column);
+                *reinterpret_cast<__half*>(rows + piece_offset(own_row + half * 8 + g, stored / 8) +
+                                           stored % 8 * 2) = value;
+            };
+#pragma unroll
+            for (int n = 0; n < 8; ++n) {
+                const __half2 pair =
+                    to_half2(tile.output[n][2 * half] * inverse, tile.output[n][2 * half + 1] * inverse);
+                store(n * 8 + 2 * c, __low2half(pair));
+                store(n * 8 + 2 * c + 1, __high2half(pair));
+            }
+        }
+        __syncwarp();
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            const int r = own_row + i * 4 + lane / 8, piece = lane % 8;
+            if (r / group >= place.token_count) continue;
+            const std::int64_t token = place.segment.first_row + place.first_token + r / group;
+            __half* to = a.output + (token * a.query_heads + kv_head * group + r % group) * kHeadSize;
+            *reinterpret_cast<uint4*>(to + piece * 8) =
+                *reinterpret_cast<const uint4*>(rows + piece_offset(r, piece));
+        }
+    }
+
+  private:
+    static constexpr std::uint64_t kStage = Kernel::kStageBytes >> 4;  // as descriptors count
+    __device__ static std::uint64_t keys_of(const Kernel::Shared& shared, const Kernel::Turn& turn) {
+        return matrix_descriptor(shared.keys(0)) + turn.stage * kStage;
+    }
+    __device__ static std::uint64_t values_of(const Kernel::Shared& shared, const Kernel::Turn& turn) {
+        return values_descriptor(shared.values(0), shared.ones()) +
+               turn.stage * (kStage - (kStage << 16));  // the ones are nearer by as much
+    }
+
+    // Adds block `block`, whose probabilities are `from`; those of the next block become `to`.
+    __device__ __forceinline__ void step(const typename Tile::Probabilities& from,
+                                         typename Tile::Probabilities& to, int block, int window,
+                                         const Kernel::Shared& shared, Kernel::Turn& turn,
+                                         bool& next_is_there) {
+        const Kernel::Turn next = turn.next(), after = next.next();
+        if (!next_is_there) barrier_wait(shared.full(next.stage), next.phase);
+        warpgroup_fence();
+        tile.multiply_keys(keys_of(shared, next));
+        tile.multiply_values(from, values_of(shared, turn));
+        next_is_there =
+            barrier_is_over(shared.full(after.stage), after.phase);  // asked early: it takes a while
+        warpgroup_wait<1>();
+        const bool rises = tile.soften(to, block + 1, window);
         warpgroup_wait<0>();
-        fence_accumulators(output);
+        Tile::keep(from);
+        fence_accumulators(tile.output);
+        if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(turn.stage));
+        if (__builtin_expect(rises, 0)) tile.rescale();
+        turn = next;
+    }
+
+    __device__ __forceinline__ void finish(const typename Tile::Probabilities& last,
+                                           const Kernel::Shared& shared, Kernel::Turn& turn) {
+        warpgroup_fence();
+        tile.multiply_values(last, values_of(shared, turn));
+        warpgroup_wait<0>();
+        fence_accumulators(tile.output);
+        if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(turn.stage));
+        turn = turn.next();
     }
 };
 
-// The fourth warpgroup: copies one head's keys and values, block after block.
 template <model::KvType type>
-__device__ void produce_keys_and_values(const PrefillAttention& a, const AttentionPlace& place, int kv_head,
+__device__ void consume_keys_and_values(const PrefillAttention& a, int pieces,
                                         const WarpgroupAttention::Shared& shared) {
-    const std::int32_t* table =
-        a.tables + std::int64_t{place.segment.slot} * a.table_stride + place.first_block;
-    const std::byte* head =
-        a.pool.data + (a.pool_layer * a.pool.layer_elements() + kv_head * a.pool.tile_elements()) * 2;
-    const std::int64_t to_values = a.pool.kv_heads * a.pool.tile_elements() * 2;
-    for (int block = 0; block <= place.last_block - place.first_block; ++block) {
-        const std::byte* keys = head + table[block] * a.pool.block_elements() * 2;
-        barrier_wait(shared.empty(block), shared.phase(block) ^ 1);
-        copy_attention_tile<type, 128>(shared.keys(block), nullptr, keys, threadIdx.x % 128);
-        copy_attention_tile<type, 128>(shared.values(block), nullptr, keys + to_values, threadIdx.x % 128);
-        barrier_arrive_after_copies(shared.full(block));
-    }
-}
-
-template <model::KvType type>
-__device__ void consume_keys_and_values(const PrefillAttention& a, const AttentionPlace& place, int kv_head,
-                                        const WarpgroupAttention::Shared& shared) {
+    const int row = threadIdx.x / 128 * AttentionRowTile<type>::kRows;
     const int group = a.query_heads / a.pool.kv_heads;
-    const int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
-    AttentionRows<type> rows;
-    // Query row r of the tile is head r % group of token r / group.
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-        const int r = warp * 16 + half * 8 + g;
-        const int token = min(r / group, place.token_count - 1);
-        const int head = kv_head * group + r % group;
-        rows.positions[half] =
-            place.segment.first_position + place.first_token + token - place.first_block * kAttentionKeys;
-        rows.highest[half] = a.sinks[head] * AttentionRows<type>::kLog2e;
-        rows.sums[half] = c == 0 ? 1.0F : 0.0F;  // added up over the four lanes of a row at the end
-        const std::int64_t row = place.segment.first_row + place.first_token + token;
-        const auto* query =
-            reinterpret_cast<const std::uint32_t*>(a.queries + (row * a.query_heads + head) * kHeadSize);
-#pragma unroll
-        for (int k = 0; k < 4; ++k) {
-            rows.queries[k][half] = query[k * 8 + c];
-            rows.queries[k][2 + half] = query[k * 8 + 4 + c];
+    WarpgroupAttention::Turn turn;
+    for_each_piece(a, pieces, [&](const AttentionPlace& place, int kv_head, int piece) {
+        const int blocks = place.last_block - place.first_block + 1;
+        const std::uint32_t queries = shared.queries(piece);
+        if (row < place.token_count * group) {
+            AttentionRows<type> rows;
+            barrier_wait(shared.queries_full(piece), shared.queries_phase(piece));
+            rows.begin(row, a, place, kv_head, queries);
+            rows.run(blocks, a.window, shared, turn);
+            rows.end(row, a, place, kv_head, shared.at(queries));
+        } else {  // no rows for this warpgroup: it lets the blocks pass
+            for (int block = 0; block < blocks; ++block, turn = turn.next()) {
+                barrier_wait(shared.full(turn.stage), turn.phase);
+                if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(turn.stage));
+            }
         }
-    }
-    rows.run(place.last_block - place.first_block + 1, a.window, shared);
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-        float sum = rows.sums[half];
-        sum += __shfl_xor_sync(kAllLanes, sum, 1);
-        sum += __shfl_xor_sync(kAllLanes, sum, 2);
-        const float inverse = 1.0F / sum;
-        const int r = warp * 16 + half * 8 + g;
-        if (r / group >= place.token_count) continue;
-        const std::int64_t row = place.segment.first_row + place.first_token + r / group;
-        __half* to = a.output + (row * a.query_heads + kv_head * group + r % group) * kHeadSize;
-#pragma unroll
-        for (int n = 0; n < 8; ++n)
-            store_attention_pair(to, a.order, n * 8 + 2 * c, rows.output[n][2 * half] * inverse,
-                                 rows.output[n][2 * half + 1] * inverse);
-    }
+        __syncwarp();
+        if (threadIdx.x % 32 == 0) barrier_arrive(shared.queries_empty(piece));
+    });
 }
 
+// `tiles`: map_kv_tiles(a.pool). `pieces`: at least as many pieces of work as there are.
 template <model::KvType type>
 __global__ void __launch_bounds__(WarpgroupAttention::kThreads, 1)
-    warpgroup_attention_kernel(const __grid_constant__ PrefillAttention a) {
+    warpgroup_attention_kernel(const __grid_constant__ PrefillAttention a,
+                               const __grid_constant__ CUtensorMap tiles, int pieces) {
     if constexpr (kHasWgmma && type != model::KvType::f8) {
         using Kernel = WarpgroupAttention;
         griddep_launch_dependents();
-        griddep_wait();
         extern __shared__ __align__(128) std::byte shared_memory[];
-        Kernel::Shared shared;
-        shared.stages = (shared_address(shared_memory) + 1023) / 1024 * 1024;
-        shared.barriers = shared.stages + Kernel::kStages * Kernel::kStageBytes;
-        const int group = a.query_heads / a.pool.kv_heads;
-        const int kv_head = blockIdx.x % a.pool.kv_heads;
-        // Later tiles of a long sequence see more keys: they start first.
-        const AttentionPlace place =
-            find_attention_place(a, (gridDim.x - 1 - blockIdx.x) / a.pool.kv_heads, Kernel::kRows / group);
-        if (place.token_count == 0) return;
+        const std::uint32_t raw = shared_address(shared_memory), start = (raw + 1023) / 1024 * 1024;
+        const Kernel::Shared shared{start, shared_memory + (start - raw)};
         if (threadIdx.x == 0) {
             for (int i = 0; i < Kernel::kStages; ++i) {
-                barrier_init(shared.full(i), 128);
-                barrier_init(shared.empty(i), Kernel::kConsumers * 4);
+                barrier_init(shared.full(i), 1);
+                barrier_init(shared.empty(i), Kernel::kConsumerWarps);
+            }
+            for (int i = 0; i < 2; ++i) {
+                barrier_init(shared.queries_full(i), 128);
+                barrier_init(shared.queries_empty(i), Kernel::kConsumerWarps);
             }
         }
+        for (int i = threadIdx.x; i < kAttentionTileBytes / 4; i += Kernel::kThreads)
+            *reinterpret_cast<std::uint32_t*>(shared.at(shared.ones()) + i * 4) =
+                pack_probabilities<type>(1.0F, 1.0F);
+        fence_async_proxy();
         __syncthreads();
-        if (threadIdx.x >= Kernel::kConsumers * 128) {
+        griddep_wait();
+        if (threadIdx.x >= Kernel::kConsumerThreads) {
             asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Kernel::kProducerRegisters));
-            produce_keys_and_values<type>(a, place, kv_head, shared);
+            produce_keys_and_values<type>(a, tiles, pieces, shared);
         } else {
             asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Kernel::kConsumerRegisters));
-            consume_keys_and_values<type>(a, place, kv_head, shared);
+            consume_keys_and_values<type>(a, pieces, shared);
         }
     }
 }

@@ -34,17 +34,31 @@ float rounded(float value, model::KvType type, std::byte* bytes) {
 struct Shape {
     std::int32_t query_heads, kv_heads, window;
     model::KvType type;
-    std::vector<PrefillSegment> segments;  // slot, first_row, row_count, first_position
+    // slot, first_row, row_count, first_position; those of a slot follow each other
+    std::vector<PrefillSegment> segments;
+    float query_size = 1.5F, sink_size = 2.0F;
 };
 
-// `single`: by the kernel for rows that are alone.
-double error_of(Shape shape, MatrixKernel kernel, bool single = false) {
+struct Outputs {
+    std::vector<__half> stored;
+    std::vector<double> reference, found;
+};
+
+// `single`: by the kernel for rows that are alone. `refers`: computes the reference too.
+Outputs outputs_of(Shape shape, MatrixKernel kernel, bool single = false, bool refers = true) {
     const std::int32_t group = shape.query_heads / shape.kv_heads;
     const int element_bytes = shape.type == model::KvType::f8 ? 1 : 2;
     std::int32_t rows = 0, blocks = 0, stride = 0, slots = 0;
+    std::vector<PrefillSegment> sequences;  // a slot's segments as one
     for (PrefillSegment& s : shape.segments) {
         s.first_row = rows;
         rows += s.row_count;
+        if (sequences.empty() || sequences.back().slot != s.slot)
+            sequences.push_back(s);
+        else
+            sequences.back().row_count += s.row_count;
+    }
+    for (const PrefillSegment& s : sequences) {
         const std::int32_t used = (s.first_position + s.row_count + 63) / 64;
         blocks += used;
         stride = std::max(stride, used);
@@ -53,7 +67,7 @@ double error_of(Shape shape, MatrixKernel kernel, bool single = false) {
     // Blocks in an order that is not the positions': 37 is prime to every count used here.
     std::vector<std::int32_t> tables(static_cast<std::size_t>(slots * stride), -1);
     std::int32_t next = 0;
-    for (const PrefillSegment& s : shape.segments) {
+    for (const PrefillSegment& s : sequences) {
         for (std::int32_t b = 0; b < (s.first_position + s.row_count + 63) / 64; ++b) {
             const bool needed = shape.window == 0 || (b + 1) * 64 > s.first_position - shape.window + 1;
             if (needed) tables[s.slot * stride + b] = next * 37 % blocks;
@@ -71,11 +85,11 @@ double error_of(Shape shape, MatrixKernel kernel, bool single = false) {
     const model::KvType query_type =
         shape.type == model::KvType::bf16 ? model::KvType::bf16 : model::KvType::f16;
     std::vector<float> queries =
-        random_floats(static_cast<std::size_t>(rows * shape.query_heads * kHead), 1.5F, 2);
+        random_floats(static_cast<std::size_t>(rows * shape.query_heads * kHead), shape.query_size, 2);
     std::vector<std::uint16_t> query_bits(queries.size());
     for (std::size_t i = 0; i < queries.size(); ++i)
         queries[i] = rounded(queries[i], query_type, reinterpret_cast<std::byte*>(&query_bits[i]));
-    const std::vector<float> sinks = random_floats(shape.query_heads, 2.0F, 3);
+    const std::vector<float> sinks = random_floats(shape.query_heads, shape.sink_size, 3);
 
     const DeviceVector<std::byte> d_cache(cache);
     const DeviceVector<std::uint16_t> d_queries(query_bits);
@@ -117,9 +131,9 @@ double error_of(Shape shape, MatrixKernel kernel, bool single = false) {
     } else {
         launch_prefill_attention(a, kernel == MatrixKernel::wgmma, nullptr);
     }
-    const std::vector<__half> stored = output.read();
-
-    std::vector<double> reference, found;
+    Outputs outputs;
+    outputs.stored = output.read();
+    if (!refers) return outputs;
     for (const PrefillSegment& s : shape.segments) {
         for (std::int32_t i = 0; i < s.row_count; ++i) {
             const std::int32_t position = s.first_position + i, row = s.first_row + i;
@@ -141,14 +155,20 @@ double error_of(Shape shape, MatrixKernel kernel, bool single = false) {
                     for (int d = 0; d < kHead; ++d) sums[d] += p * tile(key, true)[d];
                 }
                 for (int d = 0; d < kHead; ++d) {
-                    reference.push_back(sums[d] / total);
-                    found.push_back(__half2float(stored[std::size_t(row * shape.query_heads + head) * kHead +
-                                                        stored_column(ActivationOrder::sequential, d)]));
+                    outputs.reference.push_back(sums[d] / total);
+                    outputs.found.push_back(
+                        __half2float(outputs.stored[std::size_t(row * shape.query_heads + head) * kHead +
+                                                    stored_column(ActivationOrder::sequential, d)]));
                 }
             }
         }
     }
-    return relative_error(reference, found);
+    return outputs;
+}
+
+double error_of(const Shape& shape, MatrixKernel kernel, bool single = false) {
+    const Outputs outputs = outputs_of(shape, kernel, single);
+    return relative_error(outputs.reference, outputs.found);
 }
 
 // Probabilities are rounded to the cache's type before they meet the values.
@@ -181,6 +201,44 @@ TEST_P(PrefillAttentionTest, OneRow) {
             EXPECT_LT(error_of({8, 1, window, model::KvType::f16, {{0, 0, 1, position}}}, kernel),
                       tolerance(model::KvType::f16))
                 << position << ' ' << window;
+}
+
+// The largest score grows from block to block, by far; sinks above and below all scores.
+TEST_P(PrefillAttentionTest, LargeScoresAndSinks) {
+    for (const model::KvType type : {model::KvType::bf16, model::KvType::f16})
+        for (const float query_size : {1.5F, 12.0F})
+            for (const float sink_size : {2.0F, 60.0F})
+                EXPECT_LT(error_of({16, 2, 0, type, {{0, 0, 70, 900}}, query_size, sink_size}, kernel),
+                          tolerance(type))
+                    << "queries " << query_size << ", sinks " << sink_size;
+}
+
+TEST_P(PrefillAttentionTest, BitsDoNotDependOnTheChunk) {
+    for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8}) {
+        for (const std::int32_t window : {0, 128}) {
+            for (const float query_size : {1.5F, 12.0F}) {
+                const std::vector<PrefillSegment> one = {{0, 0, 300, 900}}, four = {{0, 0, 1, 900},
+                                                                                    {0, 0, 62, 901},
+                                                                                    {0, 0, 137, 963},
+                                                                                    {0, 0, 100, 1100}};
+                const Outputs whole =
+                                  outputs_of({16, 2, window, type, one, query_size}, kernel, false, false),
+                              chunks =
+                                  outputs_of({16, 2, window, type, four, query_size}, kernel, false, false);
+                EXPECT_EQ(std::memcmp(whole.stored.data(), chunks.stored.data(),
+                                      whole.stored.size() * sizeof(__half)),
+                          0)
+                    << "window " << window << ", queries " << query_size;
+            }
+        }
+    }
+}
+
+// More segments than a warp asks about at a time.
+TEST_P(PrefillAttentionTest, ManySegments) {
+    std::vector<PrefillSegment> segments;
+    for (std::int32_t i = 0; i < 80; ++i) segments.push_back({i, 0, 1 + i % 3 * 20, i * 5 % 90});
+    EXPECT_LT(error_of({16, 2, 0, model::KvType::bf16, segments}, kernel), tolerance(model::KvType::bf16));
 }
 
 class SingleRowAttention : public backend::test::GpuTest {};
