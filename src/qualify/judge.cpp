@@ -7,6 +7,12 @@
 #include <vector>
 
 namespace gptoss::qualify {
+namespace {
+
+// The error of logits that have nothing to do with the reference is the square root of 2 or more.
+constexpr double kUnrelated = 1;
+
+}  // namespace
 
 LogitsError error_of(std::span<const float> logits, std::span<const float> reference) {
     LogitsError error;
@@ -51,7 +57,7 @@ Judgement judge(const ProbeOutcome& outcome, const ProbeOutcome& reference, std:
     std::ranges::sort(overall);
     std::ranges::sort(worst);
     const std::size_t middle = (rows - 1) / 2;
-    const bool small = overall.back() <= tolerance.of_any_row && outcome.repeatable;
+    const bool small = overall.back() < kUnrelated && outcome.repeatable;
     if (overall[middle] > tolerance.overall)
         return {fmt::format("logits are {:.2g} from the reference, {:.2g} is allowed", overall[middle],
                             tolerance.overall),
@@ -62,7 +68,8 @@ Judgement judge(const ProbeOutcome& outcome, const ProbeOutcome& reference, std:
                 small};
     if (overall.back() > tolerance.of_any_row)
         return {fmt::format("a row is {:.2g} from the reference, {:.2g} is allowed", overall.back(),
-                            tolerance.of_any_row)};
+                            tolerance.of_any_row),
+                small};
     if (!outcome.repeatable) return {"the same step again gave other bits"};
     return {};
 }

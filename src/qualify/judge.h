@@ -31,8 +31,8 @@ Tolerance tolerance_for(const std::string& device, model::KvType kv_type, bool w
 struct Judgement {
     // Empty = right. Else what is wrong, in words a report can hold: "not a number in 1 of 8 rows".
     std::string fault;
-    // The error is no larger than that of tokens which rounding sends to another expert. A token that others look back
-    // at takes them along, so most rows of a step may differ. Other inputs decide.
+    // The error may be that of tokens which rounding sends to another expert: no row is as wrong as any other text's. A
+    // token that others look back at takes them along, so most rows of a step may differ. Other inputs decide.
     bool may_be_rounding = false;
 };
 Judgement judge(const ProbeOutcome& outcome, const ProbeOutcome& reference, std::int32_t vocabulary,
