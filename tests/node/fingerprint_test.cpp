@@ -101,15 +101,13 @@ class FingerprintCheck : public testing::Test {
     static void TearDownTestSuite() { delete reference_; }
 
     static std::vector<FingerprintDocument> receipts_of(Settings settings) {
-        // Several processes may share a long run: GPTOSS_REPLIES of each, and other questions by --gtest_shuffle --gtest_random_seed=N.
-        const char* share = std::getenv("GPTOSS_REPLIES");
-        const std::size_t wanted =
-            share != nullptr ? std::stoul(share) : static_cast<std::size_t>(test::long_rounds(12, 1000));
+        // Several processes may share a long run: GPTOSS_ROUNDS replies of each, and other questions by --gtest_shuffle
+        // --gtest_random_seed=N.
         SigningNode node(std::move(settings));
         RandomAsks asks(99 + static_cast<unsigned>(testing::UnitTest::GetInstance()->random_seed()));
         std::vector<FingerprintDocument> receipts;
         const auto nothing = [] {};
-        while (receipts.size() < wanted) {
+        while (receipts.size() < static_cast<std::size_t>(test::long_rounds(12, 1000))) {
             std::vector<Ask> together;
             for (int i = 0; i < 16; ++i) together.push_back(asks.next());
             for (FingerprintDocument& receipt : node.receipts_of(together, nothing))

@@ -18,8 +18,9 @@ constexpr int rounds(int count) {
     return kSanitized ? (count + 9) / 10 : count;
 }
 
-/// `few` of them; `many` in ./test long, which sets GPTOSS_LONG.
+/// `few` of them; `many` in ./test long, which sets GPTOSS_LONG; as many as GPTOSS_ROUNDS says, where time is short.
 inline int long_rounds(int few, int many) {
+    if (const char* given = std::getenv("GPTOSS_ROUNDS")) return std::atoi(given);
     return std::getenv("GPTOSS_LONG") != nullptr ? many : rounds(few);
 }
 
