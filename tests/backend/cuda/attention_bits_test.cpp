@@ -8,7 +8,7 @@
 namespace gptoss::backend::cuda::test {
 namespace {
 
-constexpr std::int32_t kQueryHeads = 16, kKvHeads = 2, kRows = 70;
+constexpr std::int32_t kQueryHeadsInOrder = 16, kKvHeadsInOrder = 2, kRowsInOrder = 70;
 
 class AttentionInOrder : public backend::test::GpuTest {
   protected:
@@ -40,37 +40,38 @@ TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
     for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
         for (const std::int32_t window : {0, 128})
             for (const std::int32_t first : {0, 50, 700, 9000}) {
-                const std::int32_t blocks = (first + kRows + 63) / 64;
-                KvPool pool{nullptr, type, 1, blocks, kKvHeads, kHeadSize};
+                const std::int32_t blocks = (first + kRowsInOrder + 63) / 64;
+                KvPool pool{nullptr, type, 1, blocks, kKvHeadsInOrder, kHeadSize};
                 const auto words =
                     static_cast<std::size_t>(pool.layer_elements() * model::kv_element_bytes(type) / 2);
                 const DeviceVector<std::uint16_t> cache(random_bits(words, type, 1));
                 pool.data = reinterpret_cast<std::byte*>(cache.get());
                 const DeviceVector<std::uint16_t> queries(
-                    random_bits(std::size_t{kRows} * kQueryHeads * kHeadSize,
+                    random_bits(std::size_t{kRowsInOrder} * kQueryHeadsInOrder * kHeadSize,
                                 type == model::KvType::bf16 ? type : model::KvType::f16, 2));
-                const DeviceVector<float> sinks(random_floats(kQueryHeads, 2.0F, 3));
+                const DeviceVector<float> sinks(random_floats(kQueryHeadsInOrder, 2.0F, 3));
                 std::vector<std::int32_t> table, rows;
                 for (std::int32_t i = 0; i < blocks; ++i) table.push_back(blocks - 1 - i);
                 std::vector<RowInput> inputs;
-                for (std::int32_t i = 0; i < kRows; ++i) {
+                for (std::int32_t i = 0; i < kRowsInOrder; ++i) {
                     inputs.push_back({0, first + i, 0, first + i, -1});
-                    rows.push_back(kRows - 1 - i);
+                    rows.push_back(kRowsInOrder - 1 - i);
                 }
                 const DeviceVector<std::int32_t> device_table(table), device_rows(rows);
                 const DeviceVector<RowInput> device_inputs(inputs);
                 const DeviceVector<PrefillSegment> segments(
-                    std::vector<PrefillSegment>{{0, 0, kRows, first}});
+                    std::vector<PrefillSegment>{{0, 0, kRowsInOrder, first}});
                 const DeviceVector<float> workspace(
-                    static_cast<std::size_t>(kLoneChainFloats * kRows * kKvHeads * blocks));
+                    static_cast<std::size_t>(kLoneChainFloats * kRowsInOrder * kKvHeadsInOrder * blocks));
                 const auto outputs = [&](const auto& launch) {
-                    const DeviceVector<std::uint16_t> output(std::size_t{kRows} * kQueryHeads * kHeadSize);
+                    const DeviceVector<std::uint16_t> output(std::size_t{kRowsInOrder} * kQueryHeadsInOrder *
+                                                             kHeadSize);
                     PrefillAttention a;
                     a.segments = segments.get();
                     a.segment_count = 1;
-                    a.row_count = kRows;
+                    a.row_count = kRowsInOrder;
                     a.queries = queries.get();
-                    a.query_heads = kQueryHeads;
+                    a.query_heads = kQueryHeadsInOrder;
                     a.pool = pool;
                     a.tables = device_table.get();
                     a.table_stride = blocks;
@@ -83,7 +84,7 @@ TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
                 const auto lone = outputs([&](const PrefillAttention& a) {
                     launch_lone_row_chain_attention(
                         a,
-                        {device_inputs.get(), device_rows.get(), kRows,
+                        {device_inputs.get(), device_rows.get(), kRowsInOrder,
                          window > 0 ? std::min(blocks, 3) : blocks, workspace.get()},
                         nullptr);
                 });

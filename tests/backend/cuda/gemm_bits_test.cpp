@@ -90,15 +90,15 @@ GroupList groups_of(const std::vector<std::int32_t>& counts, std::int32_t tile_t
 
 TEST_F(OneChain, ProductsOfExperts) {
     const std::vector<std::int32_t> counts{1, 5, 8, 9, 16, 33, 100};
-    constexpr std::int32_t kPairs = 172, kRows = 192 + 32, kColumns = 2880;
+    constexpr std::int32_t kPairs = 172, kRowsOfExpert = 192 + 32, kColumns = 2880;
     const auto experts = static_cast<std::int32_t>(counts.size());
-    const RandomMatrix matrix(WeightFormat::mxfp4, kRows * experts, kColumns, 1);
+    const RandomMatrix matrix(WeightFormat::mxfp4, kRowsOfExpert * experts, kColumns, 1);
     const DeviceVector<__half> activations(random_halves(std::size_t{kPairs} * kColumns));
     const auto sums = [&](MatrixKernel kernel) {
-        MatrixPlan plan = plan_with(kernel, kPairs, kRows * experts, experts, device);
+        MatrixPlan plan = plan_with(kernel, kPairs, kRowsOfExpert * experts, experts, device);
         plan.one_chain = true;
         const DeviceVector<GroupList> groups(std::vector<GroupList>{groups_of(counts, plan.tile_tokens)});
-        const DeviceVector<float> output(std::size_t{kPairs} * kRows);
+        const DeviceVector<float> output(std::size_t{kPairs} * kRowsOfExpert);
         GemmProblem problem;
         problem.weights = matrix.matrix;
         problem.experts = experts;
@@ -107,7 +107,7 @@ TEST_F(OneChain, ProductsOfExperts) {
         problem.row_count = kPairs;
         problem.epilogue.kind = Epilogue::logits;
         problem.epilogue.output = output.get();
-        problem.epilogue.output_stride = problem.epilogue.output_columns = kRows;
+        problem.epilogue.output_stride = problem.epilogue.output_columns = kRowsOfExpert;
         launch_gemm(problem, plan, device.sm_count, nullptr);
         return output.read();
     };
