@@ -16,15 +16,15 @@ struct Speed {
 };
 
 // docs/performance.md: random weights of the true shape, a bf16 cache.
-constexpr std::array<Speed, 9> kH200With120b = {{{"1 token at 1024", 596},
-                                                 {"2 x 1 token at 1024", 854},
-                                                 {"4 x 1 token at 1024", 1094},
-                                                 {"8 x 1 token at 1024", 1234},
-                                                 {"16 x 1 token at 1024", 1824},
-                                                 {"64 x 1 token at 1024", 3852},
-                                                 {"256 x 1 token at 1024", 7750},
-                                                 {"1024 tokens", 22'867},
-                                                 {"8192 tokens", 34'920}}};
+constexpr std::array<Speed, 9> kH200With120b = {{{"1 token at 1024", 615},
+                                                 {"2 x 1 token at 1024", 876},
+                                                 {"4 x 1 token at 1024", 1150},
+                                                 {"8 x 1 token at 1024", 1313},
+                                                 {"16 x 1 token at 1024", 1917},
+                                                 {"64 x 1 token at 1024", 3966},
+                                                 {"256 x 1 token at 1024", 8477},
+                                                 {"1024 tokens", 26'720},
+                                                 {"8192 tokens", 36'000}}};
 constexpr std::array<Speed, 6> kH100With120b = {{{"1 token at 1024", 505},
                                                  {"2 x 1 token at 1024", 700},
                                                  {"4 x 1 token at 1024", 914},
@@ -34,12 +34,12 @@ constexpr std::array<Speed, 6> kH100With120b = {{{"1 token at 1024", 505},
 // Not measured: the H200's times the two cards' memory bandwidths by their data sheets, 1,792 of 4,800 GB/s. Only
 // of steps that memory bounds.
 constexpr double kPro6000OfH200 = 1792.0 / 4800;
-constexpr std::array<Speed, 3> kPro6000With120b = {{{"1 token at 1024", 596 * kPro6000OfH200},
-                                                    {"16 x 1 token at 1024", 1824 * kPro6000OfH200},
-                                                    {"64 x 1 token at 1024", 3852 * kPro6000OfH200}}};
-constexpr std::array<Speed, 1> kH200With20b = {{{"1 token at 1024", 858}}};
+constexpr std::array<Speed, 3> kPro6000With120b = {{{"1 token at 1024", 615 * kPro6000OfH200},
+                                                    {"16 x 1 token at 1024", 1917 * kPro6000OfH200},
+                                                    {"64 x 1 token at 1024", 3966 * kPro6000OfH200}}};
+constexpr std::array<Speed, 1> kH200With20b = {{{"1 token at 1024", 878}}};
 constexpr std::array<Speed, 1> kH100With20b = {{{"1 token at 1024", 720}}};
-constexpr std::array<Speed, 1> kPro6000With20b = {{{"1 token at 1024", 858 * kPro6000OfH200}}};
+constexpr std::array<Speed, 1> kPro6000With20b = {{{"1 token at 1024", 878 * kPro6000OfH200}}};
 
 struct KnownCard {
     std::string_view name;  // part of what the driver calls it
