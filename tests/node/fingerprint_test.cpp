@@ -176,22 +176,24 @@ TEST_F(FingerprintCheck, AcceptsRoundingAndRefusesWhatComputesOtherwise) {
     }
 }
 
-// Only where the sampling differs: a certain reply is the same at every seed.
+// Only where the sampling differs: a certain reply is the same at every seed. The node draws the seeds, so how many replies
+// another seed would have changed is not the same every time: more are asked for until there are some.
 TEST_F(FingerprintCheck, FindsTokensThatWereNotSampledAsClaimed) {
-    const std::vector<FingerprintDocument> honest = receipts_of(fingerprinting());
     int changed = 0, refused = 0;
-    for (const FingerprintDocument& document : honest) {
-        chain::ReplyReceipt receipt = chain::receipt_from_json(document).receipt;
-        if (receipt.sampling.starts_with("temperature=0 ")) continue;
-        receipt.seed += 1;
-        const RecordedTokens told = read_recorded_tokens(document["tokens"]);
-        const ReceiptVerdict replayed = replay_receipt(*reference_, receipt, told);
-        if (replayed.holds || replayed.difference->is_near_tie()) continue;
-        ++changed;
-        const auto bytes = chain::bytes_from_hex(document["fingerprint"].get<std::string>());
-        refused += check_fingerprints(*reference_, receipt, told, read_fingerprints(*bytes)).holds ? 0 : 1;
-    }
-    EXPECT_GT(changed, 3);
+    for (int round = 0; changed < 4 && round < 10; ++round)
+        for (const FingerprintDocument& document : receipts_of(fingerprinting())) {
+            chain::ReplyReceipt receipt = chain::receipt_from_json(document).receipt;
+            if (receipt.sampling.starts_with("temperature=0 ")) continue;
+            receipt.seed += 1;
+            const RecordedTokens told = read_recorded_tokens(document["tokens"]);
+            const ReceiptVerdict replayed = replay_receipt(*reference_, receipt, told);
+            if (replayed.holds || replayed.difference->is_near_tie()) continue;
+            ++changed;
+            const auto bytes = chain::bytes_from_hex(document["fingerprint"].get<std::string>());
+            refused +=
+                check_fingerprints(*reference_, receipt, told, read_fingerprints(*bytes)).holds ? 0 : 1;
+        }
+    EXPECT_GE(changed, 4);
     EXPECT_EQ(refused, changed);
 }
 
