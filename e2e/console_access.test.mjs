@@ -41,7 +41,12 @@ async function walk(name) {
     const found = [];
     for (let steps = 0; steps <= start; steps += 1) {
         await page.keyboard.press('Tab');
-        const here = await seen();
+        let here = await seen();
+        // A page that scrolls to what has the focus takes a few frames to get there, on a busy machine longer.
+        for (let tries = 0; here && !here.isSeen && tries < 40; tries += 1) {
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            here = await seen();
+        }
         if (here && !(here.isSeen && here.isMarked)) found.push(here);
         if (!here && steps > 0) break;
     }
