@@ -24,7 +24,7 @@ before(async () => {
     fs.writeFileSync(path.join(temporary, 'fleet'), `north ${other.origin} Authorization: Bearer ${key}\ngone http://127.0.0.1:9\n`);
     node = await startNode([...small, '--admin-port', '0', '--download-folder', path.join(temporary, 'models'), '--fleet-file', path.join(temporary, 'fleet'),
         '--receipts', 'on', '--receipts-path', path.join(temporary, 'receipts.sqlite')], { HF_ENDPOINT: host.url, HOST_PRIVATE_KEY: `0x${'11'.repeat(32)}` });
-    admin = node.log().match(/operators: (http:[^\s]+)\/admin/)[1];
+    admin = await waitFor(() => node.log().match(/operators: (http:[^\s]+)\/admin/)?.[1]);
     browser = await startBrowser();
 });
 after(async () => {

@@ -128,7 +128,7 @@ test('an operator downloads a model and serves it', async () => {
     const files = Object.fromEntries(parts.map((name) => [name, fs.readFileSync(path.join(demo, name.replace('gpt-oss-120b-mxfp4', 'gpt-oss-demo')))]));
     const host = await startModelHost(files, ({ name, count }) => (name === parts[1] && count === 0 ? { cutAfter: 1000 } : {}));
     const node = await startNode([...small, '--admin-port', '0', '--download-folder', path.join(temporary, 'models')], { HF_ENDPOINT: host.url });
-    const admin = node.log().match(/operators: (http:[^\s]+)\/admin/)[1];
+    const admin = await waitFor(() => node.log().match(/operators: (http:[^\s]+)\/admin/)?.[1]);
     const ask = async (method, where, body) => {
         const reply = await fetch(admin + where, { method, body: body && JSON.stringify(body), headers: { 'content-type': 'application/json' } });
         return { status: reply.status, ...await reply.json() };

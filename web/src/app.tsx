@@ -69,8 +69,9 @@ function Speed() {
 function Login() {
     const [key, change] = useState('');
     const field = useRef<HTMLInputElement>(null);
-    useLayoutEffect(() => field.current!.focus(), []);   // the message's field had it
-    return <form class="login" onSubmit={(event) => { event.preventDefault(); setKey(key); focusMessage(); }}>
+    // The message's field had it, and gets it back once a key is taken: not before, or a refused key would be mended there.
+    useLayoutEffect(() => { field.current!.focus(); return focusMessage; }, []);
+    return <form class="login" onSubmit={(event) => { event.preventDefault(); setKey(key); }}>
         <label for="key">This node asks for an API key. It is kept until the tab is closed.</label>
         {keyRefused.value && <p role="alert" class="problem">The node refused this key.</p>}
         <div class="row">
