@@ -43,7 +43,7 @@ struct AttentionRowTile {
     __device__ void multiply_keys(std::uint64_t keys) {
 #pragma unroll
         for (int k = 0; k < 4; ++k)  // 16 columns are 32 bytes
-            warpgroup_multiply_64<kIsBf16, false>(scores, queries[k], keys + 2 * k, k > 0);
+            warpgroup_multiply_64<kIsBf16>(scores, queries[k], keys + 2 * k, k > 0);
         warpgroup_commit();
     }
     __device__ void multiply_values(const Probabilities& probabilities, std::uint64_t values) {

@@ -26,9 +26,17 @@ __device__ __forceinline__ void fence_accumulators(float (&sums)[count][4]) {
         asm volatile("" : "+f"(sums[i][0]), "+f"(sums[i][1]), "+f"(sums[i][2]), "+f"(sums[i][3])::"memory");
 }
 
+// The accumulators of groups of eight columns as operands of asm: a list cannot be made by a loop or a template.
+#define GPTOSS_SUMS(group) \
+    "+f"(sums[group][0]), "+f"(sums[group][1]), "+f"(sums[group][2]), "+f"(sums[group][3])
+#define GPTOSS_TWO_SUMS(first) GPTOSS_SUMS(first), GPTOSS_SUMS((first) + 1)
+#define GPTOSS_EIGHT_SUMS(first)                                                        \
+    GPTOSS_TWO_SUMS(first), GPTOSS_TWO_SUMS((first) + 2), GPTOSS_TWO_SUMS((first) + 4), \
+        GPTOSS_TWO_SUMS((first) + 6)
+
 // sums = a * b, or += where `accumulate`: a is 64 x 16, bfloat16 where `is_bf16` and float16 otherwise, over the
-// warpgroup's lanes; b is 16 x 64. `transposed`: a row of b is contiguous in shared memory, otherwise a column.
-template <bool is_bf16, bool transposed>
+// warpgroup's lanes; b is 16 x 64, a column of it contiguous in shared memory.
+template <bool is_bf16>
 __device__ __forceinline__ void warpgroup_multiply_64(float (&sums)[8][4], const std::uint32_t (&a)[4],
                                                       std::uint64_t b, bool accumulate) {
     if constexpr (is_bf16) {
@@ -37,36 +45,22 @@ __device__ __forceinline__ void warpgroup_multiply_64(float (&sums)[8][4], const
             "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {"
             "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
             "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-            "}, {%32, %33, %34, %35}, %36, accumulate, 1, 1, %38; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3])
-            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)),
-              "n"(transposed ? 1 : 0));
+            "}, {%32, %33, %34, %35}, %36, accumulate, 1, 1, 0; }"
+            : GPTOSS_EIGHT_SUMS(0)
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)));
     } else {
         asm volatile(
             "{ .reg .pred accumulate; setp.ne.b32 accumulate, %37, 0; "
             "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {"
             "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
             "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-            "}, {%32, %33, %34, %35}, %36, accumulate, 1, 1, %38; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3])
-            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)),
-              "n"(transposed ? 1 : 0));
+            "}, {%32, %33, %34, %35}, %36, accumulate, 1, 1, 0; }"
+            : GPTOSS_EIGHT_SUMS(0)
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)));
     }
 }
 
-// The same for 72 columns of b, added and transposed: attention's values and a column of ones.
+// The same for 72 columns of b, added; a row of b is contiguous: attention's values and a column of ones.
 template <bool is_bf16>
 __device__ __forceinline__ void warpgroup_multiply_72(float (&sums)[9][4], const std::uint32_t (&a)[4],
                                                       std::uint64_t b) {
@@ -76,14 +70,7 @@ __device__ __forceinline__ void warpgroup_multiply_72(float (&sums)[9][4], const
             "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
             "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35"
             "}, {%36, %37, %38, %39}, %40, 1, 1, 1, 1;"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3]), "+f"(sums[8][0]), "+f"(sums[8][1]), "+f"(sums[8][2]),
-              "+f"(sums[8][3])
+            : GPTOSS_EIGHT_SUMS(0), GPTOSS_SUMS(8)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     } else {
         asm volatile(
@@ -91,14 +78,7 @@ __device__ __forceinline__ void warpgroup_multiply_72(float (&sums)[9][4], const
             "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
             "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35"
             "}, {%36, %37, %38, %39}, %40, 1, 1, 1, 1;"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3]), "+f"(sums[8][0]), "+f"(sums[8][1]), "+f"(sums[8][2]),
-              "+f"(sums[8][3])
+            : GPTOSS_EIGHT_SUMS(0), GPTOSS_SUMS(8)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     }
 }
@@ -117,8 +97,7 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
             "wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16 {"
             "%0, %1, %2, %3, %4, %5, %6, %7"
             "}, {%8, %9, %10, %11}, %12, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3])
+            : GPTOSS_TWO_SUMS(0)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     } else if constexpr (tokens == 32) {
         asm volatile(
@@ -126,10 +105,7 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
             "wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {"
             "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
             "}, {%16, %17, %18, %19}, %20, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3])
+            : GPTOSS_TWO_SUMS(0), GPTOSS_TWO_SUMS(2)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     } else if constexpr (tokens == 48) {
         asm volatile(
@@ -138,11 +114,7 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
             "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
             "%20, %21, %22, %23"
             "}, {%24, %25, %26, %27}, %28, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3])
+            : GPTOSS_TWO_SUMS(0), GPTOSS_TWO_SUMS(2), GPTOSS_TWO_SUMS(4)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     } else if constexpr (tokens == 64) {
         asm volatile(
@@ -151,13 +123,7 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
             "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
             "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
             "}, {%32, %33, %34, %35}, %36, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3])
+            : GPTOSS_EIGHT_SUMS(0)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     } else if constexpr (tokens == 80) {
         asm volatile(
@@ -167,14 +133,7 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
             "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, "
             "%38, %39"
             "}, {%40, %41, %42, %43}, %44, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3]), "+f"(sums[8][0]), "+f"(sums[8][1]), "+f"(sums[8][2]),
-              "+f"(sums[8][3]), "+f"(sums[9][0]), "+f"(sums[9][1]), "+f"(sums[9][2]), "+f"(sums[9][3])
+            : GPTOSS_EIGHT_SUMS(0), GPTOSS_TWO_SUMS(8)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     } else if constexpr (tokens == 96) {
         asm volatile(
@@ -184,16 +143,7 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
             "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, "
             "%38, %39, %40, %41, %42, %43, %44, %45, %46, %47"
             "}, {%48, %49, %50, %51}, %52, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3]), "+f"(sums[8][0]), "+f"(sums[8][1]), "+f"(sums[8][2]),
-              "+f"(sums[8][3]), "+f"(sums[9][0]), "+f"(sums[9][1]), "+f"(sums[9][2]), "+f"(sums[9][3]),
-              "+f"(sums[10][0]), "+f"(sums[10][1]), "+f"(sums[10][2]), "+f"(sums[10][3]), "+f"(sums[11][0]),
-              "+f"(sums[11][1]), "+f"(sums[11][2]), "+f"(sums[11][3])
+            : GPTOSS_EIGHT_SUMS(0), GPTOSS_TWO_SUMS(8), GPTOSS_TWO_SUMS(10)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     } else if constexpr (tokens == 128) {
         asm volatile(
@@ -204,22 +154,14 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
             "%38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, "
             "%56, %57, %58, %59, %60, %61, %62, %63"
             "}, {%64, %65, %66, %67}, %68, accumulate, 1, 1, 0; }"
-            : "+f"(sums[0][0]), "+f"(sums[0][1]), "+f"(sums[0][2]), "+f"(sums[0][3]), "+f"(sums[1][0]),
-              "+f"(sums[1][1]), "+f"(sums[1][2]), "+f"(sums[1][3]), "+f"(sums[2][0]), "+f"(sums[2][1]),
-              "+f"(sums[2][2]), "+f"(sums[2][3]), "+f"(sums[3][0]), "+f"(sums[3][1]), "+f"(sums[3][2]),
-              "+f"(sums[3][3]), "+f"(sums[4][0]), "+f"(sums[4][1]), "+f"(sums[4][2]), "+f"(sums[4][3]),
-              "+f"(sums[5][0]), "+f"(sums[5][1]), "+f"(sums[5][2]), "+f"(sums[5][3]), "+f"(sums[6][0]),
-              "+f"(sums[6][1]), "+f"(sums[6][2]), "+f"(sums[6][3]), "+f"(sums[7][0]), "+f"(sums[7][1]),
-              "+f"(sums[7][2]), "+f"(sums[7][3]), "+f"(sums[8][0]), "+f"(sums[8][1]), "+f"(sums[8][2]),
-              "+f"(sums[8][3]), "+f"(sums[9][0]), "+f"(sums[9][1]), "+f"(sums[9][2]), "+f"(sums[9][3]),
-              "+f"(sums[10][0]), "+f"(sums[10][1]), "+f"(sums[10][2]), "+f"(sums[10][3]), "+f"(sums[11][0]),
-              "+f"(sums[11][1]), "+f"(sums[11][2]), "+f"(sums[11][3]), "+f"(sums[12][0]), "+f"(sums[12][1]),
-              "+f"(sums[12][2]), "+f"(sums[12][3]), "+f"(sums[13][0]), "+f"(sums[13][1]), "+f"(sums[13][2]),
-              "+f"(sums[13][3]), "+f"(sums[14][0]), "+f"(sums[14][1]), "+f"(sums[14][2]), "+f"(sums[14][3]),
-              "+f"(sums[15][0]), "+f"(sums[15][1]), "+f"(sums[15][2]), "+f"(sums[15][3])
+            : GPTOSS_EIGHT_SUMS(0), GPTOSS_EIGHT_SUMS(8)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     }
 }
+
+#undef GPTOSS_EIGHT_SUMS
+#undef GPTOSS_TWO_SUMS
+#undef GPTOSS_SUMS
 
 // The shared memory descriptor of wgmma (PTX ISA, "matrix descriptor"): start address, stride between groups of eight
 // rows (1024 bytes), SWIZZLE_128B. The other stride is not used by matrices that are 128 bytes wide.
