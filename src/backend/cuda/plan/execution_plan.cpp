@@ -124,7 +124,7 @@ MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, st
 bool takes_wgmma_attention(const DeviceTraits& device, const PlanOptions& options, std::int32_t tokens) {
     return device.has_wgmma() && !options.kernels.batch_invariant &&
            !options.kernels.bans("attention/wgmma") &&
-           preferred_for(options.kernels, "attention", tokens) != "mma";
+           options.kernels.preferred_kernel("attention", tokens) != "mma";
 }
 
 // `usual` unless `qualify` found otherwise.
