@@ -4,8 +4,10 @@
 //   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long] [batch] [skewed]
 //
 //   kernels  matrix products, attention and routing of one layer, both instruction paths
+//   attention  attention of one layer alone, keys and queries drawn from a normal distribution
 //   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
 //   long     one prompt of 131,072 tokens, chunks of 2,048, 4,096 and 8,192
+//   whole    before these two: chunks of 8,192 alone
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
 //   skewed   before these: routing whose hottest expert gets 8 times the mean
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
@@ -25,6 +27,7 @@
 #include "backend/cuda/weight_layout.h"
 #include "base/error.h"
 #include "model/rope.h"
+#include "random_values.h"
 #include "skewed_routing.h"
 
 namespace gptoss::backend::cuda {
@@ -103,7 +106,7 @@ class Bench {
                            output = allocate_device(pairs * 4096 * 4);
         const DeviceMemory routing_memory = allocate_device(pairs * 64 + (1 << 20));
         auto* residual = reinterpret_cast<float*>(output.get());
-        fill(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
+        fill_even(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
         std::byte* next = routing_memory.get();
         const auto take = [&](std::int64_t bytes) {
             return std::exchange(next, next + Arena::padded(bytes));
@@ -122,7 +125,7 @@ class Bench {
                 i / model::kBlockTokens * model_.full.block_elements() + i % model::kBlockTokens * kHeadSize;
         cuda_check(cudaMemcpy(cache_rows, places.data(), places.size() * 8, cudaMemcpyHostToDevice));
         const DeviceMemory input = allocate_device(std::int64_t{rows} * shape_.hidden * 4);
-        fill_floats(reinterpret_cast<float*>(input.get()), std::int64_t{rows} * shape_.hidden);
+        fill_even(reinterpret_cast<float*>(input.get()), std::int64_t{rows} * shape_.hidden);
 
         Routing routing;
         routing.residual = reinterpret_cast<const float*>(input.get());
@@ -146,7 +149,7 @@ class Bench {
         });
         report("routing", rows, routing_ms, 2.0 * rows * shape_.hidden * shape_.experts,
                double(rows) * shape_.hidden * 6);
-        fill(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
+        fill_even(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
 
         GemmProblem dense;
         dense.activations = reinterpret_cast<const __half*>(activations.get());
@@ -226,7 +229,8 @@ class Bench {
     void attention(std::int32_t rows, std::int32_t depth, bool slides) {
         const DeviceMemory queries = allocate_device(std::int64_t{rows} * shape_.query_width() * 2);
         const DeviceMemory output = allocate_device(std::int64_t{rows} * shape_.query_width() * 2);
-        fill(reinterpret_cast<__half*>(queries.get()), std::int64_t{rows} * shape_.query_width());
+        fill_normal_bf16(reinterpret_cast<std::uint16_t*>(queries.get()),
+                         std::int64_t{rows} * shape_.query_width());
         const DeviceMemory segments = allocate_device(sizeof(PrefillSegment));
         const PrefillSegment segment{0, 0, rows, depth};
         cuda_check(cudaMemcpy(segments.get(), &segment, sizeof(segment), cudaMemcpyHostToDevice));
@@ -323,26 +327,8 @@ class Bench {
         KvPool pool{nullptr, model::KvType::bf16, layers, blocks, shape_.kv_heads, shape_.head_size};
         pools_.push_back(allocate_device(pool.layer_elements() * layers * 2));
         pool.data = pools_.back().get();
-        cuda_check(cudaMemset(pool.data, 0, static_cast<std::size_t>(pool.layer_elements() * layers * 2)));
+        fill_normal_bf16(reinterpret_cast<std::uint16_t*>(pool.data), pool.layer_elements() * layers);
         return pool;
-    }
-    void fill(__half* to, std::int64_t count) {
-        std::vector<__half> values(static_cast<std::size_t>(1 << 16));
-        unsigned state = 1;
-        for (__half& v : values)
-            v = __float2half(static_cast<float>((state = state * 1664525U + 1013904223U) >> 8) / 8388608.0F -
-                             1.0F);
-        for (std::int64_t i = 0; i < count; i += 1 << 16)
-            cuda_check(cudaMemcpy(to + i, values.data(),
-                                  static_cast<std::size_t>(std::min<std::int64_t>(1 << 16, count - i)) * 2,
-                                  cudaMemcpyHostToDevice));
-    }
-    void fill_floats(float* to, std::int64_t count) {
-        std::vector<float> values(static_cast<std::size_t>(count));
-        unsigned state = 1;
-        for (float& v : values)
-            v = static_cast<float>((state = state * 1664525U + 1013904223U) >> 8) / 8388608.0F - 1.0F;
-        cuda_check(cudaMemcpy(to, values.data(), values.size() * 4, cudaMemcpyHostToDevice));
     }
 
     model::Hyperparameters shape_;
@@ -371,13 +357,16 @@ int main(int argc, char** argv) {
         if (asked("kernels")) {
             for (const std::int32_t rows : {16, 64, 128, 192, 256, 512, 1024, 1536, 2048, 8192})
                 bench.products(rows);
-            for (const bool slides : {false, true})
-                for (const std::int32_t rows : {2048, 8192})
-                    for (const std::int32_t depth : {0, 8192, 120000}) bench.attention(rows, depth, slides);
         }
+        if (asked("kernels") || asked("attention"))
+            for (const bool slides : {false, true})
+                for (const std::int32_t rows : {1024, 2048, 8192})
+                    for (const std::int32_t depth : {0, 8192, 120000}) bench.attention(rows, depth, slides);
+        const std::vector<std::int32_t> chunks =
+            asked("whole") ? std::vector<std::int32_t>{8192} : std::vector<std::int32_t>{2048, 4096, 8192};
         if (asked("model")) {
             bench.prompt(1024, 1024, 5);
-            for (const std::int32_t chunk : {2048, 4096, 8192}) bench.prompt(8192, chunk, 3);
+            for (const std::int32_t chunk : chunks) bench.prompt(8192, chunk, 3);
         }
         if (asked("batch"))
             for (const std::int32_t count : {2, 4, 8, 9, 16, 32, 64, 128, 256, 512}) bench.batch(count, 1024);
@@ -387,7 +376,7 @@ int main(int argc, char** argv) {
             for (const std::int32_t length : {2048, 8192}) bench.prompt(length, length, 1);
         }
         if (asked("long"))
-            for (const std::int32_t chunk : {2048, 4096, 8192}) bench.prompt(131072, chunk, 1);
+            for (const std::int32_t chunk : chunks) bench.prompt(131072, chunk, 1);
     } catch (const Error& error) {
         std::printf("%s\n", error.for_people().c_str());
         return 1;
