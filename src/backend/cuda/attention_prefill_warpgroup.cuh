@@ -74,15 +74,6 @@ __device__ __forceinline__ void for_each_piece(const PrefillAttention& a, int pi
     }
 }
 
-__device__ __forceinline__ bool barrier_is_over(std::uint32_t barrier, std::uint32_t phase) {
-    std::uint32_t over;
-    asm volatile(
-        "{ .reg .pred over; mbarrier.test_wait.parity.shared.b64 over, [%1], %2; selp.u32 %0, 1, 0, over; }"
-        : "=r"(over)
-        : "r"(barrier), "r"(phase)
-        : "memory");
-    return over != 0;
-}
 // Arrives, and has the phase end only after `bytes` have landed too.
 __device__ __forceinline__ void barrier_arrive_expecting(std::uint32_t barrier, int bytes) {
     asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
@@ -183,14 +174,13 @@ struct AttentionRows {
         tile.multiply_keys(keys_of(shared, turn));
         warpgroup_wait<0>();
         if (tile.soften(even, 0, window)) tile.rescale();
-        bool next_is_there = false;
         int block = 0;
         for (; block + 2 < blocks; block += 2) {
-            step(even, odd, block, window, shared, turn, next_is_there);
-            step(odd, even, block + 1, window, shared, turn, next_is_there);
+            step(even, odd, block, window, shared, turn);
+            step(odd, even, block + 1, window, shared, turn);
         }
         if (block + 1 < blocks) {
-            step(even, odd, block, window, shared, turn, next_is_there);
+            step(even, odd, block, window, shared, turn);
             finish(odd, shared, turn);
         } else {
             finish(even, shared, turn);
@@ -244,22 +234,19 @@ struct AttentionRows {
     // Adds block `block`, whose probabilities are `from`; those of the next block become `to`.
     __device__ __forceinline__ void step(const typename Tile::Probabilities& from,
                                          typename Tile::Probabilities& to, int block, int window,
-                                         const Kernel::Shared& shared, Kernel::Turn& turn,
-                                         bool& next_is_there) {
-        const Kernel::Turn next = turn.next(), after = next.next();
-        if (!next_is_there) barrier_wait(shared.full(next.stage), next.phase);
+                                         const Kernel::Shared& shared, Kernel::Turn& turn) {
+        const Kernel::Turn next = turn.next();
+        barrier_wait(shared.full(next.stage), next.phase);
         warpgroup_fence();
         tile.multiply_keys(keys_of(shared, next));
         tile.multiply_values(from, values_of(shared, turn));
-        next_is_there =
-            barrier_is_over(shared.full(after.stage), after.phase);  // asked early: it takes a while
         warpgroup_wait<1>();
         const bool rises = tile.soften(to, block + 1, window);
         warpgroup_wait<0>();
         Tile::keep(from);
         fence_accumulators(tile.output);
         if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(turn.stage));
-        if (__builtin_expect(rises, 0)) tile.rescale();
+        if (rises) tile.rescale();
         turn = next;
     }
 

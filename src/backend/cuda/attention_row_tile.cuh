@@ -2,9 +2,9 @@
 // softmax, the outputs so far. With a head of 64 an SM's exponentials take as long as its matrix products, and
 // everything else competes with them for issue slots. So:
 //
-// - What is subtracted from a row's scores need not be its largest score so far, only a number near it. It is
-//   raised when a probability reaches 2, to the largest score then; otherwise nobody looks for a maximum and
-//   outputs are not rescaled. A row's bits stay a function of its own scores, taken a block at a time.
+// - What is subtracted from a row's scores need not be its largest score so far, only a number that is not far below
+//   it. It is raised when a probability reaches 2^14, to the largest score then; otherwise nobody looks for the
+//   largest score and outputs are not rescaled. A row's bits stay a function of its own scores, a block at a time.
 // - The denominator is one more column of the outputs: the values are followed by columns of ones, so the tensor
 //   cores add up the probabilities as they were rounded, and a row's largest one loses nothing by rounding.
 #pragma once
@@ -25,8 +25,8 @@ struct AttentionRowTile {
     static constexpr bool kIsBf16 = type == model::KvType::bf16;
     static constexpr int kRows = 64;
     static constexpr float kLog2e = 1.4426950408889634F;
-    static constexpr float kScale = 0.125F * kLog2e;          // 1 / sqrt(64), and exp2 in place of exp
-    static constexpr std::uint32_t kTwoOrMore = 0x40004000U;  // the bit that 2 and more have, in two numbers
+    static constexpr float kScale = 0.125F * kLog2e;  // 1 / sqrt(64), and exp2 in place of exp
+    static constexpr std::uint32_t kTooLarge = kIsBf16 ? 0x4680 : 0x7400;  // the bits of 2^14
 
     // Probabilities of 64 rows and keys, as the values' product takes them.
     using Probabilities = std::uint32_t[4][4];
@@ -57,10 +57,11 @@ struct AttentionRowTile {
     // probabilities are added; outputs may be on their way meanwhile.
     __device__ __forceinline__ bool soften(Probabilities& probabilities, int block, int window) {
         fence_accumulators(scores);
-        if (__builtin_expect(block >= masked_from || block < unmasked_from, 0)) mask(block, window);
+        if (block >= masked_from || block < unmasked_from) mask(block, window);
         exponentials(probabilities);
-        const bool rises = __any_sync(kAllLanes, (large(probabilities, 0) | large(probabilities, 1)) != 0);
-        if (__builtin_expect(rises, 0)) {
+        const bool rises = __any_sync(kAllLanes, is_too_large(__vmaxu2(largest_pair(probabilities, 0),
+                                                                       largest_pair(probabilities, 1))));
+        if (rises) {
             raise(probabilities);
             exponentials(probabilities);
         }
@@ -114,12 +115,18 @@ struct AttentionRowTile {
                     power_of_two(fmaf(scores[n][2 * half + 1], kScale, -reference[half])));
     }
 
-    // Not zero when a probability of the row is 2 or more, or no number.
-    __device__ static std::uint32_t large(const Probabilities& probabilities, int half) {
-        std::uint32_t bits = 0;
+    // The largest of a row's even columns and of its odd ones: numbers that are not negative are ordered as their bits.
+    __device__ static std::uint32_t largest_pair(const Probabilities& probabilities, int half) {
+        std::uint32_t pair = 0;
 #pragma unroll
-        for (int k = 0; k < 4; ++k) bits |= probabilities[k][half] | probabilities[k][2 + half];
-        return bits & kTwoOrMore;
+        for (int k = 0; k < 4; ++k)
+            pair = __vmaxu2(pair, __vmaxu2(probabilities[k][half], probabilities[k][2 + half]));
+        return pair;
+    }
+    // Whether one of two is 2^14 or more, infinite, or no number.
+    __device__ static bool is_too_large(std::uint32_t pair) {
+        constexpr std::uint32_t kToTopBit = 0x8000 - kTooLarge;
+        return ((pair + (kToTopBit << 16 | kToTopBit)) & 0x80008000U) != 0;
     }
 
     // Rows that have such a probability take their largest score as the reference.
@@ -127,7 +134,8 @@ struct AttentionRowTile {
         const unsigned row_lanes = 0xFU << (threadIdx.x % 32 / 4 * 4);
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            const bool rises = (__ballot_sync(kAllLanes, large(probabilities, half) != 0) & row_lanes) != 0;
+            const bool rises =
+                (__ballot_sync(kAllLanes, is_too_large(largest_pair(probabilities, half))) & row_lanes) != 0;
             float top = -INFINITY;
 #pragma unroll
             for (int n = 0; n < 8; ++n) top = fmaxf(top, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
