@@ -1,6 +1,8 @@
 // Dense products of few tokens, q8_0, in the order of the tiled products (docs/numerics.md): a weight is its int8 times
 // its scale, rounded to float16, and a sum's columns are one chain. Tiles of 192 weight rows are too few for all SMs,
-// and K must not be shared; so every warp streams 16 rows past all tokens through a ring of its own.
+// and K must not be shared; so every warp streams 16 rows past all tokens through a ring of its own. What bounds it is
+// the chain: a matrix instruction waits some 33 cycles for the one before. All else is done meanwhile: the operands of a
+// block are made while the one before is multiplied, across K-tiles, without a branch among them.
 //
 // The fragments are those of gemm_stream.cuh: row g of the matrix instruction is weight row 2g, row g + 8 weight row
 // 2g + 1.
@@ -34,52 +36,131 @@ struct RowStream {
         return static_cast<std::uint32_t>(row * kRowBytes + ((chunk ^ (row / 2 % 4 * 2)) & 7) * 16);
     }
 
-    // A K-tile of the rows of a tile, into place `slot` of the warp's ring.
-    __device__ static void load(const DeviceMatrix& w, std::int64_t first_row, int k_tile, std::uint32_t ring,
-                                int slot) {
-        const int lane = threadIdx.x % 32, row = lane / 8, chunk = lane % 8;
-        const std::uint32_t to = ring + slot * kKTileBytes;
-        if (k_tile * kRowBytes + chunk * 16 < w.columns) {
+    // Copies the K-tiles of 16 rows into the warp's ring, one after the other.
+    class Loader {
+      public:
+        __device__ Loader(const DeviceMatrix& w, int tile, std::uint32_t ring)
+            : ring_(ring),
+              columns_left_(w.columns - lane() % 8 * 16),
+              scale_columns_left_(w.columns - lane() % 2 * 2 * kQuantBlock),
+              four_rows_(4 * w.value_stride_bytes),
+              values_(w.values + (std::int64_t{tile} * kRows + lane() / 8) * w.value_stride_bytes +
+                      lane() % 8 * 16),
+              scales_(w.scales + (std::int64_t{tile} * kRows + lane() / 2) * w.scale_stride_bytes +
+                      lane() % 2 * 4) {}
+        // Always closes a group of copies, so that counting groups counts K-tiles; zeros past the last one. Without a
+        // branch: it stands among matrix instructions.
+        __device__ void load(int slot) {
+            const std::uint32_t to = ring_ + slot * kKTileBytes;
 #pragma unroll
             for (int i = 0; i < 4; ++i)
-                copy_16_bytes_async_line(to + swizzled(row + 4 * i, chunk),
-                                         w.values + (first_row + row + 4 * i) * w.value_stride_bytes +
-                                             k_tile * kRowBytes + chunk * 16);
+                copy_16_bytes_async_line(to + swizzled(lane() / 8 + 4 * i, lane() % 8),
+                                         values_ + i * four_rows_, columns_left_ > 0);
+            copy_4_bytes_async(to + kValueBytes + lane() * 4, scales_, scale_columns_left_ > 0);
+            commit_copies();
+            values_ += kRowBytes;
+            scales_ += kBlocks * 2;
+            columns_left_ -= kRowBytes;
+            scale_columns_left_ -= kRowBytes;
         }
-        if (lane < kRows)
-            copy_8_bytes_async(to + kValueBytes + lane * kBlocks * 2,
-                               w.scales + (first_row + lane) * w.scale_stride_bytes + k_tile * kBlocks * 2);
-    }
 
-    // `blocks` of the K-tile exist.
-    __device__ static void multiply(float (&sums)[kGroups][4], std::uint32_t k_tile,
-                                    std::uint32_t activations, int stride, int blocks) {
-        const int g = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
-        std::uint32_t scales[4];  // of rows 2g and 2g + 1, two words each
-        load_shared(scales, k_tile + kValueBytes + g * 2 * kBlocks * 2);
+      private:
+        __device__ static int lane() {
+            return threadIdx.x % 32;
+        }
+
+        std::uint32_t ring_;
+        int columns_left_, scale_columns_left_;
+        std::int64_t four_rows_;
+        const std::byte *values_, *scales_;
+    };
+
+    // A lane's share of a K-tile, as it lies in memory.
+    struct KTile {
+        std::uint32_t words[kBlocks][2][2];  // [block][row 2g, 2g + 1]
+        std::uint32_t scales[4];             // of rows 2g and 2g + 1, two words each
+
+        __device__ void read(std::uint32_t from) {
+            const int g = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
+            load_shared(scales, from + kValueBytes + g * 2 * kBlocks * 2);
 #pragma unroll
-        for (int block = 0; block < kBlocks; ++block) {
-            if (block >= blocks) break;
-            std::uint32_t words[2][2], values[2][2][2];
+            for (int block = 0; block < kBlocks; ++block)
+#pragma unroll
+                for (int odd = 0; odd < 2; ++odd)
+                    load_shared(words[block][odd],
+                                from + swizzled(2 * g + odd, block * 2 + c / 2) + c % 2 * 8);
+        }
+    };
+
+    // Both operands of 32 columns, ready for the matrix instructions of two steps.
+    struct Operands {
+        std::uint32_t weights[2][4], activations[kGroups][4];
+
+        __device__ void make(const KTile& k_tile, int block, std::uint32_t columns, int stride) {
 #pragma unroll
             for (int odd = 0; odd < 2; ++odd) {
-                load_shared(words[odd], k_tile + swizzled(2 * g + odd, block * 2 + c / 2) + c % 2 * 8);
-                const __half2 scale =
-                    as_half2(__byte_perm(scales[odd * 2 + block / 2], 0, block % 2 == 0 ? 0x1010 : 0x3232));
-                unpack_int8(words[odd][0], scale, values[odd][0]);
-                unpack_int8(words[odd][1], scale, values[odd][1]);
-            }
-#pragma unroll
-            for (int group = 0; group < kGroups; ++group) {
-                std::uint32_t b[4];
-                load_matrices(b, activations + group * 8 * stride + block * 64);
+                const __half2 scale = as_half2(
+                    __byte_perm(k_tile.scales[odd * 2 + block / 2], 0, block % 2 == 0 ? 0x1010 : 0x3232));
 #pragma unroll
                 for (int step = 0; step < 2; ++step) {
-                    const std::uint32_t a[4] = {values[0][step][0], values[1][step][0], values[0][step][1],
-                                                values[1][step][1]};
-                    MmaF16::multiply_add(sums[group], a, b[2 * step], b[2 * step + 1]);
+                    std::uint32_t values[2];
+                    unpack_int8(k_tile.words[block][odd][step], scale, values);
+                    weights[step][odd] = values[0];
+                    weights[step][2 + odd] = values[1];
                 }
             }
+#pragma unroll
+            for (int group = 0; group < kGroups; ++group)
+                load_matrices(activations[group], columns + group * 8 * stride + block * 64);
+        }
+        __device__ void multiply(float (&sums)[kGroups][4]) const {
+#pragma unroll
+            for (int step = 0; step < 2; ++step)
+#pragma unroll
+                for (int group = 0; group < kGroups; ++group)
+                    MmaF16::multiply_add(sums[group], weights[step], activations[group][2 * step],
+                                         activations[group][2 * step + 1]);
+        }
+    };
+
+    // All columns of a tile; the ring's first K-tiles are on their way. `activations`: where a lane reads.
+    __device__ static void multiply_tile(float (&sums)[kGroups][4], Loader& loader, std::uint32_t ring,
+                                         std::uint32_t activations, int stride, int columns) {
+        const int k_tiles = (columns + kRowBytes - 1) / kRowBytes;
+        KTile now, next;
+        Operands operands;
+        int slot = 0;
+        wait_for_copies<kDepth - 1>();
+        __syncwarp();  // every lane's copies have landed
+        now.read(ring);
+        operands.make(now, 0, activations, stride);
+#pragma unroll 2
+        for (int k_tile = 1; k_tile < k_tiles; ++k_tile) {
+            wait_for_copies<kDepth - 2>();
+            __syncwarp();  // every lane's copies have landed, and every lane has read the K-tile before
+            loader.load(slot);
+            slot = slot + 1 == kDepth ? 0 : slot + 1;
+            next.read(ring + slot * kKTileBytes);
+#pragma unroll
+            for (int block = 1; block <= kBlocks; ++block) {
+                Operands following;
+                if (block < kBlocks)
+                    following.make(now, block, activations, stride);
+                else
+                    following.make(next, 0, activations + kRowBytes * 2, stride);
+                operands.multiply(sums);
+                operands = following;
+            }
+            activations += kRowBytes * 2;
+            now = next;
+        }
+        operands.multiply(sums);
+        const int last_blocks = (columns - (k_tiles - 1) * kRowBytes) / kQuantBlock;
+#pragma unroll
+        for (int block = 1; block < kBlocks; ++block) {
+            if (block >= last_blocks) break;
+            operands.make(now, block, activations, stride);
+            operands.multiply(sums);
         }
     }
 };
@@ -93,29 +174,18 @@ __global__ void __launch_bounds__(RowStream<tokens>::kThreads, 1)
     std::byte* shared = dynamic_shared();
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const int stride = Gemm::stride_bytes(w.columns);
-    const int k_tiles = (w.columns + Gemm::kRowBytes - 1) / Gemm::kRowBytes;
     const std::uint32_t ring = shared_address(shared) + warp * Gemm::kRingBytes,
                         turn = shared_address(shared) + Gemm::kWarps * Gemm::kRingBytes +
                                warp * turn_bytes(tokens);
     std::byte* activations = shared + Gemm::kWarps * (Gemm::kRingBytes + turn_bytes(tokens));
     griddep_launch_dependents();
 
-    // What is loaded is counted in K-tiles over all tiles of the warp; the weights wait for no other kernel.
     const int tiles = w.rows / Gemm::kRows, step = static_cast<int>(gridDim.x) * Gemm::kWarps;
-    int next_tile = static_cast<int>(blockIdx.x) + static_cast<int>(gridDim.x) * warp, next_k_tile = 0;
-    const auto load_next = [&](int slot) {
-        if (next_tile < tiles) {
-            Gemm::load(w, std::int64_t{next_tile} * Gemm::kRows, next_k_tile, ring, slot);
-            if (++next_k_tile == k_tiles) {
-                next_k_tile = 0;
-                next_tile += step;
-            }
-        }
-        commit_copies();
-    };
-    int slot = 0;
-    for (; slot < Gemm::kDepth; ++slot) load_next(slot);
-    slot = 0;
+    int number = static_cast<int>(blockIdx.x) + static_cast<int>(gridDim.x) * warp;
+    // The weights wait for no other kernel. Nearly always a warp has one tile, or none.
+    typename Gemm::Loader loader(w, min(number, tiles - 1), ring);
+    if (number < tiles)
+        for (int slot = 0; slot < Gemm::kDepth; ++slot) loader.load(slot);
     griddep_wait();
     // What is computed for tokens past the last is not stored; their places stay as they are.
     for (int i = threadIdx.x; i < problem.row_count * (w.columns / 8); i += Gemm::kThreads) {
@@ -126,20 +196,16 @@ __global__ void __launch_bounds__(RowStream<tokens>::kThreads, 1)
     __syncthreads();
 
     const std::uint32_t own = shared_address(activations) + lane % 8 * stride + lane / 8 * 16;
-    for (int number = static_cast<int>(blockIdx.x) + static_cast<int>(gridDim.x) * warp; number < tiles;
-         number += step) {
+    while (number < tiles) {
         float sums[Gemm::kGroups][4] = {};
-        for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
-            wait_for_copies<Gemm::kDepth - 1>();
-            __syncwarp();  // every lane's copies have landed
-            Gemm::multiply(sums, ring + slot * Gemm::kKTileBytes, own + k_tile * Gemm::kRowBytes * 2, stride,
-                           (w.columns - k_tile * Gemm::kRowBytes) / kQuantBlock);
-            __syncwarp();  // every lane has read the K-tile
-            load_next(slot);
-            slot = slot + 1 == Gemm::kDepth ? 0 : slot + 1;
-        }
+        Gemm::multiply_tile(sums, loader, ring, own, stride, w.columns);
         store_sums(problem.epilogue, {0, number * Gemm::kRows, 0, problem.row_count}, w.rows,
                    number * Gemm::kRows, false, 0, sums, turn);
+        if ((number += step) >= tiles) break;
+        wait_for_copies<0>();
+        __syncwarp();  // every lane has read the last K-tile
+        loader = typename Gemm::Loader(w, number, ring);
+        for (int slot = 0; slot < Gemm::kDepth; ++slot) loader.load(slot);
     }
 }
 

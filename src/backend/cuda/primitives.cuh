@@ -43,8 +43,10 @@ __device__ inline void copy_16_bytes_async_line(std::uint32_t to_shared, const v
                  : "memory");
 }
 // Four bytes, through the L1 cache: their neighbours are wanted next.
-__device__ inline void copy_4_bytes_async(std::uint32_t to_shared, const void* from) {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(to_shared), "l"(from) : "memory");
+__device__ inline void copy_4_bytes_async(std::uint32_t to_shared, const void* from, bool valid = true) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to_shared), "l"(from),
+                 "r"(valid ? 4 : 0)
+                 : "memory");
 }
 __device__ inline void copy_8_bytes_async(std::uint32_t to_shared, const void* from) {
     asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to_shared), "l"(from) : "memory");
