@@ -70,7 +70,6 @@ int run(QualifyCommand command) {
     }
     qualify::QualifyOptions& options = command.options;
     if (options.model.empty()) options.model = node::find_demo_model().string();
-    if (options.device.empty()) options.device = backend::device_names().front();
     options.program = std::filesystem::read_symlink("/proc/self/exe");
     if (!command.no_decision)
         options.decision_path = command.decision_path.empty() ? node::default_decision_path()
@@ -113,8 +112,8 @@ void add_qualify(CLI::App& app, int& exit_code) {
         app.add_subcommand("qualify", "Find out whether this machine computes right, and how fast");
     auto options = std::make_shared<QualifyCommand>();
     command->add_option("--model", options->options.model, "GGUF file (not given: the demo model)");
-    command->add_option("--device", options->options.device,
-                        "cpu or cuda (not given: the best of this build)");
+    options->options.device = backend::device_names().front();
+    command->add_option("--device", options->options.device, "cpu or cuda")->capture_default_str();
     add_gpu_layers(*command, options->options.gpu_layers);
     command
         ->add_option("--gpu-ordinal", options->options.gpu_ordinal,
