@@ -11,6 +11,7 @@
 #include "acceptance/client.h"
 #include "acceptance/load_figures.h"
 #include "acceptance/load_generator.h"
+#include "qualify/memory_watch.h"
 #include "qualify/node_stages.h"
 
 namespace gptoss::qualify {
@@ -18,14 +19,11 @@ namespace {
 
 using acceptance::Json;
 
-constexpr double kMemoryGrowth = 0.05;  // of resident memory, between the first quarter of a mix and its end
-constexpr std::int64_t kMemoryNoise_bytes = 64 << 20;
-
 // Looks at the node's status every two seconds while a load runs.
 class Watch {
   public:
-    explicit Watch(ChildNode& node)
-        : node_(node), thread_([this](const std::stop_token& stop) {
+    Watch(ChildNode& node, bool on_gpu)
+        : node_(node), memory_(on_gpu), thread_([this](const std::stop_token& stop) {
               while (!stop.stop_requested()) {
                   look();
                   for (int i = 0; i < 20 && !stop.stop_requested(); ++i)
@@ -44,9 +42,7 @@ class Watch {
             note("node survives", Verdict::failed, "it ended during the load: " + ending);
         else
             note("node survives", Verdict::passed, "");
-        note("memory flat", memory_grew() ? Verdict::failed : Verdict::passed,
-             fmt::format("{:.0f} MB when settled, {:.0f} MB at the end", static_cast<double>(settled()) / 1e6,
-                         static_cast<double>(memory_bytes_.empty() ? 0 : memory_bytes_.back()) / 1e6));
+        note("memory flat", memory_.grew() ? Verdict::failed : Verdict::passed, memory_.text());
         if (!saw_gpu_) return note("card", Verdict::skipped, "no card is watched");
         const std::string when =
             trouble_after_s_ < 0 ? "" : fmt::format(", {:.0f} s into it", trouble_after_s_);
@@ -65,7 +61,7 @@ class Watch {
     void look() {
         const acceptance::Client client({.url = node_.url(), .api_key = {}, .timeout_ms = 5000});
         const acceptance::PlainReply reply = client.get("/v1/status");
-        if (const std::int64_t bytes = node_.resident_bytes(); bytes > 0) memory_bytes_.push_back(bytes);
+        memory_.look(node_.resident_bytes(), reply.json);
         if (reply.status != 200 || !reply.json.is_object() || !reply.json.contains("gpu") ||
             !reply.json["gpu"].is_object())
             return;
@@ -86,17 +82,8 @@ class Watch {
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
     }
 
-    std::int64_t settled() const {
-        return memory_bytes_.empty() ? 0 : memory_bytes_[memory_bytes_.size() / 4];
-    }
-    bool memory_grew() const {
-        return !memory_bytes_.empty() &&
-               static_cast<double>(memory_bytes_.back()) >
-                   static_cast<double>(settled()) * (1 + kMemoryGrowth) + double{kMemoryNoise_bytes};
-    }
-
     ChildNode& node_;
-    std::vector<std::int64_t> memory_bytes_;
+    MemoryWatch memory_;
     std::set<std::string> throttling_;
     std::set<std::int64_t> xids_;
     std::string failure_;
@@ -161,7 +148,7 @@ void qualify_load(ChildNode& node, const LoadStageOptions& options, Report& repo
         {"clients that ask again at once", options.clients, {.words = words, .answer = answer, .seed = 1}},
         {"independent arrivals", 0, {.words = words / 2, .answer = answer, .seed = 2}},
         {"long prompts", 2, {.words = words * 8, .answer = answer, .seed = 3}}};
-    Watch watch(node);
+    Watch watch(node, options.on_gpu);
     for (const Mix& mix : mixes) {
         progress(fmt::format("load: {}, {:.0f} s", mix.name, each_s));
         if (node.ending().empty()) run_mix(node, mix, each_s, report);
