@@ -6,12 +6,18 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
+
+#include "qualify/slice_judge.h"
 
 namespace gptoss::qualify {
 namespace {
 
 constexpr std::int32_t kSliceLayers = 2;
 constexpr std::string_view kCpuOperation = "cpu";
+// What uses no other kernel, and so shows nothing of theirs (cuda/plan/execution_plan.h).
+constexpr std::string_view kDecodePass = "pass/decode", kBatchedPass = "pass/batched";
+constexpr std::string_view kPlainest = "/mma";  // on every card and for every number of tokens
 constexpr std::int32_t kDeep = 2048;
 constexpr double kFasterByAtLeast = 1.02, kSlow = 2;
 constexpr std::int32_t kMostTokens = std::numeric_limits<std::int32_t>::max();
@@ -29,7 +35,7 @@ backend::KernelChoice forced(const std::string& kernel, const backend::KernelCho
 class KernelStage {
   public:
     KernelStage(const KernelStageOptions& options, ProbeRunner& runner, const StageProgress& progress)
-        : options_(options), runner_(runner), progress_(progress) {
+        : options_(options), runner_(runner), progress_(progress), judge_(options, runner) {
         const std::int32_t first_on_device = first_layer_of_device();
         for (std::int32_t first = 0; first < options.shape.layers; first += kSliceLayers) {
             const model::LayerRange layers{first, std::min(first + kSliceLayers, options.shape.layers)};
@@ -42,20 +48,21 @@ class KernelStage {
     }
 
     KernelStageResult run() {
-        for (const auto& [operation, kernels] : of_operation_)
-            for (const std::string& kernel : kernels) try_kernel(kernel);
+        Kernels on_cpu, on_device;
+        for (const auto& [operation, kernels] : of_operation_) {
+            Kernels& all = operation == kCpuOperation ? on_cpu : on_device;
+            all.insert(all.end(), kernels.begin(), kernels.end());
+        }
+        for (const Kernels& kernels : {on_device, on_cpu}) try_kernels(kernels);
         for (const auto& [operation, kernels] : of_operation_) choose_fastest(operation, kernels);
         confirm();
+        result_.device = judge_.device();
         return std::move(result_);
     }
 
   private:
-    // Two layers, and the device that computes them: of a split model the first ones are the CPU's. Two that
-    // the cut parts are computed on both.
-    struct Slice {
-        model::LayerRange layers;
-        std::string device;
-    };
+    using Kernels = std::vector<std::string>;
+    using Faults = std::map<std::string, std::string>;  // by kernel
 
     std::int32_t first_layer_of_device() const {
         if (options_.device == "cpu") return 0;
@@ -72,26 +79,6 @@ class KernelStage {
         return slice.device == "cpu" ? model::KvType::bf16 : model::KvType::f16;
     }
 
-    ProbeRequest request(const backend::KernelChoice& kernels, const Slice& slice,
-                         const std::vector<Probe>& probes, model::KvType kv_type) const {
-        return {options_.model,      slice.device,         kernels, false, slice.layers, kv_type,
-                options_.gpu_layers, options_.gpu_ordinal, probes,  3};
-    }
-
-    // The reference is computed once for each slice and list of steps.
-    const ProbeReply& reference(model::LayerRange layers, const std::vector<Probe>& probes) {
-        ProbeRequest exact;
-        exact.model = options_.model;
-        exact.device = "cpu";
-        exact.exact = true;
-        exact.layers = layers;
-        exact.probes = probes;
-        exact.passes = 1;
-        const auto [found, is_new] = references_.try_emplace(to_json(exact).dump());
-        if (is_new) found->second = runner_.run(exact);
-        return found->second;
-    }
-
     std::vector<Slice> spread_slices(const std::string& device) const {
         std::vector<Slice> there, some;
         for (const Slice& slice : slices_)
@@ -103,88 +90,83 @@ class KernelStage {
         return some;
     }
 
-    struct Look {
-        std::string problem;  // nothing was computed
-        std::vector<Judgement> judgements;
-    };
-    Look look(const backend::KernelChoice& kernels, const Slice& slice, const std::vector<Probe>& probes,
-              model::KvType kv_type) {
-        const ProbeReply& right = reference(slice.layers, probes);
-        if (!right.problem.empty()) return {"no reference: " + right.problem, {}};
-        const ProbeReply reply = runner_.run(request(kernels, slice, probes, kv_type));
-        if (!reply.problem.empty()) {
-            no_room_ = reply.does_not_fit;
-            return {where(slice) + ": " + reply.problem, {}};
-        }
-        result_.device = reply.device;
-        const Tolerance tolerance = tolerance_for(slice.device, kv_type, slice.layers.empty());
-        Look all;
-        for (std::size_t i = 0; i < probes.size(); ++i)
-            all.judgements.push_back(
-                judge(reply.outcomes[i], right.outcomes[i], options_.shape.vocabulary, tolerance));
-        return all;
-    }
-
-    static std::string where(const Slice& slice) {
-        if (slice.layers.empty()) return "whole model";
-        return fmt::format("layers {} to {}", slice.layers.first, slice.layers.end - 1);
-    }
-
-    // Empty = right everywhere; else the first thing that is wrong, and where. What may be rounding is wrong when two
-    // other inputs show it too.
-    std::string fault_of(const backend::KernelChoice& kernels, const Slice& slice,
-                         const std::vector<Probe>& probes, model::KvType kv_type) {
-        const Look first = look(kernels, slice, probes, kv_type);
-        if (!first.problem.empty()) return first.problem;
-        std::vector<std::string> doubts;
-        std::vector<Probe> again;
-        for (std::size_t i = 0; i < probes.size(); ++i) {
-            const Judgement& each = first.judgements[i];
-            if (each.fault.empty()) continue;
-            doubts.push_back(fmt::format("{}, {}: {}", where(slice), probes[i].name(), each.fault));
-            if (!each.may_be_rounding) return doubts.back();
-            for (const std::int32_t input : {1, 2}) {
-                again.push_back(probes[i]);
-                again.back().input = input;
-            }
-        }
-        if (doubts.empty()) return {};
-        const Look second = look(kernels, slice, again, kv_type);
-        if (!second.problem.empty()) return second.problem;
-        for (std::size_t i = 0; i < doubts.size(); ++i)
-            if (!second.judgements[2 * i].fault.empty() && !second.judgements[2 * i + 1].fault.empty())
-                return doubts[i];
-        return {};
-    }
-
     void note(const std::string& name, Verdict verdict, const std::string& detail) {
         result_.findings.push_back({"kernels", name, verdict, detail});
     }
 
-    void try_kernel(const std::string& kernel) {
-        progress_("trying " + kernel);
-        const std::vector<Slice> slices = spread_slices(device_of(kernel));
-        for (const Slice& slice : slices) {
-            const std::string fault = fault_of(forced(kernel, {}), slice, probes_, sharp_kv_type(slice));
-            if (fault.empty()) continue;
-            result_.choice.banned.push_back(kernel);
-            note(kernel, Verdict::avoided, "banned: " + fault);
-            return;
-        }
-        note(kernel, Verdict::passed,
-             fmt::format("{} steps of {} slices as the reference", probes_.size(), slices.size()));
+    // With these kernels where they can be used, and the program's own choice elsewhere. Empty = right.
+    std::string fault_with(const Kernels& kernels, const std::string& device) {
+        backend::KernelChoice choice;
+        for (const std::string& kernel : kernels) choice.preferred.push_back({kernel, 1, kMostTokens});
+        for (const Slice& slice : spread_slices(device))
+            if (std::string fault = judge_.fault_of(choice, slice, probes_, sharp_kv_type(slice));
+                !fault.empty())
+                return fault;
+        return {};
     }
 
-    std::vector<Probe> timing_probes() const {
-        std::vector<Probe> probes;
-        for (const std::int32_t sequences : {1, 2, 4, 8, 16, 64, 256, 512})
-            if (sequences <= options_.most_tokens) probes.push_back({sequences, 1, 1024});
-        for (const std::int32_t tokens : {1024, 2048, 8192})
-            if (tokens <= options_.most_tokens) probes.push_back({1, tokens, 0});
-        std::erase_if(probes, [&](const Probe& probe) {
-            return probe.depth + probe.tokens > options_.shape.context_length;
-        });
-        return probes;
+    // All kernels of one device.
+    void try_kernels(const Kernels& kernels) {
+        Faults faults;
+        for (const std::string& kernel : kernels) {
+            progress_("trying " + kernel);
+            if (std::string fault = fault_with({kernel}, device_of(kernel)); !fault.empty())
+                faults[kernel] = std::move(fault);
+        }
+        const Kernels unseen = faults.empty() ? Kernels() : acquit(kernels, faults);
+        for (const std::string& kernel : kernels) {
+            if (const auto fault = faults.find(kernel); fault != faults.end()) {
+                result_.choice.banned.push_back(kernel);
+                note(kernel, Verdict::avoided, "banned: " + fault->second);
+            } else if (std::ranges::find(unseen, kernel) != unseen.end()) {
+                note(kernel, Verdict::skipped, fmt::format("{} is wrong with every kernel", kBatchedPass));
+            } else {
+                note(kernel, Verdict::passed,
+                     fmt::format("{} steps of {} slices as the reference", probes_.size(),
+                                 spread_slices(device_of(kernel)).size()));
+            }
+        }
+    }
+
+    // A kernel computes beside others: where one of those was wrong, it looks wrong too. Takes the faults back of those
+    // that are right beside right ones. Returns the kernels that nothing was found about.
+    Kernels acquit(const Kernels& kernels, Faults& faults) {
+        progress_("looking for the kernels that are wrong themselves");
+        const std::string& device = device_of(kernels.front());
+        if (const std::optional<Kernels> company = right_company(kernels, faults, device)) {
+            if (company->empty()) return {};
+            for (auto& [kernel, fault] : faults) {
+                Kernels beside = *company;
+                beside.insert(beside.begin(), kernel);
+                fault = fault_with(beside, device);
+            }
+            std::erase_if(faults, [](const auto& each) { return each.second.empty(); });
+            return {};
+        }
+        if (faults.contains(std::string(kDecodePass)) || !faults.contains(std::string(kBatchedPass)))
+            return {};
+        // One pass is right and uses none of the others: to ban the other pass is enough.
+        Kernels unseen;
+        for (const auto& [kernel, fault] : faults)
+            if (kernel != kBatchedPass) unseen.push_back(kernel);
+        std::erase_if(faults, [](const auto& each) { return each.first != kBatchedPass; });
+        return unseen;
+    }
+
+    // Kernels beside which a right one is seen to be right: none where the program's own choice is right already.
+    std::optional<Kernels> right_company(const Kernels& kernels, const Faults& faults,
+                                         const std::string& device) {
+        if (fault_with({}, device).empty()) return Kernels();
+        for (const std::string& kernel : kernels)
+            if (kernel != kDecodePass && !faults.contains(kernel)) return Kernels{kernel};
+        // Several are wrong: those of one instruction, say.
+        Kernels plain;
+        for (const std::string& kernel : kernels)
+            if (kernel.ends_with(kPlainest)) plain.push_back(kernel);
+        if (!plain.empty() && fault_with(plain, device).empty()) return plain;
+        plain.emplace_back(kBatchedPass);
+        if (faults.contains(plain.back()) && fault_with(plain, device).empty()) return plain;
+        return std::nullopt;
     }
 
     // Times the right kernels of one operation, and prefers the fastest at each number of tokens.
@@ -194,7 +176,7 @@ class KernelStage {
             if (!result_.choice.bans(kernel)) right.push_back(kernel);
         if (right.size() < 2) return;
         progress_("timing the kernels of " + operation);
-        const std::vector<Probe> probes = timing_probes();
+        const std::vector<Probe> probes = timing_probes(options_);
         const backend::KernelChoice own = result_.choice;
         const std::vector<double> own_ms = times(own, probes);
         if (own_ms.empty()) return;
@@ -247,7 +229,9 @@ class KernelStage {
 
     // Milliseconds of each probe on the whole model; empty when it could not be computed.
     std::vector<double> times(const backend::KernelChoice& kernels, const std::vector<Probe>& probes) {
-        const ProbeReply reply = runner_.run(request(kernels, whole(), probes, options_.kv_type));
+        ProbeRequest request = judge_.request(kernels, whole(), probes, options_.kv_type);
+        request.times_alone = true;
+        const ProbeReply reply = runner_.run(request);
         std::vector<double> ms;
         for (const ProbeOutcome& outcome : reply.outcomes) ms.push_back(outcome.step_ms);
         return ms;
@@ -276,7 +260,7 @@ class KernelStage {
             progress_(fmt::format("checking layers {} to {}", slice.layers.first, slice.layers.end - 1));
             const std::vector<Probe> steps = tried(slice) ? probes_ : few_probes();
             steps_done += steps.size();
-            if (const std::string fault = fault_of(result_.choice, slice, steps, sharp_kv_type(slice));
+            if (const std::string fault = judge_.fault_of(result_.choice, slice, steps, sharp_kv_type(slice));
                 !fault.empty())
                 return note("no right kernel", Verdict::failed, fault);
         }
@@ -284,8 +268,8 @@ class KernelStage {
              fmt::format("{} slices, {} steps", slices_.size(), steps_done));
         progress_("checking the whole model");
         const std::vector<Probe> probes = few_probes();
-        const std::string fault = fault_of(result_.choice, whole(), probes, options_.kv_type);
-        if (no_room_)
+        const std::string fault = judge_.fault_of(result_.choice, whole(), probes, options_.kv_type);
+        if (judge_.no_room())
             return note("whole model", Verdict::skipped,
                         "there is no room for it beside what runs: " + fault);
         note(fault.empty() ? "whole model" : "no right kernel",
@@ -294,7 +278,7 @@ class KernelStage {
                  ? fmt::format("{} steps, up to position {}", probes.size(), options_.shape.context_length)
                  : fault);
         if (!fault.empty()) return;
-        const std::vector<Probe> timed = timing_probes();
+        const std::vector<Probe> timed = timing_probes(options_);
         const std::vector<double> ms = times(result_.choice, timed);
         for (std::size_t i = 0; i < ms.size(); ++i)
             result_.figures.push_back(
@@ -307,12 +291,23 @@ class KernelStage {
     std::vector<Slice> slices_;
     std::map<std::string, std::vector<std::string>> of_operation_;
     std::vector<Probe> probes_;
-    bool no_room_ = false;                          // the last reply's problem was memory that others hold
-    std::map<std::string, ProbeReply> references_;  // by request
+    SliceJudge judge_;
     KernelStageResult result_;
 };
 
 }  // namespace
+
+std::vector<Probe> timing_probes(const KernelStageOptions& options) {
+    std::vector<Probe> probes;
+    for (const std::int32_t sequences : {1, 2, 4, 8, 16, 64, 256, 512})
+        if (sequences <= options.most_tokens) probes.push_back({sequences, 1, 1024});
+    for (const std::int32_t tokens : {1024, 2048, 8192})
+        if (tokens <= options.most_tokens) probes.push_back({1, tokens, 0});
+    std::erase_if(probes, [&](const Probe& probe) {
+        return probe.depth + probe.tokens > options.shape.context_length;
+    });
+    return probes;
+}
 
 KernelStageResult qualify_kernels(const KernelStageOptions& options, ProbeRunner& runner,
                                   const StageProgress& progress) {

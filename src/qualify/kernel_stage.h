@@ -44,4 +44,7 @@ using StageProgress = std::function<void(const std::string& what)>;
 KernelStageResult qualify_kernels(const KernelStageOptions& options, ProbeRunner& runner,
                                   const StageProgress& progress);
 
+// The steps that are timed: decode steps at 1,024 tokens, prompts from the first position.
+std::vector<Probe> timing_probes(const KernelStageOptions& options);
+
 }  // namespace gptoss::qualify

@@ -22,8 +22,9 @@ std::int32_t blocks_for(std::int32_t tokens) {
 // Runs steps whose sequences share one history.
 class ProbeRun {
   public:
-    ProbeRun(backend::Backend& backend, const model::MemoryPlan& plan, const model::Hyperparameters& shape)
-        : backend_(backend), plan_(plan), shape_(shape) {}
+    ProbeRun(backend::Backend& backend, const model::MemoryPlan& plan, const model::Hyperparameters& shape,
+             bool times_alone)
+        : backend_(backend), plan_(plan), shape_(shape), times_alone_(times_alone) {}
 
     // Fills the blocks that all depths are made of.
     void write_history() {
@@ -72,7 +73,7 @@ class ProbeRun {
         backend_.wait(backend_.sample(rows));
         const double ms =
             std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-        for (std::size_t i = 0; i < logits_rows.size(); ++i) {
+        for (std::size_t i = 0; !times_alone_ && i < logits_rows.size(); ++i) {
             logits.resize(logits.size() + shape_.vocabulary);
             backend_.read_logits(static_cast<std::int32_t>(i), std::span(logits).last(shape_.vocabulary));
         }
@@ -108,6 +109,7 @@ class ProbeRun {
     backend::Backend& backend_;
     const model::MemoryPlan& plan_;
     const model::Hyperparameters& shape_;
+    bool times_alone_;
 };
 
 }  // namespace
@@ -174,8 +176,8 @@ model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const mode
 
 std::vector<ProbeOutcome> run_probes(backend::Backend& backend, const model::MemoryPlan& plan,
                                      const model::Hyperparameters& shape, const std::vector<Probe>& probes,
-                                     std::int32_t passes) {
-    ProbeRun run(backend, plan, shape);
+                                     std::int32_t passes, bool times_alone) {
+    ProbeRun run(backend, plan, shape, times_alone);
     std::vector<ProbeOutcome> outcomes(probes.size());
     std::vector<std::vector<double>> times(probes.size());
     std::vector<float> logits;
@@ -186,8 +188,8 @@ std::vector<ProbeOutcome> run_probes(backend::Backend& backend, const model::Mem
             times[at].push_back(run.step(probes[at], logits));
             if (pass == 0)
                 outcomes[at].logits = logits;
-            else if (std::memcmp(logits.data(), outcomes[at].logits.data(), logits.size() * sizeof(float)) !=
-                     0)
+            else if (!logits.empty() && std::memcmp(logits.data(), outcomes[at].logits.data(),
+                                                    logits.size() * sizeof(float)) != 0)
                 outcomes[at].repeatable = false;
         }
     }

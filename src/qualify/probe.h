@@ -51,10 +51,10 @@ model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const mode
                                     model::KvType kv_type);
 
 // Computes every probe `passes` times, the order turned round each time. `backend` was made with the plan.
-// Throws what the backend throws.
+// `times_alone`: no logits are read. Throws what the backend throws.
 std::vector<ProbeOutcome> run_probes(backend::Backend& backend, const model::MemoryPlan& plan,
                                      const model::Hyperparameters& shape, const std::vector<Probe>& probes,
-                                     std::int32_t passes);
+                                     std::int32_t passes, bool times_alone = false);
 
 // `count` layers from `first` on with the model's embedding, norm and head: a small model made of true weights.
 // `first` is even, so that sliding and full layers stay what they are. Views: `weights` must outlive it.

@@ -46,7 +46,8 @@ Json to_json(const ProbeRequest& request) {
                  {"exact", request.exact},           {"first_layer", request.layers.first},
                  {"end_layer", request.layers.end},  {"kv_type", model::name_of(request.kv_type)},
                  {"gpu_layers", request.gpu_layers}, {"gpu_ordinal", request.gpu_ordinal},
-                 {"passes", request.passes},         {"probes", Json::array()}};
+                 {"passes", request.passes},         {"times_alone", request.times_alone},
+                 {"probes", Json::array()}};
     for (const auto& preference : request.kernels.preferred)
         json["preferred"].push_back({preference.kernel, preference.tokens_from, preference.tokens_to});
     for (const Probe& probe : request.probes)
@@ -71,6 +72,7 @@ ProbeRequest probe_request_from_json(const Json& json) {
         request.gpu_layers = json.at("gpu_layers").get<std::int32_t>();
         request.gpu_ordinal = json.at("gpu_ordinal").get<std::int32_t>();
         request.passes = json.at("passes").get<std::int32_t>();
+        request.times_alone = json.at("times_alone").get<bool>();
         for (const Json& each : json.at("probes"))
             request.probes.push_back({each.at(0).get<std::int32_t>(), each.at(1).get<std::int32_t>(),
                                       each.at(2).get<std::int32_t>(), each.at(3).get<std::int32_t>()});
@@ -100,7 +102,8 @@ ProbeReply compute_probes(const ProbeRequest& request, const model::Weights& all
     const auto backend = backend::make_backend(request.device, weights, options);
     ProbeReply reply;
     reply.device = backend->info().device;
-    reply.outcomes = run_probes(*backend, options.plan, shape, request.probes, request.passes);
+    reply.outcomes =
+        run_probes(*backend, options.plan, shape, request.probes, request.passes, request.times_alone);
     return reply;
 }
 

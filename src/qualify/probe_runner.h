@@ -25,6 +25,7 @@ struct ProbeRequest {
     std::int32_t gpu_ordinal = 0;                               // which GPU of the machine
     std::vector<Probe> probes;
     std::int32_t passes = 3;
+    bool times_alone = false;  // no logits are wanted
 };
 
 struct ProbeReply {

@@ -108,9 +108,13 @@ MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, st
                (kernel != MatrixKernel::wgmma_cluster ||
                 !choice.batch_invariant);  // it shares a sum's columns
     };
-    const std::string_view preferred = preferred_for(choice, operation, tokens);
-    for (const MatrixKernel kernel : kMatrixKernels)
-        if (name_of(kernel) == preferred && may(kernel)) return kernel;
+    // The first preference that can be followed: a kernel may be preferred for more tokens than it can compute.
+    if (!choice.batch_invariant)
+        for (const KernelPreference& preference : choice.preferred)
+            for (const MatrixKernel kernel : kMatrixKernels)
+                if (preference.kernel == operation + "/" + name_of(kernel) &&
+                    tokens >= preference.tokens_from && tokens <= preference.tokens_to && may(kernel))
+                    return kernel;
     if (may(usual)) return usual;
     for (const MatrixKernel kernel : kMatrixKernels)
         if (may(kernel)) return kernel;

@@ -1,0 +1,50 @@
+// Judges what one choice of kernels computes on a part of the model against the CPU's float32 path.
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "qualify/kernel_stage.h"
+
+namespace gptoss::qualify {
+
+// Layers, and the device that computes them. No layers = the whole model.
+struct Slice {
+    model::LayerRange layers;
+    std::string device;
+};
+
+class SliceJudge {
+  public:
+    SliceJudge(const KernelStageOptions& options, ProbeRunner& runner) : options_(options), runner_(runner) {}
+
+    // Empty = right everywhere; else the first thing that is wrong, and where. What may be rounding is wrong when two
+    // other inputs show it too.
+    std::string fault_of(const backend::KernelChoice& kernels, const Slice& slice,
+                         const std::vector<Probe>& probes, model::KvType kv_type);
+
+    ProbeRequest request(const backend::KernelChoice& kernels, const Slice& slice,
+                         const std::vector<Probe>& probes, model::KvType kv_type) const;
+
+    bool no_room() const { return no_room_; }              // the last problem was memory that others hold
+    const std::string& device() const { return device_; }  // as the backend calls it
+
+  private:
+    struct Look {
+        std::string problem;  // nothing was computed
+        std::vector<Judgement> judgements;
+    };
+    Look look(const backend::KernelChoice& kernels, const Slice& slice, const std::vector<Probe>& probes,
+              model::KvType kv_type);
+    std::string compute_references(model::LayerRange layers, const std::vector<Probe>& probes);
+
+    const KernelStageOptions& options_;
+    ProbeRunner& runner_;
+    bool no_room_ = false;
+    std::string device_;
+    std::map<std::array<std::int32_t, 6>, ProbeOutcome> references_;  // by layers and probe
+};
+
+}  // namespace gptoss::qualify
