@@ -98,10 +98,12 @@ Scheduler::Demand Scheduler::demand() {
     }
     queue_.start_round();
     if (Sequence* next = queue_.best(); next != nullptr && prompts.empty()) prompts.push_back(next);
+    const Sequence* first = prompts.empty() ? nullptr : *std::ranges::min_element(prompts, runs_before);
+    std::ranges::sort(prompts, is_shorter);
     pending_.clear();
     for (const Sequence* sequence : prompts) {
         const std::int32_t rows = sequence->running() ? sequence->rows_to_compute() : sequence->expected_rows;
-        pending_.push_back({rows, sequence->token_count() - rows});
+        pending_.push_back({rows, sequence->token_count() - rows, sequence == first});
     }
     demand.prompts = pending_;
     return demand;
@@ -169,20 +171,19 @@ void Scheduler::plan_prompt_rows(std::int32_t budget) {
 // What of the budget is left.
 std::int32_t Scheduler::share_rows(std::vector<Sequence*>& prompts, std::int32_t budget) {
     const Sequence* first = *std::ranges::min_element(prompts, runs_before);
-    std::int32_t reserved = std::min(first->rows_to_compute(), (budget + 1) / 2);
+    RowShares shares(budget, first->rows_to_compute());
     std::ranges::sort(prompts, is_shorter);
     for (Sequence* prompt : prompts) {
-        if (prompt == first) reserved = 0;
-        const std::int32_t wanted = std::min(prompt->rows_to_compute(), budget - reserved);
+        const std::int32_t wanted = shares.of(prompt->rows_to_compute(), prompt == first);
         const std::int32_t rows = wanted > 0 ? blocks_.cover(*prompt, wanted) : 0;
         if (rows < wanted) may_admit_ = false;  // no blocks for those who are in already
         if (rows <= 0) continue;
         plan_rows(*prompt, rows);
         plan_.shape.prompt_rows += rows;
         plan_.shape.prompt_context += std::int64_t{rows} * (prompt->computed + rows / 2);
-        budget -= rows;
+        shares.take(rows);
     }
-    return budget;
+    return shares.left();
 }
 
 void Scheduler::admit_prompts(std::vector<Sequence*>& prompts) {

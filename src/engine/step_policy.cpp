@@ -16,12 +16,13 @@ struct NextStep {
     double ms(std::int32_t prompt_rows) const {
         StepShape wanted = shape;
         wanted.prompt_rows = prompt_rows;
-        // Shared evenly, as far as this can be known; rows of prompts that are not in yet have no context.
-        std::int32_t left = prompt_rows, sharers = static_cast<std::int32_t>(prompts.size());
+        // Rows of prompts that are not in yet have no context.
+        const auto first = std::ranges::find_if(prompts, &PendingPrompt::came_first);
+        RowShares shares(prompt_rows, first == prompts.end() ? 0 : first->rows);
         for (const PendingPrompt& prompt : prompts) {
-            const std::int32_t rows = std::min(left / sharers--, prompt.rows);
+            const std::int32_t rows = shares.of(prompt.rows, prompt.came_first);
             wanted.prompt_context += std::int64_t{rows} * (prompt.context + rows / 2);
-            left -= rows;
+            shares.take(rows);
         }
         return costs.ms(wanted);
     }

@@ -10,6 +10,7 @@
 // prompts get on even where one row exceeds every bound.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -32,6 +33,26 @@ inline constexpr std::int32_t kFewestRows = 16;
 struct PendingPrompt {
     std::int32_t rows = 0;     // still to compute
     std::int32_t context = 0;  // tokens before the next of them
+    bool came_first = false;   // of all prompts in progress
+};
+
+// How prompts share a step's rows: half belong to the one that came first, for as long as it has not had its turn. The
+// rest goes to whoever has the next turn, shorter ones before longer ones.
+class RowShares {
+  public:
+    RowShares(std::int32_t rows, std::int32_t rows_of_first)
+        : left_(rows), reserved_(std::min(rows_of_first, (rows + 1) / 2)) {}
+
+    // The rows that the prompt whose turn it is may have, of the `rows` that it needs.
+    std::int32_t of(std::int32_t rows, bool came_first) {
+        if (came_first) reserved_ = 0;
+        return std::min(rows, left_ - reserved_);
+    }
+    void take(std::int32_t rows) { left_ -= rows; }
+    std::int32_t left() const { return left_; }
+
+  private:
+    std::int32_t left_, reserved_;
 };
 
 // What ended a step's rows of prompts: a bound, or the rows that a step holds or prompts have.
@@ -49,7 +70,7 @@ class StepPolicy {
     StepPolicy(Scheduling scheduling, std::int32_t max_rows)
         : bounds_(bounds_of(scheduling)), max_rows_(max_rows) {}
 
-    // `prompts`: those among which the rows will be shared.
+    // `prompts`: those among which the rows will be shared (RowShares), in the order of their turns.
     PromptGrant grant(const StepCosts& costs, std::int32_t decode_rows, std::int64_t decode_context,
                       std::span<const PendingPrompt> prompts) const;
 

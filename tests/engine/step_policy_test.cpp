@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "simulation/device.h"
 
@@ -76,6 +77,26 @@ TEST(StepPolicy, GrantsFewerRowsTheFurtherTheyLookBack) {
     far.context = 90'000;
     EXPECT_LT(policy.grant(costs, 64, 0, std::span(&far, 1)).rows,
               policy.grant(costs, 64, 0, std::span(&near, 1)).rows);
+}
+
+// Half of the rows are the long prompt's, who came first, and those look far back.
+TEST(StepPolicy, CountsTheContextOfThePromptThatGetsHalfOfTheRows) {
+    StepCosts costs = kH200;
+    for (std::int64_t depth = 10'000; depth < 100'000; depth += 1'000)
+        for (const std::int32_t rows : {256, 512, 1'024}) {
+            const StepShape shape{.prompt_rows = rows, .prompt_context = rows * depth};
+            costs.record(shape, simulation::h200().step_ms(shape));
+        }
+    std::vector<PendingPrompt> prompts(3, prompt(1'400));
+    prompts.push_back({.rows = 20'000, .context = 80'000, .came_first = true});
+    const PromptGrant grant = StepPolicy(Scheduling::balanced, kMost).grant(costs, 8, 0, std::span(prompts));
+    const std::int32_t half = grant.rows / 2;
+    const StepShape step{
+        .decode_rows = 8,
+        .prompt_rows = grant.rows,
+        .prompt_context = std::int64_t{half} * (80'000 + half / 2) + std::int64_t{half} * (half / 2)};
+    EXPECT_LE(costs.ms(step), grant.bound_ms * 1.01);
+    EXPECT_GE(costs.ms(step), grant.bound_ms * 0.95);
 }
 
 TEST(StepPolicy, EvenASlowDeviceTakesInAFewRows) {
