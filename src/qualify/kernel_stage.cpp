@@ -53,7 +53,8 @@ class KernelStage {
             Kernels& all = operation == kCpuOperation ? on_cpu : on_device;
             all.insert(all.end(), kernels.begin(), kernels.end());
         }
-        for (const Kernels& kernels : {on_device, on_cpu}) try_kernels(kernels);
+        for (const Kernels& kernels : {on_device, on_cpu})
+            if (!try_kernels(kernels)) return std::move(result_);
         for (const auto& [operation, kernels] : of_operation_) choose_fastest(operation, kernels);
         confirm();
         result_.device = judge_.device();
@@ -105,13 +106,18 @@ class KernelStage {
         return {};
     }
 
-    // All kernels of one device.
-    void try_kernels(const Kernels& kernels) {
+    // All kernels of one device. False: there was no room for two layers, and nothing is known of any.
+    bool try_kernels(const Kernels& kernels) {
         Faults faults;
         for (const std::string& kernel : kernels) {
             progress_("trying " + kernel);
-            if (std::string fault = fault_with({kernel}, device_of(kernel)); !fault.empty())
-                faults[kernel] = std::move(fault);
+            std::string fault = fault_with({kernel}, device_of(kernel));
+            if (judge_.no_room()) {
+                result_.decided = false;
+                note("no room to try kernels", Verdict::failed, fault);
+                return false;
+            }
+            if (!fault.empty()) faults[kernel] = std::move(fault);
         }
         const Kernels unseen = faults.empty() ? Kernels() : acquit(kernels, faults);
         for (const std::string& kernel : kernels) {
@@ -126,6 +132,7 @@ class KernelStage {
                                  spread_slices(device_of(kernel)).size()));
             }
         }
+        return true;
     }
 
     // A kernel computes beside others: where one of those was wrong, it looks wrong too. Takes the faults back of those

@@ -30,7 +30,8 @@ struct KernelStageResult {
     std::vector<Finding> findings;
     std::vector<Figure> figures;
     backend::KernelChoice choice;
-    std::string device;  // as the backend calls it
+    bool decided = true;  // false: another time may decide otherwise, since memory was what others held
+    std::string device;   // as the backend calls it
 };
 
 using StageProgress = std::function<void(const std::string& what)>;

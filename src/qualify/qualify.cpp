@@ -119,10 +119,11 @@ Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StagePr
     node::KernelDecision decision{subject_of(options, file, weights), {}, true, {}};
     report.driver = decision.subject.driver;
     report.device = decision.subject.card;
+    bool decided = true;
     const auto keep_decision = [&] {
         decision.fit_to_serve = report.count(Verdict::failed) == 0;
         decision.reason = reason_of(report);
-        if (options.kernels && !options.decision_path.empty())
+        if (options.kernels && decided && !options.decision_path.empty())
             node::save_decision(options.decision_path, decision);
     };
 
@@ -132,6 +133,7 @@ Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StagePr
         report.figures = std::move(kernels.figures);
         compare_with_known_cards(weights.hyperparameters, report);
         report.kernels = decision.kernels = kernels.choice;
+        decided = kernels.decided;
         keep_decision();  // the node that is asked next serves by it, as the owner's will
     }
     const bool kernels_right = decision.fit_to_serve;

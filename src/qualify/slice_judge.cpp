@@ -49,10 +49,8 @@ SliceJudge::Look SliceJudge::look(const backend::KernelChoice& kernels, const Sl
     if (const std::string problem = compute_references(slice.layers, probes); !problem.empty())
         return {"no reference: " + problem, {}};
     const ProbeReply reply = runner_.run(request(kernels, slice, probes, kv_type));
-    if (!reply.problem.empty()) {
-        no_room_ = reply.does_not_fit;
-        return {where(slice) + ": " + reply.problem, {}};
-    }
+    no_room_ = reply.does_not_fit;
+    if (!reply.problem.empty()) return {where(slice) + ": " + reply.problem, {}};
     device_ = reply.device;
     const Tolerance tolerance = tolerance_for(slice.device, kv_type, slice.layers.empty());
     Look all;

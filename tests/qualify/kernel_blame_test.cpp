@@ -70,15 +70,19 @@ class PlannedRunner final : public ProbeRunner {
     std::map<std::string, IsWrong> wrong_;
 };
 
-KernelStageResult qualify_with(std::map<std::string, IsWrong> wrong) {
+KernelStageResult qualify_on(ProbeRunner& runner) {
     KernelStageOptions options;
     options.device = "cuda";
     options.shape = model::gpt_oss_20b();
     options.shape.layers = 2;
     options.shape.vocabulary = kVocabulary;
     options.kernels = backend::cuda::kernel_names(backend::cuda::card_named("h200"), plan_options());
-    PlannedRunner runner(std::move(wrong));
     return qualify_kernels(options, runner, [](const std::string&) {});
+}
+
+KernelStageResult qualify_with(std::map<std::string, IsWrong> wrong) {
+    PlannedRunner runner(std::move(wrong));
+    return qualify_on(runner);
 }
 
 Kernels banned(const KernelStageResult& result) {
@@ -128,6 +132,25 @@ TEST(KernelBlame, WithoutTheBatchedPassAllIsComputedByTheOther) {
     EXPECT_TRUE(std::ranges::any_of(result.findings, [](const Finding& each) {
         return each.name == "experts/mma" && each.verdict == Verdict::skipped;
     }));
+}
+
+// Beside a running node. What no kernel could be tried for says nothing about kernels, the next time either.
+TEST(KernelBlame, WithoutRoomNothingIsBannedAndNothingDecided) {
+    class FullCard final : public ProbeRunner {
+      public:
+        ProbeReply run(const ProbeRequest& request) override {
+            if (request.exact) return right_.run(request);
+            return {{}, {}, "6 GB are needed, 1 GB is free", true};
+        }
+
+      private:
+        PlannedRunner right_{{}};
+    };
+    FullCard card;
+    const KernelStageResult result = qualify_on(card);
+    EXPECT_TRUE(result.choice.banned.empty());
+    EXPECT_FALSE(result.decided);
+    EXPECT_FALSE(is_fit(result));
 }
 
 TEST(KernelBlame, BothPassesWrongIsNotFit) {
