@@ -94,6 +94,7 @@ __device__ void produce_keys_and_values(const PrefillAttention& a, const CUtenso
                                         const WarpgroupAttention::Shared& shared) {
     using Kernel = WarpgroupAttention;
     const int group = a.query_heads / a.pool.kv_heads, kv_heads = a.pool.kv_heads;
+    const int group_bits = __ffs(group) - 1;
     const int thread = threadIdx.x % 128, lane = threadIdx.x % 32;
     Kernel::Turn turn;
     for_each_piece(a, pieces, [&](const AttentionPlace& place, int kv_head, int piece) {
@@ -105,9 +106,10 @@ __device__ void produce_keys_and_values(const PrefillAttention& a, const CUtenso
                 kHeadSize;
 #pragma unroll 2
         for (int i = thread; i < Kernel::kRows * 8; i += 128) {  // row r: head r % group of token r / group
-            const int r = i / 8, token = min(r / group, place.token_count - 1);
-            copy_16_bytes_async_line(shared.queries(piece) + piece_offset(r, i % 8),
-                                     queries + (token * a.query_heads + r % group) * kHeadSize + i % 8 * 8);
+            const int r = i / 8, token = min(r >> group_bits, place.token_count - 1);
+            copy_16_bytes_async_line(
+                shared.queries(piece) + piece_offset(r, i % 8),
+                queries + (token * a.query_heads + (r & (group - 1))) * kHeadSize + i % 8 * 8);
         }
         barrier_arrive_after_copies(shared.queries_full(piece));
         if (thread >= 32) return;
@@ -138,24 +140,30 @@ struct AttentionRows {
     using Kernel = WarpgroupAttention;
     using Tile = AttentionRowTile<type>;
     Tile tile;
+    int seen_from, seen_to;  // blocks that at least one of the rows sees
 
     // The 64 rows from `row` of the piece on.
     __device__ void begin(int row, const PrefillAttention& a, const AttentionPlace& place, int kv_head,
                           std::uint32_t queries) {
-        const int group = a.query_heads / a.pool.kv_heads;
+        const int group = a.query_heads / a.pool.kv_heads, group_bits = __ffs(group) - 1;
         const int origin =  // the position of the piece's first token, from the first key of block 0
             place.segment.first_position + place.first_token - place.first_block * kAttentionKeys;
-        const auto position_of = [&](int r) { return origin + min(r / group, place.token_count - 1); };
+        const auto position_of = [&](int r) { return origin + min(r >> group_bits, place.token_count - 1); };
+        const auto first_key_of = [&](int r) {
+            return a.window > 0 ? max(0, position_of(r) - a.window + 1) : 0;
+        };
+        const int last_row = row + Tile::kRows - 1;
+        seen_from = first_key_of(row) / kAttentionKeys;
+        seen_to = position_of(last_row) / kAttentionKeys + 1;
         tile.masked_from = (position_of(row) + 1) / kAttentionKeys;
-        const int unseen = a.window > 0 ? position_of(row + Tile::kRows - 1) - a.window + 1 : 0;
-        tile.unmasked_from = (max(unseen, 0) + kAttentionKeys - 1) / kAttentionKeys;
+        tile.unmasked_from = (first_key_of(last_row) + kAttentionKeys - 1) / kAttentionKeys;
         const int lane = threadIdx.x % 32, own_row = row + threadIdx.x % 128 / 32 * 16;
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             const int r = own_row + half * 8 + lane / 4;
             tile.positions[half] = position_of(r);
             tile.reference[half] =
-                a.sinks[kv_head * group + r % group] * Tile::kLog2e;  // the sink's weight: one
+                a.sinks[kv_head * group + (r & (group - 1))] * Tile::kLog2e;  // the sink's weight: one
         }
 #pragma unroll
         for (int k = 0; k < 4; ++k)
@@ -169,55 +177,82 @@ struct AttentionRows {
     // All blocks of the piece, from stage `turn` of the ring on.
     __device__ void run(int blocks, int window, const Kernel::Shared& shared, Kernel::Turn& turn) {
         typename Tile::Probabilities even, odd;
+        let_pass(seen_from, shared, turn);
         barrier_wait(shared.full(turn.stage), turn.phase);
         warpgroup_fence();
         tile.multiply_keys(keys_of(shared, turn));
         warpgroup_wait<0>();
-        if (tile.soften(even, 0, window)) tile.rescale();
-        int block = 0;
-        for (; block + 2 < blocks; block += 2) {
+        if (tile.soften(even, seen_from, window)) tile.rescale();
+        int block = seen_from;
+        for (; block + 2 < seen_to; block += 2) {
             step(even, odd, block, window, shared, turn);
             step(odd, even, block + 1, window, shared, turn);
         }
-        if (block + 1 < blocks) {
+        if (block + 1 < seen_to) {
             step(even, odd, block, window, shared, turn);
             finish(odd, shared, turn);
         } else {
             finish(even, shared, turn);
         }
+        let_pass(blocks - seen_to, shared, turn);
     }
 
-    // Rows of 128 bytes take the queries' place, to leave in pieces of 16 bytes.
+    // Blocks that this warpgroup's rows do not see.
+    __device__ static void let_pass(int blocks, const Kernel::Shared& shared, Kernel::Turn& turn) {
+        for (int i = 0; i < blocks; ++i, turn = turn.next()) {
+            barrier_wait(shared.full(turn.stage), turn.phase);
+            if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(turn.stage));
+        }
+    }
+
+    // In `sequential` order a lane has 16 bytes of a row that belong together; otherwise rows of 128 bytes take the
+    // queries' place, to leave in such pieces.
     __device__ void end(int row, const PrefillAttention& a, const AttentionPlace& place, int kv_head,
                         std::byte* rows) const {
-        const int group = a.query_heads / a.pool.kv_heads;
+        const int group = a.query_heads / a.pool.kv_heads, group_bits = __ffs(group) - 1;
         const int lane = threadIdx.x % 32, own_row = row + threadIdx.x % 128 / 32 * 16;
         const int g = lane / 4, c = lane % 4;
+        const auto store = [&](int r, int piece, const uint4& values) {
+            if (r >> group_bits >= place.token_count) return;
+            const std::int64_t token = place.segment.first_row + place.first_token + (r >> group_bits);
+            __half* to = a.output + (token * a.query_heads + kv_head * group + (r & (group - 1))) * kHeadSize;
+            *reinterpret_cast<uint4*>(to + piece * 8) = values;
+        };
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             const float inverse = 1.0F / tile.denominator(half);
-            const auto store = [&](int column, __half value) {
-                const int stored = stored_column(a.order, column);
-                *reinterpret_cast<__half*>(rows + piece_offset(own_row + half * 8 + g, stored / 8) +
-                                           stored % 8 * 2) = value;
-            };
+            const int r = own_row + half * 8 + g;
+            __half2 pairs[8];
 #pragma unroll
-            for (int n = 0; n < 8; ++n) {
-                const __half2 pair =
+            for (int n = 0; n < 8; ++n)
+                pairs[n] =
                     to_half2(tile.output[n][2 * half] * inverse, tile.output[n][2 * half + 1] * inverse);
-                store(n * 8 + 2 * c, __low2half(pair));
-                store(n * 8 + 2 * c + 1, __high2half(pair));
+            if (a.order == ActivationOrder::sequential) {
+                static_assert(stored_column(ActivationOrder::sequential, 2 * 3 + 1) == 8 * 3 + 1 &&
+                                  stored_column(ActivationOrder::sequential, 32 + 3 * 8) == 32 + 3 * 2,
+                              "columns 8n + 2c, n = 0 .. 3, are stored from 8c on");
+#pragma unroll
+                for (int block = 0; block < 2; ++block)
+                    store(r, block * 4 + c,
+                          {as_word(pairs[block * 4]), as_word(pairs[block * 4 + 1]),
+                           as_word(pairs[block * 4 + 2]), as_word(pairs[block * 4 + 3])});
+                continue;
             }
+#pragma unroll
+            for (int n = 0; n < 8; ++n)
+#pragma unroll
+                for (int i = 0; i < 2; ++i) {
+                    const int stored = stored_column(a.order, n * 8 + 2 * c + i);
+                    *reinterpret_cast<__half*>(rows + piece_offset(r, stored / 8) + stored % 8 * 2) =
+                        i == 0 ? __low2half(pairs[n]) : __high2half(pairs[n]);
+                }
         }
+        if (a.order == ActivationOrder::sequential) return;
         __syncwarp();
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
             const int r = own_row + i * 4 + lane / 8, piece = lane % 8;
-            if (r / group >= place.token_count) continue;
-            const std::int64_t token = place.segment.first_row + place.first_token + r / group;
-            __half* to = a.output + (token * a.query_heads + kv_head * group + r % group) * kHeadSize;
-            *reinterpret_cast<uint4*>(to + piece * 8) =
-                *reinterpret_cast<const uint4*>(rows + piece_offset(r, piece));
+            store(r, piece, *reinterpret_cast<const uint4*>(rows + piece_offset(r, piece)));
         }
     }
 
@@ -277,10 +312,7 @@ __device__ void consume_keys_and_values(const PrefillAttention& a, int pieces,
             rows.run(blocks, a.window, shared, turn);
             rows.end(row, a, place, kv_head, shared.at(queries));
         } else {  // no rows for this warpgroup: it lets the blocks pass
-            for (int block = 0; block < blocks; ++block, turn = turn.next()) {
-                barrier_wait(shared.full(turn.stage), turn.phase);
-                if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(turn.stage));
-            }
+            AttentionRows<type>::let_pass(blocks, shared, turn);
         }
         __syncwarp();
         if (threadIdx.x % 32 == 0) barrier_arrive(shared.queries_empty(piece));

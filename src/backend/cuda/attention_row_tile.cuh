@@ -57,7 +57,8 @@ struct AttentionRowTile {
     // probabilities are added; outputs may be on their way meanwhile.
     __device__ __forceinline__ bool soften(Probabilities& probabilities, int block, int window) {
         fence_accumulators(scores);
-        if (block >= masked_from || block < unmasked_from) mask(block, window);
+        if (block >= masked_from) mask_after(block);
+        if (block < unmasked_from) mask_before(block, window);
         exponentials(probabilities);
         const bool rises = __any_sync(kAllLanes, is_too_large(__vmaxu2(largest_pair(probabilities, 0),
                                                                        largest_pair(probabilities, 1))));
@@ -89,19 +90,25 @@ struct AttentionRowTile {
     }
 
   private:
-    __device__ void mask(int block, int window) {
+    // Keys after a row's own, and before its window.
+    __device__ void mask_after(int block) {
         const int c = threadIdx.x % 4;
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const int last_key = positions[half] - block * kAttentionKeys;
-            const int first_key = window > 0 ? last_key - window + 1 : 0;
+        for (int i = 0; i < 4; ++i) {
+            const int last = positions[i / 2] - block * kAttentionKeys - 2 * c - i % 2;
 #pragma unroll
             for (int n = 0; n < 8; ++n)
+                if (n * 8 > last) scores[n][i] = -INFINITY;
+        }
+    }
+    __device__ void mask_before(int block, int window) {
+        const int c = threadIdx.x % 4;
 #pragma unroll
-                for (int i = 0; i < 2; ++i) {
-                    const int key = n * 8 + 2 * c + i;
-                    if (key > last_key || key < first_key) scores[n][2 * half + i] = -INFINITY;
-                }
+        for (int i = 0; i < 4; ++i) {
+            const int first = positions[i / 2] - window + 1 - block * kAttentionKeys - 2 * c - i % 2;
+#pragma unroll
+            for (int n = 0; n < 8; ++n)
+                if (n * 8 < first) scores[n][i] = -INFINITY;
         }
     }
 
