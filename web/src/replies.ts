@@ -6,6 +6,7 @@ import { AnswerReader } from './answer_events';
 import { ApiError, needsKey } from './api';
 import { isRunning, newAnswer, pathTo, withTurn, type Conversation, type Run, type Turn } from './conversation';
 import * as lastWords from './last_words';
+import { mergeTurns } from './merge';
 import * as api from './responses_api';
 import { toRequest } from './request';
 import { byId, commit, find, growing, inSight, keepTurn, latest, takeStored, takeTurn } from './state';
@@ -49,7 +50,7 @@ export async function begin(place: string, turn: Turn): Promise<void> {
         if (!response) {
             if (!isRunning(turnAt(place, turn.id))) return;   // stopped meanwhile
             await read(place, turn, await api.stream(body, work.abort.signal), work);
-            if (isRunning(latest(turn))) throw new ApiError('The connection ended before the answer did.', 0);
+            if (isRunning(turnAt(place, turn.id))) throw new ApiError('The connection ended before the answer did.', 0);
         } else if (isRunning(turnAt(place, turn.id))) {
             await keepTurn(place, { ...turn, run: { ...runOf(turn), id: response.id, keptMs: Date.now() } });
         } else {
@@ -91,7 +92,7 @@ async function read(place: string, turn: Turn, events: AsyncGenerator<api.Respon
     show();
     try {
         for await (const event of events) {
-            if (work.abort.signal.aborted) break;
+            if (work.abort.signal.aborted || !isRunning(turnAt(place, turn.id))) break;   // called off, or ended in another tab
             if (!reader.take(event, Date.now())) continue;
             if (reader.turn.finish) return;
             unkept.set(turn.id, { place, turn: reader.turn });
@@ -103,6 +104,10 @@ async function read(place: string, turn: Turn, events: AsyncGenerator<api.Respon
         if (isRunning(turnAt(place, turn.id))) {
             if (reader.turn.finish) await end(place, reader.turn);
             else { show(); await keep(); }
+        } else {   // what was read since is no part of it, what was shown is
+            unkept.delete(turn.id);
+            const ended = turnAt(place, turn.id);
+            if (ended) await keepTurn(place, ended);
         }
     }
 }
@@ -136,12 +141,12 @@ async function end(place: string, turn: Turn): Promise<void> {
     // What ended badly here may have ended well, or by the user's hand, in another tab.
     if (ended.finish === 'error') {
         const stored = await storage.load(place, [turn.id]).catch(() => undefined);
-        if (stored?.turns[0] && !isRunning(stored.turns[0])) ended = stored.turns[0];
+        if (stored?.turns[0] && !isRunning(stored.turns[0])) ended = mergeTurns(ended, stored.turns[0]);
     }
     takeTurn(place, ended);
     unkept.delete(turn.id);
     if (ended.error) report(ended.error);
-    await keepTurn(place, ended);
+    await keepTurn(place, turnAt(place, turn.id) ?? ended);   // with what has come from another tab meanwhile
     if (runId) await api.forget(runId).catch(() => undefined);
     await goOn(place, ended);
     if (ended.finish === 'tool_calls') runOwn(place, ended);

@@ -105,7 +105,8 @@ function take(stored: Conversation): void {
         const signal = growing(turn.id);
         signal.value = mergeTurns(signal.peek() ?? turn, turn);
     }
-    const rest = { ...stored, turns: stored.turns.filter((turn) => !grows.includes(turn)) };
+    // One that ended keeps what was shown of it here.
+    const rest = { ...stored, turns: stored.turns.filter((turn) => !grows.includes(turn)).map((turn) => mergeTurns(latest(turn), turn)) };
     const merged = mine ? mergeConversations(mine, rest) : rest;
     // Every third of a second while an answer grows: what did not change is not drawn again.
     if (!mine || rest.turns.length || merged.changed !== mine.changed || JSON.stringify([merged.stamps, merged.chosen]) !== JSON.stringify([mine.stamps, mine.chosen])) put(merged);

@@ -1,4 +1,4 @@
-import{d as m,l as u,n as g,u as e,C as f,S as w,A as c,m as y,o as A}from"./index-CJIAVjB4.js";const k=`# Agents
+import{d as m,l as u,n as g,u as e,C as f,S as w,A as c,m as y,o as A}from"./index-r703pkGh.js";const k=`# Agents
 
 The node speaks what coding agents and agent frameworks speak: OpenAI's Responses API (\`POST /v1/responses\`), Anthropic's
 Messages API (\`POST /v1/messages\`), and chat completions (docs/api.md). Any model name is served, unless
