@@ -1,5 +1,6 @@
 // Debian's Chromium, and what it complained about.
 import { chromium } from 'playwright-core';
+import './end_of_file.mjs';
 
 const flags = ['--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
     // An address that browsers do not trust as they trust localhost: how a node in one's own network is opened.

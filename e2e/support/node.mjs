@@ -1,6 +1,7 @@
 // A started gpt-oss-node on a free port, with the demo model or another.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import './end_of_file.mjs';
 
 export const binary = process.env.GPT_OSS_NODE ?? new URL('../../build/release/gpt-oss-node', import.meta.url).pathname;
 
