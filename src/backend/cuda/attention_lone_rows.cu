@@ -49,9 +49,9 @@ template <model::KvType kKv>
 __global__ void __launch_bounds__(kRowThreads, 2)
     lone_row_attention_kernel(const __grid_constant__ PrefillAttention a,
                               const __grid_constant__ LoneRows lone) {
-    paged_decode_attention<kKv>(PromptRows<kKv>{a.query_heads, a.pool.kv_heads, a.window, a.table_stride,
-                                                a.pool_layer, a.pool, a.tables, a.sinks, lone, a.queries,
-                                                a.output, a.order});
+    paged_decode_attention<kKv, false>(PromptRows<kKv>{a.query_heads, a.pool.kv_heads, a.window,
+                                                       a.table_stride, a.pool_layer, a.pool, a.tables,
+                                                       a.sinks, lone, a.queries, a.output, a.order});
 }
 
 }  // namespace

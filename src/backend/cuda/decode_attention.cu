@@ -36,39 +36,55 @@ struct StepRows {
     }
 };
 
-template <model::KvType kKv>
+template <model::KvType kKv, bool kCluster>
 __global__ void __launch_bounds__(kRowThreads, 2)
     attention_kernel(const DecodeContext context, const LayerStage stage) {
-    paged_decode_attention<kKv>(
+    paged_decode_attention<kKv, kCluster>(
         StepRows{context.query_heads, context.kv_heads, stage.slides ? context.sliding_window : 0,
                  context.tables.table_stride, stage.pool_layer, stage.pool,
                  stage.slides ? context.tables.sliding : context.tables.full, stage.weights.sinks,
                  context.inputs, context.buffers, stage.weights.output.type});
 }
 
+template <model::KvType kKv>
+void launch(const DecodeContext& context, const LayerStage& stage, dim3 grid, cudaStream_t stream) {
+    const auto parts = static_cast<std::int32_t>(grid.x);
+    if (context.kv_clusters && is_kv_cluster(parts))
+        launch_pdl_cluster(attention_kernel<kKv, true>, grid, kRowThreads, 0, parts, stream, context, stage);
+    else
+        launch_pdl(attention_kernel<kKv, false>, grid, kRowThreads, 0, stream, context, stage);
+}
+
+// Calls action(tag) with the cache's type as the tag's `value`.
+template <typename Action>
+void with_kv_type(model::KvType type, Action&& action) {
+    using model::KvType;
+    switch (type) {
+        case KvType::bf16:
+            return action(std::integral_constant<KvType, KvType::bf16>());
+        case KvType::f16:
+            return action(std::integral_constant<KvType, KvType::f16>());
+        case KvType::f8:
+            return action(std::integral_constant<KvType, KvType::f8>());
+    }
+}
+
 }  // namespace
 
 void prepare_attention() {
-    prefer_shared_memory(attention_kernel<model::KvType::bf16>);
-    prefer_shared_memory(attention_kernel<model::KvType::f16>);
-    prefer_shared_memory(attention_kernel<model::KvType::f8>);
+    for (const model::KvType each : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
+        with_kv_type(each, [](auto type) {
+            prefer_shared_memory(attention_kernel<decltype(type)::value, false>);
+            prefer_shared_memory(attention_kernel<decltype(type)::value, true>);
+        });
 }
 
 void launch_attention(const DecodeContext& context, const LayerStage& stage, std::int32_t kv_splits,
                       cudaStream_t stream) {
     const dim3 grid(static_cast<unsigned>(kv_splits), static_cast<unsigned>(context.kv_heads),
                     static_cast<unsigned>(context.rows));
-    switch (stage.pool.type) {
-        case model::KvType::bf16:
-            return launch_pdl(attention_kernel<model::KvType::bf16>, grid, kRowThreads, 0, stream, context,
-                              stage);
-        case model::KvType::f16:
-            return launch_pdl(attention_kernel<model::KvType::f16>, grid, kRowThreads, 0, stream, context,
-                              stage);
-        case model::KvType::f8:
-            return launch_pdl(attention_kernel<model::KvType::f8>, grid, kRowThreads, 0, stream, context,
-                              stage);
-    }
+    with_kv_type(stage.pool.type,
+                 [&](auto type) { launch<decltype(type)::value>(context, stage, grid, stream); });
 }
 
 }  // namespace gptoss::backend::cuda

@@ -7,6 +7,7 @@
 // the cache's own rounding is the only one that matters.
 #pragma once
 
+#include "backend/cuda/cluster.cuh"
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/kv_elements.cuh"
 
@@ -102,7 +103,10 @@ __device__ void split_pair(float first, float second, std::uint32_t& rounded, st
 //   void store(int row, int element, float low, float high)     times kShrink
 //   float* partials(int row, int kv_head)   [split][kMaxGroupHeads][kPartialFloats]
 //   std::int32_t* semaphore(int row, int kv_head)     zero between kernels
-template <model::KvType kKv, typename Rows>
+// kCluster: the parts of a row's keys are a cluster of up to kMaxKvClusterParts blocks. Each stores what it has of a query
+// head into the shared memory of the block that finishes that head: no fence, no counter, no trip to the L2 cache. The
+// sums are the same, and added in the same order.
+template <model::KvType kKv, bool kCluster, typename Rows>
 __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
     using Cache = Cached<kKv>;
     using Mma = typename Cache::Mma;
@@ -111,6 +115,7 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
     __shared__ float warp_largest[kRowWarps][kMaxGroupHeads], warp_weights[kRowWarps][kMaxGroupHeads];
     __shared__ bool is_last;
 
+    if constexpr (kCluster) cluster_arrive();  // the block has started: others may store into it
     griddep_launch_dependents();
     const int split = static_cast<int>(blockIdx.x), kv_head = static_cast<int>(blockIdx.y),
               row = static_cast<int>(blockIdx.z);
@@ -253,7 +258,30 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
         weight_sum += warp_weights[other][head] * factor;
     }
 
-    if (kv_splits > 1) {
+    if constexpr (kCluster) {
+        // Head h is finished by block h % kv_splits.
+        __shared__ float parts[kMaxGroupHeads][kMaxKvClusterParts][kPartialFloats];
+        cluster_wait();
+        const std::uint32_t to = shared_address_of_block(parts[head][split], head % kv_splits);
+        store_shared_of_cluster(to + lane * 8, sum);
+        if (lane == 0) store_shared_of_cluster(to + kHeadSize * 4, {all_largest, weight_sum});
+        cluster_arrive();
+        cluster_wait();
+        if (head % kv_splits != split) return;
+        const float2 ends = lane < kv_splits ? *reinterpret_cast<const float2*>(&parts[head][lane][kHeadSize])
+                                             : float2{kLowest, 0};
+        all_largest = from_ordered_bits(__reduce_max_sync(kAllLanes, ordered_bits(ends.x)));
+        const float own_factor = power_of_two(ends.x - all_largest);
+        weight_sum = warp_sum(ends.y * own_factor);
+        sum = {};
+#pragma unroll
+        for (int other = 0; other < kMaxKvClusterParts; ++other) {
+            if (other >= kv_splits) break;
+            const float factor = __shfl_sync(kAllLanes, own_factor, other);
+            const float2 part = *reinterpret_cast<const float2*>(&parts[head][other][2 * lane]);
+            sum = {sum.x + part.x * factor, sum.y + part.y * factor};
+        }
+    } else if (kv_splits > 1) {
         float* partials = rows.partials(row, kv_head);
         float* mine = partials + (split * kMaxGroupHeads + head) * kPartialFloats;
         *reinterpret_cast<float2*>(mine + 2 * lane) = sum;

@@ -46,10 +46,17 @@ inline constexpr std::int32_t kExpertsPerToken = 4;                        // ch
 inline constexpr std::int32_t kMaxTileTokens = 128;                        // of a tile of mma or wgmma
 inline constexpr std::int32_t kClusterTileTokens = 64;                     // of a tile of wgmma_cluster
 inline constexpr std::int32_t kRowStreamRows = 16, kRowStreamTokens = 16;  // of a tile of row_streamed
-inline constexpr std::int32_t kMaxColumnShares = 8;   // blocks of a cluster that any card has
-inline constexpr std::int32_t kMaxDecodeTokens = 8;   // of one decode step
-inline constexpr std::int32_t kMaxKvSplits = 32;      // of one sequence's keys
+inline constexpr std::int32_t kMaxColumnShares = 8;    // blocks of a cluster that any card has
+inline constexpr std::int32_t kMaxDecodeTokens = 8;    // of one decode step
+inline constexpr std::int32_t kMaxKvSplits = 32;       // of one sequence's keys
+inline constexpr std::int32_t kMinKvClusterParts = 4;  // of them that are one cluster of blocks
+inline constexpr std::int32_t kMaxKvClusterParts = 8;
 inline constexpr std::int32_t kLoneRowBlocks = 2048;  // that may share the keys of lone rows
+
+// Whether so many parts are worth a cluster of blocks; two are faster without.
+constexpr bool is_kv_cluster(std::int32_t kv_splits) {
+    return kv_splits >= kMinKvClusterParts && kv_splits <= kMaxKvClusterParts;
+}
 
 struct MatrixPlan {
     MatrixKernel kernel = MatrixKernel::mma;
@@ -89,6 +96,7 @@ struct ExecutionPlan {
     std::int32_t token_columns = 4;    // operand columns the dense products are compiled for: 4 or 8
     bool single_token = false;         // gate/up: every warp routes for itself, no barrier
     std::int32_t kv_splits = 1;        // of full layers; a window is never split
+    bool kv_clusters = false;  // kMinKvClusterParts to kMaxKvClusterParts parts are a cluster of blocks
 
     // batched
     bool router_splits_k = false;         // few tokens: blocks share the columns of the router too

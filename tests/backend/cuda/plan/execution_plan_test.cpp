@@ -68,6 +68,22 @@ TEST(ExecutionPlan, EveryTokenCountHasKernelsThatFitTheCard) {
         }
 }
 
+// Up to eight parts of a row's keys meet in a cluster of blocks; deep rows and several rows have more, or meet elsewhere.
+TEST(ExecutionPlan, OneRowsKeysAreACluster) {
+    const DeviceTraits h200 = card_named("h200"), a100 = card_named("a100");
+    const auto plan_of = [](std::int32_t tokens, std::int32_t context, const DeviceTraits& device) {
+        return make_plan({tokens, context, tokens, 0}, device, options_for(model::gpt_oss_120b()));
+    };
+    for (const std::int32_t context : {300, 1025, 6144}) {
+        const ExecutionPlan plan = plan_of(1, context, h200);
+        EXPECT_TRUE(plan.kv_clusters && is_kv_cluster(plan.kv_splits)) << context;
+        EXPECT_FALSE(plan_of(2, context, h200).kv_clusters) << context;
+        EXPECT_FALSE(plan_of(1, context, a100).kv_clusters) << context;
+    }
+    EXPECT_FALSE(is_kv_cluster(plan_of(1, 200, h200).kv_splits));
+    EXPECT_EQ(plan_of(1, 6145, h200).kv_splits, kMaxKvSplits);
+}
+
 // What the smaller cards run can be forced on a larger one.
 TEST(ExecutionPlan, AHopperCanBePlannedLikeAWorkstationCard) {
     PlanOptions options = options_for(model::gpt_oss_120b());
