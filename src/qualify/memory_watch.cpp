@@ -27,7 +27,7 @@ void MemoryWatch::look(std::int64_t resident_bytes, const nlohmann::json& status
                              static_cast<double>(total);
         const std::int64_t most = cache_on_gpu_ ? memory.value("host_bytes", std::int64_t{0})
                                                 : std::numeric_limits<std::int64_t>::max();
-        const auto filled = static_cast<std::int64_t>(share * memory.value("full_kv_bytes", std::int64_t{0}));
+        const auto filled = static_cast<std::int64_t>(share * memory.value("full_kv_bytes", 0.0));
         filled_bytes_ = std::max(filled_bytes_, std::min(filled, most));
         windows_bytes_ = std::min(memory.value("sliding_kv_bytes", std::int64_t{0}), most);
     }
