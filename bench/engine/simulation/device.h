@@ -17,8 +17,9 @@ struct Device {
     using Line = std::vector<std::pair<double, double>>;  // rows, milliseconds
     Line decode;                                          // steps that only generate, 1,024 tokens deep
     Line mixed;                                           // steps with rows of prompts, by all their rows
-    double decode_token_ms = 0;                           // a token of context of a row that generates
-    Line prompt_token_ms;                                 // the same of a row of a prompt, by their number
+    double decode_row_ms = 0;    // a row that generates beside prompts: its attention, head and sampling
+    double decode_token_ms = 0;  // a token of context of a row that generates
+    Line prompt_token_ms;        // the same of a row of a prompt, by their number
 
     static double at(const Line& line, double rows) {
         if (rows <= line.front().first) return line.front().second;
@@ -36,7 +37,9 @@ struct Device {
     double step_ms(const engine::StepShape& shape) const {
         constexpr double kDepth = 1024;  // at which decode was measured
         double ms = shape.decode_rows > 0 ? at(decode, shape.decode_rows) : 0;
-        if (shape.prompt_rows > 0) ms = std::max(ms, at(mixed, shape.decode_rows + shape.prompt_rows));
+        if (shape.prompt_rows > 0)
+            ms = std::max(
+                ms, at(mixed, shape.decode_rows + shape.prompt_rows) + decode_row_ms * shape.decode_rows);
         const double decode_more = static_cast<double>(shape.decode_context) - kDepth * shape.decode_rows;
         return ms + std::max(decode_more, 0.0) * decode_token_ms +
                static_cast<double>(shape.prompt_context) * price(prompt_token_ms, shape.prompt_rows);
@@ -48,34 +51,35 @@ struct Device {
 inline Device h200() {
     return {
         .name = "H200, 120b",
-        .decode = {{1, 1.67},
+        .decode = {{1, 1.62},
                    {2, 2.3},
                    {4, 3.5},
-                   {8, 5.5},
-                   {9, 6.9},
-                   {16, 7.9},
-                   {32, 10.5},
-                   {64, 13.4},
-                   {128, 18.5},
-                   {256, 26.0},
-                   {512, 40.0}},
-        .mixed = {{1, 1.67},
-                  {8, 5.5},
-                  {9, 6.9},
-                  {16, 7.6},
-                  {64, 13.4},
-                  {128, 16.6},
-                  {256, 23.0},
-                  {512, 29.0},
-                  {768, 34.5},
-                  {1024, 40.0},
-                  {1536, 52.5},
-                  {2048, 64.0},
-                  {4096, 112.0},
-                  {8192, 210.0}},
+                   {8, 5.4},
+                   {9, 6.2},
+                   {16, 6.9},
+                   {32, 9.4},
+                   {64, 12.1},
+                   {128, 17.8},
+                   {256, 26.3},
+                   {512, 36.0}},
+        .mixed = {{1, 1.62},
+                  {8, 5.4},
+                  {9, 6.2},
+                  {16, 6.9},
+                  {64, 12.1},
+                  {128, 15.5},
+                  {256, 21.0},
+                  {512, 26.0},
+                  {768, 30.5},
+                  {1024, 35.0},
+                  {1536, 46.5},
+                  {2048, 57.0},
+                  {4096, 98.0},
+                  {8192, 184.0}},
+        .decode_row_ms = 0.03,
         .decode_token_ms = 8.6e-6,
         .prompt_token_ms = {
-            {128, 2.0e-6}, {256, 1.0e-6}, {512, 0.92e-6}, {768, 0.8e-6}, {1024, 0.72e-6}, {2048, 0.68e-6}}};
+            {128, 2.0e-6}, {256, 1.0e-6}, {512, 0.82e-6}, {768, 0.72e-6}, {1024, 0.65e-6}, {2048, 0.61e-6}}};
 }
 
 inline Device h100() {
