@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,8 +76,9 @@ class Bench {
         return times[times.size() / 2];
     }
 
-    // One generated token a row, `tokens` times, nothing waited for in between.
-    double step_ms(std::int32_t rows, std::int32_t depth, int tokens, float top_p = 1) {
+    // One generated token a row, `tokens` times, nothing waited for in between. `counts`: what penalties look at.
+    double step_ms(std::int32_t rows, std::int32_t depth, int tokens, const SamplingParameters& sampling = {},
+                   std::span<const TokenCount> counts = {}) {
         std::vector<RowInput> inputs(static_cast<std::size_t>(rows));
         std::vector<SampleRow> samples(static_cast<std::size_t>(rows));
         auto generate = [&](std::int32_t position) {
@@ -84,8 +86,10 @@ class Bench {
                 inputs[static_cast<std::size_t>(row)] = {kTokenFromLastSample, position, row, position, row};
                 SampleRow& sample = samples[static_cast<std::size_t>(row)];
                 sample.logits_index = sample.slot = row;
-                sample.parameters.top_p = top_p;
+                sample.parameters = sampling;
                 sample.parameters.seed = static_cast<std::uint64_t>(row);
+                sample.counts = counts;
+                sample.last_is_uncounted = !counts.empty();
                 sample.step = static_cast<std::uint64_t>(position);
             }
             step_->run(inputs, stream_.get());
@@ -180,8 +184,18 @@ void run(const model::Hyperparameters& shape, bool quick) {
         std::printf("1 row   depth %6d  %7.3f ms  %7.1f tok/s  %5.0f GB/s  %4.1f %% of the roof\n", depth, ms,
                     1e3 / ms, bytes / ms / 1e6, 100 * bytes / (ms * 1e-3) / roof);
     }
-    if (!quick)
-        std::printf("1 row   depth   1024  %7.3f ms with top_p 0.95\n", bench.step_ms(1, 1024, 24, 0.95F));
+    if (!quick) {
+        SamplingParameters sampling;
+        sampling.top_p = 0.95F;
+        std::printf("1 row   depth   1024  %7.3f ms with top_p 0.95\n", bench.step_ms(1, 1024, 24, sampling));
+        sampling.top_k = 40;
+        sampling.repetition_penalty = 1.1F;
+        sampling.frequency_penalty = sampling.presence_penalty = 0.5F;
+        std::vector<TokenCount> counts(500);
+        for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = {static_cast<TokenId>(i * 397), 2};
+        std::printf("1 row   depth   1024  %7.3f ms with top_k 40 and penalties too\n",
+                    bench.step_ms(1, 1024, 24, sampling, counts));
+    }
     for (const std::int32_t rows : {2, 4, 8}) {
         if (quick && rows != 8) continue;
         const double ms = bench.step_ms(rows, 1024, 24);
