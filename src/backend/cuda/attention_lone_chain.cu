@@ -10,6 +10,8 @@ namespace {
 
 // Blocks of threads that share a row's keys: more would each have a block of keys or none.
 constexpr std::int32_t kMostScoreBlocks = 128;
+// So few that one kernel does all: a block of threads for each SM at most, three rounds of blocks of keys.
+constexpr std::int32_t kRowsOfOneKernel = 8, kBlocksOfOneKernel = 3 * LoneChainKernel::kRound;
 
 template <typename Action>
 void with_cache_type(model::KvType type, Action&& action) {
@@ -37,10 +39,17 @@ void launch_lone_row_chain_attention(const PrefillAttention& attention, const Lo
         (lone.most_blocks + LoneScoreKernel::kWarps - 1) / LoneScoreKernel::kWarps, 1, kMostScoreBlocks));
     with_cache_type(attention.pool.type, [&](auto tag) {
         constexpr model::KvType type = decltype(tag)::value;
+        const dim3 halves(kHeadSize / LoneChainKernel::kDimensions, heads, rows);
+        if (lone.count <= kRowsOfOneKernel && lone.most_blocks <= kBlocksOfOneKernel &&
+            lone.shared_bytes_per_block >= LoneChainKernel::kSharedBytesWithScores) {
+            launch_pdl(lone_chain_kernel<type, true>, halves, LoneChainKernel::kThreads,
+                       LoneChainKernel::kSharedBytesWithScores, stream, attention, lone);
+            return;
+        }
         launch_pdl(lone_scores_kernel<type>, dim3(shares, heads, rows), LoneScoreKernel::kThreads, 0, stream,
                    attention, lone);
-        launch_pdl(lone_chain_kernel<type>, dim3(kHeadSize / LoneChainKernel::kDimensions, heads, rows),
-                   LoneChainKernel::kThreads, LoneChainKernel::kSharedBytes, stream, attention, lone);
+        launch_pdl(lone_chain_kernel<type, false>, halves, LoneChainKernel::kThreads,
+                   LoneChainKernel::kSharedBytes, stream, attention, lone);
     });
 }
 
@@ -49,7 +58,8 @@ void prepare_lone_row_chain_attention() {
         with_cache_type(type, [](auto tag) {
             constexpr model::KvType each = decltype(tag)::value;
             prefer_shared_memory(lone_scores_kernel<each>);
-            allow_shared_memory(lone_chain_kernel<each>);
+            allow_shared_memory(lone_chain_kernel<each, false>);
+            allow_shared_memory(lone_chain_kernel<each, true>);
         });
 }
 

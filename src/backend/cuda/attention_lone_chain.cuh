@@ -2,123 +2,12 @@
 // block by block, with a maximum that grows; but what a block is weighted with is known as soon as the maxima of all
 // blocks before it are, and maxima are exact in any order. So first all scores, by as many SMs as there are; then one
 // block of threads a key head and half of the dimensions adds up the values in order, while its other warps weight the
-// next blocks.
+// next blocks. Of few rows and few keys these warps make the scores too: one launch less a layer.
 #pragma once
 
-#include "backend/cuda/attention_prefill_tile.cuh"
-#include "backend/cuda/kv_elements.cuh"
+#include "backend/cuda/attention_lone_scores.cuh"
 
 namespace gptoss::backend::cuda {
-
-inline constexpr float kLog2e = 1.4426950408889634F;
-inline constexpr float kScoreScale = 0.125F * kLog2e;  // 1 / sqrt(64), and exp2 in place of exp
-
-// A block of 64 keys against the heads of a group is kept as the matrix instruction leaves it, a lane's share after
-// another's: head g, keys 8n + 2c + i at [n][i].
-inline constexpr int kBlockScores = kAttentionKeys * kMaxGroupHeads;
-static_assert(kBlockScores + kMaxGroupHeads == kLoneChainFloats);
-
-// Which keys a row sees, and where its scores are kept.
-struct LonePlace {
-    int row, slot, position, first_block, blocks;
-    float* scores;  // [block][kBlockScores]
-    float* tops;    // [block][kMaxGroupHeads]: the largest score
-};
-__device__ __forceinline__ LonePlace find_lone_place(const PrefillAttention& a, const LoneRowChain& lone,
-                                                     int place, int kv_head) {
-    LonePlace found;
-    found.row = lone.rows[place];
-    const RowInput input = lone.inputs[found.row];
-    found.slot = input.slot;
-    found.position = input.position;
-    found.first_block = a.window > 0 ? max(0, input.position - a.window + 1) / kAttentionKeys : 0;
-    found.blocks = input.position / kAttentionKeys - found.first_block + 1;
-    const std::int64_t first = (std::int64_t{place} * a.pool.kv_heads + kv_head) * lone.most_blocks;
-    const std::int64_t all = std::int64_t{lone.count} * a.pool.kv_heads * lone.most_blocks;
-    found.scores = lone.workspace + first * kBlockScores;
-    found.tops = lone.workspace + all * kBlockScores + first * kMaxGroupHeads;
-    return found;
-}
-
-template <model::KvType type>
-__device__ __forceinline__ void multiply_as(float (&sum)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
-                                            std::uint32_t b1) {
-    if constexpr (type == model::KvType::bf16)
-        MmaBf16::multiply_add(sum, a, b0, b1);
-    else
-        MmaF16::multiply_add(sum, a, b0, b1);
-}
-
-struct LoneScoreKernel {
-    static constexpr int kWarps = 4, kThreads = kWarps * 32;
-};
-
-template <model::KvType type>
-__global__ void __launch_bounds__(LoneScoreKernel::kThreads)
-    lone_scores_kernel(const __grid_constant__ PrefillAttention a,
-                       const __grid_constant__ LoneRowChain lone) {
-    __shared__ __align__(128) std::byte tiles[LoneScoreKernel::kWarps][kAttentionTileBytes];
-    griddep_launch_dependents();
-    griddep_wait();
-    const int kv_head = blockIdx.y, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4,
-              c = lane % 4;
-    const int group = a.query_heads / a.pool.kv_heads;
-    const LonePlace place = find_lone_place(a, lone, blockIdx.z, kv_head);
-    const std::int32_t* table = a.tables + std::int64_t{place.slot} * a.table_stride + place.first_block;
-    constexpr int kElementBytes = type == model::KvType::f8 ? 1 : 2;
-    const std::byte* head =
-        a.pool.data +
-        (a.pool_layer * a.pool.layer_elements() + kv_head * a.pool.tile_elements()) * kElementBytes;
-
-    std::uint32_t queries[4][4] = {};  // rows 8 to 15 are nobody's
-    const auto* query = reinterpret_cast<const std::uint32_t*>(
-        a.queries + (std::int64_t{place.row} * a.query_heads + kv_head * group + g % group) * kHeadSize);
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-        queries[k][0] = query[k * 8 + c];
-        queries[k][2] = query[k * 8 + 4 + c];
-    }
-    const std::uint32_t keys = shared_address(tiles[warp]);
-    for (int block = static_cast<int>(blockIdx.x) * LoneScoreKernel::kWarps + warp; block < place.blocks;
-         block += static_cast<int>(gridDim.x) * LoneScoreKernel::kWarps) {
-        copy_attention_tile<type, 32>(keys, tiles[warp],
-                                      head + table[block] * a.pool.block_elements() * kElementBytes, lane);
-        commit_copies();
-        wait_for_copies<0>();
-        __syncwarp();
-        float sums[8][4] = {};
-#pragma unroll
-        for (int k = 0; k < 4; ++k)
-#pragma unroll
-            for (int n = 0; n < 4; ++n) {  // 16 keys
-                std::uint32_t b[4];
-                load_matrices(b,
-                              keys + piece_offset(n * 16 + lane / 16 * 8 + lane % 8, k * 2 + lane / 8 % 2));
-                multiply_as<type>(sums[2 * n], queries[k], b[0], b[1]);
-                multiply_as<type>(sums[2 * n + 1], queries[k], b[2], b[3]);
-            }
-        __syncwarp();  // all have read the tile
-        const int last_key = place.position - (place.first_block + block) * kAttentionKeys;
-        const int first_key = a.window > 0 ? last_key - a.window + 1 : 0;
-        float top = -INFINITY;
-#pragma unroll
-        for (int n = 0; n < 8; ++n)
-#pragma unroll
-            for (int i = 0; i < 2; ++i) {
-                const int key = n * 8 + 2 * c + i;
-                if (key > last_key || key < first_key) sums[n][i] = -INFINITY;
-                top = fmaxf(top, sums[n][i]);
-            }
-        top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
-        top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
-        auto* to = reinterpret_cast<float4*>(place.scores + std::int64_t{block} * kBlockScores);
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-            to[i * 32 + lane] =
-                make_float4(sums[2 * i][0], sums[2 * i][1], sums[2 * i + 1][0], sums[2 * i + 1][1]);
-        if (c == 0) place.tops[std::int64_t{block} * kMaxGroupHeads + g] = top;
-    }
-}
 
 struct LoneChainKernel {
     static constexpr int kRound = 8;   // blocks of keys between barriers
@@ -133,6 +22,12 @@ struct LoneChainKernel {
         float shrink[kMaxGroupHeads];
     };
     static constexpr int kSharedBytes = 2 * kRound * static_cast<int>(sizeof(Block));
+    // Where the warps that weight make the scores too: a tile of keys each, and the largest scores of two rounds.
+    struct Scores {
+        std::byte keys[kRound][kAttentionTileBytes];
+        float tops[2][kRound][kMaxGroupHeads];
+    };
+    static constexpr int kSharedBytesWithScores = kSharedBytes + static_cast<int>(sizeof(Scores));
 
     // Rows of 64 bytes, the index of a 16-byte piece XORed with half the row: no bank conflicts.
     __device__ static int piece_offset(int row, int piece) {
@@ -172,7 +67,7 @@ __device__ __forceinline__ void copy_half_values(LoneChainKernel::Block& to, con
 }
 
 // A thread's part of the chain: of a row, a key head and half of the dimensions.
-template <model::KvType type>
+template <model::KvType type, bool makes_scores>
 struct LoneChain {
     using Kernel = LoneChainKernel;
     static constexpr int kElementBytes = type == model::KvType::f8 ? 1 : 2;
@@ -183,6 +78,9 @@ struct LoneChain {
     std::int64_t block_bytes;
     int half, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, c = lane % 4;
     Kernel::Block* blocks = reinterpret_cast<Kernel::Block*>(dynamic_shared());
+    Kernel::Scores* made = reinterpret_cast<Kernel::Scores*>(blocks + 2 * Kernel::kRound);
+    const std::byte* keys;  // of the key head, in block 0
+    int window;
     float highest;               // of what comes before the round that is weighted next
     float tops[Kernel::kRound];  // of that round
     float4 quads[4];             // of the warp's block of it
@@ -195,9 +93,10 @@ struct LoneChain {
         : place(find_lone_place(a, lone, number, kv_head)), half(half_) {
         const int group = a.query_heads / a.pool.kv_heads;
         table = a.tables + std::int64_t{place.slot} * a.table_stride + place.first_block;
-        values = a.pool.data + (a.pool_layer * a.pool.layer_elements() +
-                                (a.pool.kv_heads + kv_head) * a.pool.tile_elements()) *
-                                   kElementBytes;
+        keys = a.pool.data +
+               (a.pool_layer * a.pool.layer_elements() + kv_head * a.pool.tile_elements()) * kElementBytes;
+        values = keys + a.pool.kv_heads * a.pool.tile_elements() * kElementBytes;
+        window = a.window;
         block_bytes = a.pool.block_elements() * kElementBytes;
         highest = a.sinks[kv_head * group + g % group] * kLog2e;
     }
@@ -217,12 +116,42 @@ struct LoneChain {
         pool_block = table[block];
     }
 
+    // Instead, where scores are made here: asks for the keys.
+    __device__ void load_keys(int round, int one) {
+        const int block = round * Kernel::kRound + one;
+        if (block < place.blocks) {
+            pool_block = table[block];
+            copy_attention_tile<type, 32>(shared_address(made->keys[one]), made->keys[one],
+                                          keys + pool_block * block_bytes, lane);
+        }
+        commit_copies();
+    }
+    // Takes the keys asked for, asks for the next ones; the warps that weight tell each other their largest scores.
+    __device__ void make_scores(int round, int one, const LoneQueries& queries) {
+        const int block = round * Kernel::kRound + one;
+        float sums[8][4] = {}, top = -INFINITY;
+        wait_for_copies<1>();  // but for the values
+        __syncwarp();
+        if (block < place.blocks)
+            top =
+                make_lone_scores<type>(sums, queries, shared_address(made->keys[one]),
+                                       place.position - (place.first_block + block) * kAttentionKeys, window);
+        __syncwarp();  // all have read the tile
+        keep_lone_scores(quads, sums);
+        load_keys(round + 1, one);
+        if (c == 0) made->tops[round % 2][one][g] = top;
+        named_barrier<1, Kernel::kRound * 32>();
+#pragma unroll
+        for (int j = 0; j < Kernel::kRound; ++j) tops[j] = made->tops[round % 2][j][g];
+    }
+
     // Block `one` of a round: its values are copied, its scores become probabilities.
-    __device__ void weight(int round, int one) {
+    __device__ void weight(int round, int one, const LoneQueries& queries) {
         Kernel::Block& to = blocks[round % 2 * Kernel::kRound + one];
         const bool exists = round * Kernel::kRound + one < place.blocks;
         if (exists) copy_half_values<type>(to, values + pool_block * block_bytes, half);
         commit_copies();
+        if constexpr (makes_scores) make_scores(round, one, queries);
         float before = highest, top = -INFINITY;
 #pragma unroll
         for (int j = 0; j < Kernel::kRound; ++j) {
@@ -235,8 +164,12 @@ struct LoneChain {
             soften(to, now);
             if (c == 0) to.shrink[g] = power_of_two(before - now);
         }
-        load_ahead(round + 1, one);
-        wait_for_copies<0>();
+        if constexpr (makes_scores) {
+            wait_for_copies<1>();  // but for the next keys
+        } else {
+            load_ahead(round + 1, one);
+            wait_for_copies<0>();
+        }
     }
 
     // As the prompt's kernels do it (AttentionRows::soften): the same bits.
@@ -295,26 +228,27 @@ struct LoneChain {
     }
 };
 
-template <model::KvType type>
+template <model::KvType type, bool makes_scores>
 __global__ void __launch_bounds__(LoneChainKernel::kThreads)
     lone_chain_kernel(const __grid_constant__ PrefillAttention a, const __grid_constant__ LoneRowChain lone) {
     using Kernel = LoneChainKernel;
     griddep_launch_dependents();
     griddep_wait();
     const int half = blockIdx.x, kv_head = blockIdx.y, group = a.query_heads / a.pool.kv_heads;
-    LoneChain<type> chain(a, lone, blockIdx.z, kv_head, half);
+    LoneChain<type, makes_scores> chain(a, lone, blockIdx.z, kv_head, half);
+    const LoneQueries queries(a, chain.place.row, kv_head);  // unused where scores are made before
     const int rounds = (chain.place.blocks + Kernel::kRound - 1) / Kernel::kRound;
     const int own = chain.warp - Kernel::kAdders;  // of a round's blocks, where it weights
     if (own >= 0) {
-        chain.load_ahead(0, own);
-        chain.weight(0, own);
+        makes_scores ? chain.load_keys(0, own) : chain.load_ahead(0, own);
+        chain.weight(0, own, queries);
     }
     __syncthreads();
     for (int round = 0; round < rounds; ++round) {
         if (chain.warp < Kernel::kAdders)
             chain.add(round);
         else if (round + 1 < rounds)
-            chain.weight(round + 1, own);
+            chain.weight(round + 1, own, queries);
         __syncthreads();
     }
     if (chain.warp >= Kernel::kAdders || chain.g >= group) return;

@@ -64,6 +64,8 @@ struct LoneRowChain {
     std::int32_t count = 0;
     std::int32_t most_blocks = 0;  // of keys that one of them sees
     float* workspace = nullptr;    // kLoneChainFloats for each of count * kv heads * most_blocks
+    // The most a block of threads may have on this device: with enough, few rows take one kernel instead of two.
+    std::int32_t shared_bytes_per_block = 0;
 };
 inline constexpr std::int64_t kLoneChainFloats = (model::kBlockTokens + 1) * kMaxGroupHeads;
 

@@ -280,7 +280,7 @@ void BatchedForward::attend_to_lone_rows(const Run& run, std::int32_t layer,
             attention,
             {buffers_.inputs, buffers_.lone_rows + group.first, group.count,
              slides ? std::min(group.most_blocks, window_blocks) : group.most_blocks,
-             reinterpret_cast<float*>(buffers_.expert_outputs)},
+             reinterpret_cast<float*>(buffers_.expert_outputs), device_.shared_bytes_per_block},
             stream);
 }
 

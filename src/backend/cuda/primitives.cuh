@@ -59,6 +59,12 @@ __device__ inline void wait_for_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
+// A barrier among some of a block's warps; number 0 is __syncthreads'.
+template <int kNumber, int kThreads>
+__device__ inline void named_barrier() {
+    asm volatile("bar.sync %0, %1;" ::"n"(kNumber), "n"(kThreads) : "memory");
+}
+
 // --- Dynamic shared memory by offset. Plain loads, so that the compiler may order them; offsets instead of
 // pointers, so that an XOR of the address stays visible as shared memory.
 __device__ inline std::byte* dynamic_shared() {

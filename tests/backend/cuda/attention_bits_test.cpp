@@ -1,5 +1,5 @@
-// Attention in order: a row has the same bits as one of many in a prompt, by mma.sync, and as a lone row whose keys
-// many blocks of threads share.
+// Attention in order: a row has the same bits as one of many in a prompt, by mma.sync, as a lone row whose keys many
+// blocks of threads share, and as one of few whose scores are made where they are weighted.
 #include <algorithm>
 #include <cstring>
 
@@ -8,7 +8,7 @@
 namespace gptoss::backend::cuda::test {
 namespace {
 
-constexpr std::int32_t kQueryHeadsInOrder = 16, kKvHeadsInOrder = 2, kRowsInOrder = 70;
+constexpr std::int32_t kQueryHeadsInOrder = 16, kKvHeadsInOrder = 2, kRowsInOrder = 70, kFewRowsInOrder = 8;
 
 class AttentionInOrder : public backend::test::GpuTest {
   protected:
@@ -81,19 +81,33 @@ TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
                     launch(a);
                     return output.read();
                 };
+                const std::int32_t most_blocks = window > 0 ? std::min(blocks, 3) : blocks;
                 const auto lone = outputs([&](const PrefillAttention& a) {
                     launch_lone_row_chain_attention(
                         a,
-                        {device_inputs.get(), device_rows.get(), kRowsInOrder,
-                         window > 0 ? std::min(blocks, 3) : blocks, workspace.get()},
+                        {device_inputs.get(), device_rows.get(), kRowsInOrder, most_blocks, workspace.get()},
                         nullptr);
+                });
+                const auto few = outputs([&](const PrefillAttention& a) {
+                    for (std::int32_t i = 0; i < kRowsInOrder; i += kFewRowsInOrder)
+                        launch_lone_row_chain_attention(
+                            a,
+                            {device_inputs.get(), device_rows.get() + i,
+                             std::min(kFewRowsInOrder, kRowsInOrder - i), most_blocks, workspace.get(),
+                             current_device_traits().shared_bytes_per_block},
+                            nullptr);
                 });
                 const auto prompt =
                     outputs([&](const PrefillAttention& a) { launch_prefill_attention(a, false, nullptr); });
-                int different = 0;
-                for (std::size_t i = 0; i < prompt.size(); ++i) different += prompt[i] != lone[i];
+                int different = 0, different_few = 0;
+                for (std::size_t i = 0; i < prompt.size(); ++i) {
+                    different += prompt[i] != lone[i];
+                    different_few += prompt[i] != few[i];
+                }
                 EXPECT_EQ(different, 0)
                     << model::name_of(type) << " cache, window " << window << ", from " << first;
+                EXPECT_EQ(different_few, 0)
+                    << model::name_of(type) << " cache, window " << window << ", from " << first << ", few";
             }
 }
 
