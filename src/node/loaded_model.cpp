@@ -232,7 +232,7 @@ LoadedModel load_model(const Settings& settings, const std::vector<Device>& devi
     loaded.served.card["numerics"] = to_json(numerics, core->engine->backend_info());
     if (settings.receipts_fingerprint && !core->engine->backend_info().reports_hidden)
         throw Error(ErrorCode::setting_invalid,
-                    "GPTOSS_RECEIPTS_FINGERPRINT needs the CPU: " + core->engine->backend_info().device +
+                    "GPTOSS_RECEIPTS_FINGERPRINT cannot be served: " + core->engine->backend_info().device +
                         " does not tell its hidden states",
                     "Leave it off, or set GPTOSS_DEVICE=cpu.", {{"setting", "GPTOSS_RECEIPTS_FINGERPRINT"}});
     loaded.served.receipts = open_receipts(settings, validation, numerics, loaded.served.weight_check);

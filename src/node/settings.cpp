@@ -364,7 +364,7 @@ std::vector<SettingSpec> make_specs() {
                &S::receipts_kept, 1, 1'000'000'000),
         yes_or_no("GPTOSS_RECEIPTS_FINGERPRINT", "--receipts-fingerprint", "Chain",
                   "Sign values of the hidden state of one token in 32, by which other devices can check a "
-                  "reply. CPU only.",
+                  "reply.",
                   &S::receipts_fingerprint),
     };
 }

@@ -35,6 +35,9 @@ class BatchedForward {
     void run(std::span<const RowInput> rows, std::span<const float> residual, cudaStream_t stream);
     void run(std::span<const RowInput> rows, cudaStream_t stream) { run(rows, {}, stream); }
 
+    // [row][hidden] after the last layer, on the device, until the next run: of rows that wanted logits.
+    const float* residual() const { return buffers_.residual; }
+
     // Marked after each operation of the runs from now on; null: no longer.
     void set_clock(OperationClock* clock) { clock_ = clock; }
 

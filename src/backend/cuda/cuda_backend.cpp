@@ -15,6 +15,7 @@
 #include "backend/cuda/decode_step.h"
 #include "backend/cuda/device_model.h"
 #include "backend/cuda/device_sampler.h"
+#include "backend/cuda/hidden_rows.h"
 #include "backend/cuda/load_to_device.h"
 #include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
@@ -100,7 +101,8 @@ class CudaBackend final : public Backend {
           arena_(Arena::padded(pool_bytes(model_.full)) + Arena::padded(pool_bytes(model_.sliding)) +
                  2 * Arena::padded(tables_bytes(options.plan.request)) +
                  Arena::padded(logits_bytes(shape_, max_sequences_))),
-          sampler_(shape_.vocabulary, options.padding_from, max_sequences_) {
+          sampler_(shape_.vocabulary, options.padding_from, max_sequences_),
+          hidden_rows_(model_.weights, max_sequences_) {
         const model::PlanRequest& request = options.plan.request;
         for (KvPool* pool : {&model_.full, &model_.sliding}) pool->data = arena_.take(pool_bytes(*pool));
         const std::int32_t stride = table_stride(request);
@@ -135,7 +137,8 @@ class CudaBackend final : public Backend {
         info_.claimed_bytes =
             model_.weights.bytes + arena_.used_bytes() + DecodeStep::workspace_bytes(shape_) +
             (batched_ ? BatchedForward::workspace_bytes(shape_, limits_.max_batch_tokens) : 0) +
-            DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_);
+            DeviceSampler::workspace_bytes(shape_.vocabulary, max_sequences_) +
+            HiddenRows::workspace_bytes(shape_, max_sequences_);
         // Order 0 depends on the batch, and on how many SMs share a step (docs/numerics.md).
         const DeviceTraits& traits = device_.traits();
         info_.batch_invariant = options.kernels.batch_invariant;
@@ -143,6 +146,7 @@ class CudaBackend final : public Backend {
                          std::to_string(traits.compute_major) + std::to_string(traits.compute_minor) + "; " +
                          (info_.batch_invariant ? "" : std::to_string(traits.sm_count) + " SMs; ") +
                          model::name_of(limits_.kv_type) + " cache";
+        info_.reports_hidden = true;
         info_.asynchronous = true;
         cuda_check(cudaDeviceSynchronize());
     }
@@ -179,12 +183,15 @@ class CudaBackend final : public Backend {
             check(row.logits_index >= 0 && row.logits_index < logits_rows_, "logits that were not computed");
             check(row.slot >= 0 && row.slot < max_sequences_, "a slot outside the plan");
         }
+        hidden_rows_.copy(sampler_.next_handle(), rows, stream_.get());
         return sampler_.sample(rows, logits_, shape_.vocabulary, stream_.get());
     }
 
     std::span<const SampledToken> wait(StepHandle handle) override {
         const CurrentDevice current(device_);
-        return sampler_.wait(handle);
+        const std::span<SampledToken> tokens = sampler_.wait(handle);
+        hidden_rows_.add_to(handle, tokens);
+        return tokens;
     }
 
     void read_logits(std::int32_t logits_index, std::span<float> out) override {
@@ -216,14 +223,18 @@ class CudaBackend final : public Backend {
             make_plan({static_cast<std::int32_t>(inputs.size())}, device_.traits(), plan_options_);
         if (plan.pass == Pass::batched) {
             batched_->run(inputs, residual, stream_.get());
+            hidden_rows_.note(inputs, batched_->residual());
             return;
         }
         const std::size_t width = residual.size() / inputs.size();
         const auto step_rows = static_cast<std::size_t>(plan.tokens_per_step);
         for (std::size_t first = 0; first < inputs.size(); first += step_rows) {
             const std::size_t rows = std::min(step_rows, inputs.size() - first);
-            decode_->run(std::span(inputs).subspan(first, rows),
-                         residual.subspan(first * width, rows * width), stream_.get());
+            const std::span<const RowInput> some = std::span(inputs).subspan(first, rows);
+            decode_->run(some, residual.subspan(first * width, rows * width), stream_.get());
+            hidden_rows_.note(some, decode_->residual());
+            if (rows < inputs.size())
+                hidden_rows_.keep(some, stream_.get());  // the next step writes over them
         }
     }
 
@@ -259,6 +270,7 @@ class CudaBackend final : public Backend {
     DeviceModel model_;
     Arena arena_;
     DeviceSampler sampler_;
+    HiddenRows hidden_rows_;
     Tables full_tables_{nullptr, 0, 0}, sliding_tables_{nullptr, 0, 0};
     float* logits_ = nullptr;  // [max_sequences][vocabulary]
     std::int32_t logits_rows_ = 0;
@@ -298,7 +310,8 @@ std::int64_t cuda_workspace_bytes(const model::Hyperparameters& shape, const mod
                 : 0) +
            cuda::DeviceSampler::workspace_bytes(shape.vocabulary, request.max_sequences) +
            2 * cuda::Arena::padded(cuda::tables_bytes(request)) +
-           cuda::Arena::padded(cuda::logits_bytes(shape, request.max_sequences));
+           cuda::Arena::padded(cuda::logits_bytes(shape, request.max_sequences)) +
+           cuda::HiddenRows::workspace_bytes(shape, request.max_sequences);
 }
 
 std::int64_t cuda_weight_bytes(const model::Weights& weights, const model::PlanRequest& request) {

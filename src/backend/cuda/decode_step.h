@@ -38,6 +38,9 @@ class DecodeStep {
                     std::int32_t last_stage, cudaStream_t stream);
     void run_lm_head(std::int32_t rows, cudaStream_t stream);
 
+    // [row][hidden] after the last layer, on the device, until the next run.
+    const float* residual() const { return buffers_.residual; }
+
     // Into how many parts the keys of `rows` rows are split when the longest has `positions` keys.
     std::int32_t kv_splits_for(std::int32_t rows, std::int32_t positions) const;
 

@@ -167,7 +167,7 @@ StepHandle DeviceSampler::sample(std::span<const SampleRow> rows, const float* l
     return next_handle_++;
 }
 
-std::span<const SampledToken> DeviceSampler::wait(StepHandle handle) {
+std::span<SampledToken> DeviceSampler::wait(StepHandle handle) {
     check(handle < next_handle_ && handle + kRing > next_handle_, "a handle that is too old");
     Outstanding& step = outstanding_[handle % kRing];
     cuda_check(cudaEventSynchronize(step.done.get()));
@@ -178,6 +178,7 @@ std::span<const SampledToken> DeviceSampler::wait(StepHandle handle) {
         token.token = results[i].token;
         token.logprob = results[i].logprob;
         token.top.assign(results[i].top, results[i].top + std::max(results[i].top_count, 0));
+        token.hidden.clear();
     }
     return step.tokens;
 }

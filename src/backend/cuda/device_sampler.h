@@ -16,6 +16,9 @@ namespace gptoss::backend::cuda {
 
 class DeviceSampler {
   public:
+    // One longer than the two outstanding handles and the one whose result is still being read.
+    static constexpr std::size_t kRing = 4;
+
     DeviceSampler(std::int32_t vocabulary, std::int32_t padding_from, std::int32_t max_rows);
 
     static std::int64_t workspace_bytes(std::int32_t vocabulary, std::int32_t max_rows);
@@ -26,11 +29,10 @@ class DeviceSampler {
     // `logits`: device, rows `logits_stride` apart. At most max_rows rows.
     StepHandle sample(std::span<const SampleRow> rows, const float* logits, std::int64_t logits_stride,
                       cudaStream_t stream);
-    std::span<const SampledToken> wait(StepHandle handle);
+    StepHandle next_handle() const { return next_handle_; }  // of the next sample()
+    std::span<SampledToken> wait(StepHandle handle);         // without hidden values
 
   private:
-    // One longer than the two outstanding handles and the one whose result is still being read.
-    static constexpr std::size_t kRing = 4;
     struct Outstanding {
         PinnedMemory results;  // SampleResult a row
         Event done;
