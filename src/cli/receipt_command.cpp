@@ -111,7 +111,8 @@ int check_receipts(const ReceiptOptions& options) {
         const Json tokens =
             options.tokens.empty() ? each.document.value("tokens", Json()) : read_json(options.tokens);
         const node::FingerprintVerdict verdict = node::check_fingerprints(
-            model, each.receipt.receipt, node::read_recorded_tokens(tokens), fingerprints_of(each));
+            model, each.receipt.receipt, node::read_recorded_tokens(tokens), fingerprints_of(each),
+            node::most_fingerprint_distance(each.document.value("numerics", ""), model.numerics().text));
         if (receipts.size() > 1) std::printf("%s: ", each.file.c_str());
         std::printf("%s\n", verdict.why.c_str());
         fits = fits && verdict.holds;
