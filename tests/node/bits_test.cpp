@@ -144,13 +144,16 @@ class SameBits : public testing::Test {
     harmony::ConstraintFactory constraints_{*tokenizer_};
 };
 
+// Several processes may share a long run: GPTOSS_ROUNDS requests of each, others by --gtest_shuffle
+// --gtest_random_seed=N.
 TEST_F(SameBits, InACrowdAloneAndAsOnePrompt) {
     const auto count = static_cast<std::size_t>(test::long_rounds(48, 2000));
+    const auto other = static_cast<unsigned>(GTEST_FLAG_GET(random_seed));
     std::vector<Case> cases;
     {
         SigningNode node(settings(256, true));
-        RandomAsks asks(2026);
-        Disturbance others(*node.model.engine, 3);
+        RandomAsks asks(2026 + other);
+        Disturbance others(*node.model.engine, 3 + other);
         while (cases.size() < count) {
             std::vector<Ask> together;
             for (int i = 0; i < 20; ++i) together.push_back(asks.next());
@@ -170,7 +173,7 @@ TEST_F(SameBits, InACrowdAloneAndAsOnePrompt) {
         const std::vector<Case> some(first,
                                      first + static_cast<std::ptrdiff_t>(std::min(third, count - compared)));
         const LoadedModel crowd = load(batch_tokens, true);
-        const auto together = in_a_crowd(*crowd.engine, some, static_cast<unsigned>(batch_tokens));
+        const auto together = in_a_crowd(*crowd.engine, some, static_cast<unsigned>(batch_tokens) + other);
         for (std::size_t i = 0; i < some.size(); ++i) {
             const std::vector<Said> by_itself = alone(*lone.engine, some[i]);
             ASSERT_EQ(together[i].size(), some[i].told.output.size());
@@ -185,6 +188,9 @@ TEST_F(SameBits, InACrowdAloneAndAsOnePrompt) {
         preemptions += stats.preemptions;
         cached += stats.cached_tokens;
         compared += some.size();
+        std::printf("[ measured ] %zu of %zu requests compared, %lld preemptions, %lld cached tokens\n",
+                    compared, count, static_cast<long long>(preemptions), static_cast<long long>(cached));
+        std::fflush(stdout);
     }
     EXPECT_EQ(compared, count);
     EXPECT_GT(preemptions, 0);

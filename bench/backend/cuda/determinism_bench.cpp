@@ -1,7 +1,8 @@
 // What DETERMINISM=on costs on random weights of a true shape: steps of 1 to 256 sequences, prompts, and a reply of
 // 1,000 tokens, generated and then computed again by one prompt as `receipt replay` does. With and without, by turns.
+// And what fingerprints cost, of every 32nd token of each sequence.
 //
-//   bench_cuda_determinism [gpt-oss-120b | gpt-oss-20b] [layers]
+//   bench_cuda_determinism [gpt-oss-120b | gpt-oss-20b] [layers] [rounds]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::int32_t kMostSequences = 256, kDeep = 100000, kPrompt = 8192, kReply = 1000;
 constexpr std::int32_t kReplayRows = 64;  // node/replay_model.h, kReplayRowsAtOnce
-constexpr int kRounds = 2;
+constexpr std::int32_t kFingerprintEvery = 32, kFingerprintValues = 16;  // engine/fingerprint.h
 
 class Bench {
   public:
@@ -48,6 +49,14 @@ class Bench {
                           }) /
                           steps;
         for (std::int32_t slot = 0; slot < count; ++slot) runner_->clear(slot);
+        return ms;
+    }
+
+    // The same with a fingerprint of each sequence once in kFingerprintEvery steps, of as many in each step as in any.
+    double step_with_fingerprints_ms(std::int32_t count, std::int32_t depth, int steps) {
+        fingerprints_ = true;
+        const double ms = step_ms(count, depth, steps);
+        fingerprints_ = false;
         return ms;
     }
 
@@ -119,7 +128,10 @@ class Bench {
             SampleRow& each = samples[static_cast<std::size_t>(row)];
             each.logits_index = each.slot = row;
             each.step = ++steps_;
+            if (fingerprints_ && (samples_ + static_cast<std::uint64_t>(row)) % kFingerprintEvery == 0)
+                each.hidden_values = kFingerprintValues;
         }
+        ++samples_;
         const StepHandle last = backend_->sample(samples);
         if (outstanding_) backend_->wait(before_);
         before_ = last;
@@ -144,7 +156,8 @@ class Bench {
     std::unique_ptr<SequenceRunner> runner_;
     StepHandle before_ = 0;
     bool outstanding_ = false;
-    std::uint64_t steps_ = 0;
+    std::uint64_t steps_ = 0, samples_ = 0;
+    bool fingerprints_ = false;
 };
 
 // What is measured, by name, in the order of the table.
@@ -161,14 +174,25 @@ Figures measure(const model::Hyperparameters& shape, bool batch_invariant, bool 
         figures.emplace_back("prompt of " + std::to_string(length), bench.prompt_ms(length));
     figures.emplace_back("1,000 tokens generated", bench.step_ms(1, 1, kReply) * kReply);
     figures.emplace_back("1,000 tokens replayed", bench.replay_ms());
+    if (operations)
+        for (const std::int32_t count : {1, 8, 64}) {
+            double without = 1e30, with = 1e30;
+            for (int turn = 0; turn < 2; ++turn) {
+                const int steps = count > 8 ? kFingerprintEvery : 4 * kFingerprintEvery;
+                without = std::min(without, bench.step_ms(count, 1024, steps));
+                with = std::min(with, bench.step_with_fingerprints_ms(count, 1024, steps));
+            }
+            std::printf("%d rows at 1,024, %s: %.4f ms, with fingerprints %.4f ms: %+.2f %%\n", count,
+                        batch_invariant ? "on" : "off", without, with, 100 * (with / without - 1));
+        }
     if (operations && batch_invariant)
-        for (const std::int32_t count : {1, 64}) bench.print_operations(count, 1024);
+        for (const std::int32_t count : {1, 8, 64}) bench.print_operations(count, 1024);
     return figures;
 }
 
-void run(const model::Hyperparameters& shape) {
-    for (int round = 0; round < kRounds; ++round) {
-        const Figures off = measure(shape, false, false), on = measure(shape, true, round == 0);
+void run(const model::Hyperparameters& shape, int rounds) {
+    for (int round = 0; round < rounds; ++round) {
+        const Figures off = measure(shape, false, round == 0), on = measure(shape, true, round == 0);
         for (std::size_t i = 0; i < off.size(); ++i)
             std::printf("%-24s off %9.3f ms, on %9.3f ms: %+6.1f %%\n", off[i].first.c_str(), off[i].second,
                         on[i].second, 100 * (on[i].second / off[i].second - 1));
@@ -187,7 +211,7 @@ int main(int argc, char** argv) {
     model::Hyperparameters shape = name == "gpt-oss-20b" ? model::gpt_oss_20b() : model::gpt_oss_120b();
     if (argc > 2) shape.layers = std::atoi(argv[2]);
     try {
-        backend::run(shape);
+        backend::run(shape, argc > 3 ? std::atoi(argv[3]) : 2);
     } catch (const Error& error) {
         std::printf("%s\n", error.for_people().c_str());
         return 1;
