@@ -1,0 +1,117 @@
+// Is what `qualify` chooses the fastest? It chooses on random weights of a true shape; then every kernel is timed by
+// turns with that choice, and the worst case is printed. What is right is not asked here.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <map>
+
+#include "backend/cuda/cuda_device.h"
+#include "backend/devices/devices.h"
+#include "base/error.h"
+#include "qualify/kernel_stage.h"
+
+namespace gptoss::qualify {
+namespace {
+
+constexpr std::int32_t kMostTokens = std::numeric_limits<std::int32_t>::max();
+
+// Times are measured; whatever is asked for its logits gets the same ones as the reference.
+class SyntheticRunner final : public ProbeRunner {
+  public:
+    explicit SyntheticRunner(const model::Hyperparameters& shape) : shape_(shape) {}
+
+    ProbeReply run(const ProbeRequest& request) override {
+        ProbeReply reply;
+        if (!request.times_alone) {
+            for (std::size_t i = 0; i < request.probes.size(); ++i)
+                reply.outcomes.push_back(
+                    {std::vector<float>(static_cast<std::size_t>(shape_.vocabulary), 1.0F), true, 0});
+            return reply;
+        }
+        try {
+            backend::BackendOptions options;
+            const model::PlanRequest plan_request = plan_request_for(request.probes, shape_, request.kv_type);
+            const backend::DeviceNeeds needs = backend::device_needs("cuda", shape_, plan_request);
+            options.plan = model::plan(shape_, plan_request, needs.weight_bytes, needs.workspace_bytes,
+                                       needs.runtime_bytes, needs.host);
+            options.kernels = request.kernels;
+            const auto backend = backend::make_synthetic_backend("cuda", shape_, options);
+            reply.device = backend->info().device;
+            reply.outcomes = run_probes(*backend, options.plan, shape_, request.probes, request.passes, true);
+        } catch (const Error& error) {
+            reply.problem = error.what();
+            std::printf("%s\n", error.what());
+        }
+        return reply;
+    }
+
+  private:
+    model::Hyperparameters shape_;
+};
+
+int run(const std::string& name, std::int32_t layers, std::int32_t rounds) {
+    KernelStageOptions options;
+    options.shape = name == "gpt-oss-120b" ? model::gpt_oss_120b() : model::gpt_oss_20b();
+    if (layers > 0) options.shape.layers = layers;
+    options.device = "cuda";
+    options.slices_of_each_kernel = 0;
+    backend::cuda::PlanOptions plan_options;
+    plan_options.shape = options.shape;
+    options.kernels = backend::cuda::kernel_names(backend::cuda::Device(0).traits(), plan_options);
+    SyntheticRunner runner(options.shape);
+    const KernelStageResult result = qualify_kernels(options, runner, [](const std::string& what) {
+        std::printf("%s\n", what.c_str());
+        std::fflush(stdout);
+    });
+    for (const Finding& each : result.findings)
+        std::printf("%s: %s\n", each.name.c_str(), each.detail.c_str());
+    for (const Figure& each : result.figures)
+        std::printf("%s: %.0f %s\n", each.name.c_str(), each.value, each.unit.c_str());
+
+    // By hand: the choice, then each kernel forced over it; the lowest of the rounds.
+    ProbeRequest request;
+    request.probes = timing_probes(options);
+    request.kv_type = options.kv_type;
+    request.passes = 5;
+    request.times_alone = true;
+    std::map<std::string, std::vector<double>> lowest_ms;
+    for (std::int32_t round = 0; round < rounds; ++round) {
+        std::vector<std::string> forced = {""};
+        forced.insert(forced.end(), options.kernels.begin(), options.kernels.end());
+        if (round % 2 == 1) std::ranges::reverse(forced);
+        for (const std::string& kernel : forced) {
+            request.kernels = result.choice;
+            if (!kernel.empty())
+                request.kernels.preferred.insert(request.kernels.preferred.begin(), {kernel, 1, kMostTokens});
+            const ProbeReply reply = runner.run(request);
+            std::vector<double>& lowest = lowest_ms[kernel];
+            lowest.resize(reply.outcomes.size(), std::numeric_limits<double>::max());
+            for (std::size_t i = 0; i < reply.outcomes.size(); ++i)
+                lowest[i] = std::min(lowest[i], reply.outcomes[i].step_ms);
+        }
+    }
+    for (std::size_t i = 0; i < request.probes.size(); ++i) {
+        const double chosen_ms = lowest_ms.at("")[i];
+        std::printf("%-20s chosen %8.3f ms", request.probes[i].name().c_str(), chosen_ms);
+        for (const auto& [kernel, ms] : lowest_ms)
+            if (!kernel.empty()) std::printf("  %s %.3f", kernel.c_str(), chosen_ms / ms[i]);
+        std::printf("\n");
+    }
+    return 0;
+}
+
+}  // namespace
+}  // namespace gptoss::qualify
+
+int main(int argument_count, char** arguments) {
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    CLI::App app("Times the choice of `qualify` beside every kernel");
+    std::string shape = "gpt-oss-120b";
+    std::int32_t layers = 0, rounds = 2;
+    app.add_option("--shape", shape, "gpt-oss-120b or gpt-oss-20b");
+    app.add_option("--layers", layers, "So many alone");
+    app.add_option("--rounds", rounds, "Of timing by hand");
+    CLI11_PARSE(app, argument_count, arguments);
+    return gptoss::qualify::run(shape, layers, rounds);
+}
