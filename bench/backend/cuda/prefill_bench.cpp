@@ -4,6 +4,7 @@
 //   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long] [batch] [skewed]
 //
 //   kernels  matrix products, attention and routing of one layer, both instruction paths
+//   routing  routing of one layer alone
 //   attention  attention of one layer alone, keys and queries drawn from a normal distribution
 //   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
 //   long     one prompt of 131,072 tokens, chunks of 2,048, 4,096 and 8,192
@@ -100,7 +101,8 @@ class Bench {
         std::fflush(stdout);
     }
 
-    void products(std::int32_t rows) {
+    // `all`: the matrix products too, not the routing alone.
+    void products(std::int32_t rows, bool all) {
         const std::int64_t pairs = std::int64_t{rows} * kExpertsPerToken;
         const DeviceMemory activations = allocate_device(pairs * 4096 * 2),
                            output = allocate_device(pairs * 4096 * 4);
@@ -140,15 +142,18 @@ class Bench {
         routing.sorted_pairs = sorted_pairs;
         const DeviceMemory partial_logits = allocate_device(4 * partial_logits_count(shape_.hidden));
         routing.partial_logits = reinterpret_cast<float*>(partial_logits.get());
-        routing.splits_k = rows <= kFewRoutedRows;
-        const double routing_ms = time_ms(10, [&](int i) {
-            routing.gain = layer(i).expert_norm;
-            routing.router = layer(i).router;
-            routing.router_bias = layer(i).router_bias;
-            launch_routing(routing, stream_.get());
-        });
-        report("routing", rows, routing_ms, 2.0 * rows * shape_.hidden * shape_.experts,
-               double(rows) * shape_.hidden * 6);
+        for (const bool splits_k : {true, false}) {
+            routing.splits_k = splits_k;
+            const double routing_ms = time_ms(10, [&](int i) {
+                routing.gain = layer(i).expert_norm;
+                routing.router = layer(i).router;
+                routing.router_bias = layer(i).router_bias;
+                launch_routing(routing, stream_.get());
+            });
+            report(splits_k ? "routing (columns shared)" : "routing", rows, routing_ms,
+                   2.0 * rows * shape_.hidden * shape_.experts, double(rows) * shape_.hidden * 6);
+        }
+        if (!all) return;
         fill_even(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
 
         GemmProblem dense;
@@ -314,7 +319,7 @@ class Bench {
             for (std::int32_t i = 0; i < count; ++i) rows[i] = RowInput{i * 7919 % 200000, 1024, i, 1024, i};
             operations(std::to_string(count) + " rows", rows);
         }
-        for (const std::int32_t count : {1024, 2048, 8192}) {
+        for (const std::int32_t count : {1024, 2048, 4096, 8192}) {
             std::vector<RowInput> rows(static_cast<std::size_t>(count));
             for (std::int32_t i = 0; i < count; ++i)
                 rows[i] = RowInput{i * 7919 % 200000, i, 0, 0, i + 1 == count ? 0 : -1};
@@ -356,8 +361,11 @@ int main(int argc, char** argv) {
         if (asked("batch") || asked("model")) bench.print_experts_hit();
         if (asked("kernels")) {
             for (const std::int32_t rows : {16, 64, 128, 192, 256, 512, 1024, 1536, 2048, 8192})
-                bench.products(rows);
+                bench.products(rows, true);
         }
+        if (asked("routing"))
+            for (const std::int32_t rows : {16, 64, 128, 256, 384, 512, 768, 1024, 2048, 2560, 4096, 8192})
+                bench.products(rows, false);
         if (asked("kernels") || asked("attention"))
             for (const bool slides : {false, true})
                 for (const std::int32_t rows : {1024, 2048, 8192})

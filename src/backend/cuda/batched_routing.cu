@@ -2,6 +2,7 @@
 
 #include "backend/cuda/batched_routing.h"
 #include "backend/cuda/batched_routing_parts.cuh"
+#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/gemm_ptx.cuh"
 #include "backend/cuda/launch.cuh"
@@ -11,11 +12,12 @@ namespace gptoss::backend::cuda {
 
 namespace {
 
-constexpr int kRows = 16;  // of a block of threads
 constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * 32;
-constexpr int kLogits = kRows * kMaxExperts;
-constexpr int kSharedBytes = kWarps * kLogits * 4;
+constexpr int kFewerRows = 16, kMoreRows = 32;  // of a block of threads
+constexpr int shared_bytes_of(int rows) {
+    return kWarps * rows * kMaxExperts * 4;
+}
 
 // Four float32 as float16 pairs, and what that rounding left, as float16 pairs: 22 bits together. Values of
 // residual rows are normalised before, so neither overflows.
@@ -40,11 +42,12 @@ __device__ __forceinline__ void load_quad(float (&v)[4], const float* from) {
     v[0] = quad.x, v[1] = quad.y, v[2] = quad.z, v[3] = quad.w;
 }
 
-// Warps share the columns; each holds partial logits of all experts for the block's 16 rows. `m_tiles`: of 16
-// experts.
-template <int m_tiles>
+// Warps share the columns; each holds partial logits of all experts for the block's rows. `m_tiles`: of 16 experts.
+template <int m_tiles, int kRows>
 __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
-    extern __shared__ float partial_logits[];  // [warp][row][expert]
+    constexpr int kLogits = kRows * kMaxExperts, n_tiles = kRows / 8;
+    constexpr int kTilesAtOnce = m_tiles * kFewerRows / kRows;  // as many weights as there are registers for
+    extern __shared__ float partial_logits[];                   // [warp][row][expert]
     __shared__ float factors[kRows];
     griddep_launch_dependents();
     griddep_wait();
@@ -57,8 +60,16 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
     for (int i = warp; i < kRows; i += kWarps) {
         const float* row = row_of(i);
         float squares = 0;
-        for (int column = lane * 4; column < r.hidden; column += 128) {
-            squares += squares_of(*reinterpret_cast<const float4*>(row + column));
+        constexpr int kQuadsAtOnce = 12;  // all asked for before the first is used
+        for (int first = lane * 4; first < r.hidden; first += 128 * kQuadsAtOnce) {
+            float4 quads[kQuadsAtOnce];
+#pragma unroll
+            for (int q = 0; q < kQuadsAtOnce; ++q)
+                quads[q] = first + 128 * q < r.hidden
+                               ? *reinterpret_cast<const float4*>(row + first + 128 * q)
+                               : float4{};
+#pragma unroll
+            for (int q = 0; q < kQuadsAtOnce; ++q) squares += squares_of(quads[q]);
         }
         for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(kAllLanes, squares, step);
         if (lane == 0) factors[i] = rms_factor(squares, r.hidden, r.epsilon);
@@ -66,52 +77,66 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
     __syncthreads();
 
     const bool nibbles = r.order == ActivationOrder::nibbles;
-    const float* rows[2] = {row_of(g), row_of(8 + g)};
-    const float own_factors[2] = {factors[g], factors[8 + g]};
-    float sums[m_tiles][2][4] = {};
+    const float* rows[n_tiles];
+    float own_factors[n_tiles];
+#pragma unroll
+    for (int n = 0; n < n_tiles; ++n) rows[n] = row_of(8 * n + g), own_factors[n] = factors[8 * n + g];
+    float sums[m_tiles][n_tiles][4] = {};
     for (int step = warp; step < r.hidden / 16; step += kWarps) {
         // The columns this lane of the matrix instruction covers, four together in memory.
         const int column = step / 2 * 32 + (nibbles ? step % 2 * 16 + 4 * c : step % 2 * 4 + 8 * c);
-        // All loads of a step before their first use: what counts here is how many are on their way.
-        float weights[m_tiles][2][4];
+        SplitQuad b[n_tiles];
 #pragma unroll
-        for (int m_tile = 0; m_tile < m_tiles; ++m_tile)
+        for (int first = 0; first < m_tiles; first += kTilesAtOnce) {
+            // All loads before their first use: what counts here is how many are on their way.
+            float weights[kTilesAtOnce][2][4];
 #pragma unroll
-            for (int half = 0; half < 2; ++half)
-                load_quad(weights[m_tile][half],
-                          r.router + std::int64_t{min(m_tile * 16 + half * 8 + g, r.experts - 1)} * r.hidden +
-                              column);
-        const float4 gain = *reinterpret_cast<const float4*>(r.gain + column);
-        SplitQuad b[2];
+            for (int m_tile = 0; m_tile < kTilesAtOnce; ++m_tile)
 #pragma unroll
-        for (int n = 0; n < 2; ++n) {
-            const float4 x =
-                normalised(*reinterpret_cast<const float4*>(rows[n] + column), own_factors[n], gain);
-            b[n] = split({x.x, x.y, x.z, x.w}, nibbles);
-            if (first_row + 8 * n + g < r.row_count) {
-                auto* to = reinterpret_cast<std::uint32_t*>(
-                    r.normalised + std::int64_t{first_row + 8 * n + g} * r.hidden + step * 16);
-                to[c] = b[n].large[0];
-                to[4 + c] = b[n].large[1];
+                for (int half = 0; half < 2; ++half)
+                    load_quad(weights[m_tile][half],
+                              r.router +
+                                  std::int64_t{min((first + m_tile) * 16 + half * 8 + g, r.experts - 1)} *
+                                      r.hidden +
+                                  column);
+            if (first == 0) {
+                const float4 gain = *reinterpret_cast<const float4*>(r.gain + column);
+                float4 values[n_tiles];
+#pragma unroll
+                for (int n = 0; n < n_tiles; ++n)
+                    values[n] = *reinterpret_cast<const float4*>(rows[n] + column);
+#pragma unroll
+                for (int n = 0; n < n_tiles; ++n) {
+                    const float4 x = normalised(values[n], own_factors[n], gain);
+                    b[n] = split({x.x, x.y, x.z, x.w}, nibbles);
+                    if (first_row + 8 * n + g < r.row_count) {
+                        auto* to = reinterpret_cast<std::uint32_t*>(
+                            r.normalised + std::int64_t{first_row + 8 * n + g} * r.hidden + step * 16);
+                        to[c] = b[n].large[0];
+                        to[4 + c] = b[n].large[1];
+                    }
+                }
             }
-        }
 #pragma unroll
-        for (int m_tile = 0; m_tile < m_tiles; ++m_tile) {
-            const SplitQuad a[2] = {split(weights[m_tile][0], nibbles), split(weights[m_tile][1], nibbles)};
-            const std::uint32_t large[4] = {a[0].large[0], a[1].large[0], a[0].large[1], a[1].large[1]};
-            const std::uint32_t small[4] = {a[0].small[0], a[1].small[0], a[0].small[1], a[1].small[1]};
+            for (int m_tile = 0; m_tile < kTilesAtOnce; ++m_tile) {
+                const SplitQuad a[2] = {split(weights[m_tile][0], nibbles),
+                                        split(weights[m_tile][1], nibbles)};
+                const std::uint32_t large[4] = {a[0].large[0], a[1].large[0], a[0].large[1], a[1].large[1]};
+                const std::uint32_t small[4] = {a[0].small[0], a[1].small[0], a[0].small[1], a[1].small[1]};
 #pragma unroll
-            for (int n = 0; n < 2; ++n) {
-                MmaF16::multiply_add(sums[m_tile][n], large, b[n].large[0], b[n].large[1]);
-                MmaF16::multiply_add(sums[m_tile][n], large, b[n].small[0], b[n].small[1]);
-                MmaF16::multiply_add(sums[m_tile][n], small, b[n].large[0], b[n].large[1]);
+                for (int n = 0; n < n_tiles; ++n) {
+                    float(&sum)[4] = sums[first + m_tile][n];
+                    MmaF16::multiply_add(sum, large, b[n].large[0], b[n].large[1]);
+                    MmaF16::multiply_add(sum, large, b[n].small[0], b[n].small[1]);
+                    MmaF16::multiply_add(sum, small, b[n].large[0], b[n].large[1]);
+                }
             }
         }
     }
 #pragma unroll
     for (int m_tile = 0; m_tile < m_tiles; ++m_tile)
 #pragma unroll
-        for (int n = 0; n < 2; ++n)
+        for (int n = 0; n < n_tiles; ++n)
 #pragma unroll
             for (int i = 0; i < 4; ++i)
                 partial_logits[warp * kLogits + (8 * n + 2 * c + i % 2) * kMaxExperts + m_tile * 16 +
@@ -235,10 +260,26 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
     }
 }
 
-void route_rows(const Routing& routing, cudaStream_t stream) {
-    const auto router = routing.experts <= 32 ? router_kernel<2> : router_kernel<kMaxExperts / 16>;
+template <int kRows>
+void launch_router(const Routing& routing, cudaStream_t stream) {
+    const auto router =
+        routing.experts <= 32 ? router_kernel<2, kRows> : router_kernel<kMaxExperts / 16, kRows>;
     launch_pdl(router, dim3(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows)), kThreads,
-               kSharedBytes, stream, routing);
+               shared_bytes_of(kRows), stream, routing);
+}
+
+bool has_room_for_more_rows(const DeviceTraits& device) {
+    constexpr int kOwn = 1024;  // the most that a kernel's own variables take
+    return device.shared_bytes_per_block >= shared_bytes_of(kMoreRows) + kOwn;
+}
+
+// A block reads the whole router, so it has more rows where there are enough for every SM.
+void route_rows(const Routing& routing, cudaStream_t stream) {
+    const DeviceTraits device = current_device_traits();
+    if (routing.row_count >= device.sm_count * kMoreRows && has_room_for_more_rows(device))
+        launch_router<kMoreRows>(routing, stream);
+    else
+        launch_router<kFewerRows>(routing, stream);
 }
 
 // As many launches as it takes: a row's sums do not depend on the others.
@@ -259,12 +300,17 @@ void route_rows_by_columns(const Routing& routing, cudaStream_t stream) {
 }  // namespace
 
 void prepare_routing() {
-    cuda_check(
-        cudaFuncSetAttribute(router_kernel<2>, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
-    cuda_check(cudaFuncSetAttribute(router_kernel<kMaxExperts / 16>,
-                                    cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes));
-    prefer_shared_memory(router_kernel<2>);
-    prefer_shared_memory(router_kernel<kMaxExperts / 16>);
+    const auto allow = [](auto kernel, int rows) {
+        cuda_check(
+            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes_of(rows)));
+        prefer_shared_memory(kernel);
+    };
+    allow(router_kernel<2, kFewerRows>, kFewerRows);
+    allow(router_kernel<kMaxExperts / 16, kFewerRows>, kFewerRows);
+    if (has_room_for_more_rows(current_device_traits())) {
+        allow(router_kernel<2, kMoreRows>, kMoreRows);
+        allow(router_kernel<kMaxExperts / 16, kMoreRows>, kMoreRows);
+    }
     prefer_shared_memory(sort_kernel);
     prepare_few_rows_routing();
 }
