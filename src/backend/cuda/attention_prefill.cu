@@ -11,6 +11,7 @@
 #include "backend/cuda/attention_prefill_warpgroup.cuh"
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/tensor_map.h"
 #include "base/check.h"
 #include "base/error.h"
 
@@ -218,26 +219,16 @@ int count_pieces(const PrefillAttention& a, int rows) {
 // The pool as a matrix of 64 columns whose boxes are tiles of a head's keys or values (KvPool), swizzled as wgmma
 // reads them. Throws Error(device_failed).
 CUtensorMap map_kv_tiles(const KvPool& pool) {
-    static const auto encode = [] {
-        void* entry = nullptr;
-        cudaDriverEntryPointQueryResult found{};
-        cuda_check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000,
-                                                    cudaEnableDefault, &found));
-        return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry);
-    }();
-    CUtensorMap map{};
-    const cuuint64_t sizes[] = {kHeadSize,
-                                static_cast<cuuint64_t>(pool.layer_elements() * pool.layers / kHeadSize)};
-    const cuuint64_t strides[] = {kHeadSize * 2};
-    const cuuint32_t box[] = {kHeadSize, kAttentionKeys}, steps[] = {1, 1};
-    if (encode == nullptr ||
-        encode(&map, CU_TENSOR_MAP_DATA_TYPE_UINT16, 2, pool.data, sizes, strides, box, steps,
-               CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) != CUDA_SUCCESS)
-        throw Error(ErrorCode::device_failed,
-                    "the driver cannot describe the KV cache to the GPU's copy engine",
-                    "Update the NVIDIA driver, or ban the kernel attention/wgmma.");
-    return map;
+    BoxedMatrix tiles;
+    tiles.data = pool.data;
+    tiles.rows = pool.layer_elements() * pool.layers / kHeadSize;
+    tiles.columns = kHeadSize;
+    tiles.element_bytes = 2;
+    tiles.box_rows = kAttentionKeys;
+    tiles.box_columns = kHeadSize;
+    tiles.swizzle = CU_TENSOR_MAP_SWIZZLE_128B;
+    tiles.fetches = CU_TENSOR_MAP_L2_PROMOTION_L2_256B;
+    return map_matrix(tiles);
 }
 
 template <KvType type>

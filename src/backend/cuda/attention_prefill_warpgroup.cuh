@@ -74,20 +74,6 @@ __device__ __forceinline__ void for_each_piece(const PrefillAttention& a, int pi
     }
 }
 
-// Arrives, and has the phase end only after `bytes` have landed too.
-__device__ __forceinline__ void barrier_arrive_expecting(std::uint32_t barrier, int bytes) {
-    asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
-}
-// One box of the map: a tile of a head's keys or values, swizzled.
-__device__ __forceinline__ void copy_tile_async(std::uint32_t to, const CUtensorMap& map, int row,
-                                                std::uint32_t barrier) {
-    asm volatile(
-        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], "
-        "[%4];" ::"r"(to),
-        "l"(&map), "r"(0), "r"(row), "r"(barrier)
-        : "memory");
-}
-
 // The last four warps: all copy queries, one thread of the first keys and values.
 template <model::KvType type>
 __device__ void produce_keys_and_values(const PrefillAttention& a, const CUtensorMap& tiles, int pieces,
@@ -124,9 +110,9 @@ __device__ void produce_keys_and_values(const PrefillAttention& a, const CUtenso
                 const int row = (entry * 2 * kv_heads + kv_head) * kAttentionKeys;
                 barrier_wait(shared.empty(turn.stage), turn.phase ^ 1);
                 barrier_arrive_expecting(shared.full(turn.stage), Kernel::kStageBytes);
-                copy_tile_async(shared.keys(turn.stage), tiles, row, shared.full(turn.stage));
-                copy_tile_async(shared.values(turn.stage), tiles, row + kv_heads * kAttentionKeys,
-                                shared.full(turn.stage));
+                copy_box_async(shared.keys(turn.stage), tiles, 0, row, shared.full(turn.stage));
+                copy_box_async(shared.values(turn.stage), tiles, 0, row + kv_heads * kAttentionKeys,
+                               shared.full(turn.stage));
             }
             __syncwarp();
             turn = turn.next();

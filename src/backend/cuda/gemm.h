@@ -120,8 +120,8 @@ struct GemmProblem {
     EpilogueTargets epilogue;
 };
 
-// Computes the product with the kernel that the plan names, on up to `sm_count` blocks. A streamed kernel wants
-// `groups` cut into tiles of plan.tile_tokens. Throws Error(device_failed) when the launch fails; check()s the
+// Computes the product with the kernel that the plan names, on up to `sm_count` SMs. `groups` are cut into tiles of at
+// most plan.tile_tokens. Throws Error(device_failed) when the launch fails; check()s the
 // shape: columns in whole 64s, rows of an expert in whole 8s.
 void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
                  cudaStream_t stream);

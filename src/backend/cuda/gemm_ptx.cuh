@@ -2,6 +2,7 @@
 // one instruction; the PTX ISA manual is the source.
 #pragma once
 
+#include <cuda.h>
 #include <cuda_fp16.h>
 
 #include <cstdint>
@@ -31,6 +32,9 @@ __device__ __forceinline__ void load_shared(std::uint32_t (&words)[4], std::uint
                  : "r"(address));
 }
 
+__device__ __forceinline__ void store_shared_32(std::uint32_t address, std::uint32_t word) {
+    asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(word) : "memory");
+}
 __device__ __forceinline__ void store_shared_64(std::uint32_t address, float first, float second) {
     asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(first), "f"(second) : "memory");
 }
@@ -75,6 +79,23 @@ __device__ __forceinline__ void barrier_wait(std::uint32_t barrier, std::uint32_
         "ready:\n"
         "}" ::"r"(barrier),
         "r"(phase)
+        : "memory");
+}
+// Arrives, and has the phase end only after `bytes` have landed too.
+__device__ __forceinline__ void barrier_arrive_expecting(std::uint32_t barrier, int bytes) {
+    asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+}
+// Makes initialised barriers visible to the copy engine.
+__device__ __forceinline__ void fence_barrier_init() {
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+// The copy engine's: one box of the map (tensor_map.h), its first element in that column and row.
+__device__ __forceinline__ void copy_box_async(std::uint32_t to, const CUtensorMap& map, int column, int row,
+                                               std::uint32_t barrier) {
+    asm volatile(
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], "
+        "[%4];" ::"r"(to),
+        "l"(&map), "r"(column), "r"(row), "r"(barrier)
         : "memory");
 }
 // Makes shared memory written by ordinary stores or cp.async visible to wgmma's reads (the async proxy).

@@ -6,12 +6,35 @@
 
 #include "backend/cuda/gemm.h"
 #include "backend/cuda/gemm_cluster.cuh"
+#include "backend/cuda/gemm_experts.cuh"
 #include "backend/cuda/gemm_warp.cuh"
 #include "backend/cuda/gemm_warpgroup.cuh"
 #include "backend/cuda/launch.cuh"
+#include "backend/cuda/tensor_map.h"
 #include "base/check.h"
 
 namespace gptoss::backend::cuda {
+
+// Boxes of a stage's values and of four stages' scales. Throws Error(device_failed).
+template <typename Gemm>
+ExpertMaps map_experts(const DeviceMatrix& w) {
+    BoxedMatrix values{.data = w.values, .rows = w.rows, .columns = w.value_stride_bytes};
+    values.box_rows = Gemm::kRows, values.box_columns = Gemm::Weights::kRowBytes;
+    values.swizzle = CU_TENSOR_MAP_SWIZZLE_64B;
+    BoxedMatrix scales{.data = w.scales, .rows = w.rows, .columns = w.scale_stride_bytes};
+    scales.box_rows = Gemm::kRows, scales.box_columns = Gemm::kScaleBytes / Gemm::kRows;
+    return {map_matrix(values), map_matrix(scales)};
+}
+
+// `tiles`: at most.
+template <int most_tokens>
+void launch_experts_gemm(const GemmProblem& problem, std::int64_t tiles, std::int32_t sm_count,
+                         cudaStream_t stream) {
+    using Gemm = ExpertGemm<most_tokens>;
+    const auto blocks = static_cast<unsigned>(std::min<std::int64_t>(tiles, sm_count * Gemm::kBlocksAnSm));
+    launch_pdl(gemm_experts_kernel<most_tokens>, dim3(blocks), Gemm::kThreads, Gemm::kSharedBytes, stream,
+               problem, map_experts<Gemm>(problem.weights));
+}
 
 // launch_gemm()'s part for kernels that are not streamed, and prepare_gemm()'s.
 template <WeightFormat type>
@@ -45,6 +68,11 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
             return;
         }
         case MatrixKernel::wgmma:
+            if constexpr (type == WeightFormat::mxfp4)
+                if (problem.groups != nullptr)
+                    return plan.tile_tokens <= kFewTileTokens
+                               ? launch_experts_gemm<kFewTileTokens>(problem, tiles, sm_count, stream)
+                               : launch_experts_gemm<kMaxTileTokens>(problem, tiles, sm_count, stream);
             return run.template operator()<WarpgroupGemm<type, kMaxTileTokens>>(gemm_warpgroup_kernel<type>);
         default:
             run.template operator()<WarpGemm<type>>(gemm_warp_kernel<type>);
@@ -61,6 +89,10 @@ void prepare_tiled_gemm(bool has_wgmma) {
     if (!has_wgmma) return;
     allow(gemm_warpgroup_kernel<type>, WarpgroupGemm<type, kMaxTileTokens>::kSharedBytes);
     allow(gemm_cluster_kernel<type>, ClusterGemm<type>::kSharedBytes);
+    if constexpr (type == WeightFormat::mxfp4) {
+        allow(gemm_experts_kernel<kFewTileTokens>, ExpertGemm<kFewTileTokens>::kSharedBytes);
+        allow(gemm_experts_kernel<kMaxTileTokens>, ExpertGemm<kMaxTileTokens>::kSharedBytes);
+    }
 }
 
 }  // namespace gptoss::backend::cuda

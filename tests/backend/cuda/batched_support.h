@@ -33,12 +33,14 @@ class MatrixPathTest : public backend::test::GpuTest, public testing::WithParamI
     DeviceTraits device;
 
     // With this kernel; few tokens of a dense product take wgmma's own kernel for them, as the plan would.
-    void run(const GemmProblem& problem) const {
+    // `tile_tokens`: of `problem.groups`.
+    void run(const GemmProblem& problem, std::int32_t tile_tokens = 0) const {
         const DeviceMatrix& w = problem.weights;
         const bool dense = problem.groups == nullptr;
-        const MatrixPlan plan = kernel == MatrixKernel::wgmma && dense
-                                    ? plan_dense(problem.row_count, w.rows, device)
-                                    : plan_with(kernel, problem.row_count, w.rows, problem.experts, device);
+        MatrixPlan plan = kernel == MatrixKernel::wgmma && dense
+                              ? plan_dense(problem.row_count, w.rows, device)
+                              : plan_with(kernel, problem.row_count, w.rows, problem.experts, device);
+        if (!dense) plan.tile_tokens = tile_tokens;
         launch_gemm(problem, plan, device.sm_count, nullptr);
     }
 };

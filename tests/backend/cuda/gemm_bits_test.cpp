@@ -94,9 +94,10 @@ TEST_F(OneChain, ProductsOfExperts) {
     const auto experts = static_cast<std::int32_t>(counts.size());
     const RandomMatrix matrix(WeightFormat::mxfp4, kRowsOfExpert * experts, kColumns, 1);
     const DeviceVector<__half> activations(random_halves(std::size_t{kPairs} * kColumns));
-    const auto sums = [&](MatrixKernel kernel) {
+    const auto sums = [&](MatrixKernel kernel, std::int32_t tile_tokens = 0) {
         MatrixPlan plan = plan_with(kernel, kPairs, kRowsOfExpert * experts, experts, device);
         plan.one_chain = true;
+        if (tile_tokens > 0) plan.tile_tokens = tile_tokens;
         const DeviceVector<GroupList> groups(std::vector<GroupList>{groups_of(counts, plan.tile_tokens)});
         const DeviceVector<float> output(std::size_t{kPairs} * kRowsOfExpert);
         GemmProblem problem;
@@ -118,6 +119,10 @@ TEST_F(OneChain, ProductsOfExperts) {
         if (is_streamed(kernel) && !streamed_fits(kernel, kColumns, device)) continue;
         EXPECT_EQ(differences(sums(kernel), expected), 0) << name_of(kernel);
     }
+    if (!device.has_wgmma()) return;
+    for (const std::int32_t tile_tokens : {kFewTileTokens, 64, kMaxTileTokens})
+        EXPECT_EQ(differences(sums(MatrixKernel::wgmma, tile_tokens), expected), 0)
+            << "wgmma, tiles of " << tile_tokens;
 }
 
 }  // namespace

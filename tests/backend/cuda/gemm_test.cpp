@@ -269,8 +269,9 @@ struct HandRouting {
 
 TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
     constexpr std::int32_t kExperts = 8, kHidden = 192, kWidth = 320, kRows = 150;
-    const std::int32_t tile_tokens = plan_with(kernel, kRows, 16, kExperts, device).tile_tokens;
-    const HandRouting routing(kRows, kExperts, tile_tokens);
+    // wgmma has tiles of two sizes.
+    std::vector<std::int32_t> tiles{plan_with(kernel, kRows, 16, kExperts, device).tile_tokens};
+    if (kernel == MatrixKernel::wgmma) tiles = {kFewTileTokens, kMaxTileTokens};
     for (const WeightFormat type : kTypes) {
         if (is_streamed(kernel) && type != WeightFormat::mxfp4) continue;
         const RandomMatrix gate_up(type, kExperts * 2 * kWidth, kHidden, 1),
@@ -283,7 +284,8 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
         std::vector<float> weights = random_floats(kRows * kExpertsPerToken, 1.0F, 7);
         const DeviceVector<float> device_gate_up_bias(gate_up_bias), device_down_bias(down_bias),
             routing_weights(weights);
-        {
+        for (const std::int32_t tile_tokens : tiles) {
+            const HandRouting routing(kRows, kExperts, tile_tokens);
             const DeviceVector<__half> activations(std::size_t{kRows} * kExpertsPerToken * kWidth);
             GemmProblem problem;
             problem.weights = gate_up.matrix;
@@ -297,7 +299,7 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
             problem.epilogue.bias = device_gate_up_bias.get();
             problem.epilogue.activations = activations.get();
             problem.epilogue.order = order;
-            run(problem);
+            run(problem, tile_tokens);
             const std::vector<__half> found_activations = activations.read();
 
             const DeviceVector<__half> outputs(std::size_t{kRows} * kExpertsPerToken * kHidden);
@@ -311,7 +313,7 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
             problem.epilogue.expert_outputs = outputs.get();
             problem.epilogue.pairs = routing.pairs.get();
             problem.epilogue.routing_weights = routing_weights.get();
-            run(problem);
+            run(problem, tile_tokens);
             const std::vector<__half> found_outputs = outputs.read();
 
             std::vector<double> swiglu, swiglu_found, output, output_found;
@@ -336,9 +338,9 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
                 }
             }
             EXPECT_LT(relative_error(swiglu, swiglu_found), kHalfRounding)
-                << name(type) << ' ' << name_of(kernel);
+                << name(type) << ' ' << name_of(kernel) << ", tiles of " << tile_tokens;
             EXPECT_LT(relative_error(output, output_found), kHalfRounding)
-                << name(type) << ' ' << name_of(kernel);
+                << name(type) << ' ' << name_of(kernel) << ", tiles of " << tile_tokens;
         }
     }
 }

@@ -23,6 +23,8 @@ constexpr std::int32_t kDecodeAnyway = 2;
 // Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and
 // tiles would read an expert once more for every 16 of them (docs/performance.md).
 constexpr std::int32_t kStreamedTokensPerExpert = 14;
+// Up to so many on average, hardly an expert has more tokens than a small tile of wgmma.
+constexpr std::int32_t kFewTokensPerExpert = 16;
 constexpr std::int32_t kKeysOfLoneRowSplit = 512;
 constexpr std::int32_t kKeysOfClusters = 6144;
 constexpr std::int32_t kSplitRouterTokens = 768;
@@ -216,9 +218,11 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
                                                                    : kTileWeightRows;
     const std::int32_t row_tiles =
         (weight_rows / experts + plan.tile_weight_rows - 1) / plan.tile_weight_rows;
+    const bool few_each =
+        kernel == MatrixKernel::wgmma && tokens * kExpertsPerToken <= kFewTokensPerExpert * experts;
     plan.tile_tokens = is_streamed(kernel)                    ? streamed_tile_tokens(kernel, device)
                        : kernel == MatrixKernel::row_streamed ? (tokens + 7) / 8 * 8
-                       : experts > 1                          ? kMaxTileTokens
+                       : experts > 1                          ? few_each ? kFewTileTokens : kMaxTileTokens
                                                               : dense_tile_tokens(tokens, row_tiles, device);
     if (kernel == MatrixKernel::wgmma_cluster) {
         const std::int32_t token_tiles = (tokens + kClusterTileTokens - 1) / kClusterTileTokens;

@@ -27,7 +27,8 @@ struct DeviceTraits {
 
 // The kernels of a matrix product.
 //   mma             tiles of 192 weight rows by up to 128 tokens, mma.sync (ops of every card since sm_80)
-//   wgmma           the same tiles with wgmma, warp-specialised (sm_90a)
+//   wgmma           the same tiles with wgmma, warp-specialised (sm_90a); of experts with few tokens each, two
+//                   tiles of up to 32 tokens at a time on an SM
 //   wgmma_cluster   tiles of 192 weight rows by up to 64 tokens, K shared by the blocks of a cluster: dense
 //                   products of few tokens
 //   row_streamed    dense products of up to 16 tokens, q8_0: every warp streams 16 weight rows past all tokens
@@ -42,9 +43,10 @@ constexpr bool is_wgmma(MatrixKernel kernel) {
 }
 const char* name_of(MatrixKernel kernel);
 
-inline constexpr std::int32_t kExpertsPerToken = 4;                        // checked when weights are loaded
-inline constexpr std::int32_t kMaxTileTokens = 128;                        // of a tile of mma or wgmma
-inline constexpr std::int32_t kClusterTileTokens = 64;                     // of a tile of wgmma_cluster
+inline constexpr std::int32_t kExpertsPerToken = 4;     // checked when weights are loaded
+inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or wgmma
+inline constexpr std::int32_t kFewTileTokens = 32;      // of a small tile of wgmma's experts
+inline constexpr std::int32_t kClusterTileTokens = 64;  // of a tile of wgmma_cluster
 inline constexpr std::int32_t kRowStreamRows = 16, kRowStreamTokens = 16;  // of a tile of row_streamed
 inline constexpr std::int32_t kMaxColumnShares = 8;    // blocks of a cluster that any card has
 inline constexpr std::int32_t kMaxDecodeTokens = 8;    // of one decode step
