@@ -143,7 +143,7 @@ function(gptoss_test name)
         target_link_libraries(${name} PRIVATE gptoss_${room})
     endforeach()
     # What computes is in the rooms; three tenths of the time to compile a test goes into optimising what runs once.
-    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+    target_compile_options(${name} PRIVATE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>)
     if(GPTOSS_SANITIZE MATCHES "undefined")  # what is tested is watched; the test's own arithmetic need not be
         target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
     endif()
