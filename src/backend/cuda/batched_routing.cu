@@ -293,6 +293,7 @@ void route_rows_by_columns(const Routing& routing, cudaStream_t stream) {
         part.choices += row * kExpertsPerToken;
         part.routing_weights += row * kExpertsPerToken;
         if (part.logits != nullptr) part.logits += row * routing.experts;
+        if (routing.row_count > kFewRoutedRows) part.groups = nullptr;
         route_few_rows(part, stream);
     }
 }
@@ -322,7 +323,7 @@ void launch_routing(const Routing& routing, cudaStream_t stream) {
     check(!routing.splits_k || (routing.partial_logits != nullptr && routing.hidden % kRouterChunk == 0),
           "room for the parts of few rows");
     routing.splits_k ? route_rows_by_columns(routing, stream) : route_rows(routing, stream);
-    launch_pdl(sort_kernel, dim3(1), kSortWarps * 32, 0, stream, routing);
+    if (!sorts_few_pairs(routing)) launch_pdl(sort_kernel, dim3(1), kSortWarps * 32, 0, stream, routing);
 }
 
 }  // namespace gptoss::backend::cuda

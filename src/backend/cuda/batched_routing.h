@@ -29,7 +29,7 @@ struct Routing {
     std::int32_t* choices = nullptr;       // out: [row][experts per token], the largest logit first
     float* routing_weights = nullptr;      // out: [row][experts per token], softmax of the chosen logits
     float* logits = nullptr;               // out, may be null: [row][experts], for tests
-    GroupList* groups = nullptr;           // out: the largest groups first
+    GroupList* groups = nullptr;           // out: the largest groups first; null for a part of the rows
     std::int32_t* sorted_pairs = nullptr;  // out: pairs by expert, rows ascending within one
 };
 
@@ -37,8 +37,15 @@ struct Routing {
 // long as a full wave.
 inline constexpr std::int32_t kFewRoutedRows = 768;
 inline constexpr std::int32_t kRouterChunk = 64;  // columns
+// And the count of rows that have chosen.
 constexpr std::int64_t partial_logits_count(std::int32_t hidden) {
-    return std::int64_t{hidden / kRouterChunk} * kFewRoutedRows * (kMaxExperts + 1);
+    return std::int64_t{hidden / kRouterChunk} * kFewRoutedRows * (kMaxExperts + 1) + 1;
+}
+// So few that whoever chooses last sorts: of more, each thread's look at all pairs takes longer than a launch.
+inline constexpr std::int32_t kMostPairsSortedHere = 16;
+GPTOSS_HOST_DEVICE constexpr bool sorts_few_pairs(const Routing& routing) {
+    return routing.splits_k && routing.groups != nullptr &&
+           routing.row_count * kExpertsPerToken <= kMostPairsSortedHere;
 }
 
 // Logits are exact to about 2^-21 of their size: products of float16 halves of both factors, float32 sums. So
@@ -48,7 +55,7 @@ void launch_routing(const Routing& routing, cudaStream_t stream);
 // Allows the kernels their shared memory on the current device; once for each device.
 void prepare_routing();
 
-// Its part for few rows, at most kFewRoutedRows: everything but `groups` and `sorted_pairs`.
+// Its part for few rows, at most kFewRoutedRows: everything but `groups` and `sorted_pairs`, unless these are very few.
 void route_few_rows(const Routing& routing, cudaStream_t stream);
 void prepare_few_rows_routing();
 

@@ -1,8 +1,9 @@
 // Routing of few rows, in two kernels: partial logits, a block for 16 rows and 64 columns, in float32; then a
 // block a row adds them up, chooses, and normalises the row. The norm's factor is one for a whole row, so it
-// multiplies the finished sums.
+// multiplies the finished sums. Of very few rows the block that chooses last also sorts: one launch less a layer.
 #include "backend/cuda/batched_routing_parts.cuh"
 #include "backend/cuda/launch.cuh"
+#include "base/check.h"
 
 namespace gptoss::backend::cuda {
 
@@ -11,13 +12,19 @@ namespace {
 constexpr int kRows = 16;
 constexpr int kThreads = 256;
 constexpr int kQuadsARow = kRouterChunk / 4;
-constexpr int kStride = kRouterChunk + 4;  // floats: eight neighbouring rows begin in different banks
+constexpr int kMostChunks = 4096 / kRouterChunk;  // of a row that the norm takes
+constexpr int kStride = kRouterChunk + 4;         // floats: eight neighbouring rows begin in different banks
 static_assert(kRows * kQuadsARow == kThreads, "a thread loads four values of a row");
 static_assert(kThreads / 32 * 2 == kRows && kMaxExperts == 4 * 32, "a thread: two rows, four experts");
 
 // Logits [chunk][row][expert], then sums of squares [chunk][row].
 __device__ float* partial_squares(const Routing& r) {
     return r.partial_logits + std::int64_t{r.hidden / kRouterChunk} * r.row_count * kMaxExperts;
+}
+
+// How many blocks of choose_kernel have chosen.
+__device__ int* chosen_blocks(const Routing& r) {
+    return reinterpret_cast<int*>(r.partial_logits + partial_logits_count(r.hidden) - 1);
 }
 
 __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing r) {
@@ -36,6 +43,7 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
                 quad * 4);
         const float4 gain = *reinterpret_cast<const float4*>(r.gain + first_column + quad * 4);
         griddep_wait();
+        if (blockIdx.x == 0 && chunk == 0 && threadIdx.x == 0) *chosen_blocks(r) = 0;
         const float4 x = *reinterpret_cast<const float4*>(
             r.residual + std::int64_t{min(first_row + own, r.row_count - 1)} * r.hidden + first_column +
             quad * 4);
@@ -81,18 +89,67 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
     }
 }
 
+// What sort_kernel does, of at most a pair a thread: each thread looks at all pairs.
+static_assert(kMostPairsSortedHere <= kMaxExperts);
+__device__ void sort_few_pairs(const Routing& r) {
+    __shared__ int experts[kMaxExperts], totals[kMaxExperts], starts[kMaxExperts];
+    const int pairs = r.row_count * kExpertsPerToken, own = threadIdx.x;
+    const bool is_here = own < pairs;
+    const int expert = is_here ? __ldcg(r.choices + own) : -1;
+    experts[own] = expert;
+    __syncthreads();
+    int total = 0, before = 0;  // of the same expert
+    for (int pair = 0; pair < pairs; ++pair) {
+        const int same = experts[pair] == expert ? 1 : 0;
+        total += same;
+        before += pair < own ? same : 0;
+    }
+    totals[own] = total;
+    starts[own] = before == 0 ? 1 : 0;
+    const int groups = __syncthreads_count(is_here && before == 0);
+    const auto tiles = [&](int rows) { return (rows + r.tile_tokens - 1) / r.tile_tokens; };
+    int rows_before = 0, groups_before = 0, tiles_before = 0;  // larger groups come first
+    for (int pair = 0; pair < pairs; ++pair) {
+        if (totals[pair] < total || (totals[pair] == total && experts[pair] >= expert)) continue;
+        ++rows_before;
+        groups_before += starts[pair];
+        tiles_before += starts[pair] * tiles(totals[pair]);
+    }
+    if (!is_here) return;
+    r.sorted_pairs[rows_before + before] = own;
+    if (before != 0) return;
+    const int tile_count = tiles(total), tile_rows = (total + tile_count - 1) / tile_count;
+    r.groups->groups[groups_before] = TokenGroup{
+        expert, rows_before, total, min(tile_rows_for(tile_rows), r.tile_tokens), tile_count, tiles_before};
+    if (groups_before + 1 < groups) return;
+    r.groups->group_count = groups;
+    r.groups->tile_count = tiles_before + tile_count;
+}
+
 __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
-    __shared__ float logits[kMaxExperts];
+    __shared__ __align__(16) float parts[kMostChunks][kMaxExperts];
+    __shared__ float part_squares[kMostChunks], logits[kMaxExperts];
+    __shared__ bool is_last;
     griddep_launch_dependents();
     griddep_wait();
     const int row = blockIdx.x, chunks = r.hidden / kRouterChunk, expert = threadIdx.x;
-    const float *parts = r.partial_logits + std::int64_t{row} * kMaxExperts + expert,
-                *part_squares = partial_squares(r) + row;
+    // Copied at once: a thread's loads would wait for each other.
+    for (int i = threadIdx.x; i < chunks * (kMaxExperts / 4); i += kMaxExperts) {
+        const int chunk = i / (kMaxExperts / 4), first = i % (kMaxExperts / 4) * 4;
+        copy_16_bytes_async(
+            shared_address(&parts[chunk][first]),
+            r.partial_logits + (std::int64_t{chunk} * r.row_count + row) * kMaxExperts + first, true);
+    }
+    for (int chunk = threadIdx.x; chunk < chunks; chunk += kMaxExperts)
+        copy_4_bytes_async(shared_address(&part_squares[chunk]),
+                           partial_squares(r) + std::int64_t{chunk} * r.row_count + row);
+    commit_copies();
+    wait_for_copies<0>();
+    __syncthreads();
     float sum = 0, squares = 0;  // always in the order of the columns
-#pragma unroll 16
     for (int chunk = 0; chunk < chunks; ++chunk) {
-        sum += parts[std::int64_t{chunk} * r.row_count * kMaxExperts];
-        squares += part_squares[std::int64_t{chunk} * r.row_count];
+        sum += parts[chunk][expert];
+        squares += part_squares[chunk];
     }
     const float factor = rms_factor(squares, r.hidden, r.epsilon);
     float logit = -INFINITY;
@@ -109,11 +166,18 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
         const float4 y = normalised(x, factor, gain);
         store_quad(r.normalised + std::int64_t{row} * r.hidden, column, r.order, {y.x, y.y, y.z, y.w});
     }
+    if (!sorts_few_pairs(r)) return;
+    __threadfence();  // the choices, before they are counted
+    __syncthreads();
+    if (threadIdx.x == 0) is_last = atomicAdd(chosen_blocks(r), 1) == static_cast<int>(gridDim.x) - 1;
+    __syncthreads();
+    if (is_last) sort_few_pairs(r);
 }
 
 }  // namespace
 
 void route_few_rows(const Routing& routing, cudaStream_t stream) {
+    check(routing.hidden <= kMostChunks * kRouterChunk, "hidden at most 4096");
     const dim3 blocks(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows),
                       static_cast<unsigned>(routing.hidden / kRouterChunk));
     launch_pdl(partial_logits_kernel, blocks, kThreads, 0, stream, routing);

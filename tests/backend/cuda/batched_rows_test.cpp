@@ -20,8 +20,9 @@ class BatchedRowsTest : public backend::test::GpuTest {
 
 TEST_F(BatchedRowsTest, RoutingMatchesReference) {
     for (const auto& [rows, hidden, experts] :
-         {std::tuple{1, 128, 8}, std::tuple{75, 2880, 128}, std::tuple{700, 256, 32},
-          std::tuple{4300, 128, 128}, std::tuple{4225, 192, 32}}) {
+         {std::tuple{1, 128, 8}, std::tuple{4, 2880, 128}, std::tuple{5, 2880, 128},
+          std::tuple{75, 2880, 128}, std::tuple{700, 256, 32}, std::tuple{4300, 128, 128},
+          std::tuple{4225, 192, 32}}) {
         const std::vector<float> residual = random_floats(std::size_t(rows) * hidden, 20.0F, 1);
         const std::vector<float> gain = random_floats(hidden, 1.0F, 2);
         const std::vector<float> router = random_floats(std::size_t(experts) * hidden, 0.05F, 3);
