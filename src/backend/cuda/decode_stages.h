@@ -79,7 +79,7 @@ struct DecodeContext {
     // What the plan chose (plan/execution_plan.h).
     std::int32_t token_columns = 4;
     bool single_token = false;
-    bool kv_clusters = false;
+    bool kv_clusters = false, whole_tiles = false;
     const RowInput* inputs = nullptr;  // [row], device
     DeviceRows device_rows;
     BlockTables tables;

@@ -98,6 +98,7 @@ DecodeContext DecodeStep::context_for(std::int32_t rows) const {
     context.token_columns = plan.token_columns;
     context.single_token = plan.single_token;
     context.kv_clusters = plan.kv_clusters;
+    context.whole_tiles = plan.whole_tiles;
     context.inputs = inputs_;
     context.device_rows = {tokens_, positions_, slots_, rotation_};
     context.tables = model_.tables;

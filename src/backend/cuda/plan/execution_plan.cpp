@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -14,6 +13,7 @@ namespace {
 constexpr std::int32_t kTileWeightRows = 192;
 constexpr std::int32_t kStreamedWeightRows = 16;
 constexpr std::int32_t kPublishedColumns = 2880;  // hidden and intermediate size of both models
+constexpr std::int32_t kPublishedQueryWidth = 4096;
 
 // A decode step keeps the activations of all its tokens in shared memory beside 70 KB of weights: with less
 // than this there is room for one.
@@ -48,13 +48,6 @@ std::int32_t dense_tile_tokens(std::int32_t tokens, std::int32_t row_tiles, cons
         }
     }
     return best;
-}
-
-std::string text_of(const MatrixPlan& plan) {
-    return std::string(name_of(plan.kernel)) + " " + std::to_string(plan.tile_weight_rows) + "x" +
-           std::to_string(plan.tile_tokens) +
-           (plan.column_shares > 1 ? "/" + std::to_string(plan.column_shares) : "") +
-           (is_streamed(plan.kernel) && plan.one_chain ? " one chain" : "");
 }
 
 // A dense product.
@@ -154,6 +147,16 @@ Pass chosen_pass(Pass usual, std::int32_t tokens, const PlanOptions& options) {
 // For one row: with eight, attention took 7.8 instead of 6.4 us. Not measured on cards after Hopper.
 bool takes_kv_clusters(std::int32_t tokens, const DeviceTraits& device) {
     return tokens == 1 && device.compute_major == 9;
+}
+
+// One row of the published widths and types, where the copy engine and room for the tiles are: the output matrix's tiles of
+// a block, three, must all fit into its ring. Not measured on cards after Hopper.
+bool takes_whole_tiles(std::int32_t tokens, const DeviceTraits& device, const PlanOptions& options) {
+    const model::Hyperparameters& shape = options.shape;
+    return tokens == 1 && device.compute_major == 9 &&
+           device.shared_bytes_per_block >= kSharedBytesForManyTokens && shape.hidden == kPublishedColumns &&
+           shape.intermediate_size == kPublishedColumns && shape.query_width() == kPublishedQueryWidth &&
+           options.dense_is_q8_0 && options.experts_are_mxfp4 && device.sm_count * 3 * 8 >= shape.hidden;
 }
 
 }  // namespace
@@ -289,6 +292,7 @@ ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const 
     plan.single_token = tokens == 1;
     plan.kv_splits = plan_kv_splits(tokens, step.context, device, shape.kv_heads);
     plan.kv_clusters = takes_kv_clusters(tokens, device);
+    plan.whole_tiles = takes_whole_tiles(tokens, device, options);
     return plan;
 }
 
@@ -340,54 +344,6 @@ void require_batch_invariance(const DeviceTraits& device, const PlanOptions& opt
 
 bool takes_batched_pass(const model::Hyperparameters& shape) {
     return shape.hidden % 64 == 0 && shape.intermediate_size % 64 == 0;
-}
-
-std::string to_line(const ExecutionPlan& plan) {
-    if (plan.pass == Pass::decode)
-        return "decode, " + std::to_string(plan.tokens_per_step) + " a step, " +
-               std::to_string(plan.token_columns) + " columns, gate/up " +
-               (plan.single_token ? "for one token" : "grouped") + ", KV splits " +
-               std::to_string(plan.kv_splits) +
-               (plan.kv_clusters && is_kv_cluster(plan.kv_splits) ? " in a cluster" : "");
-    return "batched, qkv " + text_of(plan.qkv) + ", output " + text_of(plan.output) + ", experts " +
-           text_of(plan.experts) + ", router " + (plan.router_splits_k ? "split-K" : "mma") +
-           ", prompt attention " + (plan.attention_uses_wgmma ? "wgmma" : "mma") +
-           (plan.lone_rows_in_order ? ", lone rows in order"
-                                    : ", lone rows' KV splits " + std::to_string(plan.lone_row_kv_splits)) +
-           ", lm_head " + (plan.lm_head.tile_tokens > 0 ? text_of(plan.lm_head) : "none");
-}
-
-DeviceTraits card_named(const std::string& name) {
-    static const std::array<std::pair<const char*, DeviceTraits>, 7> kCards = {{
-        {"a100", {8, 0, 108, 163 * 1024}},
-        {"a6000", {8, 6, 84, 99 * 1024}},
-        {"l40s", {8, 9, 142, 99 * 1024}},
-        {"h100", {9, 0, 132, 227 * 1024}},
-        {"h200", {9, 0, 132, 227 * 1024}},
-        {"b200", {10, 0, 148, 227 * 1024}},
-        {"rtx-pro-6000", {12, 0, 188, 99 * 1024}},
-    }};
-    std::string known;
-    for (const auto& [card, traits] : kCards) {
-        if (name == card) return traits;
-        known += (known.empty() ? "" : ", ") + std::string(card);
-    }
-    throw Error(ErrorCode::setting_invalid, "no card is called \"" + name + "\"", "Known cards: " + known);
-}
-
-std::string kernel_table(const DeviceTraits& device, const PlanOptions& options, std::int32_t context) {
-    std::string table;
-    for (const std::int32_t tokens :
-         {1, 2, 4, 5, 8, 9, 16, 40, 64, 128, 129, 256, 257, 512, 513, 2048, 8192}) {
-        // Up to 512 tokens are taken for one token each of many sequences, more for a prompt.
-        const std::int32_t lone_rows = tokens <= 512 ? tokens : 0;
-        const StepSize step{tokens, std::max(context, lone_rows > 0 ? 1 : tokens), lone_rows > 0 ? tokens : 1,
-                            lone_rows};
-        std::string count = std::to_string(tokens);
-        count.insert(0, 5 - std::min<std::size_t>(count.size(), 5), ' ');
-        table += count + "  " + to_line(make_plan(step, device, options)) + "\n";
-    }
-    return table;
 }
 
 }  // namespace gptoss::backend::cuda

@@ -99,6 +99,7 @@ struct ExecutionPlan {
     bool single_token = false;         // gate/up: every warp routes for itself, no barrier
     std::int32_t kv_splits = 1;        // of full layers; a window is never split
     bool kv_clusters = false;  // kMinKvClusterParts to kMaxKvClusterParts parts are a cluster of blocks
+    bool whole_tiles = false;  // the copy engine brings weights as whole tiles (row_tile_stream.cuh)
 
     // batched
     bool router_splits_k = false;         // few tokens: blocks share the columns of the router too

@@ -84,6 +84,31 @@ TEST(ExecutionPlan, OneRowsKeysAreACluster) {
     EXPECT_EQ(plan_of(1, 6145, h200).kv_splits, kMaxKvSplits);
 }
 
+// Tiles are compiled for the published widths and formats; the output matrix's need at least 120 SMs.
+TEST(ExecutionPlan, WholeTilesAreOfThePublishedShape) {
+    const DeviceTraits h200 = card_named("h200");
+    const auto takes = [](std::int32_t tokens, const DeviceTraits& device, const PlanOptions& options) {
+        return make_plan({tokens, 1024, tokens, 0}, device, options).whole_tiles;
+    };
+    const PlanOptions options = options_for(model::gpt_oss_120b());
+    EXPECT_TRUE(takes(1, h200, options));
+    EXPECT_TRUE(takes(1, h200, options_for(model::gpt_oss_20b())));
+    EXPECT_FALSE(takes(2, h200, options));
+    EXPECT_FALSE(takes(1, card_named("a100"), options));
+    DeviceTraits small = h200;
+    small.sm_count = 114;
+    EXPECT_FALSE(takes(1, small, options));
+    PlanOptions other = options;
+    other.shape.hidden = 2944;
+    EXPECT_FALSE(takes(1, h200, other));
+    other = options;
+    other.dense_is_q8_0 = false;
+    EXPECT_FALSE(takes(1, h200, other));
+    other = options;
+    other.experts_are_mxfp4 = false;
+    EXPECT_FALSE(takes(1, h200, other));
+}
+
 // What the smaller cards run can be forced on a larger one.
 TEST(ExecutionPlan, AHopperCanBePlannedLikeAWorkstationCard) {
     PlanOptions options = options_for(model::gpt_oss_120b());
