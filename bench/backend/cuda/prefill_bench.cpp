@@ -28,6 +28,7 @@
 #include "backend/cuda/weight_layout.h"
 #include "base/error.h"
 #include "model/rope.h"
+#include "own_blocks.h"
 #include "random_values.h"
 #include "skewed_routing.h"
 
@@ -37,10 +38,6 @@ namespace {
 constexpr double kMatrixRoof = 989e12;  // H100 data sheet, dense float16, FLOP/s
 constexpr std::int32_t kMostPositions = 131072;
 constexpr std::int32_t kMostRows = 8192;
-// Sliding layers reuse a ring of blocks that holds a window and the largest chunk.
-constexpr std::int32_t kSlidingBlocks = kMostRows / model::kBlockTokens + 8;
-constexpr std::int32_t kSlots = 512;
-
 class Bench {
   public:
     Bench(const model::Hyperparameters& shape, std::int32_t positions)
@@ -48,15 +45,15 @@ class Bench {
         model_.weights = allocate_weights(shape, published_types(shape));
         fill_synthetic(model_.weights, 1, nullptr);
         const std::int32_t blocks = positions / model::kBlockTokens;
-        model_.full = make_pool(shape.full_layers(), blocks);
+        model_.full = make_pool(shape.full_layers(), std::max(blocks, own_blocks_that_fit(shape)));
         model_.sliding = make_pool(shape.sliding_layers(), kSlidingBlocks);
-        // A slot's first 2,048 positions are its own.
         std::vector<std::int32_t> tables(static_cast<std::size_t>(2 * kSlots * blocks));
         for (std::int32_t slot = 0; slot < kSlots; ++slot) {
-            for (std::int32_t i = 0; i < blocks; ++i) {
-                tables[slot * blocks + i] = (slot * 32 + i) % blocks;
-                tables[(kSlots + slot) * blocks + i] = (slot * 2 + i) % kSlidingBlocks;
-            }
+            std::int32_t* full = tables.data() + slot * blocks;
+            for (std::int32_t i = 0; i < blocks; ++i) full[i] = (slot * kOwnBlocks + i) % model_.full.blocks;
+            std::int32_t* sliding = full + kSlots * blocks;
+            for (std::int32_t i = 0; i < blocks; ++i)
+                sliding[i] = (slot * kOwnSlidingBlocks + i) % kSlidingBlocks;
         }
         tables_ = allocate_device(static_cast<std::int64_t>(tables.size()) * 4);
         cuda_check(cudaMemcpy(tables_.get(), tables.data(), tables.size() * 4, cudaMemcpyHostToDevice));

@@ -18,10 +18,10 @@ namespace gptoss::backend::cuda {
 template <typename Value>
 void fill_with(Value* to, std::int64_t count, const std::vector<Value>& values) {
     const auto period = static_cast<std::int64_t>(values.size());
-    for (std::int64_t i = 0; i < count; i += period)
-        cuda_check(cudaMemcpy(to + i, values.data(),
+    for (std::int64_t i = 0; i < count; i += period)  // once from the host, then from the device's copy
+        cuda_check(cudaMemcpy(to + i, i == 0 ? values.data() : to,
                               static_cast<std::size_t>(std::min(period, count - i)) * sizeof(Value),
-                              cudaMemcpyHostToDevice));
+                              i == 0 ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToDevice));
 }
 
 // Even between -1 and 1.
