@@ -1,4 +1,4 @@
-// Attention of rows that are alone in their segments, between the prompt path's products: what decode's
+// Attention of a few rows that are alone in their segments, between the prompt path's products: what decode's
 // second stage does, for any number of rows (paged_decode_attention.cuh).
 #include <algorithm>
 

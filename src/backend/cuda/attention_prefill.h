@@ -10,6 +10,7 @@
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/device_state.h"
 #include "backend/cuda/gemm.h"
+#include "backend/cuda/plan/lone_row_shares.h"
 
 namespace gptoss::backend::cuda {
 
@@ -57,6 +58,24 @@ inline constexpr std::int64_t kLoneRowFloats = std::int64_t{kLoneRowParts} * kMa
 void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows& lone,
                                std::int32_t kv_splits, cudaStream_t stream);
 
+// Many of them: the work is dealt out to warps that stay (attention_many_lone_rows.cuh).
+struct ManyLoneRows {
+    const LoneRow* rows = nullptr;  // device
+    std::int32_t count = 0;
+    const LoneRowShare* work = nullptr;  // device; of share_lone_rows() for this kind of layer, as `shares`
+    LoneRowShares shares;
+    float* partials = nullptr;           // kManyLoneRowFloats
+    std::int32_t* semaphores = nullptr;  // [kMostLoneWorkers], zero before and after
+};
+// What workers leave of keys that they share: two parts each.
+inline constexpr std::int64_t kManyLoneRowFloats =
+    std::int64_t{kMostLoneWorkers} * 2 * kMaxGroupHeads * (kHeadSize + 2);
+
+// Ignores `segments`, `segment_count` and `row_count`. `device`: the current one; can_share_lone_rows(). Throws Error(device_failed) when the
+// launch fails.
+void launch_many_lone_rows_attention(const PrefillAttention& attention, const ManyLoneRows& lone,
+                                     const DeviceTraits& device, cudaStream_t stream);
+
 // Lone rows with the bits that the prompt's kernels would give them: block after block of keys, in order.
 struct LoneRowChain {
     const RowInput* inputs = nullptr;    // [row], device
@@ -82,6 +101,7 @@ void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma,
 // Error(device_failed).
 void prepare_prefill_attention();
 void prepare_lone_row_attention();  // its part for lone rows
+void prepare_many_lone_rows_attention();
 void prepare_lone_row_chain_attention();
 
 }  // namespace gptoss::backend::cuda

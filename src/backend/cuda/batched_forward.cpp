@@ -26,9 +26,9 @@ class Layout {
     std::int64_t bytes_ = 0;
 };
 
-// Blocks of keys that a row at `position` sees in a full layer.
-constexpr std::int32_t key_blocks(std::int32_t position) {
-    return position / model::kBlockTokens + 1;
+// Of lone rows: one for each row and key head, or for each worker.
+std::int64_t semaphore_count(const model::Hyperparameters& shape, std::int32_t max_rows) {
+    return std::max(std::int64_t{max_rows} * shape.kv_heads, std::int64_t{kMostLoneWorkers});
 }
 
 }  // namespace
@@ -46,8 +46,9 @@ std::int64_t BatchedForward::lay_out(const model::Hyperparameters& shape, std::i
     b.inputs = layout.take<RowInput>(rows);
     b.segments = layout.take<PrefillSegment>(rows);
     b.lone_rows = layout.take<std::int32_t>(rows);
-    b.lone_row_partials = layout.take<float>(kLoneRowFloats);
-    b.lone_row_semaphores = layout.take<std::int32_t>(rows * shape.kv_heads);
+    b.lone_work = layout.take<LoneRowShare>(2 * kMostLoneWorkers + rows);
+    b.lone_row_partials = layout.take<float>(std::max(kLoneRowFloats, kManyLoneRowFloats));
+    b.lone_row_semaphores = layout.take<std::int32_t>(semaphore_count(shape, max_rows));
     b.logits_sources = layout.take<std::int32_t>(rows);
     b.rows.rotation = layout.take<float>(rows * kHeadSize);
     b.rows.full_cache_rows = layout.take<std::int64_t>(rows);
@@ -83,6 +84,7 @@ BatchedForward::BatchedForward(const DeviceModel& model, const std::int32_t* las
     check(max_rows > 0, "room for at least one row");
     prepare_gemm();
     prepare_prefill_attention();
+    prepare_many_lone_rows_attention();
     prepare_lone_row_chain_attention();
     prepare_routing();
     prepare_batched_rows();
@@ -90,11 +92,12 @@ BatchedForward::BatchedForward(const DeviceModel& model, const std::int32_t* las
     lay_out(model.weights.shape, max_rows, arena_.take(workspace_bytes(model.weights.shape, max_rows)),
             &buffers_);
     cuda_check(cudaMemset(buffers_.lone_row_semaphores, 0,
-                          static_cast<std::size_t>(max_rows) * model.weights.shape.kv_heads * 4));
+                          semaphore_count(model.weights.shape, max_rows) * sizeof(std::int32_t)));
     for (HostInputs& inputs : host_inputs_) {
         inputs.memory =
             allocate_pinned(max_rows * static_cast<std::int64_t>(sizeof(RowInput) + sizeof(PrefillSegment) +
                                                                  2 * sizeof(std::int32_t)));
+        inputs.lone = allocate_pinned((2 * kMostLoneWorkers + max_rows) * std::int64_t{sizeof(LoneRowShare)});
         inputs.copied = make_event();
     }
 }
@@ -165,7 +168,8 @@ BatchedForward::Run BatchedForward::copy_inputs(std::span<const RowInput> rows, 
         ++run.rows;
     }
     close_segment();
-    if (in_order) group_lone_rows(inputs, {lone_rows, static_cast<std::size_t>(run.lone_rows)}, &run);
+    const std::span lone{lone_rows, static_cast<std::size_t>(run.lone_rows)};
+    if (in_order) group_lone_rows(inputs, lone, &run);
     run.plan =
         make_batched_plan({run.rows, run.context, run.logits_rows, run.lone_rows}, device_, plan_options_);
     const auto copy = [&](void* to, const void* from, std::size_t bytes) {
@@ -173,34 +177,13 @@ BatchedForward::Run BatchedForward::copy_inputs(std::span<const RowInput> rows, 
     };
     copy(buffers_.inputs, inputs, run.rows * sizeof(RowInput));
     copy(buffers_.segments, segments, run.segments * sizeof(PrefillSegment));
-    copy(buffers_.lone_rows, lone_rows, run.lone_rows * sizeof(std::int32_t));
+    if (!run.plan.shares_lone_rows)
+        copy(buffers_.lone_rows, lone_rows, lone.size_bytes());
+    else
+        deal_out_lone_rows(inputs, lone, reinterpret_cast<LoneRowShare*>(host.lone.get()), &run, stream);
     copy(buffers_.logits_sources, logits_sources, run.logits_rows * sizeof(std::int32_t));
     cuda_check(cudaEventRecord(host.copied.get(), stream));
     return run;
-}
-
-// Blocks of keys whose scores have room: the experts' outputs have been added to the residual when attention begins.
-std::int64_t BatchedForward::lone_blocks_at_once() const {
-    const model::Hyperparameters& shape = model_.weights.shape;
-    const std::int64_t bytes =
-        std::int64_t{max_rows_} * kExpertsPerToken * shape.hidden * std::int64_t{sizeof(__half)};
-    return bytes / (kLoneChainFloats * std::int64_t{sizeof(float)} * shape.kv_heads);
-}
-
-// Sorts them: rows with many keys do not make room for those with few.
-void BatchedForward::group_lone_rows(const RowInput* inputs, std::span<std::int32_t> lone_rows,
-                                     Run* run) const {
-    std::ranges::sort(lone_rows, [&](std::int32_t a, std::int32_t b) {
-        return std::pair(-inputs[a].position, a) < std::pair(-inputs[b].position, b);
-    });
-    const std::int64_t room = lone_blocks_at_once();
-    for (std::int32_t first = 0; first < run->lone_rows;) {
-        const std::int32_t blocks = key_blocks(inputs[lone_rows[static_cast<std::size_t>(first)]].position);
-        const auto count =
-            static_cast<std::int32_t>(std::min<std::int64_t>(room / blocks, run->lone_rows - first));
-        run->lone_groups.push_back({first, count, blocks});
-        first += count;
-    }
 }
 
 // Expert outputs of the layer before, norm, projection, bias, rotation; queries stay, keys and values go into
@@ -260,28 +243,6 @@ void BatchedForward::attend(const Run& run, std::int32_t layer, cudaStream_t str
     launch_prefill_attention(attention, run.plan.attention_uses_wgmma, stream);
     attend_to_lone_rows(run, layer, attention, stream);
     mark(shape.slides(layer) ? "attention, sliding" : "attention, full");
-}
-
-void BatchedForward::attend_to_lone_rows(const Run& run, std::int32_t layer,
-                                         const PrefillAttention& attention, cudaStream_t stream) {
-    const bool slides = model_.weights.shape.slides(layer);
-    if (!run.plan.lone_rows_in_order) {
-        // A window is one part.
-        launch_lone_row_attention(attention,
-                                  {buffers_.inputs, buffers_.lone_rows, run.lone_rows,
-                                   buffers_.lone_row_partials, buffers_.lone_row_semaphores},
-                                  slides ? 1 : run.plan.lone_row_kv_splits, stream);
-        return;
-    }
-    // A window of n keys lies in at most so many blocks.
-    const std::int32_t window_blocks = (attention.window + 2 * model::kBlockTokens - 2) / model::kBlockTokens;
-    for (const LoneGroup& group : run.lone_groups)
-        launch_lone_row_chain_attention(
-            attention,
-            {buffers_.inputs, buffers_.lone_rows + group.first, group.count,
-             slides ? std::min(group.most_blocks, window_blocks) : group.most_blocks,
-             reinterpret_cast<float*>(buffers_.expert_outputs), device_.shared_bytes_per_block},
-            stream);
 }
 
 // residual += output * attention + bias

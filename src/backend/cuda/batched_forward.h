@@ -17,6 +17,11 @@
 
 namespace gptoss::backend::cuda {
 
+// Blocks of keys that a row at `position` sees in a full layer.
+constexpr std::int32_t key_blocks(std::int32_t position) {
+    return position / model::kBlockTokens + 1;
+}
+
 class BatchedForward {
   public:
     // `model`, `last_tokens` (device, by slot) and `logits` (device, rows `logits_stride` floats apart) must
@@ -43,16 +48,17 @@ class BatchedForward {
 
   private:
     struct HostInputs {
-        PinnedMemory memory;
+        PinnedMemory memory, lone;
         Event copied;
     };
     struct Buffers {
         RowInput* inputs = nullptr;
         PrefillSegment* segments = nullptr;  // of more than one row
         std::int32_t* lone_rows = nullptr;   // the other rows
+        LoneRowShare* lone_work = nullptr;   // or, of many: full layers', sliding ones', and the rows
         float* lone_row_partials = nullptr;
-        std::int32_t* lone_row_semaphores = nullptr;  // [row][kv head]
-        std::int32_t* logits_sources = nullptr;       // rows that want logits
+        std::int32_t* lone_row_semaphores = nullptr;
+        std::int32_t* logits_sources = nullptr;  // rows that want logits
         BatchedRows rows;
         float* residual = nullptr;         // [row][hidden]
         __half* normalised = nullptr;      // [row][hidden]
@@ -77,6 +83,7 @@ class BatchedForward {
         std::int32_t context = 0;
         ExecutionPlan plan;
         std::vector<LoneGroup> lone_groups;  // where lone rows are computed in order
+        ManyLoneRows full, sliding;          // where they are many
     };
 
     static std::int64_t lay_out(const model::Hyperparameters& shape, std::int32_t max_rows, std::byte* start,
@@ -84,6 +91,8 @@ class BatchedForward {
     Run copy_inputs(std::span<const RowInput> rows, cudaStream_t stream);
     std::int64_t lone_blocks_at_once() const;
     void group_lone_rows(const RowInput* inputs, std::span<std::int32_t> lone_rows, Run* run) const;
+    void deal_out_lone_rows(const RowInput* inputs, std::span<const std::int32_t> lone_rows,
+                            LoneRowShare* work, Run* run, cudaStream_t stream) const;
     void project_query_key_value(const Run& run, std::int32_t layer, cudaStream_t stream);
     void attend(const Run& run, std::int32_t layer, cudaStream_t stream);
     void attend_to_lone_rows(const Run& run, std::int32_t layer, const PrefillAttention& attention,

@@ -44,8 +44,48 @@ struct Outputs {
     std::vector<double> reference, found;
 };
 
-// `single`: by the kernel for rows that are alone. `refers`: computes the reference too.
-Outputs outputs_of(Shape shape, MatrixKernel kernel, bool single = false, bool refers = true) {
+// Twice: semaphores are left as they were found.
+void launch_lone(const PrefillAttention& a, const Shape& shape, bool many) {
+    const auto rows = static_cast<std::int32_t>(shape.segments.size());
+    const DeviceVector<float> partials(
+        static_cast<std::size_t>(std::max(kLoneRowFloats, kManyLoneRowFloats)));
+    const DeviceVector<std::int32_t> semaphores(
+        std::vector<std::int32_t>(std::max(kMostLoneWorkers, rows * shape.kv_heads), 0));
+    std::vector<RowInput> inputs;
+    std::vector<LoneRow> list;
+    for (const PrefillSegment& s : shape.segments) {
+        inputs.push_back({0, s.first_position, s.slot, s.first_position, -1});
+        list.push_back({s.first_row, s.slot, s.first_position});
+    }
+    std::ranges::reverse(list);  // in any order
+    std::vector<std::int32_t> numbers;
+    for (const LoneRow& row : list) numbers.push_back(row.row);
+    const DeviceTraits device = current_device_traits();
+    std::vector<LoneRowShare> work(static_cast<std::size_t>(count_lone_workers(device)));
+    const LoneRowShares shares = share_lone_rows(list, shape.window, shape.kv_heads, work);
+    const DeviceVector<RowInput> d_inputs(inputs);
+    const DeviceVector<LoneRow> d_list(list);
+    const DeviceVector<std::int32_t> d_numbers(numbers);
+    const DeviceVector<LoneRowShare> d_work(work);
+    for (int again = 0; again < 2; ++again) {
+        if (many)
+            launch_many_lone_rows_attention(
+                a, {d_list.get(), rows, d_work.get(), shares, partials.get(), semaphores.get()}, device,
+                nullptr);
+        else
+            launch_lone_row_attention(
+                a, {d_inputs.get(), d_numbers.get(), rows, partials.get(), semaphores.get()},
+                shape.window > 0 ? 1 : std::min(kMaxKvSplits, kLoneRowBlocks / (rows * shape.kv_heads)),
+                nullptr);
+    }
+    cuda_check(cudaDeviceSynchronize());
+}
+
+// Whose kernel: a prompt's, or that of few or many rows that are alone.
+enum class Rows : std::uint8_t { prompt, lone, many_lone };
+
+// `refers`: computes the reference too.
+Outputs outputs_of(Shape shape, MatrixKernel kernel, Rows kind = Rows::prompt, bool refers = true) {
     const std::int32_t group = shape.query_heads / shape.kv_heads;
     const int element_bytes = shape.type == model::KvType::f8 ? 1 : 2;
     std::int32_t rows = 0, blocks = 0, stride = 0, slots = 0;
@@ -111,23 +151,8 @@ Outputs outputs_of(Shape shape, MatrixKernel kernel, bool single = false, bool r
     a.window = shape.window;
     a.sinks = d_sinks.get();
     a.output = output.get();
-    if (single) {
-        std::vector<RowInput> inputs;
-        std::vector<std::int32_t> lone_rows(static_cast<std::size_t>(rows));
-        for (const PrefillSegment& s : shape.segments) {
-            lone_rows[static_cast<std::size_t>(rows - 1 - s.first_row)] = s.first_row;  // in any order
-            inputs.push_back({0, s.first_position, s.slot, s.first_position, -1});
-        }
-        const DeviceVector<RowInput> d_inputs(inputs);
-        const DeviceVector<std::int32_t> d_rows(lone_rows),
-            semaphores(std::vector<std::int32_t>(static_cast<std::size_t>(rows * shape.kv_heads)));
-        const DeviceVector<float> partials(static_cast<std::size_t>(kLoneRowFloats));
-        for (int again = 0; again < 2; ++again)  // semaphores are left as they were found
-            launch_lone_row_attention(
-                a, {d_inputs.get(), d_rows.get(), rows, partials.get(), semaphores.get()},
-                shape.window > 0 ? 1 : std::min(kMaxKvSplits, kLoneRowBlocks / (rows * shape.kv_heads)),
-                nullptr);
-        cuda_check(cudaDeviceSynchronize());
+    if (kind != Rows::prompt) {
+        launch_lone(a, shape, kind == Rows::many_lone);
     } else {
         launch_prefill_attention(a, kernel == MatrixKernel::wgmma, nullptr);
     }
@@ -166,8 +191,8 @@ Outputs outputs_of(Shape shape, MatrixKernel kernel, bool single = false, bool r
     return outputs;
 }
 
-double error_of(const Shape& shape, MatrixKernel kernel, bool single = false) {
-    const Outputs outputs = outputs_of(shape, kernel, single);
+double error_of(const Shape& shape, MatrixKernel kernel, Rows kind = Rows::prompt) {
+    const Outputs outputs = outputs_of(shape, kernel, kind);
     return relative_error(outputs.reference, outputs.found);
 }
 
@@ -221,10 +246,10 @@ TEST_P(PrefillAttentionTest, BitsDoNotDependOnTheChunk) {
                                                                                     {0, 0, 62, 901},
                                                                                     {0, 0, 137, 963},
                                                                                     {0, 0, 100, 1100}};
-                const Outputs whole =
-                                  outputs_of({16, 2, window, type, one, query_size}, kernel, false, false),
-                              chunks =
-                                  outputs_of({16, 2, window, type, four, query_size}, kernel, false, false);
+                const Outputs whole = outputs_of({16, 2, window, type, one, query_size}, kernel, Rows::prompt,
+                                                 false),
+                              chunks = outputs_of({16, 2, window, type, four, query_size}, kernel,
+                                                  Rows::prompt, false);
                 EXPECT_EQ(std::memcmp(whole.stored.data(), chunks.stored.data(),
                                       whole.stored.size() * sizeof(__half)),
                           0)
@@ -241,18 +266,52 @@ TEST_P(PrefillAttentionTest, ManySegments) {
     EXPECT_LT(error_of({16, 2, 0, model::KvType::bf16, segments}, kernel), tolerance(model::KvType::bf16));
 }
 
-class SingleRowAttention : public backend::test::GpuTest {};
+class SingleRowAttention : public backend::test::GpuTest, public testing::WithParamInterface<Rows> {
+  protected:
+    void SetUp() override {
+        GpuTest::SetUp();
+        if (IsSkipped()) return;
+        if (GetParam() == Rows::many_lone && !can_share_lone_rows(current_device_traits()))
+            GTEST_SKIP() << "this card takes the other kernel";
+        prepare_lone_row_attention();
+        prepare_many_lone_rows_attention();
+    }
+};
+INSTANTIATE_TEST_SUITE_P(Rows, SingleRowAttention, testing::Values(Rows::lone, Rows::many_lone),
+                         [](const auto& given) { return given.param == Rows::lone ? "few" : "many"; });
 
-TEST_F(SingleRowAttention, MatchesTheReference) {
+TEST_P(SingleRowAttention, MatchesTheReference) {
     std::vector<PrefillSegment> segments;
     for (const std::int32_t position : {0, 1, 63, 64, 127, 128, 129, 500, 1500})
         segments.push_back({static_cast<std::int32_t>(segments.size()), 0, 1, position});
     for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
         for (const std::int32_t window : {0, 128})
             for (const std::int32_t heads : {8, 3, 1})
-                EXPECT_LT(error_of({heads * 2, 2, window, type, segments}, MatrixKernel::mma, true),
+                EXPECT_LT(error_of({heads * 2, 2, window, type, segments}, MatrixKernel::mma, GetParam()),
                           tolerance(type))
                     << heads << " heads a group, window " << window;
+}
+
+// More rows than a warp has, and a row whose keys all warps share.
+TEST_P(SingleRowAttention, RowsOfVeryDifferentLengths) {
+    std::vector<PrefillSegment> many, uneven;
+    for (std::int32_t i = 0; i < 100; ++i) many.push_back({i, 0, 1, i * 7919 % 300});
+    for (std::int32_t i = 0; i < 10; ++i) uneven.push_back({i, 0, 1, i == 4 ? 9000 : i * 29});
+    for (const auto& segments : {many, uneven})
+        for (const model::KvType type : {model::KvType::bf16, model::KvType::f8})
+            for (const std::int32_t window : {0, 128})
+                EXPECT_LT(error_of({4, 2, window, type, segments}, MatrixKernel::mma, GetParam()),
+                          tolerance(type))
+                    << segments.size() << " rows, window " << window;
+}
+
+TEST_P(SingleRowAttention, LargeScoresAndSinks) {
+    for (const model::KvType type : {model::KvType::bf16, model::KvType::f16})
+        for (const float sink_size : {2.0F, 60.0F})
+            EXPECT_LT(error_of({16, 2, 0, type, {{0, 0, 1, 3000}, {1, 0, 1, 70}}, 12.0F, sink_size},
+                               MatrixKernel::mma, GetParam()),
+                      tolerance(type))
+                << "sinks " << sink_size;
 }
 
 }  // namespace

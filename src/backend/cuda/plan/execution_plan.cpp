@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "backend/cuda/plan/lone_row_shares.h"
 #include "base/check.h"
 #include "base/error.h"
 
@@ -26,6 +27,8 @@ constexpr std::int32_t kStreamedTokensPerExpert = 14;
 // Up to so many on average, hardly an expert has more tokens than a small tile of wgmma.
 constexpr std::int32_t kFewTokensPerExpert = 16;
 constexpr std::int32_t kKeysOfLoneRowSplit = 512;
+// Fewer lone rows: the next kernel begins on SMs that are done with theirs, and that is worth more.
+constexpr std::int32_t kManyLoneRows = 64;
 constexpr std::int32_t kKeysOfClusters = 6144;
 constexpr std::int32_t kSplitRouterTokens = 768;
 
@@ -305,7 +308,9 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     plan.router_splits_k = options.kernels.batch_invariant || step.tokens <= kSplitRouterTokens;
     plan.attention_uses_wgmma = takes_wgmma_attention(device, options, step.tokens);
     plan.lone_rows_in_order = options.kernels.batch_invariant;
-    if (!plan.lone_rows_in_order)
+    plan.shares_lone_rows =
+        !plan.lone_rows_in_order && step.lone_rows >= kManyLoneRows && can_share_lone_rows(device);
+    if (!plan.lone_rows_in_order && !plan.shares_lone_rows)
         plan.lone_row_kv_splits = plan_lone_row_kv_splits(step, device, shape.kv_heads);
     const auto dense = [&](std::int32_t tokens, const DenseShape& matrix) {
         const auto is_able = [&](MatrixKernel each) { return is_able_dense(each, tokens, matrix, device); };

@@ -105,6 +105,7 @@ struct ExecutionPlan {
     bool router_splits_k = false;         // few tokens: blocks share the columns of the router too
     bool attention_uses_wgmma = false;    // prompts; an 8-bit cache is read by mma.sync everywhere
     std::int32_t lone_row_kv_splits = 1;  // paged decode attention of lone rows, full layers
+    bool shares_lone_rows = false;        // instead: there are many, and warps share them
     bool lone_rows_in_order = false;      // with the prompt's bits instead, block after block of keys
     MatrixPlan qkv, output, lm_head, experts;
 

@@ -30,6 +30,7 @@ std::string to_line(const ExecutionPlan& plan) {
            text_of(plan.experts) + ", router " + (plan.router_splits_k ? "split-K" : "mma") +
            ", prompt attention " + (plan.attention_uses_wgmma ? "wgmma" : "mma") +
            (plan.lone_rows_in_order ? ", lone rows in order"
+            : plan.shares_lone_rows ? ", lone rows shared"
                                     : ", lone rows' KV splits " + std::to_string(plan.lone_row_kv_splits)) +
            ", lm_head " + (plan.lm_head.tile_tokens > 0 ? text_of(plan.lm_head) : "none");
 }
