@@ -11,6 +11,7 @@
 //   whole    before these two: chunks of 8,192 alone
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
 //   skewed   before these: routing whose hottest expert gets 8 times the mean
+//   unpacked before these: dense weights of 768 rows and more are unpacked first
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
 //   profile  four layers: one pass each of 64, 256 and 512 sequences and of prompts of 2,048 and 8,192 tokens, for
 //   a profiler
@@ -40,10 +41,11 @@ constexpr std::int32_t kMostPositions = 131072;
 constexpr std::int32_t kMostRows = 8192;
 class Bench {
   public:
-    Bench(const model::Hyperparameters& shape, std::int32_t positions)
+    Bench(const model::Hyperparameters& shape, std::int32_t positions, const KernelChoice& kernels)
         : shape_(shape), stream_(make_stream()) {
         model_.weights = allocate_weights(shape, published_types(shape));
         fill_synthetic(model_.weights, 1, nullptr);
+        model_.weights.kernels = kernels;
         const std::int32_t blocks = positions / model::kBlockTokens;
         model_.full = make_pool(shape.full_layers(), std::max(blocks, own_blocks_that_fit(shape)));
         model_.sliding = make_pool(shape.sliding_layers(), kSlidingBlocks);
@@ -163,13 +165,18 @@ class Bench {
         dense.epilogue.rotation = reinterpret_cast<const float*>(rotation.get());
         dense.epilogue.cache_rows = cache_rows;
         dense.epilogue.cache = model_.full.data;
-        for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma})
+        const DeviceMemory unpacked =  // of qkv, the larger one
+            allocate_device(2 * unpacked_count(layer(0).qkv.rows, layer(0).qkv.columns));
+        dense.unpacked = reinterpret_cast<__half*>(unpacked.get());
+        constexpr MatrixKernel kDense[] = {MatrixKernel::mma, MatrixKernel::wgmma,
+                                           MatrixKernel::wgmma_unpacked};
+        for (const MatrixKernel kernel : kDense)
             product("query, key, value", kernel, &DeviceLayer::qkv, dense, rows, 1);
         dense.epilogue = {};
         dense.epilogue.kind = Epilogue::residual;
         dense.epilogue.output = residual;
         dense.epilogue.output_stride = shape_.hidden;
-        for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma})
+        for (const MatrixKernel kernel : kDense)
             product("output", kernel, &DeviceLayer::output, dense, rows, 1);
 
         GemmProblem grouped;
@@ -353,7 +360,9 @@ int main(int argc, char** argv) {
     if (!asked("model") && !asked("long") && !asked("batch") && !asked("operations"))
         shape.layers = 4;  // kernels need only a few to rotate among
     try {
-        backend::cuda::Bench bench(shape, backend::cuda::kMostPositions);
+        backend::KernelChoice kernels;
+        if (asked("unpacked")) kernels.preferred = {{"dense/wgmma_unpacked", 768, 1 << 30}};
+        backend::cuda::Bench bench(shape, backend::cuda::kMostPositions, kernels);
         if (asked("skewed")) bench.skew();
         if (asked("batch") || asked("model")) bench.print_experts_hit();
         if (asked("kernels")) {

@@ -33,6 +33,12 @@ std::int64_t semaphore_count(const model::Hyperparameters& shape, std::int32_t m
 
 }  // namespace
 
+// The experts' outputs have been added to the residual when a layer begins, and come again at its end: between, dense
+// weights are unpacked in their place.
+std::int64_t BatchedForward::unpacked_room(const model::Hyperparameters& shape, std::int32_t max_rows) {
+    return std::int64_t{max_rows} * kExpertsPerToken * shape.hidden;
+}
+
 std::int64_t BatchedForward::workspace_bytes(const model::Hyperparameters& shape, std::int32_t max_rows) {
     return lay_out(shape, max_rows, nullptr, nullptr);
 }
@@ -82,6 +88,7 @@ BatchedForward::BatchedForward(const DeviceModel& model, const std::int32_t* las
       max_rows_(max_rows),
       arena_(workspace_bytes(model.weights.shape, max_rows)) {
     check(max_rows > 0, "room for at least one row");
+    plan_options_.unpacked_room = unpacked_room(model.weights.shape, max_rows);
     prepare_gemm();
     prepare_prefill_attention();
     prepare_many_lone_rows_attention();
@@ -219,6 +226,7 @@ void BatchedForward::project_query_key_value(const Run& run, std::int32_t layer,
     problem.epilogue.cache =
         pool.data + model_.pool_layer(layer) * pool.layer_elements() * model::kv_element_bytes(pool.type);
     problem.epilogue.cache_type = pool.type;
+    problem.unpacked = buffers_.expert_outputs;
     launch_gemm(problem, run.plan.qkv, device_.sm_count, stream);
     mark("query, key, value");
 }
@@ -256,6 +264,7 @@ void BatchedForward::project_output(const Run& run, std::int32_t layer, cudaStre
     problem.epilogue.bias = weights.output_bias;
     problem.epilogue.output = buffers_.residual;
     problem.epilogue.output_stride = model_.weights.shape.hidden;
+    problem.unpacked = buffers_.expert_outputs;
     launch_gemm(problem, run.plan.output, device_.sm_count, stream);
     mark("attention output");
 }

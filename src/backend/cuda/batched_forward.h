@@ -32,6 +32,8 @@ class BatchedForward {
 
     // Device memory it claims.
     static std::int64_t workspace_bytes(const model::Hyperparameters& shape, std::int32_t max_rows);
+    // Float16 numbers in it that dense weights may be unpacked into (PlanOptions::unpacked_room).
+    static std::int64_t unpacked_room(const model::Hyperparameters& shape, std::int32_t max_rows);
 
     // Enqueues the whole pass. Rows of one sequence are consecutive and at consecutive positions; the
     // logits_index of the rows that want logits count 0, 1, 2, ... Returns before the work is done; blocks

@@ -16,6 +16,11 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
 template <WeightFormat type>
 void prepare_tiled_gemm(bool has_wgmma);
 
+// gemm_unpacked.cu
+void launch_unpacked_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
+                          cudaStream_t stream);
+void prepare_unpacked_gemm();
+
 namespace {
 
 // 16 warps, three K-tiles each, and 8 or 16 tokens; or what fits in the 99 KB of a workstation card.
@@ -38,6 +43,7 @@ void prepare_gemm() {
         prefer_shared_memory(kernel);
     };
     for_each_weight_format([&](auto type) { prepare_tiled_gemm<decltype(type)::value>(device.has_wgmma()); });
+    if (device.has_wgmma()) prepare_unpacked_gemm();
     allow(gemm_stream_kernel<16, 3, false>, device.shared_bytes_per_block);
     allow(gemm_stream_kernel<16, 3, true>, device.shared_bytes_per_block);
     allow(gemm_stream_kernel<8, 2, false>, device.shared_bytes_per_block);
@@ -67,6 +73,10 @@ void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_
         launch_pdl(kernel, dim3(static_cast<unsigned>(sm_count)),
                    large ? LargeStream::kThreads : SmallStream::kThreads, bytes, stream, problem,
                    plan.tile_tokens);
+        return;
+    }
+    if (plan.kernel == MatrixKernel::wgmma_unpacked) {
+        launch_unpacked_gemm(problem, plan, sm_count, stream);
         return;
     }
     if (plan.kernel == MatrixKernel::row_streamed) {

@@ -117,6 +117,8 @@ struct GemmProblem {
     // `groups` was written before the kernel before this one began its work: what weights are wanted is known,
     // and they are asked for, before that kernel is over.
     bool groups_are_settled = false;
+    // wgmma_unpacked writes the weights here first: room for unpacked_count(), aligned to 128 bytes.
+    __half* unpacked = nullptr;
     EpilogueTargets epilogue;
 };
 

@@ -1,5 +1,5 @@
-// wgmma with A in registers (weight rows), B in shared memory (tokens), float32 sums: one instruction a token
-// count, because the count fixes the number of sum registers. Regular text, one block a count.
+// wgmma with A in registers (weight rows) or shared memory, B in shared memory (tokens), float32 sums: one instruction a
+// token count, because the count fixes the number of sum registers. Regular text, one block a count.
 #pragma once
 
 #include <cstdint>
@@ -156,6 +156,51 @@ __device__ __forceinline__ void warpgroup_multiply(float (&sums)[groups][4], con
             "}, {%64, %65, %66, %67}, %68, accumulate, 1, 1, 0; }"
             : GPTOSS_EIGHT_SUMS(0), GPTOSS_EIGHT_SUMS(8)
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+    }
+}
+
+// sums += a * b: a is 64 x 16 and b 16 x `tokens` float16, each behind a descriptor (matrix_descriptor()), a row of a
+// and a column of b contiguous.
+template <int tokens>
+__device__ __forceinline__ void warpgroup_multiply_shared(float (&sums)[tokens / 8][4], std::uint64_t a,
+                                                          std::uint64_t b) {
+    static_assert(tokens == 128 || tokens == 192 || tokens == 256);
+    if constexpr (tokens == 128) {
+        asm volatile(
+            "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {"
+            "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+            "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, "
+            "%38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, "
+            "%56, %57, %58, %59, %60, %61, %62, %63"
+            "}, %64, %65, 1, 1, 1, 0, 0;"
+            : GPTOSS_EIGHT_SUMS(0), GPTOSS_EIGHT_SUMS(8)
+            : "l"(a), "l"(b));
+    } else if constexpr (tokens == 192) {
+        asm volatile(
+            "wgmma.mma_async.sync.aligned.m64n192k16.f32.f16.f16 {"
+            "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+            "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, "
+            "%38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, "
+            "%56, %57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, "
+            "%74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, "
+            "%92, %93, %94, %95"
+            "}, %96, %97, 1, 1, 1, 0, 0;"
+            : GPTOSS_EIGHT_SUMS(0), GPTOSS_EIGHT_SUMS(8), GPTOSS_EIGHT_SUMS(16)
+            : "l"(a), "l"(b));
+    } else if constexpr (tokens == 256) {
+        asm volatile(
+            "wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {"
+            "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+            "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, "
+            "%38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, "
+            "%56, %57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, "
+            "%74, %75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, "
+            "%92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, "
+            "%108, %109, %110, %111, %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, "
+            "%123, %124, %125, %126, %127"
+            "}, %128, %129, 1, 1, 1, 0, 0;"
+            : GPTOSS_EIGHT_SUMS(0), GPTOSS_EIGHT_SUMS(8), GPTOSS_EIGHT_SUMS(16), GPTOSS_EIGHT_SUMS(24)
+            : "l"(a), "l"(b));
     }
 }
 

@@ -15,8 +15,10 @@ class BatchedForwardTest : public backend::test::GpuTest {};
 constexpr std::int32_t kBlocks = 64, kSlots = 4, kMostRows = 1024;
 
 struct Model {
-    explicit Model(model::KvType type) : loaded(backend::test::load_oracle_model()) {
+    explicit Model(model::KvType type, const KernelChoice& kernels = {})
+        : loaded(backend::test::load_oracle_model()) {
         device.weights = load_to_device(loaded.weights, 2, {});
+        device.weights.kernels = kernels;
         const model::Hyperparameters& shape = device.weights.shape;
         const auto pool = [&](std::int32_t layers) {
             KvPool p{nullptr, type, layers, kBlocks, shape.kv_heads, shape.head_size};
@@ -119,6 +121,28 @@ TEST_F(BatchedForwardTest, TheSamePromptGivesTheSameBits) {
         const std::vector<float> found = model.logits.read();
         EXPECT_TRUE(std::equal(first.begin(), wanted, found.begin())) << "run " << again;
     }
+}
+
+// The dense weights are unpacked into memory that other operations of the step use too.
+TEST_F(BatchedForwardTest, UnpackedDenseWeightsGiveTheSameBits) {
+    const DeviceTraits device = current_device_traits();
+    if (!device.has_wgmma()) GTEST_SKIP() << "wgmma is Hopper's alone";
+    const auto oracle = backend::test::oracle_case(600);
+    std::vector<RowInput> rows;
+    append(rows, oracle, 1, 0, 600);
+    std::vector<std::vector<float>> found;
+    for (const std::string kernel : {"wgmma", "wgmma_unpacked"}) {
+        const Model model(model::KvType::bf16, {{}, {{"dense/" + kernel, 1, kMostRows}}});
+        PlanOptions options = plan_options_of(model.device.weights);
+        options.unpacked_room = BatchedForward::unpacked_room(options.shape, kMostRows);
+        const ExecutionPlan plan = make_batched_plan({600, 600, oracle.rows}, device, options);
+        EXPECT_EQ(name_of(plan.qkv.kernel), kernel);
+        EXPECT_EQ(name_of(plan.output.kernel), kernel);
+        model.forward->run(rows, nullptr);
+        found.push_back(model.logits.read());
+        found.back().resize(oracle.logits.size());
+    }
+    EXPECT_EQ(found[0], found[1]);
 }
 
 TEST_F(BatchedForwardTest, TheClockNamesEveryOperation) {

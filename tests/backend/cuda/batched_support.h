@@ -34,14 +34,17 @@ class MatrixPathTest : public backend::test::GpuTest, public testing::WithParamI
 
     // With this kernel; few tokens of a dense product take wgmma's own kernel for them, as the plan would.
     // `tile_tokens`: of `problem.groups`.
-    void run(const GemmProblem& problem, std::int32_t tile_tokens = 0) const {
+    void run(GemmProblem problem, std::int32_t tile_tokens = 0) const {
         const DeviceMatrix& w = problem.weights;
         const bool dense = problem.groups == nullptr;
+        const DeviceMemory unpacked = allocate_device(2 * unpacked_count(w.rows, w.columns));
+        problem.unpacked = reinterpret_cast<__half*>(unpacked.get());
         MatrixPlan plan = kernel == MatrixKernel::wgmma && dense
                               ? plan_dense(problem.row_count, w.rows, device)
                               : plan_with(kernel, problem.row_count, w.rows, problem.experts, device);
         if (!dense) plan.tile_tokens = tile_tokens;
         launch_gemm(problem, plan, device.sm_count, nullptr);
+        cuda_check(cudaDeviceSynchronize());
     }
 };
 inline const auto kMatrixPaths = testing::Values(MatrixKernel::mma, MatrixKernel::wgmma);

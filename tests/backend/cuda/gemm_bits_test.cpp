@@ -34,16 +34,19 @@ int differences(const std::vector<float>& a, const std::vector<float>& b) {
 
 TEST_F(OneChain, DenseProducts) {
     constexpr std::int32_t kMost = 300;
-    for (const WeightFormat type : {WeightFormat::q8_0, WeightFormat::bf16, WeightFormat::f16})
+    for (const WeightFormat type :
+         {WeightFormat::q8_0, WeightFormat::bf16, WeightFormat::f16, WeightFormat::mxfp4})
         for (const auto& [rows, columns] :
              {std::pair{2880, 4096}, std::pair{5120, 2880}, std::pair{80, 192}}) {
             const RandomMatrix matrix(type, rows, columns, 1);
             const DeviceVector<__half> activations(
                 random_halves(static_cast<std::size_t>(kMost) * static_cast<std::size_t>(columns)));
+            const DeviceVector<__half> unpacked(static_cast<std::size_t>(unpacked_count(rows, columns)));
             const auto sums = [&](MatrixKernel kernel, std::int32_t tokens) {
                 const DeviceVector<float> output(static_cast<std::size_t>(tokens) *
                                                  static_cast<std::size_t>(rows));
                 GemmProblem problem;
+                problem.unpacked = unpacked.get();
                 problem.weights = matrix.matrix;
                 problem.activations = activations.get();
                 problem.row_count = tokens;
@@ -55,8 +58,8 @@ TEST_F(OneChain, DenseProducts) {
             };
             const std::vector<float> expected = sums(MatrixKernel::mma, kMost);
             for (const std::int32_t tokens : {1, 5, 8, 9, 16, 17, 64, 129, kMost})
-                for (const MatrixKernel kernel :
-                     {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::row_streamed}) {
+                for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma,
+                                                  MatrixKernel::wgmma_unpacked, MatrixKernel::row_streamed}) {
                     if (is_wgmma(kernel) && !device.has_wgmma()) continue;
                     if (kernel == MatrixKernel::row_streamed &&
                         (type != WeightFormat::q8_0 || tokens > kRowStreamTokens ||
@@ -67,6 +70,35 @@ TEST_F(OneChain, DenseProducts) {
                         << name_of(kernel) << ", " << rows << " x " << columns << ", " << tokens << " tokens";
                 }
         }
+}
+
+// Tiles of every size that wgmma_unpacked has code for, with tokens and rows that leave a rest.
+TEST_F(OneChain, UnpackedTilesOfEverySize) {
+    if (!device.has_wgmma()) GTEST_SKIP() << "wgmma is Hopper's alone";
+    constexpr std::int32_t kTokens = 2100, kRows = 2880 + 48, kColumns = 2880;
+    const RandomMatrix matrix(WeightFormat::q8_0, kRows, kColumns, 1);
+    const DeviceVector<__half> activations(random_halves(std::size_t{kTokens} * kColumns));
+    const DeviceVector<__half> unpacked(static_cast<std::size_t>(unpacked_count(kRows, kColumns)));
+    const auto sums = [&](const MatrixPlan& plan) {
+        const DeviceVector<float> output(std::size_t{kTokens} * kRows);
+        GemmProblem problem;
+        problem.weights = matrix.matrix;
+        problem.activations = activations.get();
+        problem.unpacked = unpacked.get();
+        problem.row_count = kTokens;
+        problem.epilogue.kind = Epilogue::logits;
+        problem.epilogue.output = output.get();
+        problem.epilogue.output_stride = problem.epilogue.output_columns = kRows;
+        launch_gemm(problem, plan, device.sm_count, nullptr);
+        return output.read();
+    };
+    const std::vector<float> expected = sums(plan_with(MatrixKernel::wgmma, kTokens, kRows, 1, device));
+    for (const auto& [rows, tokens] : {std::pair{128, 128}, {192, 128}, {192, 192}}) {
+        MatrixPlan plan = plan_with(MatrixKernel::wgmma_unpacked, kTokens, kRows, 1, device);
+        plan.tile_weight_rows = rows;
+        plan.tile_tokens = tokens;
+        EXPECT_EQ(differences(sums(plan), expected), 0) << rows << " x " << tokens;
+    }
 }
 
 // Rows of seven experts, as the router would sort them.

@@ -13,7 +13,9 @@ namespace {
 
 // The same products with either kind of matrix instruction.
 using GemmPaths = MatrixPathTest;
-INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths, testing::Values(MatrixKernel::mma, MatrixKernel::wgmma),
+INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths,
+                         testing::Values(MatrixKernel::mma, MatrixKernel::wgmma,
+                                         MatrixKernel::wgmma_unpacked),
                          name_of_path);
 
 // Products of experts can also be streamed.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
+#include <utility>
 
 #include "backend/cuda/plan/lone_row_shares.h"
 #include "base/check.h"
@@ -53,17 +55,36 @@ std::int32_t dense_tile_tokens(std::int32_t tokens, std::int32_t row_tiles, cons
     return best;
 }
 
+// The same of wgmma_unpacked. A tile's beginning and end take as long as 2,048 of its sums.
+std::pair<std::int32_t, std::int32_t> unpacked_tile(std::int32_t tokens, std::int32_t weight_rows,
+                                                    const DeviceTraits& device) {
+    std::pair<std::int32_t, std::int32_t> best;
+    std::int64_t best_cost = 0;
+    for (const auto& [tile_rows, tile_tokens] : {std::pair{192, 192}, {192, 128}, {128, 128}}) {
+        const std::int64_t tiles = std::int64_t{(tokens + tile_tokens - 1) / tile_tokens} *
+                                   ((weight_rows + tile_rows - 1) / tile_rows);
+        const std::int64_t cost =
+            (tiles + device.sm_count - 1) / device.sm_count * (tile_rows * tile_tokens + 2048);
+        if (best_cost > 0 && cost >= best_cost) continue;
+        best = {tile_rows, tile_tokens};
+        best_cost = cost;
+    }
+    return best;
+}
+
 // A dense product.
 struct DenseShape {
     std::int32_t rows = 0, columns = 0;
     bool is_q8_0 = false;
+    std::int64_t unpacked_room = 0;
 };
 DenseShape query_key_value_of(const PlanOptions& options) {
     const model::Hyperparameters& shape = options.shape;
-    return {shape.query_width() + 2 * shape.kv_width(), shape.hidden, options.dense_is_q8_0};
+    return {shape.query_width() + 2 * shape.kv_width(), shape.hidden, options.dense_is_q8_0,
+            options.unpacked_room};
 }
 DenseShape output_of(const PlanOptions& options) {
-    return {options.shape.hidden, options.shape.query_width(), options.dense_is_q8_0};
+    return {options.shape.hidden, options.shape.query_width(), options.dense_is_q8_0, options.unpacked_room};
 }
 
 bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DenseShape& dense,
@@ -72,6 +93,9 @@ bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DenseShape& d
     if (kernel == MatrixKernel::row_streamed)
         return dense.is_q8_0 && dense.rows % kRowStreamRows == 0 && tokens <= kRowStreamTokens &&
                row_streamed_shared_bytes(dense.columns, kRowStreamTokens) <= device.shared_bytes_per_block;
+    if (kernel == MatrixKernel::wgmma_unpacked &&
+        unpacked_count(dense.rows, dense.columns) > dense.unpacked_room)
+        return false;
     if (kernel == MatrixKernel::wgmma_cluster && tokens > 2 * kClusterTileTokens) return false;
     return kernel == MatrixKernel::mma || device.has_wgmma();
 }
@@ -88,9 +112,9 @@ bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceT
            streamed_fits(kernel, std::max(shape.hidden, shape.intermediate_size), device);
 }
 
-constexpr std::array kMatrixKernels = {MatrixKernel::streamed,      MatrixKernel::streamed_small,
-                                       MatrixKernel::wgmma_cluster, MatrixKernel::wgmma,
-                                       MatrixKernel::mma,           MatrixKernel::row_streamed};
+constexpr std::array kMatrixKernels = {
+    MatrixKernel::streamed, MatrixKernel::streamed_small, MatrixKernel::wgmma_cluster, MatrixKernel::wgmma,
+    MatrixKernel::mma,      MatrixKernel::row_streamed,   MatrixKernel::wgmma_unpacked};
 
 // What `qualify` found fastest for so many tokens; nothing where the number of tokens must not matter.
 std::string_view preferred_for(const KernelChoice& choice, std::string_view operation, std::int32_t tokens) {
@@ -180,8 +204,8 @@ std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOpti
 }
 
 const char* name_of(MatrixKernel kernel) {
-    constexpr std::array<const char*, 6> kNames = {"mma",      "wgmma",          "wgmma_cluster",
-                                                   "streamed", "streamed_small", "row_streamed"};
+    constexpr std::array<const char*, 7> kNames = {
+        "mma", "wgmma", "wgmma_cluster", "wgmma_unpacked", "streamed", "streamed_small", "row_streamed"};
     return kNames[static_cast<std::size_t>(kernel)];
 }
 
@@ -230,6 +254,8 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
                        : kernel == MatrixKernel::row_streamed ? (tokens + 7) / 8 * 8
                        : experts > 1                          ? few_each ? kFewTileTokens : kMaxTileTokens
                                                               : dense_tile_tokens(tokens, row_tiles, device);
+    if (kernel == MatrixKernel::wgmma_unpacked)
+        std::tie(plan.tile_weight_rows, plan.tile_tokens) = unpacked_tile(tokens, weight_rows, device);
     if (kernel == MatrixKernel::wgmma_cluster) {
         const std::int32_t token_tiles = (tokens + kClusterTileTokens - 1) / kClusterTileTokens;
         plan.tile_tokens = ((tokens + token_tiles - 1) / token_tiles + 15) / 16 * 16;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -31,15 +32,25 @@ struct DeviceTraits {
 //                   tiles of up to 32 tokens at a time on an SM
 //   wgmma_cluster   tiles of 192 weight rows by up to 64 tokens, K shared by the blocks of a cluster: dense
 //                   products of few tokens
+//   wgmma_unpacked  dense products of prompts: the weights are written as float16 first, once for all tokens (sm_90a)
 //   row_streamed    dense products of up to 16 tokens, q8_0: every warp streams 16 weight rows past all tokens
 //   streamed        experts only, mxfp4: every warp streams 16 weight rows past 8 or 16 tokens
 //   streamed_small  the same in 99 KB of shared memory
-enum class MatrixKernel : std::uint8_t { mma, wgmma, wgmma_cluster, streamed, streamed_small, row_streamed };
+enum class MatrixKernel : std::uint8_t {
+    mma,
+    wgmma,
+    wgmma_cluster,
+    wgmma_unpacked,
+    streamed,
+    streamed_small,
+    row_streamed
+};
 constexpr bool is_streamed(MatrixKernel kernel) {
     return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small;
 }
 constexpr bool is_wgmma(MatrixKernel kernel) {
-    return kernel == MatrixKernel::wgmma || kernel == MatrixKernel::wgmma_cluster;
+    return kernel == MatrixKernel::wgmma || kernel == MatrixKernel::wgmma_cluster ||
+           kernel == MatrixKernel::wgmma_unpacked;
 }
 const char* name_of(MatrixKernel kernel);
 
@@ -83,6 +94,8 @@ struct PlanOptions {
     model::Hyperparameters shape;
     bool experts_are_mxfp4 = true;  // gate/up and down, as published
     bool dense_is_q8_0 = true;      // query-key-value and output, as published
+    // Float16 numbers that the batched pass has room for where wgmma_unpacked writes weights.
+    std::int64_t unpacked_room = std::numeric_limits<std::int64_t>::max();
     // What `qualify` found on this card, or what a test forces, goes before what is usual. Another card's choices
     // come with that card's traits.
     KernelChoice kernels;
@@ -140,6 +153,10 @@ std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOpti
 
 // Whether a streamed kernel can hold `columns` columns of a tile's tokens beside its rings on this card.
 bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device);
+// Numbers of the matrix that wgmma_unpacked writes: whole tiles of sixteen rows.
+constexpr std::int64_t unpacked_count(std::int32_t weight_rows, std::int32_t columns) {
+    return (std::int64_t{weight_rows} + 15) / 16 * 16 * columns;
+}
 // Shared memory of a streamed kernel; gemm.cu asserts that its kernels take exactly this.
 std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens);
 // The same of row_streamed, 8 or 16 tokens.

@@ -56,7 +56,8 @@ TEST(ExecutionPlan, EveryTokenCountHasKernelsThatFitTheCard) {
                 for (const MatrixPlan& matrix : {plan.qkv, plan.output, plan.lm_head, plan.experts}) {
                     EXPECT_TRUE(!is_wgmma(matrix.kernel) || device.has_wgmma()) << card << " " << tokens;
                     EXPECT_GT(matrix.tile_tokens, 0) << card << " " << tokens;
-                    EXPECT_LE(matrix.tile_tokens, kMaxTileTokens);
+                    EXPECT_LE(matrix.tile_tokens,
+                              matrix.kernel == MatrixKernel::wgmma_unpacked ? 192 : kMaxTileTokens);
                 }
                 EXPECT_FALSE(is_streamed(plan.qkv.kernel) || is_streamed(plan.lm_head.kernel));
                 if (is_streamed(plan.experts.kernel)) {
@@ -112,8 +113,8 @@ TEST(ExecutionPlan, WholeTilesAreOfThePublishedShape) {
 // What the smaller cards run can be forced on a larger one.
 TEST(ExecutionPlan, AHopperCanBePlannedLikeAWorkstationCard) {
     PlanOptions options = options_for(model::gpt_oss_120b());
-    options.kernels.banned = {"dense/wgmma_cluster", "dense/wgmma", "experts/wgmma", "experts/streamed",
-                              "attention/wgmma"};
+    options.kernels.banned = {"dense/wgmma_cluster", "dense/wgmma_unpacked", "dense/wgmma",
+                              "experts/wgmma",       "experts/streamed",     "attention/wgmma"};
     options.kernels.preferred = {{"pass/batched", 5, 512}};
     const ExecutionPlan forced = make_plan({64, 1024, 64, 64}, card_named("h200"), options);
     EXPECT_EQ(forced.experts.kernel, MatrixKernel::streamed_small);
@@ -129,6 +130,19 @@ TEST(ExecutionPlan, OtherShapesAndFormatsKeepAPath) {
     options.experts_are_mxfp4 = true;
     options.shape.hidden = 2880 + 32;  // not whole K-tiles of 64: decode steps, eight tokens at a time
     EXPECT_EQ(make_plan({64, 1024, 64, 64}, card_named("h200"), options).pass, Pass::decode);
+}
+
+// A backend of few rows a step has no room for unpacked weights.
+TEST(ExecutionPlan, UnpacksDenseWeightsOnlyWhereTheyHaveRoom) {
+    PlanOptions options = options_for(model::gpt_oss_120b());
+    options.kernels.preferred = {{"dense/wgmma_unpacked", 768, 8192}};
+    const auto kernel = [&](std::int64_t room) {
+        options.unpacked_room = room;
+        return make_plan({2048, 2048, 1}, card_named("h200"), options).qkv.kernel;
+    };
+    const std::int64_t wanted = unpacked_count(5120, 2880);
+    EXPECT_EQ(kernel(wanted), MatrixKernel::wgmma_unpacked);
+    EXPECT_EQ(kernel(wanted - 1), MatrixKernel::wgmma);
 }
 
 TEST(ExecutionPlan, AnUnknownCardIsRefusedWithTheKnownOnes) {
