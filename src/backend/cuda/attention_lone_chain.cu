@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <type_traits>
 
 #include "backend/cuda/attention_lone_chain.cuh"
 #include "backend/cuda/launch.cuh"
@@ -13,18 +12,6 @@ constexpr std::int32_t kMostScoreBlocks = 128;
 // So few that one kernel does all: a block of threads for each SM at most, three rounds of blocks of keys.
 constexpr std::int32_t kRowsOfOneKernel = 8, kBlocksOfOneKernel = 3 * LoneChainKernel::kRound;
 
-template <typename Action>
-void with_cache_type(model::KvType type, Action&& action) {
-    switch (type) {
-        case model::KvType::bf16:
-            return action(std::integral_constant<model::KvType, model::KvType::bf16>());
-        case model::KvType::f16:
-            return action(std::integral_constant<model::KvType, model::KvType::f16>());
-        case model::KvType::f8:
-            return action(std::integral_constant<model::KvType, model::KvType::f8>());
-    }
-}
-
 }  // namespace
 
 void launch_lone_row_chain_attention(const PrefillAttention& attention, const LoneRowChain& lone,
@@ -37,7 +24,7 @@ void launch_lone_row_chain_attention(const PrefillAttention& attention, const Lo
     const auto rows = static_cast<unsigned>(lone.count), heads = static_cast<unsigned>(kv_heads);
     const auto shares = static_cast<unsigned>(std::clamp(
         (lone.most_blocks + LoneScoreKernel::kWarps - 1) / LoneScoreKernel::kWarps, 1, kMostScoreBlocks));
-    with_cache_type(attention.pool.type, [&](auto tag) {
+    with_kv_type(attention.pool.type, [&](auto tag) {
         constexpr model::KvType type = decltype(tag)::value;
         const dim3 halves(kHeadSize / LoneChainKernel::kDimensions, heads, rows);
         if (lone.count <= kRowsOfOneKernel && lone.most_blocks <= kBlocksOfOneKernel &&
@@ -54,13 +41,12 @@ void launch_lone_row_chain_attention(const PrefillAttention& attention, const Lo
 }
 
 void prepare_lone_row_chain_attention() {
-    for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
-        with_cache_type(type, [](auto tag) {
-            constexpr model::KvType each = decltype(tag)::value;
-            prefer_shared_memory(lone_scores_kernel<each>);
-            allow_shared_memory(lone_chain_kernel<each, false>);
-            allow_shared_memory(lone_chain_kernel<each, true>);
-        });
+    for_each_kv_type([](auto tag) {
+        constexpr model::KvType each = decltype(tag)::value;
+        prefer_shared_memory(lone_scores_kernel<each>);
+        allow_shared_memory(lone_chain_kernel<each, false>);
+        allow_shared_memory(lone_chain_kernel<each, true>);
+    });
 }
 
 }  // namespace gptoss::backend::cuda

@@ -67,26 +67,15 @@ void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows
           "room for what the splits leave");
     const dim3 grid(static_cast<unsigned>(kv_splits), static_cast<unsigned>(kv_heads),
                     static_cast<unsigned>(lone.count));
-    switch (attention.pool.type) {
-        case model::KvType::bf16:
-            launch_pdl(lone_row_attention_kernel<model::KvType::bf16>, grid, kRowThreads, 0, stream,
-                       attention, lone);
-            break;
-        case model::KvType::f16:
-            launch_pdl(lone_row_attention_kernel<model::KvType::f16>, grid, kRowThreads, 0, stream, attention,
-                       lone);
-            break;
-        case model::KvType::f8:
-            launch_pdl(lone_row_attention_kernel<model::KvType::f8>, grid, kRowThreads, 0, stream, attention,
-                       lone);
-            break;
-    }
+    with_kv_type(attention.pool.type, [&](auto type) {
+        launch_pdl(lone_row_attention_kernel<decltype(type)::value>, grid, kRowThreads, 0, stream, attention,
+                   lone);
+    });
 }
 
 void prepare_lone_row_attention() {
-    prefer_shared_memory(lone_row_attention_kernel<model::KvType::bf16>);
-    prefer_shared_memory(lone_row_attention_kernel<model::KvType::f16>);
-    prefer_shared_memory(lone_row_attention_kernel<model::KvType::f8>);
+    for_each_kv_type(
+        [](auto type) { prefer_shared_memory(lone_row_attention_kernel<decltype(type)::value>); });
 }
 
 }  // namespace gptoss::backend::cuda

@@ -33,21 +33,13 @@ void launch_many_lone_rows_attention(const PrefillAttention& attention, const Ma
           "at most eight heads in a group");
     check(lone.shares.workers <= count_lone_workers(device), "a warp for every worker");
     if (lone.count == 0) return;
-    switch (attention.pool.type) {
-        case KvType::bf16:
-            return launch<KvType::bf16>(attention, lone, device, stream);
-        case KvType::f16:
-            return launch<KvType::f16>(attention, lone, device, stream);
-        case KvType::f8:
-            return launch<KvType::f8>(attention, lone, device, stream);
-    }
+    with_kv_type(attention.pool.type,
+                 [&](auto type) { launch<decltype(type)::value>(attention, lone, device, stream); });
 }
 
 void prepare_many_lone_rows_attention() {
     if (!can_share_lone_rows(current_device_traits())) return;
-    allow_shared_memory(kKernel<KvType::bf16>);
-    allow_shared_memory(kKernel<KvType::f16>);
-    allow_shared_memory(kKernel<KvType::f8>);
+    for_each_kv_type([](auto type) { allow_shared_memory(kKernel<decltype(type)::value>); });
 }
 
 }  // namespace gptoss::backend::cuda

@@ -253,9 +253,8 @@ void prepare_prefill_attention() {
         allow(warpgroup_attention_kernel<KvType::bf16>, WarpgroupAttention::kSharedBytes);
         allow(warpgroup_attention_kernel<KvType::f16>, WarpgroupAttention::kSharedBytes);
     }
-    allow(prefill_attention_kernel<KvType::bf16>, kSharedBytes);
-    allow(prefill_attention_kernel<KvType::f16>, kSharedBytes);
-    allow(prefill_attention_kernel<KvType::f8>, kSharedBytes);
+    for_each_kv_type(
+        [&](auto type) { allow(prefill_attention_kernel<decltype(type)::value>, kSharedBytes); });
     prepare_lone_row_attention();
 }
 
@@ -264,25 +263,15 @@ void launch_prefill_attention(const PrefillAttention& attention, bool use_wgmma,
     check(attention.pool.head_size == kHeadSize, "head size 64");
     check(group > 0 && (group & (group - 1)) == 0 && group <= 64, "heads in a group: a power of two");
     if (attention.row_count == 0) return;
-    const auto choose = [&]<KvType type>() {
+    with_kv_type(attention.pool.type, [&](auto tag) {
+        constexpr KvType type = decltype(tag)::value;
         if (use_wgmma && type != KvType::f8)
             launch_warpgroups<type>(attention, stream);
         else
             launch_pdl(prefill_attention_kernel<type>,
                        dim3(static_cast<unsigned>(count_pieces(attention, kRows))), kThreads, kSharedBytes,
                        stream, attention);
-    };
-    switch (attention.pool.type) {
-        case KvType::bf16:
-            choose.template operator()<KvType::bf16>();
-            break;
-        case KvType::f16:
-            choose.template operator()<KvType::f16>();
-            break;
-        case KvType::f8:
-            choose.template operator()<KvType::f8>();
-            break;
-    }
+    });
 }
 
 }  // namespace gptoss::backend::cuda

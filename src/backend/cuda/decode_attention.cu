@@ -55,28 +55,13 @@ void launch(const DecodeContext& context, const LayerStage& stage, dim3 grid, cu
         launch_pdl(attention_kernel<kKv, false>, grid, kRowThreads, 0, stream, context, stage);
 }
 
-// Calls action(tag) with the cache's type as the tag's `value`.
-template <typename Action>
-void with_kv_type(model::KvType type, Action&& action) {
-    using model::KvType;
-    switch (type) {
-        case KvType::bf16:
-            return action(std::integral_constant<KvType, KvType::bf16>());
-        case KvType::f16:
-            return action(std::integral_constant<KvType, KvType::f16>());
-        case KvType::f8:
-            return action(std::integral_constant<KvType, KvType::f8>());
-    }
-}
-
 }  // namespace
 
 void prepare_attention() {
-    for (const model::KvType each : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
-        with_kv_type(each, [](auto type) {
-            prefer_shared_memory(attention_kernel<decltype(type)::value, false>);
-            prefer_shared_memory(attention_kernel<decltype(type)::value, true>);
-        });
+    for_each_kv_type([](auto type) {
+        prefer_shared_memory(attention_kernel<decltype(type)::value, false>);
+        prefer_shared_memory(attention_kernel<decltype(type)::value, true>);
+    });
 }
 
 void launch_attention(const DecodeContext& context, const LayerStage& stage, std::int32_t kv_splits,

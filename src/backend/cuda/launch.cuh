@@ -11,6 +11,7 @@
 
 #include "backend/cuda/memory.h"
 #include "backend/cuda/weights.h"
+#include "model/plan.h"
 
 namespace gptoss::backend::cuda {
 
@@ -81,6 +82,26 @@ void for_each_weight_format(Action&& action) {
     for (const WeightFormat type :
          {WeightFormat::mxfp4, WeightFormat::q8_0, WeightFormat::f16, WeightFormat::bf16})
         with_weight_format(type, action);
+}
+
+// Calls action(tag) with the cache's type as the tag's `value`.
+template <typename Action>
+void with_kv_type(model::KvType type, Action&& action) {
+    using model::KvType;
+    switch (type) {
+        case KvType::bf16:
+            return action(std::integral_constant<KvType, KvType::bf16>());
+        case KvType::f16:
+            return action(std::integral_constant<KvType, KvType::f16>());
+        case KvType::f8:
+            return action(std::integral_constant<KvType, KvType::f8>());
+    }
+}
+
+template <typename Action>
+void for_each_kv_type(Action&& action) {
+    for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
+        with_kv_type(type, action);
 }
 
 }  // namespace gptoss::backend::cuda
