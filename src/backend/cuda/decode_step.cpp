@@ -92,7 +92,7 @@ DecodeContext DecodeStep::context_for(std::int32_t rows) const {
     context.vocabulary = shape.vocabulary;
     context.sliding_window = shape.sliding_window;
     context.epsilon = static_cast<float>(shape.rms_epsilon);
-    const ExecutionPlan plan = make_plan({rows, 1, rows, 0}, device_, plan_options_);
+    const ExecutionPlan plan = make_decode_plan({rows, 1, rows, 0}, device_, plan_options_);
     context.sm_count = device_.sm_count;
     context.shared_bytes_per_block = device_.shared_bytes_per_block;
     context.token_columns = plan.token_columns;

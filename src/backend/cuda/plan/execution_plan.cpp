@@ -121,6 +121,13 @@ std::string_view preferred_for(const KernelChoice& choice, std::string_view oper
     return choice.batch_invariant ? std::string_view{} : choice.preferred_kernel(operation, tokens);
 }
 
+[[noreturn]] void refuse_operation(const std::string& operation) {
+    throw Error(
+        ErrorCode::device_failed,
+        "every kernel of \"" + operation + "\" was found to compute wrong on this card",
+        "Run `gpt-oss-node qualify` again after a change of driver; --device cpu computes without the card.");
+}
+
 // The kernel that `qualify` preferred here, else the usual one, else one that it did not ban.
 template <typename IsAble>
 MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, std::int32_t tokens,
@@ -141,17 +148,16 @@ MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, st
     if (may(usual)) return usual;
     for (const MatrixKernel kernel : kMatrixKernels)
         if (may(kernel)) return kernel;
-    throw Error(
-        ErrorCode::device_failed,
-        "every kernel of \"" + operation + "\" was found to compute wrong on this card",
-        "Run `gpt-oss-node qualify` again after a change of driver; --device cpu computes without the card.");
+    refuse_operation(operation);
 }
 
 // Lone rows follow the order of the kernel with mma.sync (attention_lone_chain.cuh): then prompts take it too.
 bool takes_wgmma_attention(const DeviceTraits& device, const PlanOptions& options, std::int32_t tokens) {
-    return device.has_wgmma() && !options.kernels.batch_invariant &&
-           !options.kernels.bans("attention/wgmma") &&
-           options.kernels.preferred_kernel("attention", tokens) != "mma";
+    const KernelChoice& choice = options.kernels;
+    const bool may_wgmma = device.has_wgmma() && !choice.batch_invariant && !choice.bans("attention/wgmma");
+    const bool may_mma = !choice.bans("attention/mma");
+    if (!may_wgmma && !may_mma) refuse_operation("attention");
+    return may_wgmma && !(may_mma && choice.preferred_kernel("attention", tokens) == "mma");
 }
 
 // `usual` unless `qualify` found otherwise.
@@ -169,6 +175,10 @@ Pass chosen_pass(Pass usual, std::int32_t tokens, const PlanOptions& options) {
                     "Run `gpt-oss-node qualify` again after a change of driver; --device cpu computes "
                     "without the card.");
     return pass;
+}
+
+std::int32_t tokens_per_step(const DeviceTraits& device) {
+    return device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
 }
 
 // For one row: with eight, attention took 7.8 instead of 6.4 us. Not measured on cards after Hopper.
@@ -308,18 +318,22 @@ std::int32_t plan_lone_row_kv_splits(const StepSize& step, const DeviceTraits& d
 
 ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options) {
     check(step.tokens > 0, "a step has tokens");
-    const model::Hyperparameters& shape = options.shape;
-    ExecutionPlan plan;
-    plan.tokens_per_step = device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
     const bool batched =
-        takes_batched_pass(shape) &&
-        (options.kernels.batch_invariant || step.tokens > std::max(plan.tokens_per_step, kDecodeAnyway));
-    if (chosen_pass(batched ? Pass::batched : Pass::decode, step.tokens, options) == Pass::batched)
-        return make_batched_plan(step, device, options);
+        takes_batched_pass(options.shape) &&
+        (options.kernels.batch_invariant || step.tokens > std::max(tokens_per_step(device), kDecodeAnyway));
+    return chosen_pass(batched ? Pass::batched : Pass::decode, step.tokens, options) == Pass::batched
+               ? make_batched_plan(step, device, options)
+               : make_decode_plan(step, device, options);
+}
+
+ExecutionPlan make_decode_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options) {
+    check(step.tokens > 0, "a step has tokens");
+    ExecutionPlan plan;
+    plan.tokens_per_step = tokens_per_step(device);
     const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
     plan.token_columns = tokens <= 4 ? 4 : 8;
     plan.single_token = tokens == 1;
-    plan.kv_splits = plan_kv_splits(tokens, step.context, device, shape.kv_heads);
+    plan.kv_splits = plan_kv_splits(tokens, step.context, device, options.shape.kv_heads);
     plan.kv_clusters = takes_kv_clusters(tokens, device);
     plan.whole_tiles = takes_whole_tiles(tokens, device, options);
     return plan;

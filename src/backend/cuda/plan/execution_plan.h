@@ -127,7 +127,8 @@ struct ExecutionPlan {
 
 // Check()s that step.tokens > 0. Reads nothing but its arguments.
 ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options);
-// The batched pass's part of it, whatever the number of tokens.
+// Each pass's part of it, whatever the number of tokens.
+ExecutionPlan make_decode_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options);
 ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options);
 // With KernelChoice::batch_invariant every step is a batched pass of kernels that do not depend on how many tokens
 // there are. Throws Error(setting_invalid) when this model or card has none; Error(device_failed) when `qualify`

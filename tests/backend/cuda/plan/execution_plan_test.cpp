@@ -202,6 +202,16 @@ TEST(ExecutionPlan, BatchInvarianceSaysWhatItLacks) {
     }
 }
 
+// Eight of many tokens in a decode step, though eight alone would be a batched pass.
+TEST(ExecutionPlan, ADecodeStepIsPlannedAsOne) {
+    PlanOptions options = options_for(model::gpt_oss_120b());
+    options.kernels.preferred = {{"pass/batched", 8, 15}, {"pass/decode", 16, 63}};
+    EXPECT_EQ(make_plan({16, 1024, 16, 16}, card_named("h200"), options).pass, Pass::decode);
+    const ExecutionPlan step = make_decode_plan({8, 1, 8, 0}, card_named("h200"), options);
+    EXPECT_EQ(step.pass, Pass::decode);
+    EXPECT_EQ(step.token_columns, 8);
+}
+
 // Every kernel that qualify may try can be forced, and none that is banned is ever planned.
 TEST(ExecutionPlan, KeepsToWhatQualifyFound) {
     for (const char* card : kCards) {
@@ -223,7 +233,7 @@ TEST(ExecutionPlan, KeepsToWhatQualifyFound) {
                 EXPECT_EQ("dense/" + std::string(name_of(plan_of(tokens).output.kernel)), name) << card;
             }
             options.kernels = {{name}, {}};
-            if (name != "attention/mma" && name.ends_with("/mma") && !device.has_wgmma()) {
+            if (name.ends_with("/mma") && !device.has_wgmma()) {
                 EXPECT_THROW(plan_of(2048), Error) << "there is no other for prompts";
                 continue;
             }
@@ -234,11 +244,15 @@ TEST(ExecutionPlan, KeepsToWhatQualifyFound) {
                 EXPECT_NE("experts/" + std::string(name_of(plan.experts.kernel)), name);
                 EXPECT_NE("dense/" + std::string(name_of(plan.qkv.kernel)), name);
                 EXPECT_NE("dense/" + std::string(name_of(plan.lm_head.kernel)), name);
-                EXPECT_FALSE(name == "attention/wgmma" && plan.attention_uses_wgmma);
+                EXPECT_NE(std::string("attention/") + (plan.attention_uses_wgmma ? "wgmma" : "mma"), name);
             }
         }
         options.kernels = {{"pass/decode", "pass/batched"}, {}};
         EXPECT_THROW(plan_of(1), Error);
+        options.kernels = {{"attention/wgmma", "attention/mma"}, {}};
+        EXPECT_THROW(plan_of(64), Error);
+        options.kernels.banned.emplace_back("pass/batched");
+        EXPECT_EQ(plan_of(64).pass, Pass::decode) << "it has an attention of its own";
     }
 }
 
