@@ -11,7 +11,6 @@
 //   whole    before these two: chunks of 8,192 alone
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
 //   skewed   before these: routing whose hottest expert gets 8 times the mean
-//   unpacked before these: dense weights of 768 rows and more are unpacked first
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
 //   profile  four layers: one pass each of 64, 256 and 512 sequences and of prompts of 2,048 and 8,192 tokens, for
 //   a profiler
@@ -41,11 +40,10 @@ constexpr std::int32_t kMostPositions = 131072;
 constexpr std::int32_t kMostRows = 8192;
 class Bench {
   public:
-    Bench(const model::Hyperparameters& shape, std::int32_t positions, const KernelChoice& kernels)
+    Bench(const model::Hyperparameters& shape, std::int32_t positions)
         : shape_(shape), stream_(make_stream()) {
         model_.weights = allocate_weights(shape, published_types(shape));
         fill_synthetic(model_.weights, 1, nullptr);
-        model_.weights.kernels = kernels;
         const std::int32_t blocks = positions / model::kBlockTokens;
         model_.full = make_pool(shape.full_layers(), std::max(blocks, own_blocks_that_fit(shape)));
         model_.sliding = make_pool(shape.sliding_layers(), kSlidingBlocks);
@@ -360,9 +358,7 @@ int main(int argc, char** argv) {
     if (!asked("model") && !asked("long") && !asked("batch") && !asked("operations"))
         shape.layers = 4;  // kernels need only a few to rotate among
     try {
-        backend::KernelChoice kernels;
-        if (asked("unpacked")) kernels.preferred = {{"dense/wgmma_unpacked", 768, 1 << 30}};
-        backend::cuda::Bench bench(shape, backend::cuda::kMostPositions, kernels);
+        backend::cuda::Bench bench(shape, backend::cuda::kMostPositions);
         if (asked("skewed")) bench.skew();
         if (asked("batch") || asked("model")) bench.print_experts_hit();
         if (asked("kernels")) {

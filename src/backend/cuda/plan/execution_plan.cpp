@@ -33,6 +33,8 @@ constexpr std::int32_t kKeysOfLoneRowSplit = 512;
 constexpr std::int32_t kManyLoneRows = 64;
 constexpr std::int32_t kKeysOfClusters = 6144;
 constexpr std::int32_t kSplitRouterTokens = 768;
+// From so many tokens on, unpacking a dense matrix into memory once costs less than unpacking it in every tile.
+constexpr std::int32_t kUnpackedTokens = 768;
 
 std::int32_t streamed_tile_tokens(MatrixKernel kernel, const DeviceTraits& device) {
     return streamed_shared_bytes(kernel, kPublishedColumns, 16) <= device.shared_bytes_per_block ? 16 : 8;
@@ -359,6 +361,8 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
         if (options.kernels.batch_invariant && usual.kernel != MatrixKernel::wgmma &&
             is_able(MatrixKernel::row_streamed))
             usual = plan_with(MatrixKernel::row_streamed, tokens, matrix.rows, 1, device);
+        if (tokens >= kUnpackedTokens && is_able(MatrixKernel::wgmma_unpacked))
+            usual = plan_with(MatrixKernel::wgmma_unpacked, tokens, matrix.rows, 1, device);
         const MatrixKernel kernel = chosen(options.kernels, "dense", tokens, usual.kernel, is_able);
         return kernel == usual.kernel ? usual : plan_with(kernel, tokens, matrix.rows, 1, device);
     };
