@@ -47,12 +47,9 @@ struct ExpertGemm {
     static constexpr int kBlocksAhead = kBlocksAnSm == 2 ? 1 : 4;
 
     // Positions in the three rings: of stages, of scales, of records. A phase flips when its ring wraps.
-    struct Ring {
-        int stage = 0, scales = kScalePlaces - 1, record = 0;
-        std::uint32_t phase = 0, record_phase = 0;
-        __device__ void advance() {
-            if (++stage == kStages) stage = 0, phase ^= 1;
-        }
+    struct Ring : StageRing<kStages> {
+        int scales = kScalePlaces - 1, record = 0;
+        std::uint32_t record_phase = 0;
         __device__ void advance_scales() {
             if (++scales == kScalePlaces) scales = 0;
         }
@@ -246,11 +243,7 @@ struct ExpertGemm {
             std::uint32_t(&own)[2][4] = fragments[block % 2];
             make_fragments<WeightFormat::mxfp4, kColumns>(own, words[block], block, scales);
             const std::uint64_t b = activations + ((block / 2 * kTokenPanelBytes + block % 2 * 64) >> 4);
-            warpgroup_fence();
-            warpgroup_multiply<tokens>(sums, own[0], b);
-            warpgroup_multiply<tokens>(sums, own[1], b + 2);  // 16 columns are 32 bytes
-            warpgroup_commit();
-            warpgroup_wait<1>();  // the block before: its fragments are free
+            multiply_block<tokens>(sums, own, b);
             if (block == 0 && unreleased >= 0) barrier_arrive(shared.empty(unreleased));
         }
     }

@@ -29,17 +29,7 @@ struct UnpackedGemm {
     static constexpr int kReadAhead = tokens > 128 ? 2 : 4;
     static constexpr int kBand = 8;  // token tiles
 
-    // Position in the ring of stages; the phase flips when it wraps.
-    struct Ring {
-        int stage = 0;
-        std::uint32_t phase = 0;
-        __device__ void advance() {
-            if (++stage == kStages) {
-                stage = 0;
-                phase ^= 1;
-            }
-        }
-    };
+    using Ring = StageRing<kStages>;
     struct Shared {
         std::uint32_t stages;  // address of stage 0: weights, activations
         std::uint32_t barriers;

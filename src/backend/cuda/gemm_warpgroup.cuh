@@ -42,17 +42,7 @@ struct WarpgroupGemm {
     // that multiply would have 104 or 88, of what 640 or 768 threads start with: too few for their loops.
     static constexpr int kConsumerRegisters = 152, kProducerRegisters = 56;
 
-    // Position in the ring of stages; the phase flips when it wraps.
-    struct Ring {
-        int stage = 0;
-        std::uint32_t phase = 0;
-        __device__ void advance() {
-            if (++stage == kStages) {
-                stage = 0;
-                phase ^= 1;
-            }
-        }
-    };
+    using Ring = StageRing<kStages>;
     struct Shared {
         std::uint32_t stages;  // address of stage 0: panels of activations, weights, scales
         std::uint32_t barriers;
@@ -198,11 +188,7 @@ struct WarpgroupGemm {
             std::uint32_t(&own)[2][4] = fragments[block % 2];
             make_fragments<type, kColumns>(own, words[block], block, scales);
             const std::uint64_t b = activations + ((block / 2 * kTokenPanelBytes + block % 2 * 64) >> 4);
-            warpgroup_fence();
-            warpgroup_multiply<tokens>(sums, own[0], b);
-            warpgroup_multiply<tokens>(sums, own[1], b + 2);  // 16 columns are 32 bytes
-            warpgroup_commit();
-            warpgroup_wait<1>();  // the block before: its fragments are free
+            multiply_block<tokens>(sums, own, b);
             if (block == 0 && unreleased >= 0) barrier_arrive(shared.empty(unreleased));
         }
     }

@@ -208,6 +208,31 @@ __device__ __forceinline__ void warpgroup_multiply_shared(float (&sums)[tokens /
 #undef GPTOSS_TWO_SUMS
 #undef GPTOSS_SUMS
 
+// One block of 32 columns: two products, whose fragments and descriptor `b` (16 columns are 32 bytes) follow one another.
+// Returns when the block before is done, so that its fragments are free.
+template <int tokens, int groups>
+__device__ __forceinline__ void multiply_block(float (&sums)[groups][4],
+                                               const std::uint32_t (&fragments)[2][4], std::uint64_t b) {
+    warpgroup_fence();
+    warpgroup_multiply<tokens>(sums, fragments[0], b);
+    warpgroup_multiply<tokens>(sums, fragments[1], b + 2);
+    warpgroup_commit();
+    warpgroup_wait<1>();
+}
+
+// A position in a ring of stages; the phase of its barriers flips when it wraps.
+template <int stages>
+struct StageRing {
+    int stage = 0;
+    std::uint32_t phase = 0;
+    __device__ void advance() {
+        if (++stage == stages) {
+            stage = 0;
+            phase ^= 1;
+        }
+    }
+};
+
 // The shared memory descriptor of wgmma (PTX ISA, "matrix descriptor"): start address, stride between groups of eight
 // rows (1024 bytes), SWIZZLE_128B. The other stride is not used by matrices that are 128 bytes wide.
 __device__ __forceinline__ std::uint64_t matrix_descriptor(std::uint32_t address) {
