@@ -19,10 +19,10 @@ constexpr std::int32_t kColumns = 2880;
 constexpr std::int32_t kBlocks = kColumns / kBlockColumns;
 
 Activations random_activations(const Kernels& kernels) {
-    Activations activations(kTileRows, kColumns);
+    Activations activations(kMostRows, kColumns);
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
-    for (std::int32_t row = 0; row < kTileRows; ++row) {
+    for (std::int32_t row = 0; row < kMostRows; ++row) {
         for (std::int32_t k = 0; k < kColumns; ++k) activations.floats(row)[k] = normal(random);
         activations.quantize(kernels, row);
     }
@@ -35,7 +35,7 @@ void dot(benchmark::State& state, const Kernels& kernels, PanelDot kernel, doubl
     AlignedBuffer panel(static_cast<std::size_t>(kPanelRows * kColumns * bytes_per_weight) + 8192);
     std::mt19937 random(2);
     for (std::uint8_t& byte : panel.as<std::uint8_t>()) byte = static_cast<std::uint8_t>(random() % 64 + 64);
-    float out[kTileRows * kPanelRows];
+    float out[kMostRows * kPanelRows];
     for (auto _ : state) {
         kernel(panel.data(), kBlocks, activations.rows(0, row_count).data(), row_count, out);
         benchmark::DoNotOptimize(out);
@@ -59,7 +59,7 @@ void stream(benchmark::State& state, const Kernels& kernels, PanelDot kernel, do
     const double read_gb_per_s = measure_read_bandwidth(pool);
     for (auto _ : state) {
         pool.for_ranges(panels, 2, [&](std::int64_t begin, std::int64_t end) {
-            float out[kTileRows * kPanelRows];
+            float out[kMostRows * kPanelRows];
             for (std::int64_t panel = begin; panel < end; ++panel) {
                 kernel(weights.data() + static_cast<std::size_t>(panel) * panel_bytes, kBlocks,
                        activations.rows(0, 1).data(), 1, out);
@@ -78,7 +78,9 @@ void add(const Kernels& kernels) {
         benchmark::RegisterBenchmark((name + "/" + format).c_str(), dot, kernels, kernel, bytes)
             ->Arg(1)
             ->Arg(2)
-            ->Arg(kTileRows);
+            ->Arg(4)
+            ->Arg(16)
+            ->Arg(kMostRows);
         benchmark::RegisterBenchmark((name + "/" + format + "/from_memory").c_str(), stream, kernels, kernel,
                                      bytes)
             ->UseRealTime();

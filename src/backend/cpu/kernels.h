@@ -18,7 +18,9 @@ namespace gptoss::backend::cpu {
 inline constexpr std::int32_t kHalfRows = 16;  // float32 lanes of a 512-bit vector
 inline constexpr std::int32_t kPanelRows = 2 * kHalfRows;
 inline constexpr std::int32_t kBlockColumns = 32;
-inline constexpr std::int32_t kTileRows = 4;  // activation rows a kernel call takes at most
+// Activation rows a kernel call takes at most: they stay in the second-level cache (6.5 KB each at 2880
+// columns) while panels pass by.
+inline constexpr std::int32_t kMostRows = 64;
 inline constexpr std::int32_t kHeadSize = 64;
 inline constexpr std::int32_t kHeadTile = 4;  // query heads an attention kernel call takes at most
 
@@ -26,6 +28,11 @@ inline constexpr std::int32_t kHeadTile = 4;  // query heads an attention kernel
 // group is a block of int8, or two blocks of mxfp4 (the second empty at the end of an odd count).
 inline constexpr std::size_t kGroupBytes = 64 + 1024;
 inline constexpr std::int32_t kMxfp4GroupBlocks = 2;
+
+// How far ahead of the arithmetic weights are asked for, to cover the latency of memory at full bandwidth.
+// The end of a panel asks for the beginning of the next; after the last lies as much room, since asking beyond
+// the mapping is harmless but slow.
+inline constexpr std::size_t kPrefetchBytes = 4096;
 
 // Integer weights are stored as unsigned bytes, value + 128 (the dot-product instruction wants one unsigned
 // side). `correction` is -128 times the block's sum of activations and undoes that.
@@ -49,7 +56,8 @@ struct ActivationRow {
     const BlockScale* scales = nullptr;
 };
 
-// out[row][0..31] = panel . row, for 1 to kTileRows rows. `blocks` = columns / kBlockColumns.
+// out[row][0..31] = panel . row, for 1 to kMostRows rows; `out` has room for kMostRows, since a kernel may
+// write more rows than it was given. `blocks` = columns / kBlockColumns.
 using PanelDot = void (*)(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
                           std::int32_t row_count, float* out);
 

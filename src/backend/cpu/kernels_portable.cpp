@@ -74,10 +74,9 @@ void unpack_int8(const std::byte* bytes, int lane, std::int16_t* weights) {
             weights[4 * quad + i] = static_cast<std::uint8_t>(bytes[128 * quad + 4 * lane + i]);
 }
 
-template <bool kMxfp4>
-void dot_integers(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
-                  std::int32_t row_count, float* out) {
-    float accumulators[kTileRows][kPanelRows] = {};
+template <bool kMxfp4, int kRows>
+void dot_integers_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, float* out) {
+    float accumulators[kRows][kPanelRows] = {};
     for (std::int32_t block = 0; block < blocks; ++block) {
         const std::int32_t in_group = kMxfp4 ? block % kMxfp4GroupBlocks : 0;
         const std::byte* group = panel + kGroupBytes * (kMxfp4 ? block / kMxfp4GroupBlocks : block);
@@ -87,7 +86,7 @@ void dot_integers(const std::byte* panel, std::int32_t blocks, const ActivationR
                 unpack_mxfp4(group + 64 + 512 * in_group, lane, weights);
             else
                 unpack_int8(group + 64, lane, weights);
-            for (std::int32_t row = 0; row < row_count; ++row) {
+            for (int row = 0; row < kRows; ++row) {
                 std::int16_t activations[kBlockColumns];
                 std::memcpy(activations, rows[row].values + std::size_t{64} * block, sizeof activations);
                 const BlockScale& scale = rows[row].scales[block];
@@ -102,15 +101,17 @@ void dot_integers(const std::byte* panel, std::int32_t blocks, const ActivationR
             }
         }
     }
-    for (std::int32_t row = 0; row < row_count; ++row)
-        std::memcpy(out + kPanelRows * row, accumulators[row], sizeof accumulators[row]);
+    std::memcpy(out, accumulators, sizeof accumulators);
 }
+template <bool kMxfp4>
+constexpr PanelDot kDotIntegers = dot_by_rows<dot_integers_rows<kMxfp4, 1>, dot_integers_rows<kMxfp4, 2>,
+                                              dot_integers_rows<kMxfp4, 3>, dot_integers_rows<kMxfp4, 4>>;
 
 }  // namespace
 
 const Kernels& portable_kernels() {
     static constexpr Kernels kernels =
-        kernel_set<LoadFloat16>("portable", dot_integers<true>, dot_integers<false>, quantize_block);
+        kernel_set<LoadFloat16>("portable", kDotIntegers<true>, kDotIntegers<false>, quantize_block);
     return kernels;
 }
 

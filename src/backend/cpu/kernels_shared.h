@@ -90,10 +90,6 @@ inline constexpr std::int32_t kRounderBits = 0x4B400000;
     return x < least ? FloatLanes{} : result;
 }
 
-// How far ahead of the arithmetic weights are asked for, to cover the latency of memory at full bandwidth.
-// The end of a panel asks for the beginning of the next.
-inline constexpr std::size_t kPrefetchBytes = 4096;
-
 // --- matrices of floats ---
 
 struct LoadFloat32 {
@@ -108,8 +104,8 @@ struct LoadBfloat16 {
 };
 
 template <typename Load, int kRows>
-[[gnu::always_inline]] inline void dot_floats_rows(const std::byte* panel, std::int32_t columns,
-                                                   const ActivationRow* rows, float* out) {
+void dot_floats_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows, float* out) {
+    const std::int32_t columns = blocks * kBlockColumns;
     constexpr std::size_t kStep = kPanelRows * Load::kBytes;
     const float* x[kRows];
     for (int row = 0; row < kRows; ++row) x[row] = rows[row].floats;
@@ -128,22 +124,6 @@ template <typename Load, int kRows>
             store(out + kPanelRows * row + part * kLanes, lower_sums[row]);
             store(out + kPanelRows * row + kHalfRows + part * kLanes, upper_sums[row]);
         }
-    }
-}
-
-template <typename Load>
-void dot_floats(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
-                std::int32_t row_count, float* out) {
-    const std::int32_t columns = blocks * kBlockColumns;
-    switch (row_count) {
-        case 1:
-            return dot_floats_rows<Load, 1>(panel, columns, rows, out);
-        case 2:
-            return dot_floats_rows<Load, 2>(panel, columns, rows, out);
-        case 3:
-            return dot_floats_rows<Load, 3>(panel, columns, rows, out);
-        default:
-            return dot_floats_rows<Load, 4>(panel, columns, rows, out);
     }
 }
 
@@ -327,10 +307,15 @@ using RowsDot = void (*)(const std::byte* panel, std::int32_t blocks, const Acti
 template <RowsDot kOne, RowsDot kTwo, RowsDot kThree, RowsDot kFour>
 void dot_by_rows(const std::byte* panel, std::int32_t blocks, const ActivationRow* rows,
                  std::int32_t row_count, float* out) {
-    static_assert(kTileRows == 4, "one kernel for each number of rows");
     constexpr RowsDot kernels[] = {kOne, kTwo, kThree, kFour};
-    kernels[row_count - 1](panel, blocks, rows, out);
+    for (std::int32_t row = 0; row < row_count; row += 4) {
+        const std::int32_t count = row_count - row < 4 ? row_count - row : 4;
+        kernels[count - 1](panel, blocks, rows + row, out + kPanelRows * row);
+    }
 }
+template <typename Load>
+constexpr PanelDot kDotFloats = dot_by_rows<dot_floats_rows<Load, 1>, dot_floats_rows<Load, 2>,
+                                            dot_floats_rows<Load, 3>, dot_floats_rows<Load, 4>>;
 
 // The set of one instruction set: what differs, and what the vector types above make of the rest.
 template <typename LoadFloat16>
@@ -340,9 +325,9 @@ constexpr Kernels kernel_set(std::string_view name, PanelDot dot_mxfp4, PanelDot
         .name = name,
         .dot_mxfp4 = dot_mxfp4,
         .dot_int8 = dot_int8,
-        .dot_float32 = dot_floats<LoadFloat32>,
-        .dot_bfloat16 = dot_floats<LoadBfloat16>,
-        .dot_float16 = dot_floats<LoadFloat16>,
+        .dot_float32 = kDotFloats<LoadFloat32>,
+        .dot_bfloat16 = kDotFloats<LoadBfloat16>,
+        .dot_float16 = kDotFloats<LoadFloat16>,
         .quantize_block = quantize_block,
         .rms_norm = rms_norm,
         .swiglu = swiglu,

@@ -3,22 +3,16 @@
 namespace gptoss::backend::cpu {
 namespace {
 
-// Rows of activations that stay in the second-level cache (6.5 KB each at 2880 columns) while panels pass by.
-constexpr std::int64_t kRowsAtOnce = 64;
-
 // The least a thread takes at a time: 100 to 200 KB of weights, 2 to 4 microseconds of reading.
 constexpr std::int64_t kGrain = 2;
 
-// Calls done(row, values[32]) for rows times one panel; done() may change the values.
+// Calls done(row, values[32]) for at most kMostRows rows times one panel; done() may change the values.
 template <typename Done>
-void for_tiles(PanelDot dot, const std::byte* panel, std::int32_t blocks, std::span<const ActivationRow> rows,
-               Done&& done) {
-    alignas(64) float out[kTileRows * kPanelRows];
-    for (std::size_t row = 0; row < rows.size(); row += kTileRows) {
-        const std::size_t count = std::min<std::size_t>(kTileRows, rows.size() - row);
-        dot(panel, blocks, &rows[row], static_cast<std::int32_t>(count), out);
-        for (std::size_t i = 0; i < count; ++i) done(row + i, out + i * kPanelRows);
-    }
+void for_rows(PanelDot dot, const std::byte* panel, std::int32_t blocks, std::span<const ActivationRow> rows,
+              Done&& done) {
+    alignas(64) float out[kMostRows * kPanelRows];
+    dot(panel, blocks, rows.data(), static_cast<std::int32_t>(rows.size()), out);
+    for (std::size_t row = 0; row < rows.size(); ++row) done(row, out + row * kPanelRows);
 }
 
 void project_panel(const Kernels& kernels, const Projection& projection, std::int32_t panel,
@@ -27,15 +21,15 @@ void project_panel(const Kernels& kernels, const Projection& projection, std::in
     const std::int32_t first = panel * kPanelRows;
     const std::int32_t count = std::min(kPanelRows, matrix.group_rows - first);
     const float* bias = projection.bias == nullptr ? nullptr : projection.bias + first;
-    for_tiles(kernel_for(kernels, matrix.format), matrix.panel(0, panel), matrix.blocks(), rows,
-              [&](std::size_t row, const float* values) {
-                  float* out = projection.out +
-                               (first_row + static_cast<std::int64_t>(row)) * projection.out_stride + first;
-                  for (std::int32_t i = 0; i < count; ++i) {
-                      const float value = values[i] + (bias == nullptr ? 0.0F : bias[i]);
-                      out[i] = projection.accumulate ? out[i] + value : value;
-                  }
-              });
+    for_rows(kernel_for(kernels, matrix.format), matrix.panel(0, panel), matrix.blocks(), rows,
+             [&](std::size_t row, const float* values) {
+                 float* out = projection.out +
+                              (first_row + static_cast<std::int64_t>(row)) * projection.out_stride + first;
+                 for (std::int32_t i = 0; i < count; ++i) {
+                     const float value = values[i] + (bias == nullptr ? 0.0F : bias[i]);
+                     out[i] = projection.accumulate ? out[i] + value : value;
+                 }
+             });
 }
 
 // gate and up of 32 columns of one expert (two panels), through SwiGLU, quantised for `down`.
@@ -48,18 +42,18 @@ void activate_columns(const Kernels& kernels, const PackedExperts& experts, std:
         const std::int32_t column = panel * kHalfRows;
         const std::int32_t count = std::min(kHalfRows, gate_up.group_rows - column);
         const std::int64_t bias = std::int64_t{expert} * gate_up.group_rows + column;
-        for_tiles(kernel_for(kernels, gate_up.format), gate_up.panel(expert, panel), gate_up.blocks(), rows,
-                  [&](std::size_t row, const float* values) {
-                      float gate[kHalfRows] = {}, up[kHalfRows] = {}, act[kHalfRows];
-                      for (std::int32_t i = 0; i < count; ++i) {
-                          gate[i] = values[i] + experts.gate_bias[bias + i];
-                          up[i] = values[kHalfRows + i] + experts.up_bias[bias + i];
-                      }
-                      kernels.swiglu(gate, up, kHalfRows, act);
-                      std::copy_n(
-                          act, count,
-                          activated.floats(first_assignment + static_cast<std::int64_t>(row)) + column);
-                  });
+        for_rows(kernel_for(kernels, gate_up.format), gate_up.panel(expert, panel), gate_up.blocks(), rows,
+                 [&](std::size_t row, const float* values) {
+                     float gate[kHalfRows] = {}, up[kHalfRows] = {}, act[kHalfRows];
+                     for (std::int32_t i = 0; i < count; ++i) {
+                         gate[i] = values[i] + experts.gate_bias[bias + i];
+                         up[i] = values[kHalfRows + i] + experts.up_bias[bias + i];
+                     }
+                     kernels.swiglu(gate, up, kHalfRows, act);
+                     std::copy_n(
+                         act, count,
+                         activated.floats(first_assignment + static_cast<std::int64_t>(row)) + column);
+                 });
     }
     for (std::size_t row = 0; row < rows.size(); ++row)
         activated.quantize(kernels, first_assignment + static_cast<std::int64_t>(row),
@@ -74,11 +68,11 @@ void down_panel(const Kernels& kernels, const PackedExperts& experts, std::int32
     const std::int32_t first = panel * kPanelRows;
     const std::int32_t count = std::min(kPanelRows, down.group_rows - first);
     const float* bias = experts.down_bias + std::int64_t{expert} * down.group_rows + first;
-    for_tiles(kernel_for(kernels, down.format), down.panel(expert, panel), down.blocks(), rows,
-              [&](std::size_t row, float* values) {
-                  for (std::int32_t i = 0; i < count; ++i) values[i] += bias[i];
-                  put(row, first, values, count);
-              });
+    for_rows(kernel_for(kernels, down.format), down.panel(expert, panel), down.blocks(), rows,
+             [&](std::size_t row, float* values) {
+                 for (std::int32_t i = 0; i < count; ++i) values[i] += bias[i];
+                 put(row, first, values, count);
+             });
 }
 
 void add_weighted(float weight, const float* values, std::int64_t count, float* out) {
@@ -120,8 +114,8 @@ void project(ThreadPool& pool, const Kernels& kernels, std::span<const Projectio
     std::int64_t panels = 0;
     for (const Projection& projection : projections) panels += projection.matrix->panels;
     pool.for_ranges(panels, kGrain, [&](std::int64_t begin, std::int64_t end) {
-        for (std::size_t row = 0; row < rows.size(); row += kRowsAtOnce) {
-            const auto some = rows.subspan(row, std::min<std::size_t>(kRowsAtOnce, rows.size() - row));
+        for (std::size_t row = 0; row < rows.size(); row += kMostRows) {
+            const auto some = rows.subspan(row, std::min<std::size_t>(kMostRows, rows.size() - row));
             std::int64_t first = 0;  // panel of the projection
             for (const Projection& projection : projections) {
                 const std::int64_t last = first + projection.matrix->panels;
@@ -142,11 +136,11 @@ void apply_experts(ThreadPool& pool, const Kernels& kernels, const PackedExperts
     std::vector<std::int32_t> active;  // experts that have rows
     for (std::int32_t expert = 0; expert < experts.down.groups; ++expert)
         if (!routing.of_expert(expert).empty()) active.push_back(expert);
-    // Calls task(first assignment, count) for at most kRowsAtOnce assignments of an expert at a time.
+    // Calls task(first assignment, count) for at most kMostRows assignments of an expert at a time.
     const auto for_assignments = [&](std::int32_t expert, auto&& task) {
         const std::int64_t last = routing.first_of_expert[expert + 1];
-        for (std::int64_t first = routing.first_of_expert[expert]; first < last; first += kRowsAtOnce)
-            task(first, std::min(kRowsAtOnce, last - first));
+        for (std::int64_t first = routing.first_of_expert[expert]; first < last; first += kMostRows)
+            task(first, std::min<std::int64_t>(kMostRows, last - first));
     };
 
     const std::int64_t columns =

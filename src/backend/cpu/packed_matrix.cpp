@@ -26,9 +26,6 @@ using PanelSource = std::array<const std::byte*, kPanelRows>;
 constexpr int kLeastExponent = 64, kMostExponent = 192;
 constexpr std::byte kExponentOfZero{128};
 
-// Kernels ask for memory ahead of what they read; asking beyond the mapping is harmless but slow.
-constexpr std::size_t kPrefetchSlack = 4096;
-
 // Where four columns of a row lie in a group of two vectors.
 std::size_t place_of(std::int32_t row) {
     return static_cast<std::size_t>(row / kHalfRows) * 64 + static_cast<std::size_t>(row % kHalfRows) * 4;
@@ -211,7 +208,7 @@ bool pack_as(PackedFormat format, std::span<const model::Matrix> matrices, std::
     out.columns = padded_columns(matrices[0].columns);
     out.panel_bytes = panel_bytes_of(format, out.columns);
     const std::int64_t panels = std::int64_t{groups} * out.panels;
-    out.memory = AlignedBuffer(static_cast<std::size_t>(panels) * out.panel_bytes + kPrefetchSlack);
+    out.memory = AlignedBuffer(static_cast<std::size_t>(panels) * out.panel_bytes + kPrefetchBytes);
     std::atomic<bool> fits = true;
     std::atomic<const gguf::Tensor*> not_finite = nullptr;
     pool.for_each(panels, 8, [&](std::int64_t index) {
