@@ -98,7 +98,8 @@ int main(int argc, char** argv) {
     using namespace gptoss::backend::cpu;
     const Kernels& best = best_kernels();
 #if defined(__x86_64__)
-    if (best.name == avx512_kernels().name) add(avx512_kernels());
+    if (best.name == amx_kernels().name) add(amx_kernels());
+    if (best.name == amx_kernels().name || best.name == avx512_kernels().name) add(avx512_kernels());
     if (best.name != portable_kernels().name) add(avx2_kernels());
 #endif
     add(portable_kernels());

@@ -1,8 +1,8 @@
 // Which kernels a backend may use on this machine and which it should prefer: what `qualify` has found out
 // (qualify/kernel_stage.h). An empty choice leaves everything to the backend.
 //
-// Kernels are named "operation/kernel": on the CPU "cpu/avx512", "cpu/avx2" and "cpu/portable"; on a GPU
-// "experts/streamed", "dense/wgmma" and the like (cuda/plan/execution_plan.h).
+// Kernels are named "operation/kernel": on the CPU "cpu/amx", "cpu/avx512", "cpu/avx2" and "cpu/portable"; on
+// a GPU "experts/streamed", "dense/wgmma" and the like (cuda/plan/execution_plan.h).
 #pragma once
 
 #include <cstdint>

@@ -132,17 +132,45 @@ TEST_P(MatrixTypes, EveryKernelSetMultipliesAsTheDequantisedWeightsDo) {
 class IntegerTypes : public testing::TestWithParam<TensorType> {};
 
 TEST_P(IntegerTypes, GiveTheSameBitsOnEveryInstructionSet) {
-    constexpr std::int64_t kRows = 3, kWeightRows = 32, kColumns = 256;
+    // 11 blocks: an odd number, and more than one stretch of AMX (kernels_amx.cpp).
+    constexpr std::int64_t kWeightRows = 40, kColumns = 352;
     ThreadPool pool(1);
     const RandomMatrix random(GetParam(), kWeightRows, kColumns, 5);
     const PackedMatrix packed = pack(random.matrix, 1, pool);
     ASSERT_TRUE(packed.format == PackedFormat::mxfp4 || packed.format == PackedFormat::int8);
     const std::vector<float> bias(kWeightRows);
-    std::vector<std::vector<float>> results;
+    for (const std::int64_t rows : {1, 3, 8, 9, 16, 24, 25, 64, 77}) {
+        const auto result_of = [&](const Kernels& kernels) {
+            return project_all(kernels, packed, random_activations(kernels, rows, kColumns, 6), rows, bias,
+                               pool);
+        };
+        const std::vector<float> expected = result_of(portable_kernels());
+        for (const Kernels* kernels : test::available_kernels())
+            EXPECT_EQ(result_of(*kernels), expected) << kernels->name << ", " << rows << " rows";
+    }
+}
+
+TEST(LargestIntegers, GiveTheSameBitsOnEveryInstructionSet) {
+    // Weights of -128 and 127 and activations of +-32512: the largest sums, both bytes of activations at their ends.
+    constexpr std::int64_t kRows = 16, kColumns = 96;
+    ThreadPool pool(1);
+    RandomMatrix random(TensorType::Q8_0, kPanelRows, kColumns, 1);
+    for (std::size_t i = 0; i < random.bytes.size(); ++i)
+        if (i % 34 >= 2) random.bytes[i] = i / 34 % 2 == 0 ? std::byte{128} : std::byte{127};
+    const PackedMatrix packed = pack(random.matrix, 1, pool);
+    const auto result_of = [&](const Kernels& kernels) {
+        Activations activations(kRows, kColumns);
+        for (std::int64_t row = 0; row < kRows; ++row) {
+            // 127/256 less than the limit: its low byte is -128.
+            for (std::int64_t k = 0; k < kColumns; ++k)
+                activations.floats(row)[k] =
+                    (k / 32 % 2 == 0 ? 1.0F : -1.0F) * (k % 32 < row ? 32512.0F : 32384.0F);
+            activations.quantize(kernels, row);
+        }
+        return project_all(kernels, packed, activations, kRows, std::vector<float>(kPanelRows), pool);
+    };
     for (const Kernels* kernels : test::available_kernels())
-        results.push_back(project_all(*kernels, packed, random_activations(*kernels, kRows, kColumns, 6),
-                                      kRows, bias, pool));
-    for (const auto& result : results) EXPECT_EQ(result, results.front());
+        EXPECT_EQ(result_of(*kernels), result_of(portable_kernels())) << kernels->name;
 }
 
 const auto kTypeName = [](const auto& type) { return std::string(gguf::traits(type.param).name); };
@@ -251,7 +279,8 @@ TEST(Quantising, KeepsSixteenBitsOfABlock) {
 }
 
 TEST(Experts, AddTheWeightedSwigluOfTheChosenOnes) {
-    constexpr std::int32_t kExperts = 5, kUsed = 2, kHidden = 64, kWidth = 96, kRows = 11;
+    // Some thirty rows an expert: whole tiles of AMX, and others.
+    constexpr std::int32_t kExperts = 5, kUsed = 2, kHidden = 64, kWidth = 96, kRows = 70;
     ThreadPool pool(2);
     const RandomMatrix gate(TensorType::MXFP4, kExperts * kWidth, kHidden, 1);
     const RandomMatrix up(TensorType::MXFP4, kExperts * kWidth, kHidden, 2);

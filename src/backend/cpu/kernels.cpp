@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "backend/cpu/amx.h"
 #include "base/error.h"
 
 namespace gptoss::backend::cpu {
@@ -13,16 +14,20 @@ struct NamedKernels {
 };
 
 // The fastest first.
-std::array<NamedKernels, 3> all_kernels() {
-    std::array<NamedKernels, 3> all = {
-        {{"cpu/avx512", nullptr}, {"cpu/avx2", nullptr}, {"cpu/portable", &portable_kernels()}}};
+std::array<NamedKernels, 4> all_kernels() {
+    std::array<NamedKernels, 4> all = {{{"cpu/amx", nullptr},
+                                        {"cpu/avx512", nullptr},
+                                        {"cpu/avx2", nullptr},
+                                        {"cpu/portable", &portable_kernels()}}};
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512vnni"))
-        all[0].kernels = &avx512_kernels();
+        __builtin_cpu_supports("avx512vnni")) {
+        if (is_amx_usable()) all[0].kernels = &amx_kernels();
+        all[1].kernels = &avx512_kernels();
+    }
     // Every processor with AVX2 so far has F16C, which GCC 12 cannot ask for by name.
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all[1].kernels = &avx2_kernels();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all[2].kernels = &avx2_kernels();
 #endif
     return all;
 }

@@ -111,6 +111,7 @@ const Kernels& portable_kernels();
 #if defined(__x86_64__)
 const Kernels& avx2_kernels();    // AVX2, FMA, F16C
 const Kernels& avx512_kernels();  // AVX-512 F, BW, DQ, VL, VNNI
+const Kernels& amx_kernels();     // the same and AMX for many rows; only where is_amx_usable() (amx.h)
 #endif
 
 // The best the machine has.
