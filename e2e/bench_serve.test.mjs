@@ -25,6 +25,14 @@ test('clients, arrivals and a trace', async () => {
     assert.ok(closed.tokens_per_second > 0 && closed.first_token_ms.p50 > 0 && closed.between_tokens_ms.p99 > 0);
     assert.equal(closed.goodput.replies, closed.replies, 'a minute to the first token is plenty here');
 
+    const once = await figures(node.url, '--clients', '5', '--once', '--words', '20', '--max-tokens', '6');
+    assert.ok(once.replies === 5 && once.from_s === 0 && once.to_s > 0);
+    assert.ok(Math.abs(once.tokens_per_second / once.whole_run_tokens_per_second - 1) < 0.05, 'the whole run is what counts');
+
+    // The demo model's vocabulary is smaller than that of random tokens.
+    const tokens = await load(node.url, '--clients', '1', '--duration', '1', '--random-tokens', '300');
+    assert.match(tokens.stdout, /first problem +HTTP 400: .*not a token id below/s);
+
     const generated = await node.metric('gptoss_generated_tokens_total');
     const arrivals = await figures(node.url, '--rate', '5', '--duration', '2', '--settle', '0', '--words', '20', '--max-tokens', '5');
     const seconds = arrivals.to_s - arrivals.from_s;

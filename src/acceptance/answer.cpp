@@ -94,7 +94,8 @@ void read_event(const Event& event, double time_ms, Answer& answer) {
     const Json* choice = first_choice(chunk);
     if (choice == nullptr) return;
     const Json& delta = object_at(*choice, "delta");
-    const std::string reasoning = reasoning_of(delta), content = text_at(delta, "content");
+    const std::string reasoning = reasoning_of(delta);
+    const std::string content = text_at(delta, "content", text_at(*choice, "text"));
     answer.reasoning += reasoning;
     answer.content += content;
     add_tool_calls(delta, answer);

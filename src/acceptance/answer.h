@@ -1,4 +1,5 @@
-// A chat answer, whole or put together from a stream, whichever OpenAI-compatible server gave it.
+// A chat answer, whole or put together from a stream, whichever OpenAI-compatible server gave it. The stream may
+// also be a completion's.
 #pragma once
 
 #include <cstdint>

@@ -62,14 +62,18 @@ class LoadGenerator {
         auto stream = std::make_unique<Stream>();
         Json json = options_.more.is_object() ? options_.more : Json::object();
         if (!options_.model.empty()) json["model"] = options_.model;
-        json["messages"] = Json::array({{{"role", "user"}, {"content", request.prompt}}});
+        if (request.tokens.empty())
+            json["messages"] = Json::array({{{"role", "user"}, {"content", request.prompt}}});
+        else
+            json["prompt"] = request.tokens;
+        const char* path = request.tokens.empty() ? "/v1/chat/completions" : "/v1/completions";
         json["max_tokens"] = request.answer;
         json["stream"] = true;
         json["stream_options"] = {{"include_usage", true}};
         stream->body = json.dump();
         stream->handle.reset(curl_easy_init());
         CURL* handle = stream->handle.get();
-        curl_easy_setopt(handle, CURLOPT_URL, (options_.url + "/v1/chat/completions").c_str());
+        curl_easy_setopt(handle, CURLOPT_URL, (options_.url + path).c_str());
         curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers_.get());
         curl_easy_setopt(handle, CURLOPT_POSTFIELDS, stream->body.c_str());
         curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(stream->body.size()));

@@ -1,4 +1,4 @@
-// Asks a server for many chat streams at a time, from one thread, and keeps when each token came.
+// Asks a server for many streams at a time, from one thread, and keeps when each token came.
 #pragma once
 
 #include <cstdint>

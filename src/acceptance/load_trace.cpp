@@ -11,8 +11,9 @@
 namespace gptoss::acceptance {
 namespace {
 
-constexpr std::int32_t kBlockWords = 512;     // of a hash id
-constexpr std::int64_t kMostWords = 1 << 20;  // longer than any context
+constexpr std::int32_t kBlockWords = 512;           // of a hash id
+constexpr std::int64_t kMostWords = 1 << 20;        // longer than any context
+constexpr std::uint64_t kOrdinaryTokens = 199'998;  // of o200k, without its markers
 
 std::int64_t count_at(const nlohmann::json& line, const char* name, std::int64_t least) {
     const auto found = line.find(name);
@@ -43,7 +44,13 @@ std::string random_words(std::uint64_t seed, std::int32_t words) {
 
 LoadRequest LoadShape::request(std::uint64_t number, double at_s) const {
     constexpr std::uint64_t kFarApart = 1'000'003;
-    return {at_s, random_words(seed * kFarApart + number, words), answer};
+    const std::uint64_t text = seed * kFarApart + number;
+    LoadRequest request{
+        .at_s = at_s, .prompt = tokens == 0 ? random_words(text, words) : "", .answer = answer};
+    std::mt19937_64 random(text);
+    for (std::int32_t i = 0; i < tokens; ++i)
+        request.tokens.push_back(static_cast<std::int32_t>(random() % kOrdinaryTokens));
+    return request;
 }
 
 std::vector<LoadRequest> poisson_load(const LoadShape& shape, double per_second, double duration_s) {

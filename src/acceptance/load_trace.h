@@ -11,9 +11,10 @@
 namespace gptoss::acceptance {
 
 struct LoadRequest {
-    double at_s = 0;            // after the start
-    std::string prompt;         // words; the server counts their tokens
-    std::int32_t answer = 256;  // max_tokens
+    double at_s = 0;                        // after the start
+    std::string prompt;                     // words; the server counts their tokens
+    std::vector<std::int32_t> tokens = {};  // instead of words: the completion of these is asked for
+    std::int32_t answer = 256;              // max_tokens
 };
 
 // `words` words of a fixed list, the same for the same seed.
@@ -22,6 +23,7 @@ std::string random_words(std::uint64_t seed, std::int32_t words);
 // Prompts and answers of one length. Requests are numbered from 0; the text of a number is its own.
 struct LoadShape {
     std::int32_t words = 1000;
+    std::int32_t tokens = 0;  // so many random tokens instead of words
     std::int32_t answer = 256;
     std::uint64_t seed = 1;
 

@@ -2,6 +2,7 @@
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -24,7 +25,7 @@ struct BenchServeOptions {
     std::int32_t clients = 0;
     double rate = 0, speed = 1, duration_s = 60, settle_s = -1;
     std::size_t most_requests = 100'000;
-    bool json = false, quiet = false;
+    bool once = false, json = false, quiet = false;
 };
 
 struct Arrivals {
@@ -59,11 +60,11 @@ int run(BenchServeOptions options) {
             throw Error(ErrorCode::setting_invalid, "--body is no JSON object",
                         R"(For example: --body '{"seed": 1}')");
     }
-    const Arrivals load = make_arrivals(options);
+    Arrivals load = make_arrivals(options);
     std::uint64_t number = load.first.size();
     const auto next = [&](const acceptance::LoadReply& reply,
                           double now_s) -> std::optional<acceptance::LoadRequest> {
-        if (options.clients == 0 || now_s >= load.end_s) return std::nullopt;
+        if (options.clients == 0 || options.once || now_s >= load.end_s) return std::nullopt;
         constexpr double kAfterFailure_s = 1;  // a server that refuses is not asked faster and faster
         return options.shape.request(number++, now_s + (reply.problem.empty() ? 0 : kAfterFailure_s));
     };
@@ -80,7 +81,11 @@ int run(BenchServeOptions options) {
     const std::vector<acceptance::LoadReply> replies =
         acceptance::run_load(options.load, load.first, next, report);
     if (!options.quiet && isatty(STDERR_FILENO) != 0) std::fputs("\r\033[K", stderr);
-    const double settle_s = options.settle_s >= 0 ? options.settle_s : load.end_s / 4;
+    if (options.once) {
+        load.end_s = 0;
+        for (const acceptance::LoadReply& reply : replies) load.end_s = std::max(load.end_s, reply.end_s);
+    }
+    const double settle_s = options.settle_s >= 0 ? options.settle_s : options.once ? 0 : load.end_s / 4;
     const acceptance::LoadFigures figures =
         acceptance::figures_of(replies, std::min(settle_s, load.end_s), load.end_s, options.goal);
     const std::string text = options.json ? acceptance::to_json(figures, options.goal).dump(2) + "\n"
@@ -114,6 +119,10 @@ void add_bench_serve(CLI::App& bench, int& exit_code) {
     command->add_option("--words", options->shape.words, "Words of a prompt, about a token each")
         ->capture_default_str()
         ->check(CLI::Range(1, 1 << 20));
+    command
+        ->add_option("--random-tokens", options->shape.tokens,
+                     "Prompts of so many random tokens instead of words, completed without a chat's format")
+        ->check(CLI::Range(1, 1 << 20));
     command->add_option("--max-tokens", options->shape.answer, "Tokens of an answer")
         ->capture_default_str()
         ->check(CLI::Range(1, 1 << 20));
@@ -122,6 +131,8 @@ void add_bench_serve(CLI::App& bench, int& exit_code) {
         ->check(CLI::Range(1.0, 86'400.0));
     command->add_option("--settle", options->settle_s,
                         "Seconds at the beginning that do not count (not given: a quarter of the duration)");
+    command->add_flag("--once", options->once,
+                      "Each client asks once, and all that comes until the last reply counts");
     command->add_option("--seed", options->shape.seed, "Other texts for other seeds")->capture_default_str();
     command->add_option("--goal-first-token", options->goal.first_token_ms, "Goodput: ms to the first token")
         ->capture_default_str();

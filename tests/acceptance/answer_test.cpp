@@ -35,6 +35,14 @@ TEST(Answer, SurvivesForeignReplies) {
         EXPECT_EQ(whole(body).problem, "") << body;
 }
 
+TEST(Answer, ReadsACompletionsStream) {
+    Answer answer;
+    read_event({.data = R"({"choices":[{"text":"so"}]})"}, 5, answer);
+    read_event({.data = R"({"choices":[{"text":"","finish_reason":"length"}]})"}, 6, answer);
+    EXPECT_EQ(answer.content, "so");
+    EXPECT_EQ(answer.delta_times_ms, std::vector{5.0});
+}
+
 TEST(Answer, PutsStreamedCallsTogether) {
     Answer answer;
     for (

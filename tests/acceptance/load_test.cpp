@@ -21,6 +21,17 @@ TEST(LoadTrace, TextsAreTheirNumbersOwn) {
     EXPECT_EQ(std::ranges::count(shape.request(3, 0).prompt, ' '), 49);
 }
 
+TEST(LoadTrace, RandomTokensAreTheirNumbersOwn) {
+    const LoadShape shape{.tokens = 1000};
+    const std::vector<std::int32_t> tokens = shape.request(3, 0).tokens;
+    EXPECT_EQ(tokens.size(), 1000U);
+    EXPECT_EQ(tokens, shape.request(3, 9).tokens);
+    EXPECT_NE(tokens, shape.request(4, 0).tokens);
+    const auto [least, most] = std::ranges::minmax(tokens);
+    EXPECT_TRUE(least >= 0 && least < 2000 && most > 190'000 && most < 199'998);
+    EXPECT_EQ(shape.request(3, 0).prompt, "");
+}
+
 TEST(LoadTrace, IndependentUsersComeAtTheirRate) {
     const std::vector<LoadRequest> load = poisson_load({.words = 1}, 20, 100);
     EXPECT_NEAR(static_cast<double>(load.size()), 2000, 200);
