@@ -1,10 +1,11 @@
 // Decoding on random weights of a true shape: whole steps at several depths and numbers of rows, and each
 // stage by itself, beside what the memory allows.
 //
-//   bench_cuda_decode [gpt-oss-120b | gpt-oss-20b] [layers] [quick]
+//   bench_cuda_decode [gpt-oss-120b | gpt-oss-20b] [layers] [quick | small]
 //
 // Fewer layers than the model has make the same stages in less memory. A stage by itself is timed as a graph
-// of that stage of every layer, one depending on the other as in a step.
+// of that stage of every layer, one depending on the other as in a step. small: one row with the kernels of a card
+// with 99 KB of shared memory a block, which computes several rows in several steps.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@
 #include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
 #include "model/rope.h"
+#include "small_card.h"
 
 namespace gptoss::backend::cuda {
 namespace {
@@ -30,7 +32,8 @@ constexpr std::int32_t kRows = kMaxDecodeRows;
 
 class Bench {
   public:
-    explicit Bench(const model::Hyperparameters& shape) : shape_(shape), stream_(make_stream()) {
+    Bench(const model::Hyperparameters& shape, const DeviceTraits& device)
+        : shape_(shape), stream_(make_stream()) {
         model_.weights = allocate_weights(shape, published_types(shape));
         fill_synthetic(model_.weights, 1, nullptr);
         // All rows read the same keys: what is timed is reading, and one row's worth fills the pool.
@@ -54,8 +57,9 @@ class Bench {
         model_.frequencies.attention_factor = rope.attention_factor;
         logits_ = allocate_device(std::int64_t{kRows} * shape.vocabulary * 4);
         sampler_ = std::make_unique<DeviceSampler>(shape.vocabulary, 200019, kRows);
-        step_ = std::make_unique<DecodeStep>(model_, sampler_->last_tokens(),
-                                             reinterpret_cast<float*>(logits_.get()), shape.vocabulary);
+        step_ =
+            std::make_unique<DecodeStep>(model_, sampler_->last_tokens(),
+                                         reinterpret_cast<float*>(logits_.get()), shape.vocabulary, device);
         cuda_check(cudaDeviceSynchronize());
     }
 
@@ -173,10 +177,10 @@ class Bench {
     std::unique_ptr<DecodeStep> step_;
 };
 
-void run(const model::Hyperparameters& shape, bool quick) {
+void run(const model::Hyperparameters& shape, bool quick, bool small) {
     const double roof = measure_read_bandwidth(0);
     std::printf("roof: %.0f GB/s\n", roof / 1e9);
-    Bench bench(shape);
+    Bench bench(shape, small ? small_card() : current_device_traits());
     for (const std::int32_t depth : {16, 1024, 32768, 131000}) {
         if (quick && depth != 1024) continue;
         const double ms = bench.step_ms(1, depth, 24);
@@ -184,6 +188,7 @@ void run(const model::Hyperparameters& shape, bool quick) {
         std::printf("1 row   depth %6d  %7.3f ms  %7.1f tok/s  %5.0f GB/s  %4.1f %% of the roof\n", depth, ms,
                     1e3 / ms, bytes / ms / 1e6, 100 * bytes / (ms * 1e-3) / roof);
     }
+    if (small) return;
     if (!quick) {
         SamplingParameters sampling;
         sampling.top_p = 0.95F;
@@ -233,5 +238,6 @@ int main(int argc, char** argv) {
     model::Hyperparameters shape = name == "gpt-oss-20b" ? model::gpt_oss_20b() : model::gpt_oss_120b();
     if (argc > 2) shape.layers = std::atoi(argv[2]);
     std::printf("%s, %d layers\n", name.c_str(), shape.layers);
-    backend::cuda::run(shape, argc > 3);
+    const std::string how = argc > 3 ? argv[3] : "";
+    backend::cuda::run(shape, !how.empty(), how == "small");
 }

@@ -11,9 +11,9 @@
 //   whole    before these two: chunks of 8,192 alone
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
 //   skewed   before these: routing whose hottest expert gets 8 times the mean
+//   small    before these: the kernels of a card without wgmma and with 99 KB of shared memory a block
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
-//   profile  four layers: one pass each of 64, 256 and 512 sequences and of prompts of 2,048 and 8,192 tokens, for
-//   a profiler
+//   profile  four layers, for a profiler: a pass each of 64 to 512 sequences and of prompts of 2,048 and 8,192 tokens
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -31,6 +31,7 @@
 #include "own_blocks.h"
 #include "random_values.h"
 #include "skewed_routing.h"
+#include "small_card.h"
 
 namespace gptoss::backend::cuda {
 namespace {
@@ -40,11 +41,11 @@ constexpr std::int32_t kMostPositions = 131072;
 constexpr std::int32_t kMostRows = 8192;
 class Bench {
   public:
-    Bench(const model::Hyperparameters& shape, std::int32_t positions)
-        : shape_(shape), stream_(make_stream()) {
+    Bench(const model::Hyperparameters& shape, bool small)
+        : shape_(shape), stream_(make_stream()), device_(small ? small_card() : current_device_traits()) {
         model_.weights = allocate_weights(shape, published_types(shape));
         fill_synthetic(model_.weights, 1, nullptr);
-        const std::int32_t blocks = positions / model::kBlockTokens;
+        const std::int32_t blocks = kMostPositions / model::kBlockTokens;
         model_.full = make_pool(shape.full_layers(), std::max(blocks, own_blocks_that_fit(shape)));
         model_.sliding = make_pool(shape.sliding_layers(), kSlidingBlocks);
         std::vector<std::int32_t> tables(static_cast<std::size_t>(2 * kSlots * blocks));
@@ -67,7 +68,7 @@ class Bench {
         last_tokens_ = allocate_device(kSlots * 4);
         forward_ = std::make_unique<BatchedForward>(
             model_, reinterpret_cast<const std::int32_t*>(last_tokens_.get()),
-            reinterpret_cast<float*>(logits_.get()), shape.vocabulary, kMostRows);
+            reinterpret_cast<float*>(logits_.get()), shape.vocabulary, kMostRows, device_);
         cuda_check(cudaDeviceSynchronize());
     }
 
@@ -115,9 +116,9 @@ class Bench {
         auto* sorted_pairs = reinterpret_cast<std::int32_t*>(take(pairs * 4));
         auto* routing_weights = reinterpret_cast<float*>(take(pairs * 4));
         auto* cache_rows = reinterpret_cast<std::int64_t*>(take(rows * 8));
-        const DeviceMemory rotation = allocate_device(std::int64_t{rows} * kHeadSize * 4);
-        cuda_check(
-            cudaMemset(rotation.get(), 0, std::size_t{static_cast<std::size_t>(rows)} * kHeadSize * 4));
+        const std::int64_t rotation_bytes = std::int64_t{rows} * kHeadSize * 4;
+        const DeviceMemory rotation = allocate_device(rotation_bytes);
+        cuda_check(cudaMemset(rotation.get(), 0, static_cast<std::size_t>(rotation_bytes)));
         std::vector<std::int64_t> places(static_cast<std::size_t>(rows));  // block after block
         for (std::int32_t i = 0; i < rows; ++i)
             places[static_cast<std::size_t>(i)] =
@@ -234,10 +235,9 @@ class Bench {
     }
 
     void attention(std::int32_t rows, std::int32_t depth, bool slides) {
-        const DeviceMemory queries = allocate_device(std::int64_t{rows} * shape_.query_width() * 2);
-        const DeviceMemory output = allocate_device(std::int64_t{rows} * shape_.query_width() * 2);
-        fill_normal_bf16(reinterpret_cast<std::uint16_t*>(queries.get()),
-                         std::int64_t{rows} * shape_.query_width());
+        const std::int64_t count = std::int64_t{rows} * shape_.query_width();
+        const DeviceMemory queries = allocate_device(count * 2), output = allocate_device(count * 2);
+        fill_normal_bf16(reinterpret_cast<std::uint16_t*>(queries.get()), count);
         const DeviceMemory segments = allocate_device(sizeof(PrefillSegment));
         const PrefillSegment segment{0, 0, rows, depth};
         cuda_check(cudaMemcpy(segments.get(), &segment, sizeof(segment), cudaMemcpyHostToDevice));
@@ -340,7 +340,7 @@ class Bench {
 
     model::Hyperparameters shape_;
     Stream stream_;
-    DeviceTraits device_ = current_device_traits();
+    DeviceTraits device_;
     DeviceModel model_;
     std::vector<DeviceMemory> pools_;
     DeviceMemory tables_, logits_, last_tokens_;
@@ -358,7 +358,7 @@ int main(int argc, char** argv) {
     if (!asked("model") && !asked("long") && !asked("batch") && !asked("operations"))
         shape.layers = 4;  // kernels need only a few to rotate among
     try {
-        backend::cuda::Bench bench(shape, backend::cuda::kMostPositions);
+        backend::cuda::Bench bench(shape, asked("small"));
         if (asked("skewed")) bench.skew();
         if (asked("batch") || asked("model")) bench.print_experts_hit();
         if (asked("kernels")) {

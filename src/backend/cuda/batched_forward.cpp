@@ -78,9 +78,9 @@ std::int64_t BatchedForward::lay_out(const model::Hyperparameters& shape, std::i
 }
 
 BatchedForward::BatchedForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
-                               std::int64_t logits_stride, std::int32_t max_rows)
+                               std::int64_t logits_stride, std::int32_t max_rows, const DeviceTraits& device)
     : model_(model),
-      device_(current_device_traits()),
+      device_(device),
       plan_options_(plan_options_of(model.weights)),
       last_tokens_(last_tokens),
       logits_(logits),

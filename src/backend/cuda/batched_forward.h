@@ -26,9 +26,11 @@ class BatchedForward {
   public:
     // `model`, `last_tokens` (device, by slot) and `logits` (device, rows `logits_stride` floats apart) must
     // outlive it. `max_rows`: of one run(). Both KV pools must hold finite numbers from the start (zeros):
-    // the unused end of a block is multiplied with probability zero.
+    // the unused end of a block is multiplied with probability zero. `device`: the card that kernels are chosen for;
+    // one that has less than the current one shows what that card's kernels take.
     BatchedForward(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
-                   std::int64_t logits_stride, std::int32_t max_rows);
+                   std::int64_t logits_stride, std::int32_t max_rows,
+                   const DeviceTraits& device = current_device_traits());
 
     // Device memory it claims.
     static std::int64_t workspace_bytes(const model::Hyperparameters& shape, std::int32_t max_rows);

@@ -42,9 +42,9 @@ std::int64_t DecodeStep::workspace_bytes(const model::Hyperparameters& shape) {
 }
 
 DecodeStep::DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
-                       std::int64_t logits_stride)
+                       std::int64_t logits_stride, const DeviceTraits& device)
     : model_(model),
-      device_(current_device_traits()),
+      device_(device),
       plan_options_(plan_options_of(model.weights)),
       last_tokens_(last_tokens),
       logits_(logits),

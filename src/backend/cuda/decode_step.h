@@ -16,9 +16,9 @@ namespace gptoss::backend::cuda {
 class DecodeStep {
   public:
     // `model`, `last_tokens` (device, by slot) and `logits` (device, rows `logits_stride` apart) must outlive
-    // it.
+    // it. `device`: the card that kernels are chosen for.
     DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens, float* logits,
-               std::int64_t logits_stride);
+               std::int64_t logits_stride, const DeviceTraits& device = current_device_traits());
 
     // Device memory a step of this shape needs.
     static std::int64_t workspace_bytes(const model::Hyperparameters& shape);
