@@ -35,30 +35,35 @@ struct Figures {
 
 void add(Figures& figures, const Trace& trace, const std::vector<Reply>& replies) {
     constexpr double kWindow = 10'000;
-    std::vector<double> windows(static_cast<std::size_t>((trace.end_ms - trace.from_ms) / kWindow), 0);
+    double end_ms = trace.end_ms;
+    if (end_ms <= trace.from_ms)  // to the last reply
+        for (const Reply& reply : replies) end_ms = std::max(end_ms, reply.tokens_ms.back() + 1);
+    std::vector<double> windows(static_cast<std::size_t>((end_ms - trace.from_ms) / kWindow), 0);
     for (const Reply& reply : replies) {
         if (reply.ask.counts && reply.ask.at_ms >= trace.from_ms)
             figures.first_ms.push_back(reply.first_token_ms);
         for (std::size_t i = 0; i < reply.tokens_ms.size(); ++i) {
             const double at_ms = reply.tokens_ms[i];
-            if (at_ms < trace.from_ms || at_ms >= trace.end_ms) continue;
+            if (at_ms < trace.from_ms || at_ms >= end_ms) continue;
             ++figures.tokens;
             if (i > 0) figures.gaps_ms.push_back(reply.gaps_ms[i - 1]);
             const auto window = static_cast<std::size_t>((at_ms - trace.from_ms) / kWindow);
             if (window < windows.size()) ++windows[window];
         }
     }
-    figures.seconds += (trace.end_ms - trace.from_ms) / 1000;
+    figures.seconds += (end_ms - trace.from_ms) / 1000;
     for (const double window : windows) figures.worst_window = std::min(figures.worst_window, window / 10);
 }
+
+constexpr std::int32_t kMostSequences = 512;
 
 engine::EngineOptions options_for(std::int32_t batch, engine::Scheduling scheduling) {
     engine::EngineOptions options;
     options.context_length = 131'072;
-    options.max_sequences = 256;
+    options.max_sequences = kMostSequences;
     options.max_batch_tokens = batch;
     options.full_blocks = 2'000'000 / model::kBlockTokens;
-    options.sliding_blocks = 3 * 256 + batch / model::kBlockTokens + 1'500;
+    options.sliding_blocks = 3 * kMostSequences + batch / model::kBlockTokens + 1'500;
     options.scheduling = scheduling;
     return options;
 }
@@ -69,20 +74,21 @@ struct Rule {
 };
 
 std::vector<Rule> rules() {
-    const auto ours = [](engine::Scheduling scheduling) {
-        return [scheduling](const Device& device) {
-            return std::make_unique<EnginePlanner>(options_for(2048, scheduling),
-                                                   measured_costs(device, 2048));
+    const auto ours = [](engine::Scheduling scheduling, std::int32_t rows = 2048) {
+        return [scheduling, rows](const Device& device) {
+            return std::make_unique<EnginePlanner>(options_for(rows, scheduling),
+                                                   measured_costs(device, rows));
         };
     };
     const auto theirs = [](std::int32_t rows, bool prompts_first) {
         return [rows, prompts_first](const Device&) {
-            return std::make_unique<QueuePlanner>(rows, 256, prompts_first);
+            return std::make_unique<QueuePlanner>(rows, kMostSequences, prompts_first);
         };
     };
     return {{"latency", ours(engine::Scheduling::latency)},
             {"balanced", ours(engine::Scheduling::balanced)},
             {"throughput", ours(engine::Scheduling::throughput)},
+            {"throughput, 8,192 rows", ours(engine::Scheduling::throughput, 8192)},
             {"vLLM, 2,048 rows", theirs(2048, false)},
             {"vLLM, 8,192 rows", theirs(8192, false)},
             {"SGLang, chunks of 8,192", theirs(8192, true)}};
@@ -92,15 +98,27 @@ std::vector<Rule> rules() {
 
 int main(int argc, char** argv) {
     const std::string device_name = argc > 1 ? argv[1] : "h200", wanted = argc > 2 ? argv[2] : "";
-    const Device device = device_name == "h100" ? h100() : device_name == "cpu" ? two_cores() : h200();
-    const std::vector<Trace> traces = {closed_loop(8),  closed_loop(16),
-                                       closed_loop(64), closed_loop(256),
-                                       poisson(4),      poisson(8),
-                                       poisson(10),     bursts(),
-                                       tide(),          long_prompt(0),
-                                       long_prompt(8),  long_prompt(64),
-                                       agents(8),       agents(8, 43'000, 750, 64),
-                                       agents(24)};
+    const Device device = device_name == "h100"          ? h100()
+                          : device_name == "cpu"         ? two_cores()
+                          : device_name == "h200-random" ? h200_random_tokens()
+                                                         : h200();
+    const std::vector<Trace> traces = {closed_loop(8),
+                                       closed_loop(16),
+                                       closed_loop(64),
+                                       closed_loop(256),
+                                       poisson(4),
+                                       poisson(8),
+                                       poisson(10),
+                                       bursts(),
+                                       tide(),
+                                       long_prompt(0),
+                                       long_prompt(8),
+                                       long_prompt(64),
+                                       agents(8),
+                                       agents(8, 43'000, 750, 64),
+                                       agents(24),
+                                       wave(512, 1024, 1024),
+                                       wave(64, 8192, 1024)};
     std::printf(
         "%s\n\n| trace | rule | tok/s | worst 10 s | first token p50 / p95 / max | between tokens p50 / p99 "
         "/ max |\n"

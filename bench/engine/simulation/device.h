@@ -82,6 +82,19 @@ inline Device h200() {
             {128, 2.0e-6}, {256, 1.0e-6}, {512, 0.82e-6}, {768, 0.72e-6}, {1024, 0.65e-6}, {2048, 0.61e-6}}};
 }
 
+// Steps of random tokens, which share no experts (`bench serve --random-tokens`, engine_load_bench).
+inline Device h200_random_tokens() {
+    Device device = h200();
+    device.name = "H200, 120b, random tokens";
+    device.decode = {{1, 1.45},  {2, 2.3},   {4, 3.5},    {8, 6.2},    {9, 6.2},   {16, 8.1},
+                     {32, 11.1}, {64, 18.2}, {128, 24.4}, {256, 29.9}, {512, 38.0}};
+    device.mixed = {{1, 1.45},    {9, 6.2},     {16, 8.0},     {32, 11.0},   {64, 17.5},
+                    {128, 22.5},  {256, 26.0},  {512, 28.5},   {768, 31.5},  {1024, 35.0},
+                    {1536, 46.5}, {2048, 58.0}, {4096, 100.0}, {8192, 178.0}};
+    device.decode_row_ms = 0.02;
+    return device;
+}
+
 inline Device h100() {
     return {.name = "H100, 120b",
             .decode = {{1, 1.98},

@@ -40,6 +40,17 @@ inline Trace closed_loop(std::int32_t clients, double end_ms = 60'000, double be
     return trace;
 }
 
+// Everybody asks at once, and once. The figures count until the last reply.
+inline Trace wave(std::int32_t users, std::int32_t prompt, std::int32_t answer) {
+    Trace trace{.name = std::to_string(users) + " users once, " + std::to_string(prompt) + " in " +
+                        std::to_string(answer) + " out",
+                .end_ms = 0,
+                .from_ms = 0};
+    for (std::int32_t user = 0; user < users; ++user)
+        trace.first.push_back({0, text(static_cast<std::uint64_t>(user) + 6'000'000, prompt), answer, user});
+    return trace;
+}
+
 // Independent users: prompts and answers of many lengths, the same means.
 inline Trace poisson(double per_second, double end_ms = 60'000) {
     Trace trace{.name = "Poisson, " + std::to_string(per_second).substr(0, 4) + " a second",
