@@ -20,18 +20,25 @@ class IdleBackend final : public backend::Backend {
     void forward(const backend::Batch&) override {}
     backend::StepHandle sample(std::span<const backend::SampleRow> rows) override {
         results_[next_ % 3].assign(rows.size(), {.token = 1, .logprob = 0, .top = {}});
+        if (waited_ == next_) idle_ns_ += (engine::Clock::now() - began_to_idle_).count();
         return next_++;
     }
     std::span<const backend::SampledToken> wait(backend::StepHandle handle) override {
+        waited_ = handle + 1;
+        began_to_idle_ = engine::Clock::now();
         return results_[handle % 3];
     }
+    // How long nothing was submitted while nothing was left to compute.
+    double idle_us() const { return static_cast<double>(idle_ns_) / 1000; }
     void read_logits(std::int32_t, std::span<float>) override {}
     void copy_block(backend::Pool, backend::BlockId, backend::BlockId) override {}
 
   private:
     backend::BackendInfo info_;
     std::vector<backend::SampledToken> results_[3];
-    backend::StepHandle next_ = 0;
+    backend::StepHandle next_ = 0, waited_ = 0;
+    engine::Clock::time_point began_to_idle_;
+    std::int64_t idle_ns_ = 0;
 };
 
 class SilentSink final : public engine::GenerationSink {
@@ -46,7 +53,7 @@ engine::EngineOptions options_for(std::int32_t sequences) {
     return {.context_length = kContext,
             .max_sequences = sequences,
             .max_batch_tokens = 2048,
-            .full_blocks = 20 * 1024,
+            .full_blocks = 40 * 1024,
             .sliding_blocks = 8 * sequences + 64};
 }
 
@@ -66,6 +73,16 @@ void add_request(engine::StepLoop& loop, engine::RequestId id, std::int32_t prom
     loop.add(std::move(request));
 }
 
+class WaitingConstraint final : public TokenConstraint {
+  public:
+    std::span<const std::uint32_t> allowed() override { return {}; }
+    void accept(TokenId) override {}
+    bool depends_on_last_token() const override { return true; }
+    std::unique_ptr<TokenConstraint> fork() const override {
+        return std::make_unique<WaitingConstraint>(*this);
+    }
+};
+
 // Every sequence generates, at a context of about 1,000 tokens.
 void decode_step(benchmark::State& state) {
     const auto sequences = static_cast<std::int32_t>(state.range(0));
@@ -78,8 +95,29 @@ void decode_step(benchmark::State& state) {
 }
 BENCHMARK(decode_step)
     ->ArgNames({"sequences", "asynchronous"})
-    ->ArgsProduct({{1, 64, 256}, {0, 1}})
+    ->ArgsProduct({{1, 64, 256, 512}, {0, 1}})
     ->Iterations(2000)  // more, and the blocks run out
+    ->Unit(benchmark::kMicrosecond);
+
+// One of many sequences wants its last token read before what follows is planned, as in a header: how long the device
+// has nothing to do.
+void one_waits(benchmark::State& state) {
+    const auto sequences = static_cast<std::int32_t>(state.range(0));
+    auto made = std::make_unique<IdleBackend>(true);
+    const IdleBackend& backend = *made;
+    const auto loop = std::make_unique<engine::StepLoop>(std::move(made), options_for(sequences));
+    for (std::int32_t i = 0; i < sequences; ++i)
+        add_request(*loop, i + 1, 1000, i == 0 ? std::make_shared<WaitingConstraint>() : nullptr);
+    for (int i = 0; i < 1000; ++i) loop->step();
+    const double before_us = backend.idle_us();
+    for (auto _ : state) loop->step();
+    state.counters["idle_us"] = (backend.idle_us() - before_us) / static_cast<double>(state.iterations());
+}
+BENCHMARK(one_waits)
+    ->ArgName("sequences")
+    ->Arg(64)
+    ->Arg(512)
+    ->Iterations(2000)
     ->Unit(benchmark::kMicrosecond);
 
 // Four of five tokens are the only ones allowed, as in the header of a call: what taking them without a step

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <exception>
+#include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -69,7 +70,7 @@ void StepLoop::finish_all(FinishReason reason, const std::string& error) {
 }
 
 void StepLoop::step() {
-    if (!in_flight_.empty() && scheduler_.must_read_first()) collect();
+    if (!in_flight_.empty() && scheduler_.must_read_first()) read_first();
     const Scheduler::Demand demand = scheduler_.demand();
     const PromptGrant grant =
         policy_.grant(costs_, demand.decode_rows, demand.decode_context, demand.prompts);
@@ -155,20 +156,41 @@ void StepLoop::build_samples(const StepPlan& plan, StepInFlight& step) {
     }
 }
 
-// Waits for the oldest step in flight and hands out its tokens.
-void StepLoop::collect() {
-    const StepInFlight step = std::move(in_flight_.front());
-    in_flight_.pop_front();
-    const std::span<const backend::SampledToken> tokens = backend_->wait(step.handle);
-    check(tokens.size() == step.rows.size(), "a backend samples one token a row");
+void StepLoop::wait_for_oldest() {
+    StepInFlight& step = in_flight_.front();
+    if (std::exchange(step.is_over, true)) return;
+    step.tokens = backend_->wait(step.handle);
+    check(step.tokens.size() == step.rows.size(), "a backend samples one token a row");
     const Clock::time_point now = Clock::now();
     // A step submitted ahead begins when the one before it ends.
     costs_.record(step.shape, milliseconds(now - std::max(step.submitted, last_collected_)));
     last_collected_ = now;
-    for (std::size_t row = 0; row < tokens.size(); ++row) {
+}
+
+// Hands out the tokens of the oldest step in flight without which the next one cannot be planned. The device has
+// nothing to do meanwhile.
+void StepLoop::read_first() {
+    wait_for_oldest();
+    StepInFlight& step = in_flight_.front();
+    for (std::size_t row = 0; row < step.rows.size(); ++row) {
+        const auto found = requests_.find(step.rows[row].request);
+        if (found == requests_.end() || found->second->epoch != step.rows[row].epoch ||
+            found->second->runs_ahead)
+            continue;
+        step.rows[row] = {};  // nobody's any more
+        deliver(*found->second, step.tokens[row]);
+    }
+}
+
+// Waits for the oldest step in flight and hands out what is left of its tokens.
+void StepLoop::collect() {
+    wait_for_oldest();
+    const StepInFlight step = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    for (std::size_t row = 0; row < step.rows.size(); ++row) {
         const auto found = requests_.find(step.rows[row].request);
         if (found == requests_.end() || found->second->epoch != step.rows[row].epoch) continue;
-        deliver(*found->second, tokens[row]);
+        deliver(*found->second, step.tokens[row]);
     }
 }
 

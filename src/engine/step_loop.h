@@ -3,8 +3,9 @@
 //
 // With an asynchronous backend one step is submitted ahead: while step n is computed, step n + 1 is planned
 // and submitted with tokens that never left the device. If a token of step n then turns out to end its
-// sequence, or to change what may follow, that sequence's row of step n + 1 is thrown away. With a
-// synchronous backend there is nothing to overlap, and no row is ever computed in vain.
+// sequence, or to change what may follow, that sequence's row of step n + 1 is thrown away. Where step n + 1 cannot be
+// planned without some tokens of step n, these alone are handed out before it is submitted, the others while it is
+// computed. With a synchronous backend there is nothing to overlap, and no row is ever computed in vain.
 #pragma once
 
 #include <deque>
@@ -58,12 +59,16 @@ class StepLoop {
         std::vector<SampledRow> rows;
         StepShape shape;
         Clock::time_point submitted;
+        bool is_over = false;  // it has been waited for
+        std::span<const backend::SampledToken> tokens;
     };
 
     double now_ms() const;
     void submit(const StepPlan& plan);
     void build_batch(const StepPlan& plan);
     void build_samples(const StepPlan& plan, StepInFlight& step);
+    void wait_for_oldest();
+    void read_first();
     void collect();
     void deliver(Request& request, const backend::SampledToken& token);
     bool hand_out(Request& request, const backend::SampledToken& token);

@@ -1,5 +1,8 @@
 // Steps submitted before the tokens of the one before are read: what that costs, and who must wait.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <future>
 
 #include "engine/engine_fixture.h"
 #include "engine/toy_constraint.h"
@@ -43,6 +46,33 @@ TEST(RunAhead, AConstraintThatDependsOnTheTokenInFlightWaits) {
     GenerationRequest request{.prompt = {1}, .max_tokens = 30};
     request.constraint = std::make_shared<ToyConstraint>(1000, ToyConstraint::Kind::each, 1);
     EXPECT_EQ(rows_for(true, request), 30);
+}
+
+// The device has nothing to do while tokens are read: those of the others wait until it has.
+TEST(RunAhead, WhoDoesNotWaitIsReadAfterTheNextStepIsSubmitted) {
+    ScriptedOptions options;
+    options.asynchronous = true;
+    const auto free = std::make_shared<test::RecordingSink>();
+    std::vector<std::size_t> unread;  // tokens of the one that does not wait, when its next one is sampled
+    const auto source = [&](const test::Moment& moment) {
+        if (moment.prompt().front() == 2 && moment.step > 5)
+            unread.push_back(moment.step - free->tokens().size());
+        return counting_source(moment);
+    };
+    TestEngine node(options, {}, source);
+    std::promise<void> both;
+    const auto waiting =
+        std::make_shared<test::RecordingSink>([&, together = both.get_future().share()](std::size_t count) {
+            if (count == 1) together.wait();
+        });
+    GenerationRequest request{.prompt = {1}, .max_tokens = 60};
+    request.constraint = std::make_shared<ToyConstraint>(1000, ToyConstraint::Kind::each, 1);
+    node.engine->submit(request, waiting);
+    node.engine->submit({.prompt = {2}, .max_tokens = 30}, free);
+    both.set_value();
+    waiting->wait();
+    EXPECT_EQ(free->tokens().size(), 30U);
+    EXPECT_THAT(unread, testing::AllOf(testing::SizeIs(24), testing::Each(1)));
 }
 
 TEST(RunAhead, AMaskThatChangesAfterAllCostsOneRowEachTime) {
