@@ -2,6 +2,7 @@
 
 #include "backend/cuda/batched_routing.h"
 #include "backend/cuda/batched_routing_parts.cuh"
+#include "backend/cuda/cluster.cuh"
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/gemm_ptx.cuh"
@@ -42,22 +43,35 @@ __device__ __forceinline__ void load_quad(float (&v)[4], const float* from) {
     v[0] = quad.x, v[1] = quad.y, v[2] = quad.z, v[3] = quad.w;
 }
 
+// Of the block, or of all blocks of its cluster.
+__device__ __forceinline__ void meet(int parts) {
+    if (parts == 1) return __syncthreads();
+    __syncwarp();
+    cluster_arrive();
+    cluster_wait();
+}
+
 // Warps share the columns; each holds partial logits of all experts for the block's rows. `m_tiles`: of 16 experts.
+// The `parts` blocks of a cluster share the columns of the same rows, so that each reads its part of the router alone,
+// and then these rows: for each, one of them finds the norm's factor, adds up the logits and chooses.
 template <int m_tiles, int kRows>
-__global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
+__global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r, const int parts) {
     constexpr int kLogits = kRows * kMaxExperts, n_tiles = kRows / 8;
     constexpr int kTilesAtOnce = m_tiles * kFewerRows / kRows;  // as many weights as there are registers for
     extern __shared__ float partial_logits[];                   // [warp][row][expert]
     __shared__ float factors[kRows];
     griddep_launch_dependents();
+    if (parts > 1) cluster_arrive();  // the block has started: others may store into it
     griddep_wait();
-    const int first_row = blockIdx.x * kRows;
+    const int part = static_cast<int>(blockIdx.x) % parts;
+    const int first_row = static_cast<int>(blockIdx.x) / parts * kRows;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, c = lane % 4;
     const auto row_of = [&](int i) {
         return r.residual + std::int64_t{min(first_row + i, r.row_count - 1)} * r.hidden;
     };
 
-    for (int i = warp; i < kRows; i += kWarps) {
+    if (parts > 1) cluster_wait();
+    for (int i = warp * parts + part; i < kRows; i += kWarps * parts) {
         const float* row = row_of(i);
         float squares = 0;
         constexpr int kQuadsAtOnce = 12;  // all asked for before the first is used
@@ -72,9 +86,14 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
             for (int q = 0; q < kQuadsAtOnce; ++q) squares += squares_of(quads[q]);
         }
         for (int step = 16; step > 0; step /= 2) squares += __shfl_xor_sync(kAllLanes, squares, step);
-        if (lane == 0) factors[i] = rms_factor(squares, r.hidden, r.epsilon);
+        const float factor = rms_factor(squares, r.hidden, r.epsilon);
+        if (parts > 1) {
+            if (lane < parts) store_shared_of_cluster(shared_address_of_block(&factors[i], lane), factor);
+        } else if (lane == 0) {
+            factors[i] = factor;
+        }
     }
-    __syncthreads();
+    meet(parts);
 
     const bool nibbles = r.order == ActivationOrder::nibbles;
     const float* rows[n_tiles];
@@ -82,7 +101,7 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
 #pragma unroll
     for (int n = 0; n < n_tiles; ++n) rows[n] = row_of(8 * n + g), own_factors[n] = factors[8 * n + g];
     float sums[m_tiles][n_tiles][4] = {};
-    for (int step = warp; step < r.hidden / 16; step += kWarps) {
+    for (int step = part * kWarps + warp; step < r.hidden / 16; step += kWarps * parts) {
         // The columns this lane of the matrix instruction covers, four together in memory.
         const int column = step / 2 * 32 + (nibbles ? step % 2 * 16 + 4 * c : step % 2 * 4 + 8 * c);
         SplitQuad b[n_tiles];
@@ -144,25 +163,36 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r) {
     __syncthreads();
     // Always added in the same order: the same input gives the same routing.
     for (int i = threadIdx.x; i < kLogits; i += kThreads) {
-        const int expert = i % kMaxExperts;
-        float logit = -INFINITY;
-        if (expert < r.experts) {
-            logit = 0;
-            for (int w = 0; w < kWarps; ++w) logit += partial_logits[w * kLogits + i];
-            logit += r.router_bias[expert];
-        }
+        float logit = 0;
+        for (int w = 0; w < kWarps; ++w) logit += partial_logits[w * kLogits + i];
         partial_logits[i] = logit;
     }
+    meet(parts);
+    float* finished =
+        partial_logits + kLogits;  // other blocks may still read what they need of this one's sums
+    for (int i = threadIdx.x; i < kLogits / parts; i += kThreads) {
+        const int expert = i % kMaxExperts, place = (i / kMaxExperts * parts + part) * kMaxExperts + expert;
+        float logit = -INFINITY;
+        if (expert < r.experts) {
+            logit = parts > 1 ? 0 : partial_logits[place];
+            for (int other = 0; parts > 1 && other < parts; ++other)
+                logit += load_shared_of_cluster(shared_address_of_block(&partial_logits[place], other));
+            logit += r.router_bias[expert];
+        }
+        finished[place] = logit;
+    }
+    if (parts > 1) cluster_arrive();
     __syncthreads();
 
-    for (int i = warp; i < kRows && first_row + i < r.row_count; i += kWarps) {
-        float* logits = partial_logits + i * kMaxExperts;
+    for (int i = warp * parts + part; i < kRows && first_row + i < r.row_count; i += kWarps * parts) {
+        float* logits = finished + i * kMaxExperts;
         const int row = first_row + i;
         if (r.logits != nullptr)
             for (int e = lane; e < r.experts; e += 32)
                 r.logits[std::int64_t{row} * r.experts + e] = logits[e];
         choose_top_experts(r, row, logits, lane);
     }
+    if (parts > 1) cluster_wait();  // its sums have been read
 }
 
 constexpr int kSortWarps = 32;
@@ -260,12 +290,19 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
     }
 }
 
+// As many blocks share a router's columns as there are SMs for. Before Hopper there are no clusters.
 template <int kRows>
-void launch_router(const Routing& routing, cudaStream_t stream) {
+void launch_router(const Routing& routing, const DeviceTraits& device, cudaStream_t stream) {
+    constexpr int kMostParts = 8;
+    static_assert(kRows % kMostParts == 0, "each finishes as many rows");
+    const int row_blocks = (routing.row_count + kRows - 1) / kRows;
+    int parts = 1;
+    while (device.compute_major >= 9 && parts < kMostParts && row_blocks * parts * 2 <= device.sm_count)
+        parts *= 2;
     const auto router =
         routing.experts <= 32 ? router_kernel<2, kRows> : router_kernel<kMaxExperts / 16, kRows>;
-    launch_pdl(router, dim3(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows)), kThreads,
-               shared_bytes_of(kRows), stream, routing);
+    launch_pdl_cluster(router, dim3(static_cast<unsigned>(row_blocks * parts)), kThreads,
+                       shared_bytes_of(kRows), parts, stream, routing, parts);
 }
 
 bool has_room_for_more_rows(const DeviceTraits& device) {
@@ -273,13 +310,15 @@ bool has_room_for_more_rows(const DeviceTraits& device) {
     return device.shared_bytes_per_block >= shared_bytes_of(kMoreRows) + kOwn;
 }
 
-// A block reads the whole router, so it has more rows where there are enough for every SM.
+// Every row block's rows cost a reading of the router, so it has more rows where columns can be shared or where there
+// are enough rows for every SM.
 void route_rows(const Routing& routing, cudaStream_t stream) {
     const DeviceTraits device = current_device_traits();
-    if (routing.row_count >= device.sm_count * kMoreRows && has_room_for_more_rows(device))
-        launch_router<kMoreRows>(routing, stream);
+    const bool enough = device.compute_major >= 9 || routing.row_count >= device.sm_count * kMoreRows;
+    if (enough && has_room_for_more_rows(device))
+        launch_router<kMoreRows>(routing, device, stream);
     else
-        launch_router<kFewerRows>(routing, stream);
+        launch_router<kFewerRows>(routing, device, stream);
 }
 
 // As many launches as it takes: a row's sums do not depend on the others.

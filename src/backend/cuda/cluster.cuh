@@ -1,5 +1,5 @@
 // What the blocks of a cluster do with each other (sm_90; nothing before): a barrier in two halves, which all threads of a
-// warp reach together, and stores into another block's shared memory. Source: the PTX ISA manual.
+// warp reach together, and loads from and stores into another block's shared memory. Source: the PTX ISA manual.
 #pragma once
 
 #include "backend/cuda/primitives.cuh"
@@ -30,6 +30,18 @@ __device__ __forceinline__ void store_shared_of_cluster(std::uint32_t address, f
     asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(value.x), "f"(value.y)
                  : "memory");
 #endif
+}
+__device__ __forceinline__ void store_shared_of_cluster(std::uint32_t address, float value) {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(address), "f"(value) : "memory");
+#endif
+}
+__device__ __forceinline__ float load_shared_of_cluster(std::uint32_t address) {
+    float value = 0;
+#if __CUDA_ARCH__ >= 900
+    asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(value) : "r"(address) : "memory");
+#endif
+    return value;
 }
 
 }  // namespace gptoss::backend::cuda
