@@ -16,6 +16,7 @@ namespace {
 constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * 32;
 constexpr int kFewerRows = 16, kMoreRows = 32;  // of a block of threads
+constexpr int kMostRouterParts = 8;             // blocks of a cluster that every card allows
 constexpr int shared_bytes_of(int rows) {
     return kWarps * rows * kMaxExperts * 4;
 }
@@ -168,29 +169,25 @@ __global__ void __launch_bounds__(kThreads, 1) router_kernel(const Routing r, co
         partial_logits[i] = logit;
     }
     meet(parts);
-    float* finished =
-        partial_logits + kLogits;  // other blocks may still read what they need of this one's sums
-    for (int i = threadIdx.x; i < kLogits / parts; i += kThreads) {
-        const int expert = i % kMaxExperts, place = (i / kMaxExperts * parts + part) * kMaxExperts + expert;
-        float logit = -INFINITY;
-        if (expert < r.experts) {
-            logit = parts > 1 ? 0 : partial_logits[place];
-            for (int other = 0; parts > 1 && other < parts; ++other)
-                logit += load_shared_of_cluster(shared_address_of_block(&partial_logits[place], other));
-            logit += r.router_bias[expert];
-        }
-        finished[place] = logit;
-    }
-    if (parts > 1) cluster_arrive();
-    __syncthreads();
-
+    // Other blocks may still read this one's sums.
+    float* finished = partial_logits + kLogits;
     for (int i = warp * parts + part; i < kRows && first_row + i < r.row_count; i += kWarps * parts) {
         float* logits = finished + i * kMaxExperts;
         const int row = first_row + i;
-        if (r.logits != nullptr)
-            for (int e = lane; e < r.experts; e += 32)
-                r.logits[std::int64_t{row} * r.experts + e] = logits[e];
+        for (int e = lane; e < kMaxExperts; e += 32) {
+            const float* sum = partial_logits + i * kMaxExperts + e;
+            float logit = parts > 1 ? 0 : *sum;
+            for (int other = 0; parts > 1 && other < parts; ++other)
+                logit += load_shared_of_cluster(shared_address_of_block(sum, other));
+            logits[e] = e < r.experts ? logit + r.router_bias[e] : -INFINITY;
+            if (r.logits != nullptr && e < r.experts) r.logits[std::int64_t{row} * r.experts + e] = logits[e];
+        }
+        __syncwarp();
         choose_top_experts(r, row, logits, lane);
+    }
+    if (parts > 1) {
+        __syncwarp();
+        cluster_arrive();
     }
     if (parts > 1) cluster_wait();  // its sums have been read
 }
@@ -290,15 +287,18 @@ __global__ void __launch_bounds__(kSortWarps * 32) sort_kernel(const Routing r) 
     }
 }
 
-// As many blocks share a router's columns as there are SMs for. Before Hopper there are no clusters.
+// As many blocks share a router's columns as run at once. A cluster of more than two needs free SMs of one GPC: on an
+// H200 16 clusters of 8 and 32 of 4 took two rounds, 12 and 24 one. Before Hopper there are no clusters.
+int router_parts(int row_blocks, const DeviceTraits& device) {
+    if (device.compute_major < 9) return 1;
+    for (int parts = kMostRouterParts; parts > 2; --parts)
+        if (row_blocks * parts <= device.sm_count * 3 / 4) return parts;
+    return row_blocks * 2 <= device.sm_count ? 2 : 1;
+}
+
 template <int kRows>
 void launch_router(const Routing& routing, const DeviceTraits& device, cudaStream_t stream) {
-    constexpr int kMostParts = 8;
-    static_assert(kRows % kMostParts == 0, "each finishes as many rows");
-    const int row_blocks = (routing.row_count + kRows - 1) / kRows;
-    int parts = 1;
-    while (device.compute_major >= 9 && parts < kMostParts && row_blocks * parts * 2 <= device.sm_count)
-        parts *= 2;
+    const int row_blocks = (routing.row_count + kRows - 1) / kRows, parts = router_parts(row_blocks, device);
     const auto router =
         routing.experts <= 32 ? router_kernel<2, kRows> : router_kernel<kMaxExperts / 16, kRows>;
     launch_pdl_cluster(router, dim3(static_cast<unsigned>(row_blocks * parts)), kThreads,
