@@ -31,7 +31,8 @@ class SyntheticRunner final : public ProbeRunner {
         }
         try {
             backend::BackendOptions options;
-            const model::PlanRequest plan_request = plan_request_for(request.probes, shape_, request.kv_type);
+            const model::PlanRequest plan_request =
+                plan_request_for(request.probes, shape_, request.kv_types);
             const backend::DeviceNeeds needs = backend::device_needs("cuda", shape_, plan_request);
             options.plan = model::plan(shape_, plan_request, needs.weight_bytes, needs.workspace_bytes,
                                        needs.runtime_bytes, needs.host);
@@ -72,7 +73,7 @@ int run(const std::string& name, std::int32_t layers, std::int32_t rounds) {
     // By hand: the choice, then each kernel forced over it; the lowest of the rounds.
     ProbeRequest request;
     request.probes = timing_probes(options);
-    request.kv_type = options.kv_type;
+    request.kv_types = options.kv_types;
     request.passes = 5;
     request.times_alone = true;
     std::map<std::string, std::vector<double>> lowest_ms;

@@ -139,7 +139,7 @@ int print_kernels(const PlanOptions& options) {
 
 int run(PlanOptions options) {
     if (!options.kernels.empty()) return print_kernels(options);
-    options.request.kv_type = model::kv_type_named(options.kv_type);
+    options.request.kv_types = model::kv_types_named(options.kv_type);
     if (options.gpu.empty()) require_gpu_for_layers(options.device, options.request.gpu_layers);
     const PlanSubject subject = plan_subject_of(options);
     const model::PlanRequest request = request_of(options, subject);
@@ -193,7 +193,7 @@ void add_plan(CLI::App& app, int& exit_code) {
     command->add_option("--batch", options->request.max_batch_tokens, "Rows of one step")
         ->check(CLI::Range(1, 1 << 16));
     command->add_option("--kv-type", options->kv_type, "Type of the KV cache")
-        ->check(CLI::IsMember({"bf16", "f16", "f8", "q8_0"}));
+        ->check(CLI::IsMember({"bf16", "f16", "f8", "f8_full", "q8_0"}));
     auto* device = command->add_option("--device", options->device, "cpu or cuda");
     command
         ->add_option(

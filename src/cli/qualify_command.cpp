@@ -120,8 +120,8 @@ void add_qualify(CLI::App& app, int& exit_code) {
                      "Which GPU, in the driver's order [GPTOSS_GPU_ORDINAL]")
         ->envname("GPTOSS_GPU_ORDINAL")
         ->check(CLI::Range(0, 63));
-    command->add_option("--kv-cache-type", options->options.kv_cache_type, "bf16, f16 or f8")
-        ->check(CLI::IsMember({"bf16", "f16", "f8", "q8_0"}))
+    command->add_option("--kv-cache-type", options->options.kv_cache_type, "bf16, f16, f8 or f8_full")
+        ->check(CLI::IsMember({"bf16", "f16", "f8", "f8_full", "q8_0"}))
         ->capture_default_str();
     command->add_option("--minutes", options->options.minutes, "Of load on a whole node; 0 = none")
         ->check(CLI::Range(0.0, 1440.0))

@@ -12,9 +12,9 @@ std::int64_t blocks_for(std::int64_t tokens) {
     return (tokens + kBlockTokens - 1) / kBlockTokens;
 }
 
-// Keys and values of one layer for one token.
-std::int64_t token_bytes(const Hyperparameters& shape, KvType type) {
-    return 2LL * shape.kv_width() * kv_element_bytes(type);
+// Keys and values of one layer for one block.
+std::int64_t block_bytes(const Hyperparameters& shape, KvType type) {
+    return std::int64_t{kBlockTokens} * 2 * shape.kv_width() * kv_element_bytes(type);
 }
 
 // A window straddles one block more than it fills.
@@ -35,21 +35,19 @@ std::int64_t kept_sliding_blocks(const Hyperparameters& shape, const PlanRequest
 
 }  // namespace
 
-std::int32_t kv_element_bytes(KvType type) {
-    return type == KvType::f8 ? 1 : 2;
+const char* name_of(const KvTypes& types) {
+    if (types == kF8OnFullLayers) return "f8_full";
+    if (types.full == KvType::f8) return "f8";
+    return types.full == KvType::f16 ? "f16" : "bf16";
 }
 
-const char* name_of(KvType type) {
-    if (type == KvType::f8) return "f8";
-    return type == KvType::f16 ? "f16" : "bf16";
-}
-
-KvType kv_type_named(std::string_view name) {
-    for (const KvType type : {KvType::bf16, KvType::f16, KvType::f8})
-        if (name == name_of(type)) return type;
+KvTypes kv_types_named(std::string_view name) {
+    for (const KvTypes& types :
+         {KvTypes(KvType::bf16), KvTypes(KvType::f16), KvTypes(KvType::f8), kF8OnFullLayers})
+        if (name == name_of(types)) return types;
     if (name == "q8_0") return KvType::f8;
     throw Error(ErrorCode::setting_invalid, "there is no KV cache type \"" + std::string(name) + "\"",
-                "Name one of bf16, f16 and f8.", {{"kv_cache_type", std::string(name)}});
+                "Name one of bf16, f16, f8 and f8_full.", {{"kv_cache_type", std::string(name)}});
 }
 
 LayerRange device_layers(const Hyperparameters& shape, const PlanRequest& request) {
@@ -67,14 +65,15 @@ MemoryPlan plan(const Hyperparameters& shape, const PlanRequest& request, std::i
     result.full_blocks = static_cast<std::int32_t>(blocks_for(cache_tokens) + request.max_sequences - 1);
     const std::int64_t kept_blocks = kept_sliding_blocks(shape, request);
     result.sliding_blocks = static_cast<std::int32_t>(running_sliding_blocks(shape, request) + kept_blocks);
-    const std::int64_t block_bytes = kBlockTokens * token_bytes(shape, request.kv_type);
-    result.full_kv_bytes = result.full_blocks * block_bytes * on_device.full_layers();
-    result.sliding_kv_bytes = result.sliding_blocks * block_bytes * on_device.sliding_layers();
-    result.kept_kv_bytes = kept_blocks * block_bytes * on_device.sliding_layers();
+    const std::int64_t full_bytes = block_bytes(shape, request.kv_types.full),
+                       sliding_bytes = block_bytes(shape, request.kv_types.sliding);
+    result.full_kv_bytes = result.full_blocks * full_bytes * on_device.full_layers();
+    result.sliding_kv_bytes = result.sliding_blocks * sliding_bytes * on_device.sliding_layers();
+    result.kept_kv_bytes = kept_blocks * sliding_bytes * on_device.sliding_layers();
     result.host = host;
     result.host.layers = on_host.end;
-    result.host.full_kv_bytes = result.full_blocks * block_bytes * on_host.full_layers();
-    result.host.sliding_kv_bytes = result.sliding_blocks * block_bytes * on_host.sliding_layers();
+    result.host.full_kv_bytes = result.full_blocks * full_bytes * on_host.full_layers();
+    result.host.sliding_kv_bytes = result.sliding_blocks * sliding_bytes * on_host.sliding_layers();
     result.weight_bytes = weight_bytes;
     result.workspace_bytes = workspace_bytes;
     result.runtime_bytes = runtime_bytes;

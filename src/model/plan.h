@@ -11,11 +11,25 @@
 namespace gptoss::model {
 
 enum class KvType { bf16, f16, f8 };
-std::int32_t kv_element_bytes(KvType type);
-const char* name_of(KvType type);  // as in KV_CACHE_TYPE
-// The type that KV_CACHE_TYPE and the commands' flags mean; "q8_0" of older deployments is f8. Throws
+constexpr std::int32_t kv_element_bytes(KvType type) {
+    return type == KvType::f8 ? 1 : 2;
+}
+
+// Of a model's two kinds of layers. Long contexts are read in the full ones alone, so these may take fewer bits.
+struct KvTypes {
+    KvType full = KvType::bf16, sliding = KvType::bf16;
+
+    constexpr KvTypes() = default;
+    constexpr KvTypes(KvType both) : full(both), sliding(both) {}
+    constexpr KvTypes(KvType of_full, KvType of_sliding) : full(of_full), sliding(of_sliding) {}
+    constexpr KvType of(bool slides) const { return slides ? sliding : full; }
+    bool operator==(const KvTypes&) const = default;
+};
+inline constexpr KvTypes kF8OnFullLayers{KvType::f8, KvType::bf16};
+const char* name_of(const KvTypes& types);  // as in KV_CACHE_TYPE
+// The types that KV_CACHE_TYPE and the commands' flags mean; "q8_0" of older deployments is f8. Throws
 // Error(setting_invalid) with the names for anything else.
-KvType kv_type_named(std::string_view name);
+KvTypes kv_types_named(std::string_view name);
 
 // Tokens in a block of KV cache, in both pools. 64 tokens keep the share that a sequence wastes under 2 % of
 // its window and make a block of one layer 128 KiB at bf16: large enough to stream, small enough to share.
@@ -28,7 +42,7 @@ struct PlanRequest {
     // Conversations whose sliding window the prefix cache can keep while they do not run; 0 = as many as run.
     std::int32_t kept_windows = 0;
     std::int32_t max_batch_tokens = 2048;  // rows of one step (LLAMA_BATCH_SIZE)
-    KvType kv_type = KvType::bf16;
+    KvTypes kv_types;
     // Planned for a GPU: it computes the last N layers and the head, the host the rest. 0 = not split.
     std::int32_t gpu_layers = 99;
     std::int32_t gpu_ordinal = 0;  // which GPU of the machine, in the driver's order

@@ -130,7 +130,7 @@ model::PlanRequest request_of(const Settings& settings, const model::Hyperparame
                                  : shape.context_length;
     request.cache_tokens = settings.cache_tokens;
     request.max_batch_tokens = static_cast<std::int32_t>(settings.batch_tokens);
-    request.kv_type = settings.kv_cache_type;
+    request.kv_types = settings.kv_cache_type;
     if (settings.gpu_layers > 0) request.gpu_layers = static_cast<std::int32_t>(settings.gpu_layers);
     request.gpu_ordinal = static_cast<std::int32_t>(settings.gpu_ordinal);
     request.max_sequences = settings.max_sequences > 0 ? static_cast<std::int32_t>(settings.max_sequences)

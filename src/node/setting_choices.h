@@ -31,10 +31,11 @@ inline constexpr std::array<Named<engine::Scheduling>, 3> kSchedulings{
     {{"latency", engine::Scheduling::latency},
      {"balanced", engine::Scheduling::balanced},
      {"throughput", engine::Scheduling::throughput}}};
-inline constexpr std::array<Named<model::KvType>, 4> kKvTypes{{{"bf16", model::KvType::bf16},
-                                                               {"f16", model::KvType::f16},
-                                                               {"f8", model::KvType::f8},
-                                                               {"q8_0", model::KvType::f8}}};
+inline constexpr std::array<Named<model::KvTypes>, 5> kKvTypes{{{"bf16", model::KvType::bf16},
+                                                                {"f16", model::KvType::f16},
+                                                                {"f8", model::KvType::f8},
+                                                                {"f8_full", model::kF8OnFullLayers},
+                                                                {"q8_0", model::KvType::f8}}};
 inline constexpr std::array<Named<LogFormat>, 2> kLogFormats{
     {{"text", LogFormat::text}, {"json", LogFormat::json}}};
 inline constexpr std::array<Named<Determinism>, 2> kDeterminisms{

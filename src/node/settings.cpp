@@ -92,9 +92,12 @@ std::vector<SettingSpec> make_specs() {
                "one for "
                "every 4096 tokens of the KV cache, 16 to 256.",
                &S::max_sequences, 0, 4096),
-        choice<&S::kv_cache_type, kKvTypes>(
-            "KV_CACHE_TYPE", "--kv-cache-type", "Memory",
-            "Type of the KV cache. q8_0, which older deployments set, is another name for the 8-bit one."),
+        choice<&S::kv_cache_type, kKvTypes>("KV_CACHE_TYPE", "--kv-cache-type", "Memory",
+                                            "Type of the KV cache. f8 has 8 bits; f8_full 8 bits on the "
+                                            "layers that see the whole context, so that "
+                                            "most of a long one is read in 8 bits, and bf16 on the others. "
+                                            "q8_0, which older deployments set, is "
+                                            "another name for f8."),
         number("VRAM_CEILING_MB", "--vram-ceiling-mb", "Memory",
                "Most of the GPU's memory that may be in use, by all programs, in the MiB that nvidia-smi "
                "shows: what "

@@ -30,7 +30,7 @@ struct Settings {
     std::int64_t gpu_ordinal = 0;
     std::int64_t vram_ceiling_mb = -1;  // -1 = by the card; 0 = none
     std::int64_t batch_tokens = 2048;
-    model::KvType kv_cache_type = model::KvType::bf16;
+    model::KvTypes kv_cache_type;
     std::int64_t threads = 0;
     bool prefix_cache = true;
     Determinism determinism = Determinism::off;

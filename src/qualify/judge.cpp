@@ -30,10 +30,10 @@ LogitsError error_of(std::span<const float> logits, std::span<const float> refer
     return error;
 }
 
-Tolerance tolerance_for(const std::string& device, model::KvType kv_type, bool whole) {
+Tolerance tolerance_for(const std::string& device, const model::KvTypes& kv_types, bool whole) {
     double overall = device == "cpu" ? 2e-3 : 8e-3;  // rounding of activations
-    if (kv_type == model::KvType::bf16 && device != "cpu") overall = 0.03;
-    if (kv_type == model::KvType::f8) overall = 0.1;
+    if (kv_types == model::KvType::bf16 && device != "cpu") overall = 0.03;
+    if (kv_types.full == model::KvType::f8) overall = 0.1;
     if (whole) overall *= 2;
     return {.overall = overall, .worst = 8 * overall, .of_any_row = std::max(0.3, 4 * overall)};
 }

@@ -26,7 +26,7 @@ struct Tolerance {
 
 // What kernels reach by their rounding, with room for other weights (docs/qualify.md). A cache of bf16 rounds
 // keys to 8 bits, of f16 to 11. `whole` = all layers, where errors add up and experts flip more often.
-Tolerance tolerance_for(const std::string& device, model::KvType kv_type, bool whole);
+Tolerance tolerance_for(const std::string& device, const model::KvTypes& kv_types, bool whole);
 
 struct Judgement {
     // Empty = right. Else what is wrong, in words a report can hold: "not a number in 1 of 8 rows".

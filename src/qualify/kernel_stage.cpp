@@ -236,7 +236,7 @@ class KernelStage {
 
     // Milliseconds of each probe on the whole model; empty when it could not be computed.
     std::vector<double> times(const backend::KernelChoice& kernels, const std::vector<Probe>& probes) {
-        ProbeRequest request = judge_.request(kernels, whole(), probes, options_.kv_type);
+        ProbeRequest request = judge_.request(kernels, whole(), probes, options_.kv_types);
         request.times_alone = true;
         const ProbeReply reply = runner_.run(request);
         std::vector<double> ms;
@@ -275,7 +275,7 @@ class KernelStage {
              fmt::format("{} slices, {} steps", slices_.size(), steps_done));
         progress_("checking the whole model");
         const std::vector<Probe> probes = few_probes();
-        const std::string fault = judge_.fault_of(result_.choice, whole(), probes, options_.kv_type);
+        const std::string fault = judge_.fault_of(result_.choice, whole(), probes, options_.kv_types);
         if (judge_.no_room())
             return note("whole model", Verdict::skipped,
                         "there is no room for it beside what runs: " + fault);

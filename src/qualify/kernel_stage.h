@@ -20,10 +20,10 @@ struct KernelStageOptions {
     model::Hyperparameters shape;
     std::int32_t gpu_layers = model::PlanRequest{}.gpu_layers;
     std::int32_t gpu_ordinal = 0;
-    model::KvType kv_type = model::KvType::bf16;  // as it will be served
-    std::int32_t most_tokens = 2048;              // of a step, as it will be served
-    std::int32_t most_deep_tokens = 128;          // of a step far into the context
-    std::int32_t slices_of_each_kernel = 3;       // spread over the model; all of them for the kernels chosen
+    model::KvTypes kv_types;                 // as it will be served
+    std::int32_t most_tokens = 2048;         // of a step, as it will be served
+    std::int32_t most_deep_tokens = 128;     // of a step far into the context
+    std::int32_t slices_of_each_kernel = 3;  // spread over the model; all of them for the kernels chosen
 };
 
 struct KernelStageResult {

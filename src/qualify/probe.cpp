@@ -157,9 +157,9 @@ std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t 
 }
 
 model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const model::Hyperparameters& shape,
-                                    model::KvType kv_type) {
+                                    const model::KvTypes& kv_types) {
     model::PlanRequest request;
-    request.kv_type = kv_type;
+    request.kv_types = kv_types;
     request.max_batch_tokens = kHistoryTokens;
     std::int32_t own_blocks = 0;
     for (const Probe& probe : probes) {

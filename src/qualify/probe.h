@@ -48,7 +48,7 @@ std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t 
 
 // What a backend must be planned with to take all of them.
 model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const model::Hyperparameters& shape,
-                                    model::KvType kv_type);
+                                    const model::KvTypes& kv_types);
 
 // Computes every probe `passes` times, the order turned round each time. `backend` was made with the plan.
 // `times_alone`: no logits are read. Throws what the backend throws.

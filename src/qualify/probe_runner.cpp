@@ -44,7 +44,7 @@ Json to_json(const ProbeRequest& request) {
     Json json = {{"model", request.model},           {"device", request.device},
                  {"banned", request.kernels.banned}, {"preferred", Json::array()},
                  {"exact", request.exact},           {"first_layer", request.layers.first},
-                 {"end_layer", request.layers.end},  {"kv_type", model::name_of(request.kv_type)},
+                 {"end_layer", request.layers.end},  {"kv_type", model::name_of(request.kv_types)},
                  {"gpu_layers", request.gpu_layers}, {"gpu_ordinal", request.gpu_ordinal},
                  {"passes", request.passes},         {"times_alone", request.times_alone},
                  {"probes", Json::array()}};
@@ -68,7 +68,7 @@ ProbeRequest probe_request_from_json(const Json& json) {
         request.exact = json.at("exact").get<bool>();
         request.layers = {json.at("first_layer").get<std::int32_t>(),
                           json.at("end_layer").get<std::int32_t>()};
-        request.kv_type = model::kv_type_named(json.at("kv_type").get<std::string>());
+        request.kv_types = model::kv_types_named(json.at("kv_type").get<std::string>());
         request.gpu_layers = json.at("gpu_layers").get<std::int32_t>();
         request.gpu_ordinal = json.at("gpu_ordinal").get<std::int32_t>();
         request.passes = json.at("passes").get<std::int32_t>();
@@ -89,7 +89,7 @@ ProbeReply compute_probes(const ProbeRequest& request, const model::Weights& all
         sliced ? slice_of(all_weights, request.layers.first, request.layers.end - request.layers.first)
                : all_weights;
     const model::Hyperparameters& shape = weights.hyperparameters;
-    model::PlanRequest plan_request = plan_request_for(request.probes, shape, request.kv_type);
+    model::PlanRequest plan_request = plan_request_for(request.probes, shape, request.kv_types);
     if (!sliced) plan_request.gpu_layers = request.gpu_layers;
     plan_request.gpu_ordinal = request.gpu_ordinal;
     const backend::DeviceNeeds needs = backend::device_needs(request.device, weights, plan_request);

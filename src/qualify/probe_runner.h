@@ -20,7 +20,7 @@ struct ProbeRequest {
     backend::KernelChoice kernels;
     bool exact = false;        // CPU: the float32 reference
     model::LayerRange layers;  // a slice (probe.h); empty = the whole model
-    model::KvType kv_type = model::KvType::bf16;
+    model::KvTypes kv_types;
     std::int32_t gpu_layers = model::PlanRequest{}.gpu_layers;  // fewer than the model has = split
     std::int32_t gpu_ordinal = 0;                               // which GPU of the machine
     std::vector<Probe> probes;

@@ -85,7 +85,7 @@ KernelStageOptions stage_options(const QualifyOptions& options, const model::Wei
     if (options.device != "cpu" &&
         model::device_layers(stage.shape, {.gpu_layers = options.gpu_layers}).first > 0)
         for (const std::string& kernel : backend::cpu_kernel_names()) stage.kernels.push_back(kernel);
-    stage.kv_type = model::kv_type_named(options.kv_cache_type);
+    stage.kv_types = model::kv_types_named(options.kv_cache_type);
     if (options.device == "cpu") {  // where a float32 reference takes as long as what it checks
         stage.most_tokens = 512;
         stage.most_deep_tokens = 16;

@@ -21,8 +21,8 @@ std::string where(const Slice& slice) {
 }  // namespace
 
 ProbeRequest SliceJudge::request(const backend::KernelChoice& kernels, const Slice& slice,
-                                 const std::vector<Probe>& probes, model::KvType kv_type) const {
-    return {options_.model,      slice.device,         kernels, false, slice.layers, kv_type,
+                                 const std::vector<Probe>& probes, const model::KvTypes& kv_types) const {
+    return {options_.model,      slice.device,         kernels, false, slice.layers, kv_types,
             options_.gpu_layers, options_.gpu_ordinal, probes,  3};
 }
 
@@ -45,14 +45,14 @@ std::string SliceJudge::compute_references(model::LayerRange layers, const std::
 }
 
 SliceJudge::Look SliceJudge::look(const backend::KernelChoice& kernels, const Slice& slice,
-                                  const std::vector<Probe>& probes, model::KvType kv_type) {
+                                  const std::vector<Probe>& probes, const model::KvTypes& kv_types) {
     if (const std::string problem = compute_references(slice.layers, probes); !problem.empty())
         return {"no reference: " + problem, {}};
-    const ProbeReply reply = runner_.run(request(kernels, slice, probes, kv_type));
+    const ProbeReply reply = runner_.run(request(kernels, slice, probes, kv_types));
     no_room_ = reply.does_not_fit;
     if (!reply.problem.empty()) return {where(slice) + ": " + reply.problem, {}};
     device_ = reply.device;
-    const Tolerance tolerance = tolerance_for(slice.device, kv_type, slice.layers.empty());
+    const Tolerance tolerance = tolerance_for(slice.device, kv_types, slice.layers.empty());
     Look all;
     for (std::size_t i = 0; i < probes.size(); ++i)
         all.judgements.push_back(judge(reply.outcomes[i], references_.at(key_of(slice.layers, probes[i])),
@@ -61,8 +61,8 @@ SliceJudge::Look SliceJudge::look(const backend::KernelChoice& kernels, const Sl
 }
 
 std::string SliceJudge::fault_of(const backend::KernelChoice& kernels, const Slice& slice,
-                                 const std::vector<Probe>& probes, model::KvType kv_type) {
-    const Look first = look(kernels, slice, probes, kv_type);
+                                 const std::vector<Probe>& probes, const model::KvTypes& kv_types) {
+    const Look first = look(kernels, slice, probes, kv_types);
     if (!first.problem.empty()) return first.problem;
     std::vector<std::string> doubts;
     std::vector<Probe> again;
@@ -82,7 +82,7 @@ std::string SliceJudge::fault_of(const backend::KernelChoice& kernels, const Sli
                 others.push_back(again[i]);
                 others.back().input = input;
             }
-        const Look second = look(kernels, slice, others, kv_type);
+        const Look second = look(kernels, slice, others, kv_types);
         if (!second.problem.empty()) return second.problem;
         for (std::size_t i = begin; i < end; ++i)
             if (!second.judgements[2 * (i - begin)].fault.empty() &&

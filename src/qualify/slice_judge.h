@@ -23,10 +23,10 @@ class SliceJudge {
     // Empty = right everywhere; else the first thing that is wrong, and where. What may be rounding is wrong when two
     // other inputs show it too.
     std::string fault_of(const backend::KernelChoice& kernels, const Slice& slice,
-                         const std::vector<Probe>& probes, model::KvType kv_type);
+                         const std::vector<Probe>& probes, const model::KvTypes& kv_types);
 
     ProbeRequest request(const backend::KernelChoice& kernels, const Slice& slice,
-                         const std::vector<Probe>& probes, model::KvType kv_type) const;
+                         const std::vector<Probe>& probes, const model::KvTypes& kv_types) const;
 
     bool no_room() const { return no_room_; }              // the last problem was memory that others hold
     const std::string& device() const { return device_; }  // as the backend calls it
@@ -37,7 +37,7 @@ class SliceJudge {
         std::vector<Judgement> judgements;
     };
     Look look(const backend::KernelChoice& kernels, const Slice& slice, const std::vector<Probe>& probes,
-              model::KvType kv_type);
+              const model::KvTypes& kv_types);
     std::string compute_references(model::LayerRange layers, const std::vector<Probe>& probes);
 
     const KernelStageOptions& options_;

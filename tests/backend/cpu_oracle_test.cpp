@@ -34,8 +34,9 @@ double llama_cpp_error(int length) {
 TEST_P(Oracle, FastPathIsCloserThanLlamaCpp) {
     const LoadedModel model = load_oracle_model();
     const OracleCase expected = oracle_case(GetParam());
-    for (const model::KvType kv_type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8}) {
-        const BackendOptions options = options_for(model.weights, GetParam(), GetParam(), false, kv_type);
+    for (const model::KvTypes& types : {model::KvTypes(), model::KvTypes(model::KvType::f16),
+                                        model::KvTypes(model::KvType::f8), model::kF8OnFullLayers}) {
+        const BackendOptions options = options_for(model.weights, GetParam(), GetParam(), false, types);
         const auto backend = make_cpu_backend(model.weights, options);
         const std::vector<float> logits =
             all_logits(model.weights, expected.tokens, GetParam(), options, *backend);
@@ -45,11 +46,11 @@ TEST_P(Oracle, FastPathIsCloserThanLlamaCpp) {
         const std::size_t vocabulary = model.weights.hyperparameters.vocabulary;
         for (std::size_t i = 0; i < expected.argmax.size(); ++i)
             equal += argmax(std::span(logits).subspan(i * vocabulary, vocabulary)) == expected.argmax[i];
-        if (kv_type != model::KvType::f8) {
+        if (types.full != model::KvType::f8) {
             EXPECT_LT(error, llama_cpp_error(GetParam()));
         }
-        std::printf("prompt of %d tokens: relative error %.2e, argmax equal at %d positions\n", GetParam(),
-                    error, equal);
+        std::printf("prompt of %d tokens, %s cache: relative error %.2e, argmax equal at %d positions\n",
+                    GetParam(), model::name_of(types), error, equal);
     }
 }
 

@@ -62,14 +62,14 @@ inline LoadedModel load_oracle_model() {
 }
 
 inline BackendOptions options_for(const model::Weights& weights, std::int32_t context, std::int32_t sequences,
-                                  bool exact, model::KvType kv_type = model::KvType::bf16) {
+                                  bool exact, const model::KvTypes& kv_types = {}) {
     BackendOptions options;
     model::PlanRequest request;
     request.context_length = context;
     request.cache_tokens = std::int64_t{context} * sequences;
     request.max_sequences = sequences;
     request.max_batch_tokens = context;
-    request.kv_type = kv_type;
+    request.kv_types = kv_types;
     options.plan = model::plan(weights.hyperparameters, request, 0, 0, 0);
     options.exact = exact;
     return options;

@@ -21,16 +21,32 @@ TEST(Plan, AWholeContextOfThe120bCosts4Point84Gigabytes) {
 
 TEST(Plan, EightBitKvCostsHalf) {
     PlanRequest request;
-    request.kv_type = KvType::f8;
+    request.kv_types = KvType::f8;
     EXPECT_EQ(2 * plan(gpt_oss_120b(), request, 0, 0, 0).full_kv_bytes,
               plan(gpt_oss_120b(), {}, 0, 0, 0).full_kv_bytes);
 }
 
+TEST(Plan, EightBitsOnFullLayersAloneLeaveTheWindowsAsTheyAre) {
+    PlanRequest request;
+    const MemoryPlan usual = plan(gpt_oss_120b(), request, 0, 0, 0);
+    request.kv_types = kF8OnFullLayers;
+    const MemoryPlan found = plan(gpt_oss_120b(), request, 0, 0, 0);
+    EXPECT_EQ(2 * found.full_kv_bytes, usual.full_kv_bytes);
+    EXPECT_EQ(found.sliding_kv_bytes, usual.sliding_kv_bytes);
+    EXPECT_EQ(found.kept_kv_bytes, usual.kept_kv_bytes);
+    request.gpu_layers = 12;
+    const MemoryPlan split = plan(gpt_oss_120b(), request, 0, 0, 0);
+    EXPECT_EQ(split.full_kv_bytes + split.host.full_kv_bytes, found.full_kv_bytes);
+    EXPECT_EQ(split.sliding_kv_bytes + split.host.sliding_kv_bytes, found.sliding_kv_bytes);
+}
+
 TEST(Plan, KvTypesAreReadByTheirNamesAndNoOther) {
-    for (const KvType type : {KvType::bf16, KvType::f16, KvType::f8})
-        EXPECT_EQ(kv_type_named(name_of(type)), type);
-    EXPECT_EQ(kv_type_named("q8_0"), KvType::f8);
-    for (const char* name : {"", "BF16", "q4_0", "f16 "}) EXPECT_THROW(kv_type_named(name), Error) << name;
+    for (const KvTypes& types :
+         {KvTypes(KvType::bf16), KvTypes(KvType::f16), KvTypes(KvType::f8), kF8OnFullLayers})
+        EXPECT_EQ(kv_types_named(name_of(types)), types);
+    EXPECT_EQ(kv_types_named("q8_0"), KvType::f8);
+    EXPECT_EQ(kv_types_named("f8_full"), KvTypes(KvType::f8, KvType::bf16));
+    for (const char* name : {"", "BF16", "q4_0", "f16 "}) EXPECT_THROW(kv_types_named(name), Error) << name;
 }
 
 TEST(Plan, TheLargestContextFitsAndTheNextDoesNot) {

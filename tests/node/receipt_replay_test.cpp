@@ -331,6 +331,8 @@ TEST(RecordedNumerics, ChooseCacheAndDeterminism) {
     const std::string text = "gpt-oss-node 1.0; gcc 13; cuda; order 1; sm_90; f8 cache; any batch";
     EXPECT_EQ(settings_of(text, text).kv_cache_type, model::KvType::f8);
     EXPECT_EQ(settings_of(text, text).determinism, Determinism::on);
+    const std::string mixed = "cuda; order 1; sm_90; f8_full cache; any batch";
+    EXPECT_EQ(settings_of(mixed, mixed).kv_cache_type, model::kF8OnFullLayers);
     EXPECT_EQ(settings_of("other", text).kv_cache_type, model::KvType::bf16);
     EXPECT_EQ(settings_of("other", text).determinism, Determinism::off);
     const std::string by_batch = "cuda; order 0; sm_90; 132 SMs; f16 cache; by the batch";

@@ -102,6 +102,16 @@ TEST_F(SettingsTest, OtherNamesOfAChoiceMeanTheSameAndAreShownByTheFirst) {
         }
 }
 
+TEST_F(SettingsTest, EightBitsOnFullLayersAloneAreAChoiceOfTheCache) {
+    env_file("KV_CACHE_TYPE=f8_full\n");
+    const Settings settings = load();
+    EXPECT_EQ(settings.kv_cache_type, model::kF8OnFullLayers);
+    for (const SettingSpec& spec : setting_specs())
+        if (spec.name == "KV_CACHE_TYPE") {
+            EXPECT_EQ(value_text(settings, spec), "f8_full");
+        }
+}
+
 TEST_F(SettingsTest, ReadsEnvFilesAsShellsWriteThem) {
     env_file(
         "# comment\n\n  export API_PORT = 81  # inline\nGPTOSS_MODEL_NAME='a # "

@@ -48,7 +48,7 @@ class FaultyRunner final : public ProbeRunner {
                                                          request.layers.end - request.layers.first)
                                               : model_.weights();
         const model::PlanRequest plan_request =
-            plan_request_for(request.probes, weights.hyperparameters, request.kv_type);
+            plan_request_for(request.probes, weights.hyperparameters, request.kv_types);
         const backend::DeviceNeeds needs = backend::device_needs("cpu", weights, plan_request);
         backend::BackendOptions options;
         options.plan = model::plan(weights.hyperparameters, plan_request, 0, needs.workspace_bytes, 0);

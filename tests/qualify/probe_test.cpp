@@ -119,7 +119,7 @@ TEST(Probes, ARequestSurvivesItsJson) {
     request.kernels = {{"experts/mma"}, {{"dense/wgmma", 3, 9}}};
     request.layers = {4, 6};
     request.gpu_ordinal = 1;
-    request.kv_type = model::KvType::f16;
+    request.kv_types = model::KvType::f16;
     request.probes = {{8, 1, 64}};
     const ProbeRequest again = probe_request_from_json(to_json(request));
     EXPECT_EQ(to_json(again), to_json(request));

@@ -55,6 +55,7 @@ std::int32_t Attention::first_visible(std::int32_t layer, std::int32_t position)
 void Attention::rotate_and_store(const Batch& batch, std::int32_t layer, const KvCache& cache,
                                  const float* angles, float* qkv) const {
     const float scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_size));
+    const model::KvType type = kv_types_.of(shape_.slides(layer));
     for (const Segment& segment : batch.segments)
         pool_.for_each(segment.row_count, 4, [&](std::int64_t i) {
             const std::int64_t row = segment.first_row + i;
@@ -68,9 +69,9 @@ void Attention::rotate_and_store(const Batch& batch, std::int32_t layer, const K
             const BlockId block = block_of(segment, layer, position);
             for (std::int32_t head = 0; head < shape_.kv_heads; ++head) {
                 rotate(key + head * kHeadSize, row_angles, 1.0F);
-                store_kv(kv_type_, KvRole::key, key + head * kHeadSize, position % kBlock,
+                store_kv(type, KvRole::key, key + head * kHeadSize, position % kBlock,
                          cache.keys(block, layer, head));
-                store_kv(kv_type_, KvRole::value, value + head * kHeadSize, position % kBlock,
+                store_kv(type, KvRole::value, value + head * kHeadSize, position % kBlock,
                          cache.values(block, layer, head));
             }
         });
@@ -97,6 +98,7 @@ void Attention::make_tasks(const Batch& batch, std::int32_t layer) {
 void Attention::attend_chunk(const Task& task, std::int32_t chunk, std::int32_t layer, const KvCache& cache,
                              const float* qkv, std::span<AttentionState> states) const {
     std::ranges::fill(states, kNothingSeen);
+    const model::KvType type = kv_types_.of(shape_.slides(layer));
     const std::int32_t first_position = task.segment->first_position + task.first_row;
     const std::int32_t last_position = first_position + task.row_count - 1;
     const std::int32_t first_block =
@@ -106,8 +108,8 @@ void Attention::attend_chunk(const Task& task, std::int32_t chunk, std::int32_t 
     for (std::int32_t block = first_block; block <= last_block; ++block) {
         const BlockId id = block_of(*task.segment, layer, block * kBlock);
         KvView view{keys, values};
-        view.key_scales = load_kv(kernels_, kv_type_, cache.keys(id, layer, task.kv_head), keys);
-        view.value_scales = load_kv(kernels_, kv_type_, cache.values(id, layer, task.kv_head), values);
+        view.key_scales = load_kv(kernels_, type, cache.keys(id, layer, task.kv_head), keys);
+        view.value_scales = load_kv(kernels_, type, cache.values(id, layer, task.kv_head), values);
         for (std::int32_t i = 0; i < task.row_count; ++i) {
             const std::int32_t position = first_position + i;
             const std::int32_t first_key = std::max(first_visible(layer, position) - block * kBlock, 0);

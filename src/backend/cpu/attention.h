@@ -18,9 +18,9 @@ namespace gptoss::backend::cpu {
 
 class Attention {
   public:
-    Attention(const model::Hyperparameters& shape, model::KvType kv_type, const Kernels& kernels,
+    Attention(const model::Hyperparameters& shape, const model::KvTypes& kv_types, const Kernels& kernels,
               ThreadPool& pool)
-        : shape_(shape), kv_type_(kv_type), kernels_(kernels), pool_(pool) {}
+        : shape_(shape), kv_types_(kv_types), kernels_(kernels), pool_(pool) {}
 
     // qkv: [rows][query_width | kv_width | kv_width], biases included. Rotates queries in place (and scales
     // them by 1 / sqrt(head_size)), rotates keys, stores keys and values into the cache. angles:
@@ -51,7 +51,7 @@ class Attention {
                 Activations& out) const;
 
     const model::Hyperparameters& shape_;
-    model::KvType kv_type_;
+    model::KvTypes kv_types_;
     const Kernels& kernels_;
     ThreadPool& pool_;
     std::vector<Task> tasks_;

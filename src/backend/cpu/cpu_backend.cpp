@@ -31,7 +31,7 @@ constexpr int kNumericsOrder = 1;
 
 void describe_numerics(BackendInfo& info, const cpu::ForwardPass& forward, const BackendOptions& options) {
     info.numerics = "cpu; order " + std::to_string(kNumericsOrder) + "; " + forward.description() +
-                    " kernels; " + model::name_of(options.plan.request.kv_type) + " cache";
+                    " kernels; " + model::name_of(options.plan.request.kv_types) + " cache";
     info.batch_invariant = true;
     info.reports_hidden = true;
 }

@@ -42,7 +42,7 @@ class ExactForward final : public ForwardPass {
           shape_(weights.hyperparameters),
           rope_(model::rope_table(shape_)),
           pool_(pool),
-          cache_(layers_of(options, shape_), shape_, options.plan, head_bytes()) {}
+          cache_(layers_of(options, shape_), shape_, options.plan, head_bytes(), head_bytes()) {}
 
     void compute(const Batch& batch, std::span<float> logits) override {
         const auto rows = static_cast<std::int64_t>(batch.tokens.size());

@@ -31,10 +31,10 @@ class KvPool {
 // The two pools of some of the model's layers, addressed by the model's layer number: even layers slide.
 struct KvCache {
     KvCache(const model::LayerRange& of_layers, const model::Hyperparameters& shape,
-            const model::MemoryPlan& plan, std::int32_t head_bytes)
+            const model::MemoryPlan& plan, std::int32_t full_head_bytes, std::int32_t sliding_head_bytes)
         : layers(of_layers),
-          full(plan.full_blocks, layers.full_layers(), shape.kv_heads, head_bytes),
-          sliding(plan.sliding_blocks, layers.sliding_layers(), shape.kv_heads, head_bytes) {}
+          full(plan.full_blocks, layers.full_layers(), shape.kv_heads, full_head_bytes),
+          sliding(plan.sliding_blocks, layers.sliding_layers(), shape.kv_heads, sliding_head_bytes) {}
 
     static bool slides(std::int32_t layer) { return layer % 2 == 0; }
     std::byte* keys(BlockId block, std::int32_t layer, std::int32_t head) const {

@@ -75,7 +75,7 @@ class Tables {
 KvPool make_pool(const model::Hyperparameters& shape, const model::MemoryPlan& plan,
                  const model::LayerRange& range, bool sliding) {
     return {nullptr,
-            plan.request.kv_type,
+            plan.request.kv_types.of(sliding),
             sliding ? range.sliding_layers() : range.full_layers(),
             sliding ? plan.sliding_blocks : plan.full_blocks,
             shape.kv_heads,
@@ -145,7 +145,7 @@ class CudaBackend final : public Backend {
         info_.numerics = std::string("cuda; order ") + (info_.batch_invariant ? "1" : "0") + "; sm_" +
                          std::to_string(traits.compute_major) + std::to_string(traits.compute_minor) + "; " +
                          (info_.batch_invariant ? "" : std::to_string(traits.sm_count) + " SMs; ") +
-                         model::name_of(limits_.kv_type) + " cache";
+                         model::name_of(limits_.kv_types) + " cache";
         info_.reports_hidden = true;
         info_.asynchronous = true;
         cuda_check(cudaDeviceSynchronize());

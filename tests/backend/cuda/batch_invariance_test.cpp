@@ -44,7 +44,7 @@ class Model {
           shape_(loaded_->weights.hyperparameters) {}
 
     // Room for `slots` sequences of a whole context.
-    void make(bool batch_invariant, std::int32_t slots, model::KvType kv_type) {
+    void make(bool batch_invariant, std::int32_t slots, const model::KvTypes& kv_types) {
         backend_.reset();
         BackendOptions options;
         model::PlanRequest request;
@@ -52,7 +52,7 @@ class Model {
         request.cache_tokens = std::int64_t{kContext + model::kBlockTokens} * slots;
         request.max_sequences = kSlots;
         request.max_batch_tokens = 1536;
-        request.kv_type = kv_type;
+        request.kv_types = kv_types;
         options.plan = model::plan(shape_, request, 0, 0, 0);
         options.kernels.batch_invariant = batch_invariant;
         backend_ = loaded_ ? make_cuda_backend(loaded_->weights, options)
@@ -210,7 +210,7 @@ struct Case {
     const char* file;                             // or a shape:
     model::Hyperparameters (*shape)() = nullptr;  // with so many layers
     std::int32_t layers = 0;
-    model::KvType kv_type = model::KvType::bf16;
+    model::KvTypes kv_types;
 };
 
 void PrintTo(const Case& each, std::ostream* out) {
@@ -222,6 +222,7 @@ const Case kCases[] = {
     {"Demo", "models/demo/gpt-oss-demo-00001-of-00003.gguf"},
     {"Golden", kGolden},
     {"GoldenFloat8Cache", kGolden, nullptr, 0, model::KvType::f8},
+    {"GoldenFloat8OnFullLayers", kGolden, nullptr, 0, model::kF8OnFullLayers},
     {"GoldenFloat16Cache", kGolden, nullptr, 0, model::KvType::f16},
     {"TrueWidth20b", "", model::gpt_oss_20b, 2},
     {"Shape120b", "", model::gpt_oss_120b, 4},
@@ -241,7 +242,7 @@ class BatchInvariance : public GpuTest, public testing::WithParamInterface<Case>
 TEST_P(BatchInvariance, ARowIsTheSameAloneInACrowdAndInOnePrompt) {
     Model model = this->model();
     std::vector<Text> texts = random_texts(model.shape(), {1000, 700, 130, 129, 65, 64, 1, 333});
-    model.make(true, kSlots, GetParam().kv_type);
+    model.make(true, kSlots, GetParam().kv_types);
     compute_alone(model, texts);
     for (const std::int32_t crowd : {1, 2, 8, 9, 64, 512}) {
         const Count count = count_in_a_crowd(model, texts, crowd, crowd > 9 ? 20 : 40);
@@ -259,7 +260,7 @@ TEST_P(BatchInvariance, ARowIsTheSameAloneInACrowdAndInOnePrompt) {
 TEST_P(BatchInvariance, WithoutItRowsDependOnTheBatch) {
     Model model = this->model();
     std::vector<Text> texts = random_texts(model.shape(), {333, 130, 129});
-    model.make(false, kSlots, GetParam().kv_type);
+    model.make(false, kSlots, GetParam().kv_types);
     compute_alone(model, texts);
     const Count crowd = count_in_a_crowd(model, texts, 64, 10), whole = count_in_one_prompt(model, texts);
     std::printf("[ measured ] %s without it: %d of %d rows differ, and in one prompt %d of %d\n",

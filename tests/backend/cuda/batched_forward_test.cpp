@@ -15,12 +15,12 @@ class BatchedForwardTest : public backend::test::GpuTest {};
 constexpr std::int32_t kBlocks = 64, kSlots = 4, kMostRows = 1024;
 
 struct Model {
-    explicit Model(model::KvType type, const KernelChoice& kernels = {})
+    explicit Model(const model::KvTypes& types, const KernelChoice& kernels = {})
         : loaded(backend::test::load_oracle_model()) {
         device.weights = load_to_device(loaded.weights, 2, {});
         device.weights.kernels = kernels;
         const model::Hyperparameters& shape = device.weights.shape;
-        const auto pool = [&](std::int32_t layers) {
+        const auto pool = [&](std::int32_t layers, model::KvType type) {
             KvPool p{nullptr, type, layers, kBlocks, shape.kv_heads, shape.head_size};
             const std::int64_t bytes = p.layer_elements() * layers * model::kv_element_bytes(type);
             memory.push_back(allocate_device(bytes));
@@ -28,8 +28,8 @@ struct Model {
             cuda_check(cudaMemset(p.data, 0, static_cast<std::size_t>(bytes)));
             return p;
         };
-        device.full = pool(shape.full_layers());
-        device.sliding = pool(shape.sliding_layers());
+        device.full = pool(shape.full_layers(), types.full);
+        device.sliding = pool(shape.sliding_layers(), types.sliding);
         std::vector<std::int32_t> table(kBlocks);  // slot s owns 16 blocks, scattered
         for (std::int32_t i = 0; i < kBlocks; ++i) table[i] = i * 29 % kBlocks;
         tables = DeviceVector<std::int32_t>(table);
@@ -70,9 +70,11 @@ double error_of(const Model& model, const backend::test::OracleCase& oracle, std
 }
 
 TEST_F(BatchedForwardTest, WholePromptsMatchTheOracle) {
-    for (const auto& [type, allowed] :
-         {std::pair{model::KvType::bf16, 3e-2}, {model::KvType::f16, 2e-3}, {model::KvType::f8, 2e-1}}) {
-        Model model(type);
+    for (const auto& [types, allowed] : {std::pair{model::KvTypes(model::KvType::bf16), 3e-2},
+                                         {model::KvType::f16, 2e-3},
+                                         {model::KvType::f8, 2e-1},
+                                         {model::kF8OnFullLayers, 2e-1}}) {
+        Model model(types);
         std::vector<double> errors;
         for (const int length : {40, 200, 600}) {
             const auto oracle = backend::test::oracle_case(length);
@@ -80,8 +82,8 @@ TEST_F(BatchedForwardTest, WholePromptsMatchTheOracle) {
             append(rows, oracle, 1, 0, length);
             model.forward->run(rows, nullptr);
             const double error = error_of(model, oracle, 0);
-            std::printf("[ measured ] %d tokens, cache of %d bytes: %.2e from the oracle\n", length,
-                        model::kv_element_bytes(type), error);
+            std::printf("[ measured ] %d tokens, %s cache: %.2e from the oracle\n", length,
+                        model::name_of(types), error);
             errors.push_back(error);
         }
         backend::test::expect_close_but_for_ties(errors, allowed);

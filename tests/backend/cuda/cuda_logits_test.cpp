@@ -48,8 +48,8 @@ std::vector<TokenId> random_tokens(std::size_t count, std::int32_t vocabulary, u
 }
 
 BackendOptions small_options(const model::Weights& weights, std::int32_t context,
-                             model::KvType kv_type = model::KvType::f16) {
-    BackendOptions options = options_for(weights, context, 8, true, kv_type);
+                             const model::KvTypes& kv_types = model::KvType::f16) {
+    BackendOptions options = options_for(weights, context, 8, true, kv_types);
     return options;
 }
 
@@ -110,12 +110,16 @@ TEST_F(CudaLogits, MoreRowsThanAStepHasTakeThePromptsPath) {
 TEST_F(CudaLogits, EightBitCacheStaysClose) {
     const LoadedModel loaded = load_oracle_model();
     const OracleCase oracle = oracle_case(200);
-    const std::vector<float> logits =
-        cuda_logits(loaded.weights, oracle.tokens, 8, small_options(loaded.weights, 256, model::KvType::f8));
-    const Distance d = distance(std::span(logits).last(oracle.logits.size()), oracle.logits,
-                                static_cast<std::size_t>(loaded.weights.hyperparameters.vocabulary));
-    report("oracle, 200 tokens, KV f8", d);
-    EXPECT_LT(d.relative, kTolerance8BitKeys);
+    for (const model::KvTypes& types : {model::KvTypes(model::KvType::f8), model::kF8OnFullLayers})
+        for (const std::int32_t step : {1, 8}) {
+            const std::vector<float> logits =
+                cuda_logits(loaded.weights, oracle.tokens, step, small_options(loaded.weights, 256, types));
+            const Distance d = distance(std::span(logits).last(oracle.logits.size()), oracle.logits,
+                                        static_cast<std::size_t>(loaded.weights.hyperparameters.vocabulary));
+            report("oracle, 200 tokens, steps of " + std::to_string(step) + ", KV " + model::name_of(types),
+                   d);
+            EXPECT_LT(d.relative, kTolerance8BitKeys);
+        }
 }
 
 TEST_F(CudaLogits, SameInputSameBits) {
