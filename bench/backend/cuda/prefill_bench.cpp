@@ -289,8 +289,11 @@ class Bench {
         std::vector<RowInput> rows(static_cast<std::size_t>(count));
         for (std::int32_t i = 0; i < count; ++i) rows[i] = RowInput{i * 7919 % 200000, depth, i, depth, i};
         const double ms = time_ms(repeats, [&](int) { forward_->run(rows, stream_.get()); });
-        std::printf("step of %2d rows at %d: %8.3f ms, %7.0f tok/s in all\n", count, depth, ms,
-                    count / ms * 1e3);
+        std::int32_t hit = 0;
+        cuda_check(cudaMemcpy(&hit, forward_->experts_hit(), sizeof(hit), cudaMemcpyDeviceToHost));
+        std::printf(
+            "step of %2d rows at %d: %8.3f ms, %7.0f tok/s in all; the last layer's rows hit %d experts\n",
+            count, depth, ms, count / ms * 1e3, hit);
         std::fflush(stdout);
     }
 

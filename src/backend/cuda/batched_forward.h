@@ -46,6 +46,8 @@ class BatchedForward {
 
     // [row][hidden] after the last layer, on the device, until the next run: of rows that wanted logits.
     const float* residual() const { return buffers_.residual; }
+    // How many experts of the last layer got rows in the last run, once that is over.
+    const std::int32_t* experts_hit() const { return &buffers_.groups->group_count; }
 
     // Marked after each operation of the runs from now on; null: no longer.
     void set_clock(OperationClock* clock) { clock_ = clock; }
