@@ -2,10 +2,12 @@
 // plain sums over the dequantised weights.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <random>
 
 #include "backend/cpu/matmul.h"
+#include "backend/cpu/reference_sums.h"
 #include "base/error.h"
 #include "gguf/dequantize.h"
 #include "gguf/numbers.h"
@@ -329,6 +331,34 @@ TEST(Experts, AddTheWeightedSwigluOfTheChosenOnes) {
             }
         for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], expected[i], 1e-3) << kernels->name;
     }
+}
+
+// The float32 reference has the same bits everywhere, and the bits it always had.
+TEST(ReferenceSums, AreSixteenRunningSums) {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    for (const std::int64_t count : {1, 15, 64, 71, 2880})
+        for (const std::int64_t rows : {1, 2, 7, 8, 13}) {
+            const std::int64_t stride = count + 3;
+            std::vector<float> a(count), b(rows * stride), found(rows), added(count), expected(count);
+            for (std::vector<float>* values : {&a, &b})
+                for (float& value : *values) value = normal(random);
+            reference_dots(a.data(), b.data(), stride, rows, count, found.data());
+            for (std::int64_t row = 0; row < rows; ++row) {
+                std::array<float, 16> sums{};
+                const std::int64_t whole = count / 16 * 16;
+                for (std::int64_t i = 0; i < count; ++i) {
+                    volatile float product = a[i] * b[row * stride + i];  // rounded before it is added
+                    sums[i < whole ? i % 16 : 0] += product;
+                }
+                float total = 0;
+                for (const float sum : sums) total += sum;
+                EXPECT_EQ(found[row], total) << count << ", row " << row;
+            }
+            reference_add(added.data(), b.data(), 0.3F, count);
+            for (std::int64_t i = 0; i < count; ++i) expected[i] = 0.3F * b[i];
+            EXPECT_EQ(added, expected);
+        }
 }
 
 }  // namespace

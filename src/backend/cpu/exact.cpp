@@ -1,13 +1,14 @@
-// The reference: gpt-oss in float32, weights dequantised exactly, one stage after the other, nothing clever.
+// The reference: gpt-oss in float32, weights dequantised exactly, one stage after the other, nothing clever
+// but that sums are made several at a time (reference_sums.h).
 // Follows openai/gpt-oss gpt_oss/torch/model.py; the fast path is tested against it.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
 #include <vector>
 
 #include "backend/cpu/forward_pass.h"
+#include "backend/cpu/reference_sums.h"
 #include "backend/cpu/router.h"
 #include "gguf/dequantize.h"
 #include "model/rope.h"
@@ -17,17 +18,8 @@ namespace {
 
 using Floats = std::vector<float>;
 
-// Sixteen running sums, so that the compiler can use vectors without being allowed to reorder.
-float dot(const float* a, const float* b, std::int64_t count) {
-    std::array<float, 16> sums{};
-    std::int64_t i = 0;
-    for (; i + 16 <= count; i += 16)
-        for (int lane = 0; lane < 16; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-    for (; i < count; ++i) sums[0] += a[i] * b[i];
-    float total = 0;
-    for (const float sum : sums) total += sum;
-    return total;
-}
+// Multiplied with every token while they are in the second-level cache.
+constexpr std::int64_t kWeightRows = 8;
 
 void dequantize_row(const model::Matrix& matrix, std::int64_t row, std::span<float> out) {
     const gguf::TypeTraits& type = gguf::traits(matrix.tensor->type);
@@ -126,12 +118,18 @@ class ExactForward final : public ForwardPass {
                    std::int64_t first_row, std::int64_t row_count) const {
         Floats out(rows * row_count);
         pool_.for_ranges(row_count, 16, [&](std::int64_t begin, std::int64_t end) {
-            Floats weight(matrix.columns);
-            for (std::int64_t r = begin; r < end; ++r) {
-                dequantize_row(matrix, first_row + r, weight);
-                for (std::int64_t row = 0; row < rows; ++row)
-                    out[row * row_count + r] = dot(weight.data(), &in[row * matrix.columns], matrix.columns) +
-                                               (bias != nullptr ? bias[r] : 0.0F);
+            Floats weights(kWeightRows * matrix.columns);
+            for (std::int64_t r = begin; r < end; r += kWeightRows) {
+                const std::int64_t count = std::min(kWeightRows, end - r);
+                for (std::int64_t i = 0; i < count; ++i)
+                    dequantize_row(matrix, first_row + r + i,
+                                   std::span(weights).subspan(i * matrix.columns, matrix.columns));
+                for (std::int64_t row = 0; row < rows; ++row) {
+                    float* sums = &out[row * row_count + r];
+                    reference_dots(&in[row * matrix.columns], weights.data(), matrix.columns, count,
+                                   matrix.columns, sums);
+                    for (std::int64_t i = 0; bias != nullptr && i < count; ++i) sums[i] += bias[r + i];
+                }
             }
         });
         return out;
@@ -222,17 +220,22 @@ class ExactForward final : public ForwardPass {
             shape_.slides(layer) ? std::max(0, position - shape_.sliding_window + 1) : 0;
         Floats scores(position + 1 - first);
         float largest = sink;
-        for (std::int32_t j = first; j <= position; ++j) {
-            const float* key = cached(segment, layer, j, kv_head, true);
-            scores[j - first] =
-                dot(query, key, shape_.head_size) / std::sqrt(static_cast<float>(shape_.head_size));
-            largest = std::max(largest, scores[j - first]);
+        for (std::int32_t j = first; j <= position;) {  // the keys of a block lie one behind the other
+            const std::int32_t end =
+                std::min(position + 1, (j / model::kBlockTokens + 1) * model::kBlockTokens);
+            reference_dots(query, cached(segment, layer, j, kv_head, true), shape_.head_size, end - j,
+                           shape_.head_size, &scores[j - first]);
+            j = end;
+        }
+        for (float& score : scores) {
+            score /= std::sqrt(static_cast<float>(shape_.head_size));
+            largest = std::max(largest, score);
         }
         float sum = std::exp(sink - largest);
         for (float& score : scores) sum += score = std::exp(score - largest);
         for (std::int32_t j = first; j <= position; ++j) {
-            const float* value = cached(segment, layer, j, kv_head, false);
-            for (std::int32_t d = 0; d < shape_.head_size; ++d) out[d] += scores[j - first] / sum * value[d];
+            reference_add(out, cached(segment, layer, j, kv_head, false), scores[j - first] / sum,
+                          shape_.head_size);
         }
     }
 
