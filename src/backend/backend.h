@@ -125,6 +125,13 @@ class Backend {
     // longer than without. A backend without such a clock adds nothing.
     virtual void time_operations(std::vector<OperationTime>* times) { static_cast<void>(times); }
 
+    // From now on forward() computes with these kernels, as if the backend had been made with them. False: it cannot
+    // change them, and nothing has changed.
+    virtual bool choose_kernels(const KernelChoice& kernels) {
+        static_cast<void>(kernels);
+        return false;
+    }
+
     // Copies a KV block within its pool: before a shared, partly filled block is written by one of its
     // owners.
     virtual void copy_block(Pool pool, BlockId from, BlockId to) = 0;

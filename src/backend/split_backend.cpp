@@ -14,10 +14,8 @@ class SplitBackend final : public Backend {
         : lower_(std::move(lower)),
           upper_(std::move(upper)),
           last_tokens_(static_cast<std::size_t>(options.plan.request.max_sequences), 0) {
+        describe();
         const BackendInfo &below = lower_->info(), &above = upper_->info();
-        info_.device = above.device + " and " + below.device;
-        info_.placement = below.placement + ", " + above.placement;
-        info_.numerics = below.numerics + " + " + above.numerics;
         info_.batch_invariant = below.batch_invariant && above.batch_invariant;
         info_.reports_hidden = above.reports_hidden;
         info_.claimed_bytes = below.claimed_bytes + above.claimed_bytes;
@@ -66,7 +64,20 @@ class SplitBackend final : public Backend {
         upper_->copy_block(pool, from, to);
     }
 
+    bool choose_kernels(const KernelChoice& kernels) override {
+        if (!upper_->choose_kernels(kernels) || !lower_->choose_kernels(kernels)) return false;
+        describe();
+        return true;
+    }
+
   private:
+    void describe() {
+        const BackendInfo &below = lower_->info(), &above = upper_->info();
+        info_.device = above.device + " and " + below.device;
+        info_.placement = below.placement + ", " + above.placement;
+        info_.numerics = below.numerics + " + " + above.numerics;
+    }
+
     std::unique_ptr<LowerLayers> lower_;
     std::unique_ptr<Backend> upper_;
     std::vector<TokenId> last_tokens_;  // by slot

@@ -19,6 +19,7 @@ class LowerLayers {
     // [row][hidden], after its last layer; valid until the next call.
     virtual std::span<const float> forward(const Batch& batch) = 0;
     virtual void copy_block(Pool pool, BlockId from, BlockId to) = 0;
+    virtual bool choose_kernels(const KernelChoice& kernels) = 0;  // as Backend's
 };
 
 // `options.layers` begin at 0 and end before the last one; the rest as for make_cpu_backend().

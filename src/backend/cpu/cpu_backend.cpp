@@ -21,17 +21,15 @@ std::unique_ptr<cpu::ForwardPass> make_forward(const model::Weights& weights, co
                          : cpu::make_fast_forward(weights, options, pool);
 }
 
-std::string name_of(const cpu::ForwardPass& forward, const ThreadPool& pool) {
-    return "CPU (" + forward.description() + "), " + std::to_string(pool.size()) +
-           (pool.size() == 1 ? " thread" : " threads");
-}
-
 // The order of arithmetic, counted up when it changes. Each result of it is a sum of one row by one kernel.
 constexpr int kNumericsOrder = 1;
 
-void describe_numerics(BackendInfo& info, const cpu::ForwardPass& forward, const BackendOptions& options) {
+void describe(BackendInfo& info, const cpu::ForwardPass& forward, const ThreadPool& pool,
+              const model::KvTypes& kv_types) {
+    info.device = "CPU (" + forward.description() + "), " + std::to_string(pool.size()) +
+                  (pool.size() == 1 ? " thread" : " threads");
     info.numerics = "cpu; order " + std::to_string(kNumericsOrder) + "; " + forward.description() +
-                    " kernels; " + model::name_of(options.plan.request.kv_types) + " cache";
+                    " kernels; " + model::name_of(kv_types) + " cache";
     info.batch_invariant = true;
     info.reports_hidden = true;
 }
@@ -57,11 +55,10 @@ class CpuBackend final : public Backend {
           logits_(std::size_t{4} * max_sequences_ * vocabulary_),
           sampling_scratch_(std::size_t{4} * max_sequences_ * vocabulary_) {
         check(layers_.end == shape_.layers, "the last layers and the head");
-        info_.device = name_of(*forward_, pool_);
         info_.placement =
             (layers_.first == 0 ? "all " + std::to_string(shape_.layers) + " layers" : numbered(layers_)) +
             " and head on the CPU";
-        describe_numerics(info_, *forward_, options);
+        describe(info_, *forward_, pool_, limits_.kv_types);
         info_.claimed_bytes =
             forward_->claimed_bytes() + static_cast<std::int64_t>(logits_.size() + sampling_scratch_.size());
     }
@@ -112,6 +109,12 @@ class CpuBackend final : public Backend {
         forward_->kv_cache().copy(pool, from, to);
     }
 
+    bool choose_kernels(const KernelChoice& kernels) override {
+        forward_->choose_kernels(kernels);
+        describe(info_, *forward_, pool_, limits_.kv_types);
+        return true;
+    }
+
   private:
     std::span<const float> logits_row(std::int32_t index) const {
         check(index >= 0 && index < logits_rows_, "a logits row that was not computed");
@@ -146,9 +149,8 @@ class CpuLowerLayers final : public LowerLayers {
           pool_(options.threads),
           forward_(make_forward(weights, options, pool_)) {
         check(layers_.first == 0 && layers_.end > 0 && layers_.end < shape_.layers, "some of the layers");
-        info_.device = name_of(*forward_, pool_);
         info_.placement = numbered(layers_) + " on the CPU";
-        describe_numerics(info_, *forward_, options);
+        describe(info_, *forward_, pool_, limits_.kv_types);
         info_.claimed_bytes = forward_->claimed_bytes();
     }
 
@@ -164,6 +166,12 @@ class CpuLowerLayers final : public LowerLayers {
 
     void copy_block(Pool pool, BlockId from, BlockId to) override {
         forward_->kv_cache().copy(pool, from, to);
+    }
+
+    bool choose_kernels(const KernelChoice& kernels) override {
+        forward_->choose_kernels(kernels);
+        describe(info_, *forward_, pool_, limits_.kv_types);
+        return true;
     }
 
   private:

@@ -28,7 +28,7 @@ class FastForward final : public ForwardPass {
           shape_(weights_.hyperparameters),
           range_(layers_of(options, shape_)),
           rows_(options.plan.request.max_batch_tokens),
-          kernels_(choose_kernels(options.kernels)),
+          kernels_(cpu::choose_kernels(options.kernels)),
           pool_(pool),
           rope_(model::rope_table(shape_)),
           attention_(shape_, options.plan.request.kv_types, kernels_, pool),
@@ -78,6 +78,7 @@ class FastForward final : public ForwardPass {
     std::span<const float> hidden(std::int32_t logits_index) override {
         return {normed_.floats(logits_index), static_cast<std::size_t>(shape_.hidden)};
     }
+    void choose_kernels(const KernelChoice& kernels) override { kernels_ = cpu::choose_kernels(kernels); }
     KvCache& kv_cache() override { return cache_; }
     std::string description() const override { return std::string(kernels_.name); }
     std::int64_t claimed_bytes() const override {
@@ -179,7 +180,7 @@ class FastForward final : public ForwardPass {
     model::LayerRange range_;
     std::int32_t rows_;
     std::int64_t computed_rows_ = 0;
-    const Kernels& kernels_;
+    Kernels kernels_;
     ThreadPool& pool_;
     model::RopeTable rope_;
     Attention attention_;

@@ -27,6 +27,9 @@ class ForwardPass {
     // [hidden]: what the head was given for one of the last compute()'s logits_rows.
     virtual std::span<const float> hidden(std::int32_t logits_index) = 0;
 
+    // As Backend::choose_kernels(). Throws Error(device_failed) when all are banned.
+    virtual void choose_kernels(const KernelChoice& kernels) { static_cast<void>(kernels); }
+
     virtual KvCache& kv_cache() = 0;
     virtual std::string description() const = 0;  // "float32 reference", "AVX-512 VNNI"
     virtual std::int64_t claimed_bytes() const = 0;

@@ -49,6 +49,9 @@ class BatchedForward {
     // How many experts of the last layer got rows in the last run, once that is over.
     const std::int32_t* experts_hit() const { return &buffers_.groups->group_count; }
 
+    // For the runs from now on.
+    void choose_kernels(const KernelChoice& kernels) { plan_options_.kernels = kernels; }
+
     // Marked after each operation of the runs from now on; null: no longer.
     void set_clock(OperationClock* clock) { clock_ = clock; }
 

@@ -177,6 +177,13 @@ class CudaBackend final : public Backend {
 
     void time_operations(std::vector<OperationTime>* times) override { times_ = times; }
 
+    bool choose_kernels(const KernelChoice& kernels) override {
+        if (kernels.batch_invariant != info_.batch_invariant) return false;
+        plan_options_.kernels = kernels;
+        if (batched_) batched_->choose_kernels(kernels);
+        return true;
+    }
+
     StepHandle sample(std::span<const SampleRow> rows) override {
         const CurrentDevice current(device_);
         for (const SampleRow& row : rows) {
