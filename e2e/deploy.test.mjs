@@ -183,6 +183,11 @@ test('what a preflight finds stops the deployment and nothing else', async (t) =
     site.write('env.prod', { ...site.usual, GPTOSS_QUALIFICATION_PATH: site.at('decision.json') });
     site.env.QUALIFY = 'always';
     await refused(/kernels .*holds no decisions/);
+    // A device that is not known to compute right: here there was no time to try it.
+    site.write('env.prod', { ...site.usual, GPTOSS_QUALIFICATION_PATH: site.at('undecided.json') });
+    site.env.QUALIFY_MINUTES = '0.001';
+    await refused(/kernels .*failed +no time to try kernels/);
+    assert.ok(!fs.existsSync(site.at('undecided.json')), 'nothing was decided');
     site.write('env.prod', site.usual);
     site.env = {};
 

@@ -106,10 +106,10 @@ preflight_memory() {
 }
 
 # Whether this card computes right with this build and model. Kept by the node for card, driver, version and kind of
-# model, so that it runs once. QUALIFY=always asks on a CPU too, never does not ask. Layer by layer, beside the running
-# node: the whole model is skipped where there is no room for two.
+# model, so that it runs once, for at most QUALIFY_MINUTES (10). QUALIFY=always asks on a CPU too, never does not ask. Layer
+# by layer, beside the running node: the whole model is skipped where there is no room for two.
 preflight_qualify() {
-    local path verdict decision arguments=(--stages kernels --if-needed --device "$device")
+    local path verdict decision kv layers ordinal arguments=(--stages kernels --if-needed --device "$device" --minutes "${QUALIFY_MINUTES:-10}")
     [ "${QUALIFY:-auto}" = never ] && return
     [ "${QUALIFY:-auto}" = auto ] && [ "$device" = cpu ] && return
     "$kind"_tool qualify --help >/dev/null 2>&1 || return 0   # an older build cannot
@@ -118,6 +118,12 @@ preflight_qualify() {
     decision="$(setting "$work/settings.env" GPTOSS_QUALIFICATION_PATH)"
     [ "$decision" = off ] && return
     [ -n "$decision" ] && arguments+=(--qualification-path "$decision")
+    kv="$(setting "$work/settings.env" KV_CACHE_TYPE)"
+    [ -n "$kv" ] && arguments+=(--kv-cache-type "$kv")
+    layers="$(setting "$work/settings.env" GPU_LAYERS)"
+    [ "$device" = cuda ] && [ "${layers:-0}" -gt 0 ] && [ "$layers" -lt 99 ] && arguments+=(--gpu-layers "$layers")
+    ordinal="$(setting "$work/settings.env" GPTOSS_GPU_ORDINAL)"
+    [ -n "$ordinal" ] && arguments+=(--gpu-ordinal "$ordinal")
     note "qualifying the device's kernels ..."
     if verdict="$("$kind"_tool qualify "${arguments[@]}" 2>&1)"; then
         passed kernels "$(tail -n 1 <<<"$verdict")"
