@@ -17,7 +17,7 @@ struct Speed {
 
 // The H200's with 120b are what `qualify` itself timed with random weights of the true shape (kernel_choice_bench), its
 // sequences sharing a few blocks of keys; the others are docs/performance.md's, where every sequence has its own.
-constexpr std::array<Speed, 10> kH200With120b = {{{"1 token at 1024", 613},
+constexpr std::array<Speed, 10> kH200With120b = {{{"1 token at 1024", 695},
                                                   {"2 x 1 token at 1024", 909},
                                                   {"4 x 1 token at 1024", 1250},
                                                   {"8 x 1 token at 1024", 1503},
@@ -36,12 +36,12 @@ constexpr std::array<Speed, 6> kH100With120b = {{{"1 token at 1024", 505},
 // Not measured: the H200's times the two cards' memory bandwidths by their data sheets, 1,792 of 4,800 GB/s. Only
 // of steps that memory bounds.
 constexpr double kPro6000OfH200 = 1792.0 / 4800;
-constexpr std::array<Speed, 3> kPro6000With120b = {{{"1 token at 1024", 613 * kPro6000OfH200},
+constexpr std::array<Speed, 3> kPro6000With120b = {{{"1 token at 1024", 695 * kPro6000OfH200},
                                                     {"16 x 1 token at 1024", 2293 * kPro6000OfH200},
                                                     {"64 x 1 token at 1024", 5250 * kPro6000OfH200}}};
-constexpr std::array<Speed, 1> kH200With20b = {{{"1 token at 1024", 878}}};
+constexpr std::array<Speed, 1> kH200With20b = {{{"1 token at 1024", 1000}}};
 constexpr std::array<Speed, 1> kH100With20b = {{{"1 token at 1024", 720}}};
-constexpr std::array<Speed, 1> kPro6000With20b = {{{"1 token at 1024", 878 * kPro6000OfH200}}};
+constexpr std::array<Speed, 1> kPro6000With20b = {{{"1 token at 1024", 1000 * kPro6000OfH200}}};
 
 struct KnownCard {
     std::string_view name;  // part of what the driver calls it

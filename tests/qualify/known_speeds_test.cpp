@@ -21,12 +21,12 @@ const Finding* about(const Report& report, std::string_view name) {
 }
 
 TEST(KnownSpeeds, ACardOfThatNameIsHeldToThem) {
-    Report report = report_of("NVIDIA H200", 613);
+    Report report = report_of("NVIDIA H200", 695);
     compare_with_known_cards(model::gpt_oss_120b(), report);
-    EXPECT_NEAR(report.figures[0].bound, 552, 1);
+    EXPECT_NEAR(report.figures[0].bound, 625, 1);
     EXPECT_EQ(report.figures[1].bound, 0) << "nothing is known of it";
     ASSERT_NE(about(report, "beside H200 (measured)"), nullptr);
-    EXPECT_EQ(about(report, "beside H200 (measured)")->detail, "1 token at 1024: 1.00 times 613 tok/s");
+    EXPECT_EQ(about(report, "beside H200 (measured)")->detail, "1 token at 1024: 1.00 times 695 tok/s");
 }
 
 TEST(KnownSpeeds, APredictionIsMarkedAndIsNoBound) {
@@ -34,9 +34,9 @@ TEST(KnownSpeeds, APredictionIsMarkedAndIsNoBound) {
     compare_with_known_cards(model::gpt_oss_120b(), report);
     EXPECT_EQ(report.figures[0].bound, 0);
     ASSERT_NE(about(report, "beside RTX PRO 6000 (predicted)"), nullptr);
-    EXPECT_NE(about(report, "beside RTX PRO 6000 (predicted)")->detail.find("1.31 times 229"),
+    EXPECT_NE(about(report, "beside RTX PRO 6000 (predicted)")->detail.find("1.16 times 259"),
               std::string::npos);
-    EXPECT_NE(about(report, "beside H200 (measured)")->detail.find("0.49 times 613"), std::string::npos);
+    EXPECT_NE(about(report, "beside H200 (measured)")->detail.find("0.43 times 695"), std::string::npos);
     EXPECT_TRUE(report.fit_to_serve()) << "a slow card computes right";
 }
 
