@@ -1,7 +1,8 @@
 // `gpt-oss-node qualify`: what it finds on the demo model, what it refuses, and that `serve` keeps to its decision.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -85,6 +86,23 @@ test('a card that lowers its clocks, or whose driver fails, is named', { skip: !
     const failed = report.findings.find((each) => each.name === 'no driver errors');
     assert.equal(failed.verdict, 'failed', stdout);
     assert.match(failed.detail, /^XID 79 .*\d+ s into it$/);
+});
+
+test('whoever is interrupted has what was found until then', async () => {
+    const file = path.join(folder, 'interrupted.json');
+    const child = spawn(binary, ['qualify', '--device', 'cpu', '--stages', 'kernels', '--no-decision', '--report', file],
+        { cwd: '/', env: { PATH: process.env.PATH, HOME: folder }, stdio: ['ignore', 'ignore', 'pipe'] });
+    let steps = '';
+    child.stderr.on('data', (bytes) => { steps += bytes; });
+    const ended = once(child, 'exit');
+    await waitFor(() => fs.existsSync(file), () => child.exitCode !== null, () => steps);
+    child.kill();
+    await ended;
+    const report = JSON.parse(fs.readFileSync(file, 'utf8'));
+    assert.equal(report.fit_to_serve, false);
+    assert.match(report.unfinished, /^trying cpu\//);
+    assert.match(report.findings[0].detail, /^right so far/);
+    assert.match(steps, /^ +\d+\.\d s {2}trying cpu\//m);
 });
 
 // Every kernel set on the demo model takes minutes.

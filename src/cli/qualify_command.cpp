@@ -1,4 +1,6 @@
 // `qualify`: does this machine compute right, and how fast? `qualify-probe` is its child.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -11,8 +13,11 @@
 #include "cli/gpu_layers.h"
 #include "cli/progress_line.h"
 #include "cli/settings_flags.h"
+#include "cli/stopwatch.h"
 #include "node/demo_model.h"
 #include "provenance/chain/private_key.h"
+#include "provenance/whole_file.h"
+#include "qualify/probe_worker.h"
 #include "qualify/qualify.h"
 #include "qualify/report_signature.h"
 
@@ -26,7 +31,12 @@ struct QualifyCommand {
     bool json = false, no_decision = false, if_needed = false;
 };
 
+// Again and again while more is found: whoever reads it meanwhile, or is left with it, has a whole file.
 void write_file(const std::string& path, const std::string& text) {
+    using std::filesystem::file_type;
+    const file_type kind = std::filesystem::symlink_status(path).type();
+    if (kind == file_type::not_found || kind == file_type::regular)
+        return provenance::write_whole_file(path, text);
     std::ofstream file(path);
     file << text;
     if (!file.flush()) throw Error(ErrorCode::disk_full, "cannot write " + path);
@@ -38,6 +48,20 @@ qualify::Report read_report(const std::string& path) {
         throw Error(ErrorCode::file_not_found, path + " cannot be read", "Name a report of `qualify`.");
     return qualify::report_from_json(nlohmann::json::parse(file, nullptr, false));
 }
+
+// What is being done: one line on a terminal, a line each with its time in a log.
+class StepsOnStderr {
+  public:
+    void show(const std::string& what) {
+        if (isatty(STDERR_FILENO) != 0) return line_.show(what + " ...");
+        std::fprintf(stderr, "%7.1f s  %s\n", watch_.seconds(), what.c_str());
+    }
+    void clear() { line_.clear(); }
+
+  private:
+    ProgressLine line_;
+    Stopwatch watch_;
+};
 
 // As `receipt check` ends.
 int verify(const QualifyCommand& command) {
@@ -81,7 +105,7 @@ int run(QualifyCommand command) {
         options.kernels = asked("kernels");
         options.weights = asked("weights");
         options.answers = asked("answers");
-        if (!asked("load")) options.minutes = 0;
+        options.load = asked("load");
     }
     if (command.if_needed)
         if (const auto earlier = qualify::earlier_decision(options)) {
@@ -91,17 +115,22 @@ int run(QualifyCommand command) {
             return earlier->fit_to_serve ? 0 : 1;
         }
     const std::optional<provenance::chain::PrivateKey> key = signing_key(command);
-    ProgressLine progress;
+    const auto json_of = [&](const qualify::Report& report) {
+        nlohmann::ordered_json document = qualify::to_json(report);
+        if (key) document = qualify::sign_report(std::move(document), *key);
+        return document.dump(2) + "\n";
+    };
+    const auto write = [&](const qualify::Report& report) {
+        if (!command.report_file.empty()) write_file(command.report_file, json_of(report));
+        if (!command.page_file.empty()) write_file(command.page_file, qualify::to_html(report));
+    };
+    StepsOnStderr steps;
     qualify::ChildProbeRunner runner(options.program, options.probe_most_s);
-    const qualify::Report report =
-        qualify::qualify(options, runner, [&](const std::string& what) { progress.show(what + " ..."); });
-    progress.clear();
-    nlohmann::ordered_json document = qualify::to_json(report);
-    if (key) document = qualify::sign_report(std::move(document), *key);
-    const std::string json = document.dump(2) + "\n";
-    if (!command.report_file.empty()) write_file(command.report_file, json);
-    if (!command.page_file.empty()) write_file(command.page_file, qualify::to_html(report));
-    std::fputs(command.json ? json.c_str() : qualify::to_text(report).c_str(), stdout);
+    const qualify::Report report = qualify::qualify(
+        options, runner, [&](const std::string& what) { steps.show(what); }, write);
+    steps.clear();
+    write(report);
+    std::fputs(command.json ? json_of(report).c_str() : qualify::to_text(report).c_str(), stdout);
     return report.fit_to_serve() ? 0 : 1;
 }
 
@@ -123,7 +152,10 @@ void add_qualify(CLI::App& app, int& exit_code) {
     command->add_option("--kv-cache-type", options->options.kv_cache_type, "bf16, f16, f8 or f8_full")
         ->check(CLI::IsMember({"bf16", "f16", "f8", "f8_full", "q8_0"}))
         ->capture_default_str();
-    command->add_option("--minutes", options->options.minutes, "Of load on a whole node; 0 = none")
+    command
+        ->add_option("--minutes", options->options.minutes,
+                     "Of load on a whole node, and the most for the kernels; 0 = no load, kernels as long as "
+                     "they take")
         ->check(CLI::Range(0.0, 1440.0))
         ->capture_default_str();
     command->add_option("--expect", options->options.expected_sha256, "SHA-256 the weights must have");
@@ -155,7 +187,7 @@ void add_qualify(CLI::App& app, int& exit_code) {
     auto folder = std::make_shared<std::string>();
     probe->add_option("folder", *folder)->required();
     probe->callback([folder, &exit_code] {
-        qualify::answer_probe_request(*folder);
+        qualify::answer_probe_requests(*folder);
         exit_code = 0;
     });
 }

@@ -15,7 +15,8 @@ extern char** environ;
 
 namespace gptoss::qualify {
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::filesystem::path& log)
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::filesystem::path& log,
+                           int standard_input)
     : log_(log) {
     std::vector<std::string> copies = arguments;
     std::vector<char*> pointers;
@@ -23,7 +24,10 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std:
     pointers.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    if (standard_input < 0)
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    else
+        posix_spawn_file_actions_adddup2(&actions, standard_input, 0);
     posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     const int failed = posix_spawn(&id_, copies[0].c_str(), &actions, nullptr, pointers.data(), environ);

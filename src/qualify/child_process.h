@@ -11,9 +11,10 @@ namespace gptoss::qualify {
 
 class ChildProcess {
   public:
-    // arguments[0] is the program's path. Standard output and error go to `log`; standard input is empty.
-    // Throws Error(file_not_found) when it cannot be started.
-    ChildProcess(const std::vector<std::string>& arguments, const std::filesystem::path& log);
+    // arguments[0] is the program's path. Standard output and error go to `log`; standard input is this descriptor, or
+    // empty. Throws Error(file_not_found) when it cannot be started.
+    ChildProcess(const std::vector<std::string>& arguments, const std::filesystem::path& log,
+                 int standard_input = -1);
     ~ChildProcess();  // ends it if it still runs
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;

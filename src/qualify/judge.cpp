@@ -18,12 +18,13 @@ LogitsError error_of(std::span<const float> logits, std::span<const float> refer
     LogitsError error;
     double difference = 0, size = 0, worst = 0;
     for (std::size_t i = 0; i < reference.size(); ++i) {
-        if (!std::isfinite(logits[i])) error.finite = false;
+        if (!std::isfinite(logits[i]) || !std::isfinite(reference[i])) error.finite = false;
         const double apart = double{logits[i]} - double{reference[i]};
         difference += apart * apart;
         size += double{reference[i]} * double{reference[i]};
         worst = std::max(worst, std::abs(apart));
     }
+    if (difference == 0) return error;  // all are zero, too, where weights are
     const double root = std::sqrt(size / static_cast<double>(reference.size()));
     error.overall = std::sqrt(difference / static_cast<double>(reference.size())) / root;
     error.worst = worst / root;

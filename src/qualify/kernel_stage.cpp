@@ -3,48 +3,41 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
-#include <numeric>
 #include <optional>
 
+#include "qualify/kernel_timing.h"
 #include "qualify/slice_judge.h"
+#include "qualify/stage_plan.h"
 
 namespace gptoss::qualify {
 namespace {
 
-constexpr std::int32_t kSliceLayers = 2;
-constexpr std::string_view kCpuOperation = "cpu";
 // What uses no other kernel, and so shows nothing of theirs (cuda/plan/execution_plan.h).
 constexpr std::string_view kDecodePass = "pass/decode", kBatchedPass = "pass/batched";
 constexpr std::string_view kPlainest = "/mma";  // on every card and for every number of tokens
-constexpr std::int32_t kDeep = 2048;
-constexpr double kFasterByAtLeast = 1.02, kSlow = 2;
-constexpr std::int32_t kMostTokens = std::numeric_limits<std::int32_t>::max();
+// Shares of the time, all from the beginning: until then more steps get a reference, kernels are tried at one more
+// place, times are taken, layers checked.
+constexpr double kUntilPlaces = 0.6, kReferencesOfIt = 0.6, kUntilTimes = 0.8, kUntilChecks = 0.95;
+constexpr std::size_t kStepsAtOnce = 8;
 
-std::string operation_of(const std::string& kernel) {
-    return kernel.substr(0, kernel.find('/'));
-}
-
-backend::KernelChoice forced(const std::string& kernel, const backend::KernelChoice& base) {
-    backend::KernelChoice choice = base;
-    choice.preferred.insert(choice.preferred.begin(), {kernel, 1, kMostTokens});
-    return choice;
+std::string layers_text(const Slice& slice) {
+    return fmt::format("layers {} to {}", slice.layers.first, slice.layers.end - 1);
 }
 
 class KernelStage {
   public:
-    KernelStage(const KernelStageOptions& options, ProbeRunner& runner, const StageProgress& progress)
-        : options_(options), runner_(runner), progress_(progress), judge_(options, runner) {
-        const std::int32_t first_on_device = first_layer_of_device();
-        for (std::int32_t first = 0; first < options.shape.layers; first += kSliceLayers) {
-            const model::LayerRange layers{first, std::min(first + kSliceLayers, options.shape.layers)};
-            if (layers.first < first_on_device) slices_.push_back({layers, "cpu"});
-            if (layers.end > first_on_device) slices_.push_back({layers, options.device});
-        }
+    KernelStage(const KernelStageOptions& options, ProbeRunner& runner, const StageProgress& progress,
+                const StageFound& found)
+        : options_(options),
+          runner_(runner),
+          progress_(progress),
+          found_(found),
+          clock_(options.most_s, options.seconds),
+          plan_(options),
+          judge_(options, runner, clock_) {
         for (const std::string& kernel : options.kernels)
             of_operation_[operation_of(kernel)].push_back(kernel);
-        probes_ = probes_for(options.shape, options.most_tokens, options.most_deep_tokens);
     }
 
     KernelStageResult run() {
@@ -53,9 +46,14 @@ class KernelStage {
             Kernels& all = operation == kCpuOperation ? on_cpu : on_device;
             all.insert(all.end(), kernels.begin(), kernels.end());
         }
-        for (const Kernels& kernels : {on_device, on_cpu})
-            if (!try_kernels(kernels)) return std::move(result_);
-        for (const auto& [operation, kernels] : of_operation_) choose_fastest(operation, kernels);
+        const double share = on_device.empty() || on_cpu.empty() ? kUntilPlaces : kUntilPlaces / 2;
+        double from = 0;
+        for (const Kernels& kernels : {on_device, on_cpu}) {
+            if (kernels.empty()) continue;
+            if (!try_kernels(kernels, from, from + share)) return std::move(result_);
+            from += share;
+        }
+        for (const auto& [operation, kernels] : of_operation_) time_kernels(operation, kernels);
         confirm();
         result_.device = judge_.device();
         return std::move(result_);
@@ -65,61 +63,105 @@ class KernelStage {
     using Kernels = std::vector<std::string>;
     using Faults = std::map<std::string, std::string>;  // by kernel
 
-    std::int32_t first_layer_of_device() const {
-        if (options_.device == "cpu") return 0;
-        return model::device_layers(options_.shape, {.gpu_layers = options_.gpu_layers}).first;
-    }
     Slice whole() const { return {{}, options_.device}; }
     // Which slices show a kernel: "cpu/avx2" those of the CPU.
     const std::string& device_of(const std::string& kernel) const {
         static const std::string kCpu = "cpu";
-        return operation_of(kernel) == kCpu ? kCpu : options_.device;
+        return operation_of(kernel) == kCpuOperation ? kCpu : options_.device;
     }
     // A 16-bit cache that rounds least: what is left is the kernel's own error.
     static model::KvType sharp_kv_type(const Slice& slice) {
         return slice.device == "cpu" ? model::KvType::bf16 : model::KvType::f16;
     }
 
-    std::vector<Slice> spread_slices(const std::string& device) const {
-        std::vector<Slice> there, some;
-        for (const Slice& slice : slices_)
-            if (slice.device == device) there.push_back(slice);
-        const auto all = static_cast<std::int32_t>(there.size());
-        const std::int32_t wanted = std::min(options_.slices_of_each_kernel, all);
-        for (std::int32_t i = 0; i < wanted; ++i)
-            some.push_back(there[wanted == 1 ? 0 : i * (all - 1) / (wanted - 1)]);
-        return some;
-    }
-
     void note(const std::string& name, Verdict verdict, const std::string& detail) {
         result_.findings.push_back({"kernels", name, verdict, detail});
+        found_(result_);
+    }
+    // Nothing is known of any kernel then, and another time may tell.
+    bool cannot_tell(const std::string& name, const std::string& why) {
+        result_.decided = false;
+        note(name, Verdict::failed, why);
+        return false;
     }
 
     // With these kernels where they can be used, and the program's own choice elsewhere. Empty = right.
-    std::string fault_with(const Kernels& kernels, const std::string& device) {
+    std::string fault_with(const Kernels& kernels, std::span<const Slice> places) {
         backend::KernelChoice choice;
-        for (const std::string& kernel : kernels) choice.preferred.push_back({kernel, 1, kMostTokens});
-        for (const Slice& slice : spread_slices(device))
-            if (std::string fault = judge_.fault_of(choice, slice, probes_, sharp_kv_type(slice));
-                !fault.empty())
-                return fault;
+        for (const std::string& kernel : kernels) choice.preferred.push_back({kernel, 1, kAnyTokens});
+        for (const Slice& slice : places) {
+            const double begin_s = clock_.gone_s();
+            std::string fault =
+                judge_.fault_of(choice, slice, plan_.steps(slice.device), sharp_kv_type(slice));
+            if (!fault.empty()) return fault;
+            longest_look_s_ = std::max(longest_look_s_, clock_.gone_s() - begin_s);
+        }
         return {};
     }
 
-    // All kernels of one device. False: there was no room for two layers, and nothing is known of any.
-    bool try_kernels(const Kernels& kernels) {
-        Faults faults;
-        for (const std::string& kernel : kernels) {
-            progress_("trying " + kernel);
-            std::string fault = fault_with({kernel}, device_of(kernel));
-            if (judge_.no_room()) {
-                result_.decided = false;
-                note("no room to try kernels", Verdict::failed, fault);
-                return false;
-            }
-            if (!fault.empty()) faults[kernel] = std::move(fault);
+    // The references of the first place, the steps of few_steps() first; those that there is no time for are left out of
+    // all that follows. Empty = there are some.
+    std::string compute_references(const Slice& slice, double until) {
+        const std::size_t few = plan_.few_steps(slice.device).size();
+        const std::vector<Probe> order = plan_.few_first(slice.device);
+        double seconds_of_token = 0;  // of the last ones
+        std::size_t done = 0;
+        while (done < order.size()) {
+            const std::size_t end = done < few ? few : std::min(done + kStepsAtOnce, order.size());
+            const std::vector<Probe> portion(order.begin() + static_cast<std::ptrdiff_t>(done),
+                                             order.begin() + static_cast<std::ptrdiff_t>(end));
+            double tokens = 0;
+            for (const Probe& probe : portion) tokens += probe.step_tokens() * probe.draws();
+            if (done >= few && !clock_.has(until, seconds_of_token * tokens)) break;
+            progress_(fmt::format("float32 reference of {}: {} of {} steps", layers_text(slice), done,
+                                  order.size()));
+            const double begin_s = clock_.gone_s();
+            if (std::string problem = judge_.compute_references(slice.layers, portion); !problem.empty())
+                return problem;
+            done = end;
+            seconds_of_token = (clock_.gone_s() - begin_s) / tokens;
+            if (done == few) seconds_of_few_ = clock_.gone_s() - begin_s;
         }
-        const Kernels unseen = faults.empty() ? Kernels() : acquit(kernels, faults);
+        if (done == order.size()) return {};
+        note("steps", Verdict::skipped,
+             fmt::format("{} of {} were left out: no time for their references", order.size() - done,
+                         order.size()));
+        plan_.keep(slice.device, {order.begin(), order.begin() + static_cast<std::ptrdiff_t>(done)});
+        return {};
+    }
+    // Of so many layers' references of few_steps().
+    double seconds_for(std::int32_t layers) const { return seconds_of_few_ * layers / kSliceLayers; }
+
+    // All kernels of one device. False: nothing is known of any.
+    bool try_kernels(const Kernels& kernels, double from, double until) {
+        const std::vector<Slice> places = plan_.places(device_of(kernels.front()));
+        const double begin_s = clock_.gone_s();
+        Faults faults;
+        std::size_t tried = 0;
+        double first_place_s = 0;
+        for (; tried < places.size() && (tried == 0 || clock_.has(until, first_place_s)); ++tried) {
+            const Slice& place = places[tried];
+            if (tried == 0)
+                if (const std::string problem =
+                        compute_references(place, from + kReferencesOfIt * (until - from));
+                    !problem.empty())
+                    return cannot_tell("no reference", problem);
+            for (const std::string& kernel : kernels) {
+                if (faults.contains(kernel)) continue;
+                if (!clock_.has(1))
+                    return cannot_tell("no time to try kernels",
+                                       kernel + " and what comes after it were not tried: give more minutes");
+                progress_(fmt::format("trying {} on {}", kernel, layers_text(place)));
+                std::string fault = fault_with({kernel}, {&place, 1});
+                if (judge_.no_room()) return cannot_tell("no room to try kernels", fault);
+                if (!fault.empty()) faults[kernel] = std::move(fault);
+                show_so_far(kernels, faults, kernel, tried);
+            }
+            if (tried == 0) first_place_s = clock_.gone_s() - begin_s;
+            tried_.push_back(place);
+        }
+        const std::span<const Slice> seen(places.data(), tried);
+        const Kernels unseen = faults.empty() ? Kernels() : acquit(kernels, faults, seen);
         for (const std::string& kernel : kernels) {
             if (const auto fault = faults.find(kernel); fault != faults.end()) {
                 result_.choice.banned.push_back(kernel);
@@ -128,24 +170,46 @@ class KernelStage {
                 note(kernel, Verdict::skipped, fmt::format("{} is wrong with every kernel", kBatchedPass));
             } else {
                 note(kernel, Verdict::passed,
-                     fmt::format("{} steps of {} slices as the reference", probes_.size(),
-                                 spread_slices(device_of(kernel)).size()));
+                     fmt::format("{} steps of {} slices as the reference{}",
+                                 plan_.steps(device_of(kernel)).size(), tried,
+                                 tried < places.size()
+                                     ? fmt::format(", no time for {} more", places.size() - tried)
+                                     : ""));
             }
         }
         return true;
     }
 
+    // What is known while kernels are still being tried: whoever is interrupted has that much.
+    void show_so_far(const Kernels& kernels, const Faults& faults, const std::string& last,
+                     std::size_t places) const {
+        KernelStageResult so_far = result_;
+        bool tried_here = true;
+        for (const std::string& kernel : kernels) {
+            const auto fault = faults.find(kernel);
+            const std::size_t right_at = places + (tried_here ? 1 : 0);
+            if (kernel == last) tried_here = false;
+            if (fault != faults.end())
+                so_far.findings.push_back(
+                    {"kernels", kernel, Verdict::skipped, "wrong so far: " + fault->second});
+            else if (right_at > 0)
+                so_far.findings.push_back(
+                    {"kernels", kernel, Verdict::skipped, fmt::format("right so far, {} slices", right_at)});
+        }
+        found_(so_far);
+    }
+
     // A kernel computes beside others: where one of those was wrong, it looks wrong too. Takes the faults back of those
     // that are right beside right ones. Returns the kernels that nothing was found about.
-    Kernels acquit(const Kernels& kernels, Faults& faults) {
+    Kernels acquit(const Kernels& kernels, Faults& faults, std::span<const Slice> places) {
         progress_("looking for the kernels that are wrong themselves");
-        const std::string& device = device_of(kernels.front());
-        if (const std::optional<Kernels> company = right_company(kernels, faults, device)) {
+        if (const std::optional<Kernels> company = right_company(kernels, faults, places)) {
             if (company->empty()) return {};
             for (auto& [kernel, fault] : faults) {
                 Kernels beside = *company;
                 beside.insert(beside.begin(), kernel);
-                fault = fault_with(beside, device);
+                progress_(fmt::format("trying {} beside right ones", kernel));
+                fault = fault_with(beside, places);
             }
             std::erase_if(faults, [](const auto& each) { return each.second.empty(); });
             return {};
@@ -162,143 +226,122 @@ class KernelStage {
 
     // Kernels beside which a right one is seen to be right: none where the program's own choice is right already.
     std::optional<Kernels> right_company(const Kernels& kernels, const Faults& faults,
-                                         const std::string& device) {
-        if (fault_with({}, device).empty()) return Kernels();
+                                         std::span<const Slice> places) {
+        if (fault_with({}, places).empty()) return Kernels();
         for (const std::string& kernel : kernels)
             if (kernel != kDecodePass && !faults.contains(kernel)) return Kernels{kernel};
         // Several are wrong: those of one instruction, say.
         Kernels plain;
         for (const std::string& kernel : kernels)
             if (kernel.ends_with(kPlainest)) plain.push_back(kernel);
-        if (!plain.empty() && fault_with(plain, device).empty()) return plain;
+        if (!plain.empty() && fault_with(plain, places).empty()) return plain;
         plain.emplace_back(kBatchedPass);
-        if (faults.contains(plain.back()) && fault_with(plain, device).empty()) return plain;
+        if (faults.contains(plain.back()) && fault_with(plain, places).empty()) return plain;
         return std::nullopt;
     }
 
-    // Times the right kernels of one operation, and prefers the fastest at each number of tokens.
-    void choose_fastest(const std::string& operation, const std::vector<std::string>& kernels) {
-        std::vector<std::string> right;
+    // Prefers the fastest of the right kernels of one operation.
+    void time_kernels(const std::string& operation, const Kernels& kernels) {
+        Kernels right;
         for (const std::string& kernel : kernels)
             if (!result_.choice.bans(kernel)) right.push_back(kernel);
         if (right.size() < 2) return;
+        const auto no_time = [&] {
+            note("times of " + operation, Verdict::skipped, "no time: the program's own choice is used");
+        };
+        if (!clock_.has(kUntilTimes)) return no_time();
         progress_("timing the kernels of " + operation);
         const std::vector<Probe> probes = timing_probes(options_);
-        const backend::KernelChoice own = result_.choice;
-        const std::vector<double> own_ms = times(own, probes);
+        if (seconds_of_times_ == 0) times(result_.choice, probes);  // loads the model
+        const std::vector<double> own_ms = times(result_.choice, probes);
         if (own_ms.empty()) return;
-        std::map<std::string, std::vector<double>> shares;  // of the time of the program's own choice
-        for (const std::string& kernel : right)
-            if (auto each = shares_of(times(forced(kernel, own), probes), own_ms, operation); !each.empty())
-                shares[kernel] = std::move(each);
-        // Those that were faster once more, by turns: a step of a small model takes microseconds, and one
-        // lucky run is no reason. Of two that are faster twice, the one that is faster over both.
-        std::erase_if(shares, [](const auto& each) {
-            return std::ranges::none_of(each.second, [](double share) { return is_faster(share); });
-        });
-        const std::vector<double> own_again_ms = shares.empty() ? own_ms : times(own, probes);
-        std::map<std::string, std::vector<double>> again;
-        for (const auto& [kernel, first] : shares)
-            if (auto each = shares_of(times(forced(kernel, own), probes), own_again_ms, operation);
-                !each.empty())
-                again[kernel] = std::move(each);
-        const std::size_t sizes = operation == kCpuOperation ? 1 : probes.size();
-        for (std::size_t i = 0; i < sizes; ++i) {
-            std::string best;
-            double best_share = 1;
-            for (const auto& [kernel, second] : again) {
-                const double first = shares[kernel][i], both = (first + second[i]) / 2;
-                if (!is_faster(first) || !is_faster(second[i]) || both >= best_share) continue;
-                best = kernel;
-                best_share = both;
-            }
-            if (best.empty()) continue;
-            const bool everywhere = sizes == 1;
-            const std::int32_t to = i + 1 < sizes ? probes[i + 1].step_tokens() - 1 : kMostTokens;
-            result_.choice.preferred.push_back({best, everywhere ? 1 : probes[i].step_tokens(), to});
-            note(best + " preferred" + (everywhere ? "" : " for " + probes[i].name()),
-                 best_share * kSlow < 1 ? Verdict::avoided : Verdict::passed,
-                 fmt::format("the program's own choice takes {:.2f} times as long", 1 / best_share));
-        }
-    }
-
-    static bool is_faster(double share) { return share * kFasterByAtLeast <= 1; }
-
-    // Each time beside the own choice's; of the CPU, which has one set of kernels for all steps, their mean.
-    static std::vector<double> shares_of(const std::vector<double>& ms, const std::vector<double>& own_ms,
-                                         const std::string& operation) {
-        if (ms.size() != own_ms.size()) return {};
-        std::vector<double> shares;
-        for (std::size_t i = 0; i < ms.size(); ++i) shares.push_back(ms[i] / own_ms[i]);
-        if (operation != kCpuOperation) return shares;
-        return {std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shares.size())};
+        const auto more = static_cast<double>(2 * right.size() + 1);
+        if (!clock_.has(kUntilTimes, more * seconds_of_times_)) return no_time();
+        choose_fastest(
+            operation, right, probes, own_ms,
+            [&](const backend::KernelChoice& choice) { return times(choice, probes); }, result_.choice,
+            result_.findings);
+        found_(result_);
     }
 
     // Milliseconds of each probe on the whole model; empty when it could not be computed.
     std::vector<double> times(const backend::KernelChoice& kernels, const std::vector<Probe>& probes) {
+        const double begin_s = clock_.gone_s();
         ProbeRequest request = judge_.request(kernels, whole(), probes, options_.kv_types);
         request.times_alone = true;
         const ProbeReply reply = runner_.run(request);
+        seconds_of_times_ = clock_.gone_s() - begin_s;
         std::vector<double> ms;
         for (const ProbeOutcome& outcome : reply.outcomes) ms.push_back(outcome.step_ms);
         return ms;
     }
 
-    // Few steps, where the reference in float32 on the CPU would take long: of the whole model, and of the layers
-    // that the kernels were not tried on. Kernels are the same in every layer; there the weights alone are new.
-    std::vector<Probe> few_probes() const {
-        std::vector<Probe> probes;
-        for (const Probe& probe : probes_) {
-            const bool deep = probe.depth > kDeep, prompt = probe.depth == 0 && probe.step_tokens() == 64;
-            if (prompt || probe.step_tokens() == 8 || (!deep && probe.step_tokens() <= 16))
-                probes.push_back(probe);
+    // The whole model first, which is loaded already where kernels were timed.
+    void confirm() {
+        const std::string fault = check_whole();
+        std::size_t steps_done = 0, slices_done = 0;
+        for (const Slice& slice : plan_.slices()) {
+            const bool tried = std::ranges::find(tried_, slice) != tried_.end();
+            const double reference_s = tried ? 0 : seconds_for(kSliceLayers);
+            if (!clock_.has(kUntilChecks, reference_s + longest_look_s_)) break;
+            progress_("checking " + layers_text(slice));
+            const std::vector<Probe> steps =
+                tried ? plan_.steps(slice.device) : plan_.few_steps(slice.device);
+            if (const std::string here = judge_.fault_of(result_.choice, slice, steps, sharp_kv_type(slice));
+                !here.empty())
+                return note("no right kernel", Verdict::failed, here);
+            steps_done += steps.size();
+            ++slices_done;
         }
-        return probes;
-    }
-    bool tried(const Slice& slice) const {
-        return std::ranges::any_of(spread_slices(slice.device), [&](const Slice& each) {
-            return each.layers.first == slice.layers.first;
-        });
+        note("layer by layer", slices_done == 0 ? Verdict::skipped : Verdict::passed,
+             fmt::format("{} of {} slices, {} steps{}", slices_done, plan_.slices().size(), steps_done,
+                         slices_done < plan_.slices().size() ? "; no time for the others" : ""));
+        if (!fault.empty()) note("no right kernel", Verdict::failed, fault);
     }
 
-    void confirm() {
-        std::size_t steps_done = 0;
-        for (const Slice& slice : slices_) {
-            progress_(fmt::format("checking layers {} to {}", slice.layers.first, slice.layers.end - 1));
-            const std::vector<Probe> steps = tried(slice) ? probes_ : few_probes();
-            steps_done += steps.size();
-            if (const std::string fault = judge_.fault_of(result_.choice, slice, steps, sharp_kv_type(slice));
-                !fault.empty())
-                return note("no right kernel", Verdict::failed, fault);
+    // Empty = right, or it could not be seen.
+    std::string check_whole() {
+        std::vector<Probe> probes = plan_.few_steps(options_.device);
+        const std::size_t all = probes.size();
+        const auto needed_s = [&] {
+            return longest_look_s_ + 2 * seconds_of_times_ +
+                   seconds_for(options_.shape.layers) * static_cast<double>(probes.size()) /
+                       static_cast<double>(all);
+        };
+        while (!probes.empty() && !clock_.has(kUntilChecks, needed_s())) probes.pop_back();
+        if (probes.empty()) {
+            note("whole model", Verdict::skipped, "no time for its reference");
+            return {};
         }
-        note("layer by layer", Verdict::passed,
-             fmt::format("{} slices, {} steps", slices_.size(), steps_done));
         progress_("checking the whole model");
-        const std::vector<Probe> probes = few_probes();
-        const std::string fault = judge_.fault_of(result_.choice, whole(), probes, options_.kv_types);
-        if (judge_.no_room())
-            return note("whole model", Verdict::skipped,
-                        "there is no room for it beside what runs: " + fault);
-        note(fault.empty() ? "whole model" : "no right kernel",
-             fault.empty() ? Verdict::passed : Verdict::failed,
-             fault.empty()
-                 ? fmt::format("{} steps, up to position {}", probes.size(), options_.shape.context_length)
-                 : fault);
-        if (!fault.empty()) return;
+        std::string fault = judge_.fault_of(result_.choice, whole(), probes, options_.kv_types);
+        if (judge_.no_room()) {
+            note("whole model", Verdict::skipped, "there is no room for it beside what runs: " + fault);
+            return {};
+        }
+        if (!fault.empty()) return fault;
+        note("whole model", Verdict::passed,
+             fmt::format("{} steps, up to position {}", probes.size(), options_.shape.context_length));
         const std::vector<Probe> timed = timing_probes(options_);
         const std::vector<double> ms = times(result_.choice, timed);
         for (std::size_t i = 0; i < ms.size(); ++i)
             result_.figures.push_back(
                 {"step of " + timed[i].name(), "tok/s", timed[i].step_tokens() / ms[i] * 1000, 0, true});
+        return {};
     }
 
     const KernelStageOptions& options_;
     ProbeRunner& runner_;
     const StageProgress& progress_;
-    std::vector<Slice> slices_;
-    std::map<std::string, std::vector<std::string>> of_operation_;
-    std::vector<Probe> probes_;
+    const StageFound& found_;
+    StageClock clock_;
+    std::map<std::string, Kernels> of_operation_;
+    StagePlan plan_;
     SliceJudge judge_;
+    double seconds_of_few_ = 0;    // what the references of few_steps() took on two layers
+    double longest_look_s_ = 0;    // what a kernel took on two layers
+    double seconds_of_times_ = 0;  // what taking times took, the last time
+    std::vector<Slice> tried_;     // where every kernel was
     KernelStageResult result_;
 };
 
@@ -317,8 +360,10 @@ std::vector<Probe> timing_probes(const KernelStageOptions& options) {
 }
 
 KernelStageResult qualify_kernels(const KernelStageOptions& options, ProbeRunner& runner,
-                                  const StageProgress& progress) {
-    return KernelStage(options, runner, progress).run();
+                                  const StageProgress& progress, const StageFound& found) {
+    KernelStageResult result = KernelStage(options, runner, progress, found).run();
+    runner.start_anew();  // gives back the memory of what was computed last
+    return result;
 }
 
 }  // namespace gptoss::qualify

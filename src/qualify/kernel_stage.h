@@ -10,6 +10,7 @@
 #include "qualify/judge.h"
 #include "qualify/probe_runner.h"
 #include "qualify/qualification_report.h"
+#include "qualify/stage_clock.h"
 
 namespace gptoss::qualify {
 
@@ -24,6 +25,10 @@ struct KernelStageOptions {
     std::int32_t most_tokens = 2048;         // of a step, as it will be served
     std::int32_t most_deep_tokens = 128;     // of a step far into the context
     std::int32_t slices_of_each_kernel = 3;  // spread over the model; all of them for the kernels chosen
+    // As long as it may take; 0 = as it needs. Too short, fewer steps and places are tried, and findings say so. Where not
+    // every kernel can be tried at one place, nothing is decided.
+    double most_s = 0;
+    std::function<double()> seconds = steady_seconds;
 };
 
 struct KernelStageResult {
@@ -35,15 +40,18 @@ struct KernelStageResult {
 };
 
 using StageProgress = std::function<void(const std::string& what)>;
+// What is known so far, whenever that has grown.
+using StageFound = std::function<void(const KernelStageResult& so_far)>;
 
 // 1. Each kernel on slices of two layers, shallow and deep. A wrong one is banned.
 // 2. What is left is timed on the whole model at the token counts where kernels change; where another than the
 //    program's own choice is faster by more than 2 %, twice, it is preferred; where it takes half the time, the slow
 //    one is named as avoided.
-// 3. The kernels now chosen compute every slice, and the whole model, and must be right. A device on which they
+// 3. The kernels now chosen compute the whole model, and every slice, and must be right. A device on which they
 //    are not has a failed finding, "no right kernel".
-KernelStageResult qualify_kernels(const KernelStageOptions& options, ProbeRunner& runner,
-                                  const StageProgress& progress);
+KernelStageResult qualify_kernels(
+    const KernelStageOptions& options, ProbeRunner& runner, const StageProgress& progress,
+    const StageFound& found = [](const KernelStageResult&) {});
 
 // The steps that are timed: decode steps at 1,024 tokens, prompts from the first position.
 std::vector<Probe> timing_probes(const KernelStageOptions& options);

@@ -14,17 +14,61 @@ constexpr std::int32_t kHistoryBlocks = 4;  // real ones, which stand for the wh
 constexpr std::int32_t kHistoryTokens = kHistoryBlocks * model::kBlockTokens;
 
 constexpr std::int32_t kRowsWanted = 8;
+constexpr std::int32_t kTogetherTokens = 1024;  // of a step of several probes
 
 std::int32_t blocks_for(std::int32_t tokens) {
     return (tokens + model::kBlockTokens - 1) / model::kBlockTokens;
 }
 
+std::size_t logits_rows_of(const Probe& probe) {
+    return static_cast<std::size_t>(probe.sequences) * probe.rows_of_sequence();
+}
+
+// One draw of a probe's tokens.
+struct Draw {
+    const Probe* probe;
+    std::int32_t number;
+};
+
+// What is computed in one step.
+struct StepLimits {
+    std::int32_t tokens = 0, sequences = 0, logits_rows = 0, blocks = 0;
+
+    void add(const Probe& probe) {
+        tokens += probe.step_tokens();
+        sequences += probe.sequences;
+        logits_rows += static_cast<std::int32_t>(logits_rows_of(probe));
+        blocks += probe.sequences * blocks_for(probe.tokens);
+    }
+    void raise_to(const StepLimits& other) {
+        tokens = std::max(tokens, other.tokens);
+        sequences = std::max(sequences, other.sequences);
+        logits_rows = std::max(logits_rows, other.logits_rows);
+        blocks = std::max(blocks, other.blocks);
+    }
+};
+
+// Steps of one draw each, or as many draws as kTogetherTokens hold.
+std::vector<std::vector<Draw>> steps_of(const std::vector<Probe>& probes, bool together) {
+    std::vector<std::vector<Draw>> steps;
+    std::int32_t tokens = 0;
+    for (const Probe& probe : probes)
+        for (std::int32_t number = 0; number < probe.draws(); ++number) {
+            tokens += probe.step_tokens();
+            if (!together || steps.empty() || tokens > kTogetherTokens) {
+                steps.emplace_back();
+                tokens = probe.step_tokens();
+            }
+            steps.back().push_back({&probe, number});
+        }
+    return steps;
+}
+
 // Runs steps whose sequences share one history.
 class ProbeRun {
   public:
-    ProbeRun(backend::Backend& backend, const model::MemoryPlan& plan, const model::Hyperparameters& shape,
-             bool times_alone)
-        : backend_(backend), plan_(plan), shape_(shape), times_alone_(times_alone) {}
+    ProbeRun(backend::Backend& backend, const model::MemoryPlan& plan, const model::Hyperparameters& shape)
+        : backend_(backend), plan_(plan), shape_(shape) {}
 
     // Fills the blocks that all depths are made of.
     void write_history() {
@@ -40,46 +84,44 @@ class ProbeRun {
         }
     }
 
-    // Milliseconds of one step; the logits of all draws into `logits`.
-    double step(const Probe& probe, std::vector<float>& logits) {
-        logits.clear();
-        double ms = 0;
-        for (std::int32_t draw = 0; draw < probe.draws(); ++draw) ms += step(probe, draw, logits);
-        return ms / probe.draws();
-    }
-
-  private:
-    double step(const Probe& probe, std::int32_t draw, std::vector<float>& logits) {
-        std::vector<std::vector<backend::BlockId>> full(probe.sequences), sliding(probe.sequences);
+    // Milliseconds of one step. It leaves rows of logits, draw after draw.
+    double step(const std::vector<Draw>& draws) {
+        std::vector<std::vector<backend::BlockId>> full, sliding;
+        std::vector<TokenId> tokens;
         std::vector<backend::Segment> segments;
+        std::vector<backend::SampleRow> rows;
         std::vector<std::int32_t> logits_rows;
-        std::vector<backend::SampleRow> rows(probe.sequences);
-        for (std::int32_t i = 0; i < probe.sequences; ++i) {
-            make_tables(probe, i, full[i], sliding[i]);
-            segments.push_back({i, i * probe.tokens, probe.tokens, probe.depth, full[i], sliding[i]});
-            for (std::int32_t row = 1; row <= probe.rows_of_sequence(); ++row)
-                logits_rows.push_back(i * probe.tokens + row * probe.tokens / probe.rows_of_sequence() - 1);
-            rows[i].logits_index = static_cast<std::int32_t>(logits_rows.size()) - 1;
-            rows[i].slot = i;
-            rows[i].parameters.temperature = 0;
+        next_block_ = kHistoryBlocks;
+        for (const auto& [probe, number] : draws) {
+            // Other tokens for each probe: a fault that few inputs show has many chances.
+            const std::vector<TokenId> more = random_tokens(
+                probe->step_tokens(),
+                static_cast<std::uint32_t>(2 + probe->depth * 31 + number * 1009 + probe->input * 100'003 +
+                                           probe->sequences * 7 + probe->tokens));
+            for (std::int32_t i = 0; i < probe->sequences; ++i) {
+                const auto slot = static_cast<std::int32_t>(segments.size());
+                const auto first = static_cast<std::int32_t>(tokens.size()) + i * probe->tokens;
+                make_tables(*probe, full.emplace_back(), sliding.emplace_back());
+                segments.push_back({slot, first, probe->tokens, probe->depth, {}, {}});
+                for (std::int32_t row = 1; row <= probe->rows_of_sequence(); ++row)
+                    logits_rows.push_back(first + row * probe->tokens / probe->rows_of_sequence() - 1);
+                rows.emplace_back().logits_index = static_cast<std::int32_t>(logits_rows.size()) - 1;
+                rows.back().slot = slot;
+                rows.back().parameters.temperature = 0;
+            }
+            tokens.insert(tokens.end(), more.begin(), more.end());
         }
-        // Other tokens for each probe: a fault that few inputs show has many chances.
-        const std::vector<TokenId> tokens = random_tokens(
-            probe.step_tokens(),
-            static_cast<std::uint32_t>(2 + probe.depth * 31 + draw * 1009 + probe.input * 100'003 +
-                                       probe.sequences * 7 + probe.tokens));
+        for (std::size_t i = 0; i < segments.size(); ++i) {
+            segments[i].full_blocks = full[i];
+            segments[i].sliding_blocks = sliding[i];
+        }
         const auto begin = std::chrono::steady_clock::now();
         backend_.forward({tokens, segments, logits_rows});
         backend_.wait(backend_.sample(rows));
-        const double ms =
-            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-        for (std::size_t i = 0; !times_alone_ && i < logits_rows.size(); ++i) {
-            logits.resize(logits.size() + shape_.vocabulary);
-            backend_.read_logits(static_cast<std::int32_t>(i), std::span(logits).last(shape_.vocabulary));
-        }
-        return ms;
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
     }
 
+  private:
     std::vector<TokenId> random_tokens(std::int32_t count, std::uint32_t seed) const {
         std::mt19937 random(seed);
         std::vector<TokenId> tokens(count);
@@ -88,9 +130,9 @@ class ProbeRun {
         return tokens;
     }
 
-    // History first, in turn; then blocks of the sequence's own, from the pools' other end.
-    void make_tables(const Probe& probe, std::int32_t sequence, std::vector<backend::BlockId>& full,
-                     std::vector<backend::BlockId>& sliding) const {
+    // History first, in turn; then blocks of the sequence's own.
+    void make_tables(const Probe& probe, std::vector<backend::BlockId>& full,
+                     std::vector<backend::BlockId>& sliding) {
         const std::int32_t history = probe.depth / model::kBlockTokens, own = blocks_for(probe.tokens);
         const std::int32_t first_seen = std::max(0, probe.depth - shape_.sliding_window + 1);
         for (std::int32_t block = 0; block < history; ++block) {
@@ -98,9 +140,9 @@ class ProbeRun {
             sliding.push_back(block < first_seen / model::kBlockTokens ? backend::kNoBlock
                                                                        : block % kHistoryBlocks);
         }
-        for (std::int32_t block = 0; block < own; ++block) {
-            full.push_back(kHistoryBlocks + sequence * own + block);
-            sliding.push_back(kHistoryBlocks + sequence * own + block);
+        for (std::int32_t block = 0; block < own; ++block, ++next_block_) {
+            full.push_back(next_block_);
+            sliding.push_back(next_block_);
         }
         check(full.back() < plan_.full_blocks && sliding.back() < plan_.sliding_blocks,
               "the plan has blocks for every probe");
@@ -109,7 +151,7 @@ class ProbeRun {
     backend::Backend& backend_;
     const model::MemoryPlan& plan_;
     const model::Hyperparameters& shape_;
-    bool times_alone_;
+    std::int32_t next_block_ = 0;
 };
 
 }  // namespace
@@ -157,40 +199,54 @@ std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t 
 }
 
 model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const model::Hyperparameters& shape,
-                                    const model::KvTypes& kv_types) {
+                                    const model::KvTypes& kv_types, bool together) {
+    StepLimits most{kHistoryTokens, 1, 1, 0};
+    for (const std::vector<Draw>& step : steps_of(probes, together)) {
+        StepLimits limits;
+        for (const Draw& draw : step) limits.add(*draw.probe);
+        most.raise_to(limits);
+    }
     model::PlanRequest request;
     request.kv_types = kv_types;
-    request.max_batch_tokens = kHistoryTokens;
-    std::int32_t own_blocks = 0;
-    for (const Probe& probe : probes) {
-        request.max_batch_tokens = std::max(request.max_batch_tokens, probe.step_tokens());
-        request.max_sequences = std::max(request.max_sequences, probe.sequences * probe.rows_of_sequence());
-        own_blocks = std::max(own_blocks, probe.sequences * blocks_for(probe.tokens));
-    }
+    request.max_batch_tokens = most.tokens;
+    request.max_sequences = std::max(most.sequences, most.logits_rows);
     request.context_length = shape.context_length;
     request.cache_tokens = std::max<std::int64_t>(
-        shape.context_length, std::int64_t{kHistoryBlocks + own_blocks} * model::kBlockTokens);
+        shape.context_length, std::int64_t{kHistoryBlocks + most.blocks} * model::kBlockTokens);
     request.kept_windows = request.max_sequences + kHistoryBlocks;
     return request;
 }
 
 std::vector<ProbeOutcome> run_probes(backend::Backend& backend, const model::MemoryPlan& plan,
                                      const model::Hyperparameters& shape, const std::vector<Probe>& probes,
-                                     std::int32_t passes, bool times_alone) {
-    ProbeRun run(backend, plan, shape, times_alone);
+                                     const ProbeMode& mode) {
+    ProbeRun run(backend, plan, shape);
+    const auto vocabulary = static_cast<std::size_t>(shape.vocabulary);
     std::vector<ProbeOutcome> outcomes(probes.size());
-    std::vector<std::vector<double>> times(probes.size());
-    std::vector<float> logits;
-    for (std::int32_t pass = 0; pass < passes; ++pass) {
+    std::vector<std::vector<double>> times(probes.size(), std::vector<double>(mode.passes));
+    std::vector<float> again(vocabulary);
+    for (std::int32_t pass = 0; pass < mode.passes; ++pass) {
+        std::vector<std::vector<Draw>> steps = steps_of(probes, mode.together);
+        if (pass % 2 != 0) std::ranges::reverse(steps);
         run.write_history();
-        for (std::size_t i = 0; i < probes.size(); ++i) {
-            const std::size_t at = pass % 2 == 0 ? i : probes.size() - 1 - i;
-            times[at].push_back(run.step(probes[at], logits));
-            if (pass == 0)
-                outcomes[at].logits = logits;
-            else if (!logits.empty() && std::memcmp(logits.data(), outcomes[at].logits.data(),
-                                                    logits.size() * sizeof(float)) != 0)
-                outcomes[at].repeatable = false;
+        for (const std::vector<Draw>& step : steps) {
+            const double ms = run.step(step);
+            std::int32_t next_row = 0;
+            for (const auto& [probe, number] : step) {
+                const std::int64_t at = probe - probes.data();
+                times[at][pass] += ms / probe->draws();
+                if (mode.times_alone) continue;
+                ProbeOutcome& outcome = outcomes[at];
+                const std::size_t rows = logits_rows_of(*probe);
+                outcome.logits.resize(probe->draws() * rows * vocabulary);
+                for (std::size_t row = 0; row < rows; ++row) {
+                    const std::span<float> first =
+                        std::span(outcome.logits).subspan((number * rows + row) * vocabulary, vocabulary);
+                    backend.read_logits(next_row++, pass == 0 ? first : again);
+                    if (pass > 0 && std::memcmp(again.data(), first.data(), first.size_bytes()) != 0)
+                        outcome.repeatable = false;
+                }
+            }
         }
     }
     for (std::size_t i = 0; i < probes.size(); ++i) {

@@ -46,15 +46,22 @@ struct ProbeOutcome {
 std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t most_tokens,
                               std::int32_t most_deep_tokens);
 
+// How probes are computed.
+struct ProbeMode {
+    std::int32_t passes = 3;   // every one so often, the order turned round each time
+    bool times_alone = false;  // no logits are read
+    // Many of them in one step: the float32 reference, whose rows do not depend on each other, reads its weights once.
+    bool together = false;
+};
+
 // What a backend must be planned with to take all of them.
 model::PlanRequest plan_request_for(const std::vector<Probe>& probes, const model::Hyperparameters& shape,
-                                    const model::KvTypes& kv_types);
+                                    const model::KvTypes& kv_types, bool together = false);
 
-// Computes every probe `passes` times, the order turned round each time. `backend` was made with the plan.
-// `times_alone`: no logits are read. Throws what the backend throws.
+// `backend` was made with the plan. Throws what the backend throws.
 std::vector<ProbeOutcome> run_probes(backend::Backend& backend, const model::MemoryPlan& plan,
                                      const model::Hyperparameters& shape, const std::vector<Probe>& probes,
-                                     std::int32_t passes, bool times_alone = false);
+                                     const ProbeMode& mode = {});
 
 // `count` layers from `first` on with the model's embedding, norm and head: a small model made of true weights.
 // `first` is even, so that sliding and full layers stay what they are. Views: `weights` must outlive it.

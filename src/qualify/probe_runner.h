@@ -1,8 +1,7 @@
-// Who computes probes: another process, so that a kernel that crashes the driver or hangs takes nothing with it.
+// What is asked of whoever computes probes, and what comes back.
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -26,6 +25,7 @@ struct ProbeRequest {
     std::vector<Probe> probes;
     std::int32_t passes = 3;
     bool times_alone = false;  // no logits are wanted
+    double most_s = 0;         // whoever takes longer hangs; 0 = as the runner was told
 };
 
 struct ProbeReply {
@@ -40,30 +40,12 @@ class ProbeRunner {
     virtual ~ProbeRunner() = default;
     // Never throws for what the device does: `problem` says what went wrong.
     virtual ProbeReply run(const ProbeRequest& request) = 0;
+    // What a wrong kernel may have left in a process or in device memory takes part in nothing from now on.
+    virtual void start_anew() {}
 };
 
 nlohmann::json to_json(const ProbeRequest& request);
 // Throws Error(request_invalid) naming the member, Error(setting_invalid) for an unknown KV type.
 ProbeRequest probe_request_from_json(const nlohmann::json& json);
-
-// Computes it here and now. What the child process does; tests too. Throws what the backend throws.
-ProbeReply compute_probes(const ProbeRequest& request);
-// The same with weights that are open already.
-ProbeReply compute_probes(const ProbeRequest& request, const model::Weights& weights);
-
-// The child's side: reads request.json in the folder, writes reply.json and logits.f32 there.
-void answer_probe_request(const std::filesystem::path& folder);
-
-// Runs `program qualify-probe FOLDER` for each request, and ends it after `most_s` seconds.
-class ChildProbeRunner final : public ProbeRunner {
-  public:
-    ChildProbeRunner(std::filesystem::path program, double most_s)
-        : program_(std::move(program)), most_s_(most_s) {}
-    ProbeReply run(const ProbeRequest& request) override;
-
-  private:
-    std::filesystem::path program_;
-    double most_s_ = 0;
-};
 
 }  // namespace gptoss::qualify

@@ -38,7 +38,7 @@ int Report::count(Verdict verdict) const {
 }
 
 bool Report::fit_to_serve() const {
-    return !findings.empty() && count(Verdict::failed) == 0;
+    return unfinished.empty() && !findings.empty() && count(Verdict::failed) == 0;
 }
 
 nlohmann::ordered_json to_json(const Report& report) {
@@ -51,6 +51,7 @@ nlohmann::ordered_json to_json(const Report& report) {
                                    {"composite_sha256", report.composite_sha256},
                                    {"started", report.started_utc},
                                    {"took_s", report.took_s}};
+    if (!report.unfinished.empty()) json["unfinished"] = report.unfinished;
     json["findings"] = Json::array();
     for (const Finding& each : report.findings)
         json["findings"].push_back({{"stage", each.stage},
@@ -81,6 +82,7 @@ Report report_from_json(const Json& json) {
         report.composite_sha256 = json.at("composite_sha256").get<std::string>();
         report.started_utc = json.at("started").get<std::string>();
         report.took_s = json.at("took_s").get<double>();
+        report.unfinished = json.value("unfinished", std::string());
         for (const Json& each : json.at("findings")) {
             const auto found = std::ranges::find(kVerdicts, each.at("verdict").get<std::string>());
             if (found == kVerdicts.end())
@@ -123,6 +125,7 @@ std::string to_text(const Report& report) {
     for (const auto& each : report.kernels.preferred)
         text +=
             fmt::format("preferred: {} for {} to {} tokens\n", each.kernel, each.tokens_from, each.tokens_to);
+    if (!report.unfinished.empty()) text += fmt::format("unfinished: {}\n", report.unfinished);
     text += fmt::format("\n{} in {:.0f} s: {} passed, {} avoided, {} failed, {} skipped\n",
                         report.fit_to_serve() ? "FIT TO SERVE" : "NOT FIT TO SERVE", report.took_s,
                         report.count(Verdict::passed), report.count(Verdict::avoided),

@@ -36,6 +36,7 @@ struct Report {
     // The machine and what was tried on it.
     std::string version, device, driver, model, composite_sha256, started_utc;
     double took_s = 0;
+    std::string unfinished;  // what was being done when this much was known; empty = it is whole
     std::vector<Finding> findings;
     std::vector<Figure> figures;
     backend::KernelChoice kernels;  // what serve will use from now on

@@ -60,7 +60,7 @@ void qualify_node(const QualifyOptions& options, Report& report, const StageProg
         if (on_gpu) answers.needle_tokens = model::gpt_oss_120b().context_length;
         qualify_answers(node, answers, report);
     }
-    if (options.minutes > 0)
+    if (options.load && options.minutes > 0)
         qualify_load(node, {.minutes = options.minutes, .on_gpu = options.device == "cuda"}, report,
                      progress);
     node.stop();
@@ -86,11 +86,8 @@ KernelStageOptions stage_options(const QualifyOptions& options, const model::Wei
         model::device_layers(stage.shape, {.gpu_layers = options.gpu_layers}).first > 0)
         for (const std::string& kernel : backend::cpu_kernel_names()) stage.kernels.push_back(kernel);
     stage.kv_types = model::kv_types_named(options.kv_cache_type);
-    if (options.device == "cpu") {  // where a float32 reference takes as long as what it checks
-        stage.most_tokens = 512;
-        stage.most_deep_tokens = 16;
-        stage.slices_of_each_kernel = 1;
-    }
+    if (options.device == "cpu") stage.most_tokens = 512;
+    stage.most_s = options.minutes * 60;
     return stage;
 }
 
@@ -108,11 +105,20 @@ std::optional<node::KernelDecision> earlier_decision(const QualifyOptions& optio
     return node::find_decision(options.decision_path, subject_of(options, file, model::find_weights(file)));
 }
 
-Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StageProgress& progress) {
+Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StageProgress& show,
+               const ReportFound& found) {
     const auto begin = std::chrono::steady_clock::now();
     Report report;
     report.version = GPTOSS_VERSION;
     report.started_utc = utc_text(now_s());
+    const auto progress = [&](const std::string& what) {
+        report.unfinished = what;
+        show(what);
+    };
+    const auto show_so_far = [&](Report so_far) {
+        so_far.took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        found(so_far);
+    };
     report.model = std::filesystem::path(options.model).filename().string();
     const gguf::File file = gguf::File::open(options.model);
     const model::Weights weights = model::find_weights(file);
@@ -128,7 +134,13 @@ Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StagePr
     };
 
     if (options.kernels) {
-        KernelStageResult kernels = qualify_kernels(stage_options(options, weights), runner, progress);
+        KernelStageResult kernels = qualify_kernels(stage_options(options, weights), runner, progress,
+                                                    [&](const KernelStageResult& so_far) {
+                                                        Report with = report;
+                                                        with.findings = so_far.findings;
+                                                        with.figures = so_far.figures;
+                                                        show_so_far(std::move(with));
+                                                    });
         report.findings = std::move(kernels.findings);
         report.figures = std::move(kernels.figures);
         compare_with_known_cards(weights.hyperparameters, report);
@@ -137,12 +149,16 @@ Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StagePr
         keep_decision();  // the node that is asked next serves by it, as the owner's will
     }
     const bool kernels_right = decision.fit_to_serve;
+    show_so_far(report);
     if (options.weights) {
         progress("hashing the weights");
         qualify_weights(options, file, report);
+        show_so_far(report);
     }
-    if (kernels_right && (options.answers || options.minutes > 0)) qualify_node(options, report, progress);
+    const bool loads = options.load && options.minutes > 0;
+    if (kernels_right && (options.answers || loads)) qualify_node(options, report, progress);
     keep_decision();
+    report.unfinished.clear();
     report.took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return report;
 }

@@ -18,9 +18,9 @@ struct QualifyOptions {
     std::int32_t gpu_layers = model::PlanRequest{}.gpu_layers;
     std::int32_t gpu_ordinal = 0;  // which GPU of the machine
     std::string kv_cache_type = "bf16";
-    double minutes = 10;         // of load; 0 = none
+    double minutes = 10;  // of load, and the most for the kernels; 0 = no load, kernels as long as they take
     double probe_most_s = 1800;  // a kernel that takes longer hangs
-    bool kernels = true, weights = true, answers = true;
+    bool kernels = true, weights = true, answers = true, load = true;
     std::string expected_sha256;          // of the weights; empty = what is published or in the manifest
     std::filesystem::path decision_path;  // where `serve` will look; empty = the decision is not kept
 };
@@ -28,7 +28,12 @@ struct QualifyOptions {
 // What an earlier run decided for this card, driver, version and model; nothing when there was none.
 std::optional<node::KernelDecision> earlier_decision(const QualifyOptions& options);
 
-// Runs the stages, the probes computed by `runner`, and keeps the decision when the kernels were tried.
-Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StageProgress& progress);
+using ReportFound = std::function<void(const Report& so_far)>;
+
+// Runs the stages, the probes computed by `runner`, and keeps the decision when the kernels were tried. `found` gets the
+// report whenever it has grown, marked as unfinished.
+Report qualify(
+    const QualifyOptions& options, ProbeRunner& runner, const StageProgress& progress,
+    const ReportFound& found = [](const Report&) {});
 
 }  // namespace gptoss::qualify

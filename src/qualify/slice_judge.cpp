@@ -22,11 +22,13 @@ std::string where(const Slice& slice) {
 
 ProbeRequest SliceJudge::request(const backend::KernelChoice& kernels, const Slice& slice,
                                  const std::vector<Probe>& probes, const model::KvTypes& kv_types) const {
-    return {options_.model,      slice.device,         kernels, false, slice.layers, kv_types,
-            options_.gpu_layers, options_.gpu_ordinal, probes,  3};
+    ProbeRequest request{options_.model,      slice.device,         kernels, false, slice.layers, kv_types,
+                         options_.gpu_layers, options_.gpu_ordinal, probes,  3};
+    if (slice.device != "cpu") request.most_s = clock_.patience_s();
+    return request;
 }
 
-// Each is computed once: float32 on the CPU takes most of the time. Empty = they are there; else why not.
+// Each is computed once: float32 on the CPU takes most of the time.
 std::string SliceJudge::compute_references(model::LayerRange layers, const std::vector<Probe>& probes) {
     ProbeRequest exact;
     exact.model = options_.model;
@@ -46,6 +48,7 @@ std::string SliceJudge::compute_references(model::LayerRange layers, const std::
 
 SliceJudge::Look SliceJudge::look(const backend::KernelChoice& kernels, const Slice& slice,
                                   const std::vector<Probe>& probes, const model::KvTypes& kv_types) {
+    no_room_ = true;
     if (const std::string problem = compute_references(slice.layers, probes); !problem.empty())
         return {"no reference: " + problem, {}};
     const ProbeReply reply = runner_.run(request(kernels, slice, probes, kv_types));
@@ -62,6 +65,13 @@ SliceJudge::Look SliceJudge::look(const backend::KernelChoice& kernels, const Sl
 
 std::string SliceJudge::fault_of(const backend::KernelChoice& kernels, const Slice& slice,
                                  const std::vector<Probe>& probes, const model::KvTypes& kv_types) {
+    std::string fault = look_for_fault(kernels, slice, probes, kv_types);
+    if (!fault.empty()) runner_.start_anew();  // it may have written where it should not
+    return fault;
+}
+
+std::string SliceJudge::look_for_fault(const backend::KernelChoice& kernels, const Slice& slice,
+                                       const std::vector<Probe>& probes, const model::KvTypes& kv_types) {
     const Look first = look(kernels, slice, probes, kv_types);
     if (!first.problem.empty()) return first.problem;
     std::vector<std::string> doubts;

@@ -7,18 +7,14 @@
 #include <vector>
 
 #include "qualify/kernel_stage.h"
+#include "qualify/stage_plan.h"
 
 namespace gptoss::qualify {
 
-// Layers, and the device that computes them. No layers = the whole model.
-struct Slice {
-    model::LayerRange layers;
-    std::string device;
-};
-
 class SliceJudge {
   public:
-    SliceJudge(const KernelStageOptions& options, ProbeRunner& runner) : options_(options), runner_(runner) {}
+    SliceJudge(const KernelStageOptions& options, ProbeRunner& runner, const StageClock& clock)
+        : options_(options), runner_(runner), clock_(clock) {}
 
     // Empty = right everywhere; else the first thing that is wrong, and where. What may be rounding is wrong when two
     // other inputs show it too.
@@ -28,7 +24,11 @@ class SliceJudge {
     ProbeRequest request(const backend::KernelChoice& kernels, const Slice& slice,
                          const std::vector<Probe>& probes, const model::KvTypes& kv_types) const;
 
-    bool no_room() const { return no_room_; }              // the last problem was memory that others hold
+    // By the float32 path, those that are not there yet. Empty = they are there; else why not.
+    std::string compute_references(model::LayerRange layers, const std::vector<Probe>& probes);
+
+    // The last problem says nothing about kernels: memory that others hold, or no reference.
+    bool no_room() const { return no_room_; }
     const std::string& device() const { return device_; }  // as the backend calls it
 
   private:
@@ -38,10 +38,12 @@ class SliceJudge {
     };
     Look look(const backend::KernelChoice& kernels, const Slice& slice, const std::vector<Probe>& probes,
               const model::KvTypes& kv_types);
-    std::string compute_references(model::LayerRange layers, const std::vector<Probe>& probes);
+    std::string look_for_fault(const backend::KernelChoice& kernels, const Slice& slice,
+                               const std::vector<Probe>& probes, const model::KvTypes& kv_types);
 
     const KernelStageOptions& options_;
     ProbeRunner& runner_;
+    const StageClock& clock_;
     bool no_room_ = false;
     std::string device_;
     std::map<std::array<std::int32_t, 6>, ProbeOutcome> references_;  // by layers and probe

@@ -4,7 +4,11 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <optional>
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/devices/devices.h"
@@ -12,6 +16,9 @@
 #include "gguf/file.h"
 #include "qualify/kernel_stage.h"
 #include "qualify/planted_faults.h"
+#include "qualify/probe_computer.h"
+#include "qualify/probe_worker.h"
+#include "support/temporary_folder.h"
 
 namespace gptoss::qualify {
 namespace {
@@ -25,17 +32,24 @@ const std::string kGolden = GPTOSS_SOURCE_DIR "/tests/data/oracle/small-00001-of
 // in every case.
 class FaultyCardRunner final : public ProbeRunner {
   public:
-    explicit FaultyCardRunner(bool slices_alone) : slices_alone_(slices_alone) {}
+    explicit FaultyCardRunner(bool slices_alone)
+        : slices_alone_(slices_alone),
+          file_(gguf::File::open(kGolden)),
+          weights_(model::find_weights(file_)) {}
 
     ProbeReply run(const ProbeRequest& request) override {
         // What is timed and what is served last: kernels are the same as in the slices.
         const bool as_the_reference = request.exact || (slices_alone_ && request.layers.empty());
         try {
-            return as_the_reference ? reference(request) : compute_probes(request);
+            if (as_the_reference) return reference(request);
+            if (!computer_) computer_.emplace(weights_);
+            return computer_->compute(request);
         } catch (const Error& error) {
             return {{}, {}, error.what()};
         }
     }
+
+    void start_anew() override { computer_.reset(); }
 
   private:
     static ProbeReply reference(const ProbeRequest& request) {
@@ -63,9 +77,12 @@ class FaultyCardRunner final : public ProbeRunner {
     }
 
     bool slices_alone_;
+    gguf::File file_;
+    model::Weights weights_;
+    std::optional<ProbeComputer> computer_;
 };
 
-KernelStageResult qualify_with(const Faults& faults, bool slices_alone = true) {
+KernelStageResult qualify_by(ProbeRunner& runner) {
     const gguf::File file = gguf::File::open(kGolden);
     const model::Weights weights = model::find_weights(file);
     KernelStageOptions options;
@@ -74,14 +91,19 @@ KernelStageResult qualify_with(const Faults& faults, bool slices_alone = true) {
     options.kernels = backend::kernel_names("cuda", weights);
     options.shape = weights.hyperparameters;
     options.slices_of_each_kernel = 1;
-    FaultyCardRunner runner(slices_alone);
-    test::plant(faults);
     KernelStageResult result = qualify_kernels(options, runner, [](const std::string&) {});
-    test::plant({});
     for (const Finding& each : result.findings)
         std::printf("  %s %s: %s\n", std::string(to_text(each.verdict)).c_str(), each.name.c_str(),
                     each.detail.c_str());
     std::fflush(stdout);
+    return result;
+}
+
+KernelStageResult qualify_with(const Faults& faults, bool slices_alone = true) {
+    FaultyCardRunner runner(slices_alone);
+    test::plant(faults);
+    KernelStageResult result = qualify_by(runner);
+    test::plant({});
     return result;
 }
 
@@ -116,7 +138,31 @@ const std::vector<Planted> kPlanted = {{"experts/streamed", GpuFault::wrong_lane
                                        {"experts/wgmma", GpuFault::wrong_at_129_tokens, "129 tokens"},
                                        {"attention/wgmma", GpuFault::wrong_when_deep, " at 6"},
                                        {"pass/decode", GpuFault::wrong_when_deep, " at 6"},
-                                       {"dense/wgmma", GpuFault::rare_not_a_number, ""}};
+                                       {"dense/wgmma", GpuFault::rare_not_a_number, ""},
+                                       {"experts/streamed_small", GpuFault::stale_workspace, ""}};
+
+// The child of ACrashEndsItsProcessAlone: this very program.
+constexpr const char* kFolder = "GPTOSS_TEST_PROBE_FOLDER";
+
+TEST(GpuProbeChild, ComputesWithAKernelThatCrashes) {
+    const char* folder = std::getenv(kFolder);
+    if (folder == nullptr) GTEST_SKIP() << "it is a child";
+    test::plant({{"experts/mma", GpuFault::illegal_address}});
+    answer_probe_requests(folder);
+}
+
+TEST_F(GpuQualify, ACrashEndsItsProcessAlone) {
+    const test::TemporaryFolder folder;
+    const auto program = folder.path() / "program";
+    std::ofstream(program) << fmt::format("#!/bin/sh\n{}=$2 exec {} --gtest_filter='GpuProbeChild.*'\n",
+                                          kFolder, std::filesystem::read_symlink("/proc/self/exe").string());
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    ChildProbeRunner runner(program, 60);
+    const KernelStageResult result = qualify_by(runner);
+    expect_caught({"experts/mma", GpuFault::illegal_address, "illegal memory access"}, result);
+    EXPECT_EQ(result.choice.banned.size(), 1U);
+    expect_fit(result);
+}
 
 // It is the program's own choice: all that is tried beside it looks wrong at first.
 TEST_F(GpuQualify, AWrongKernelIsNamedAlone) {

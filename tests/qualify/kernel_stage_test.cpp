@@ -60,7 +60,7 @@ class FaultyRunner final : public ProbeRunner {
                 fault = found->second;
         test::FaultyBackend backend(backend::make_backend("cpu", weights, options), fault);
         return {"faulty",
-                run_probes(backend, options.plan, weights.hyperparameters, request.probes, request.passes),
+                run_probes(backend, options.plan, weights.hyperparameters, request.probes, {request.passes}),
                 {}};
     }
 

@@ -13,7 +13,9 @@ enum class GpuFault {
     wrong_at_129_tokens,  // one tile of columns
     wrong_when_deep,      // rows above position 65,536, full layers: attention, the decode pass
     rare_not_a_number,    // where a value has certain bits, one of 256
+    stale_workspace,      // what a larger step left behind is added; of products of few rows
     slow,                 // three times as long; of products that may be computed again
+    illegal_address,      // the device is lost for its process
 };
 
 // From now on these kernels are wrong ("experts/streamed"); another call replaces them.

@@ -57,6 +57,18 @@ __global__ void pass_through_shared_memory(Result result) {
     }
 }
 
+__global__ void add_rows_behind(Result result) {
+    const std::int64_t row = blockIdx.x * result.stride;
+    for (std::int32_t column = threadIdx.x; column < result.columns; column += kThreads)
+        set_value(
+            result, row + column,
+            value_at(result, row + column) + value_at(result, row + column + result.rows * result.stride));
+}
+
+__global__ void write_to_address_8() {
+    *reinterpret_cast<volatile int*>(8) = 1;
+}
+
 __global__ void scale_deep_segments(backend::cuda::PrefillAttention attention) {
     const backend::cuda::PrefillSegment segment = attention.segments[blockIdx.x];
     const std::int32_t width = attention.query_heads * backend::cuda::kHeadSize;
@@ -99,6 +111,14 @@ void spoil_rarely(const Result& result, cudaStream_t stream) {
         return column == 0 && (__float_as_uint(value) >> 13 & 0xFF) == 0x55 ? __int_as_float(0x7FFFFFFF)
                                                                             : value;
     });
+}
+
+void spoil_by_what_was_there(const Result& result, cudaStream_t stream) {
+    if (result.rows > 0) add_rows_behind<<<result.rows, kThreads, 0, stream>>>(result);
+}
+
+void write_nowhere(cudaStream_t stream) {
+    write_to_address_8<<<1, 1, 0, stream>>>();
 }
 
 void spoil_deep_rows(const backend::cuda::PrefillAttention& attention, cudaStream_t stream) {

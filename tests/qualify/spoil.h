@@ -22,6 +22,9 @@ void spoil_lane(const Result& result, cudaStream_t stream);
 void spoil_by_race(const Result& result, cudaStream_t stream);
 void spoil_tile(const Result& result, cudaStream_t stream);
 void spoil_rarely(const Result& result, cudaStream_t stream);
+// The same number of rows behind them must have room.
+void spoil_by_what_was_there(const Result& result, cudaStream_t stream);
+void write_nowhere(cudaStream_t stream);
 void spoil_deep_rows(const backend::cuda::PrefillAttention& attention, cudaStream_t stream);
 void spoil_deep_rows(const backend::cuda::DecodeContext& context, cudaStream_t stream);
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/synthetic.h"
 #include "qualify/kernel_stage.h"
+#include "qualify/probe_computer.h"
 
 namespace gptoss::qualify {
 namespace {
