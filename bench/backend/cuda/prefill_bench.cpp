@@ -1,10 +1,9 @@
-// Prompt processing on random weights of a true shape: each kernel by itself beside what the card can do,
-// then whole prompts.
+// Prompts and batches on random weights of a true shape: each kernel by itself, then whole passes.
 //
 //   bench_cuda_prefill [gpt-oss-120b | gpt-oss-20b] [kernels] [model] [long] [batch] [skewed]
 //
 //   kernels  matrix products, attention and routing of one layer, both instruction paths
-//   routing  routing of one layer alone
+//   experts, routing  products of experts, or routing, of one layer alone
 //   attention  attention of one layer alone, keys and queries drawn from a normal distribution
 //   model    prompts of 1,024 and 8,192 tokens, chunks of 2,048, 4,096 and 8,192
 //   long     one prompt of 131,072 tokens, chunks of 2,048, 4,096 and 8,192
@@ -12,6 +11,7 @@
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
 //   skewed   before these: routing whose hottest expert gets 8 times the mean
 //   small    before these: the kernels of a card without wgmma and with 99 KB of shared memory a block
+//   prefer=NAME  before these: a kernel, such as experts/wgmma, wherever it can be used
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
 //   profile  four layers, for a profiler: a pass each of 64 to 512 sequences and of prompts of 2,048 and 8,192 tokens
 #include <cuda_runtime.h>
@@ -41,10 +41,11 @@ constexpr std::int32_t kMostPositions = 131072;
 constexpr std::int32_t kMostRows = 8192;
 class Bench {
   public:
-    Bench(const model::Hyperparameters& shape, bool small)
+    Bench(const model::Hyperparameters& shape, bool small, const KernelChoice& kernels)
         : shape_(shape), stream_(make_stream()), device_(small ? small_card() : current_device_traits()) {
         model_.weights = allocate_weights(shape, published_types(shape));
         fill_synthetic(model_.weights, 1, nullptr);
+        model_.weights.kernels = kernels;
         const std::int32_t blocks = kMostPositions / model::kBlockTokens;
         model_.full = make_pool(shape.full_layers(), std::max(blocks, own_blocks_that_fit(shape)));
         model_.sliding = make_pool(shape.sliding_layers(), kSlidingBlocks);
@@ -99,8 +100,8 @@ class Bench {
         std::fflush(stdout);
     }
 
-    // `all`: the matrix products too, not the routing alone.
-    void products(std::int32_t rows, bool all) {
+    // The routing of one layer, and those products of it that are asked for.
+    void products(std::int32_t rows, bool with_dense, bool with_experts) {
         const std::int64_t pairs = std::int64_t{rows} * kExpertsPerToken;
         const DeviceMemory activations = allocate_device(pairs * 4096 * 2),
                            output = allocate_device(pairs * 4096 * 4);
@@ -151,7 +152,6 @@ class Bench {
             report(splits_k ? "routing (columns shared)" : "routing", rows, routing_ms,
                    2.0 * rows * shape_.hidden * shape_.experts, double(rows) * shape_.hidden * 6);
         }
-        if (!all) return;
         fill_even(reinterpret_cast<__half*>(activations.get()), pairs * 4096);
 
         GemmProblem dense;
@@ -170,13 +170,13 @@ class Bench {
         constexpr MatrixKernel kDense[] = {MatrixKernel::mma, MatrixKernel::wgmma,
                                            MatrixKernel::wgmma_unpacked};
         for (const MatrixKernel kernel : kDense)
-            product("query, key, value", kernel, &DeviceLayer::qkv, dense, rows, 1);
+            if (with_dense) product("query, key, value", kernel, &DeviceLayer::qkv, dense, rows, 1);
         dense.epilogue = {};
         dense.epilogue.kind = Epilogue::residual;
         dense.epilogue.output = residual;
         dense.epilogue.output_stride = shape_.hidden;
         for (const MatrixKernel kernel : kDense)
-            product("output", kernel, &DeviceLayer::output, dense, rows, 1);
+            if (with_dense) product("output", kernel, &DeviceLayer::output, dense, rows, 1);
 
         GemmProblem grouped;
         grouped.experts = shape_.experts;
@@ -184,9 +184,9 @@ class Bench {
         grouped.groups = groups;
         grouped.row_count = static_cast<std::int32_t>(pairs);
         grouped.source_divisor = kExpertsPerToken;
-        for (const MatrixKernel kernel :
-             {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed, MatrixKernel::streamed_small}) {
-            if (is_streamed(kernel) && rows > 512) continue;
+        for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed,
+                                          MatrixKernel::streamed_small, MatrixKernel::streamed_tiles}) {
+            if (!with_experts || (is_streamed(kernel) && rows > 1024)) continue;
             routing.tile_tokens = plan_with(kernel, rows, 192, shape_.experts, device_).tile_tokens;
             launch_routing(routing, stream_.get());
             GroupList list;
@@ -212,10 +212,10 @@ class Bench {
     // `read`: the share of the weights that is read.
     void product(const char* what, MatrixKernel kernel, DeviceMatrix DeviceLayer::*matrix,
                  GemmProblem problem, double product_rows, double read) {
-        const double ms = time_ms(5, [&](int i) {
+        const std::int32_t rows =
+            problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsPerToken;
+        const double ms = time_ms(9, [&](int i) {
             problem.weights = layer(i).*matrix;
-            const std::int32_t rows =
-                problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsPerToken;
             const MatrixPlan plan =
                 kernel == MatrixKernel::wgmma && problem.groups == nullptr
                     ? plan_dense(rows, problem.weights.rows, device_)
@@ -223,8 +223,6 @@ class Bench {
             launch_gemm(problem, plan, device_.sm_count, stream_.get());
         });
         const DeviceMatrix& w = problem.weights;
-        const std::int32_t rows =
-            problem.groups == nullptr ? problem.row_count : problem.row_count / kExpertsPerToken;
         report((std::string(what) + " (" + name_of(kernel) + ")").c_str(), rows, ms,
                2.0 * product_rows * (w.rows / problem.experts) * w.columns,
                read * double(w.rows) * double(w.value_stride_bytes + w.scale_stride_bytes));
@@ -361,16 +359,18 @@ int main(int argc, char** argv) {
     if (!asked("model") && !asked("long") && !asked("batch") && !asked("operations"))
         shape.layers = 4;  // kernels need only a few to rotate among
     try {
-        backend::cuda::Bench bench(shape, asked("small"));
+        backend::KernelChoice kernels;
+        for (const std::string& word : words)
+            if (word.starts_with("prefer=")) kernels.preferred.push_back({word.substr(7), 1, 1 << 30});
+        backend::cuda::Bench bench(shape, asked("small"), kernels);
         if (asked("skewed")) bench.skew();
         if (asked("batch") || asked("model")) bench.print_experts_hit();
-        if (asked("kernels")) {
-            for (const std::int32_t rows : {16, 64, 128, 192, 256, 512, 1024, 1536, 2048, 8192})
-                bench.products(rows, true);
-        }
+        if (asked("kernels") || asked("experts"))
+            for (const std::int32_t rows : {8, 16, 32, 64, 128, 192, 256, 384, 512, 1024, 1536, 2048, 8192})
+                bench.products(rows, asked("kernels"), true);
         if (asked("routing"))
             for (const std::int32_t rows : {16, 64, 128, 256, 384, 512, 768, 1024, 2048, 2560, 4096, 8192})
-                bench.products(rows, false);
+                bench.products(rows, false, false);
         if (asked("kernels") || asked("attention"))
             for (const bool slides : {false, true})
                 for (const std::int32_t rows : {1024, 2048, 8192})
