@@ -117,13 +117,15 @@ struct ExpertGemm {
         copy_box_async(shared.scales(ring.scales), maps.scales, number * Weights::kBlocks, first_row, full);
     }
 
-    // Copies a tile of at most `passes` x 16 tokens. A thread copies the same 16-byte piece of every 16th token.
+    // Copies a tile of at most `passes` x 16 tokens. A thread copies the same 16-byte piece of every 16th token, zeros for
+    // tokens that are not there: the tensor cores take less power for them.
     template <int passes>
     __device__ __forceinline__ static void produce_passes(const GemmProblem& problem, const ExpertMaps& maps,
                                                           const Tile& tile, const Shared& shared,
                                                           Ring& ring) {
         const int columns = problem.weights.columns;
         const int thread = threadIdx.x % 128, token = thread / 8, piece = thread % 8;
+        const int own_tokens = tile.row_count - token;
         const __half* activations = problem.activations + piece * 8;
         const std::uint32_t place = token * 128 + ((piece ^ (token & 7)) << 4);
         std::uint32_t sources[passes];  // where the tokens' rows start, in 16 bytes
@@ -142,7 +144,8 @@ struct ExpertGemm {
 #pragma unroll
                 for (int panel = 0; panel < panels; ++panel)
                     copy_16_bytes_async_line(to + i * 16 * 128 + panel * kTokenPanelBytes,
-                                             row + panel * kPanelColumns);
+                                             row + panel * kPanelColumns,
+                                             i < passes - 2 || i * 16 < own_tokens);
             }
             barrier_arrive_after_copies(shared.full(ring.stage));
             activations += kColumns;
@@ -175,8 +178,7 @@ struct ExpertGemm {
                 produce_passes<passes>(problem, maps, tile, shared, ring);
         };
         const int passes = tile_rows_for(tile.row_count) / 16;
-        passes <= 1   ? run.template operator()<1>()
-        : passes <= 2 ? run.template operator()<2>()
+        passes <= 2   ? run.template operator()<2>()
         : passes <= 3 ? run.template operator()<3>()
         : passes <= 4 ? run.template operator()<4>()
         : passes <= 5 ? run.template operator()<5>()
