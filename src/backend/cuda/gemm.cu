@@ -21,6 +21,11 @@ void launch_unpacked_gemm(const GemmProblem& problem, const MatrixPlan& plan, st
                           cudaStream_t stream);
 void prepare_unpacked_gemm();
 
+// gemm_tile_stream.cu
+void launch_tile_stream_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
+                             cudaStream_t stream);
+void prepare_tile_stream_gemm();
+
 namespace {
 
 // 16 warps, three K-tiles each, and 8 or 16 tokens; or what fits in the 99 KB of a workstation card.
@@ -44,6 +49,7 @@ void prepare_gemm() {
     };
     for_each_weight_format([&](auto type) { prepare_tiled_gemm<decltype(type)::value>(device.has_wgmma()); });
     if (device.has_wgmma()) prepare_unpacked_gemm();
+    if (device.compute_major >= 9) prepare_tile_stream_gemm();
     allow(gemm_stream_kernel<16, 3, false>, device.shared_bytes_per_block);
     allow(gemm_stream_kernel<16, 3, true>, device.shared_bytes_per_block);
     allow(gemm_stream_kernel<8, 2, false>, device.shared_bytes_per_block);
@@ -64,6 +70,10 @@ void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_
         check(problem.groups != nullptr && w.type == WeightFormat::mxfp4 &&
                   rows_of_expert % LargeStream::kRows == 0,
               "mxfp4 experts of whole tiles");
+        if (plan.kernel == MatrixKernel::streamed_tiles) {
+            launch_tile_stream_gemm(problem, plan, sm_count, stream);
+            return;
+        }
         const int bytes = stream_bytes(plan.kernel, w.columns, plan.tile_tokens);
         const bool large = plan.kernel == MatrixKernel::streamed;
         const auto kernel =

@@ -13,6 +13,9 @@ struct BoxedMatrix {
     std::int32_t element_bytes = 1;      // or 2
     // Up to 256 each. What lies outside the matrix is filled with zeros.
     std::uint32_t box_rows = 0, box_columns = 0;
+    // More than one: a box is so many pieces of box_columns, [piece][row][column]. What the last has more than its row is
+    // the beginning of the next row, so that memory must follow the matrix.
+    std::uint32_t box_pieces = 1;
     CUtensorMapSwizzle swizzle = CU_TENSOR_MAP_SWIZZLE_NONE;
     CUtensorMapL2promotion fetches = CU_TENSOR_MAP_L2_PROMOTION_L2_128B;
 };

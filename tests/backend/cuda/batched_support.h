@@ -25,7 +25,8 @@ class MatrixPathTest : public backend::test::GpuTest, public testing::WithParamI
         GpuTest::SetUp();
         if (IsSkipped()) return;
         device = current_device_traits();
-        if (is_wgmma(kernel) && !device.has_wgmma()) GTEST_SKIP() << "wgmma is Hopper's alone";
+        if ((is_wgmma(kernel) || kernel == MatrixKernel::streamed_tiles) && !device.has_wgmma())
+            GTEST_SKIP() << name_of(kernel) << " is Hopper's alone";
         prepare_gemm();
         prepare_prefill_attention();
     }

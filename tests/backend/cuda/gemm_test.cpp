@@ -22,7 +22,7 @@ INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths,
 using ExpertPaths = MatrixPathTest;
 INSTANTIATE_TEST_SUITE_P(Instructions, ExpertPaths,
                          testing::Values(MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed,
-                                         MatrixKernel::streamed_small),
+                                         MatrixKernel::streamed_small, MatrixKernel::streamed_tiles),
                          name_of_path);
 
 const char* name(WeightFormat type) {
@@ -271,16 +271,18 @@ struct HandRouting {
 
 TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
     constexpr std::int32_t kExperts = 8, kHidden = 192, kWidth = 320, kRows = 150;
+    const bool published = kernel == MatrixKernel::streamed_tiles;  // columns, which it takes for granted
+    const std::int32_t input_columns = published ? 2880 : kHidden, hidden_columns = published ? 2880 : kWidth;
     // wgmma has tiles of two sizes.
     std::vector<std::int32_t> tiles{plan_with(kernel, kRows, 16, kExperts, device).tile_tokens};
     if (kernel == MatrixKernel::wgmma) tiles = {kFewTileTokens, kMaxTileTokens};
     for (const WeightFormat type : kTypes) {
         if (is_streamed(kernel) && type != WeightFormat::mxfp4) continue;
-        const RandomMatrix gate_up(type, kExperts * 2 * kWidth, kHidden, 1),
-            down(type, kExperts * kHidden, kWidth, 2);
+        const RandomMatrix gate_up(type, kExperts * 2 * kWidth, input_columns, 1),
+            down(type, kExperts * kHidden, hidden_columns, 2);
         const ActivationOrder order = activation_order(type);
-        const Activations input(kRows, kHidden, order, 3);
-        const Activations hidden(kRows * kExpertsPerToken, kWidth, order, 4);
+        const Activations input(kRows, input_columns, order, 3);
+        const Activations hidden(kRows * kExpertsPerToken, hidden_columns, order, 4);
         const std::vector<float> gate_up_bias = random_floats(kExperts * 2 * kWidth, 1.0F, 5);
         const std::vector<float> down_bias = random_floats(kExperts * kHidden, 1.0F, 6);
         std::vector<float> weights = random_floats(kRows * kExpertsPerToken, 1.0F, 7);

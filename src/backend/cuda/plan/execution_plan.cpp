@@ -23,9 +23,10 @@ constexpr std::int32_t kPublishedQueryWidth = 4096;
 constexpr std::int32_t kSharedBytesForManyTokens = 160 * 1024;
 // Two decode steps of one token are faster than a batched pass of two.
 constexpr std::int32_t kDecodeAnyway = 2;
-// Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and
-// tiles would read an expert once more for every 16 of them (docs/performance.md).
-constexpr std::int32_t kStreamedTokensPerExpert = 14;
+// Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and tiles would read
+// an expert once more for every 16 of them. Tiles with wgmma are as fast from here on, those with mma from four times as
+// many on (docs/experiments.md).
+constexpr std::int32_t kStreamedTokensPerExpert = 8, kStreamedTokensWithoutWgmma = 32;
 // Up to so many on average, hardly an expert has more tokens than a small tile of wgmma.
 constexpr std::int32_t kFewTokensPerExpert = 16;
 constexpr std::int32_t kKeysOfLoneRowSplit = 512;
@@ -37,6 +38,7 @@ constexpr std::int32_t kSplitRouterTokens = 768;
 constexpr std::int32_t kUnpackedTokens = 768;
 
 std::int32_t streamed_tile_tokens(MatrixKernel kernel, const DeviceTraits& device) {
+    if (kernel == MatrixKernel::streamed_tiles) return kTileStreamTokens;
     return streamed_shared_bytes(kernel, kPublishedColumns, 16) <= device.shared_bytes_per_block ? 16 : 8;
 }
 
@@ -98,7 +100,7 @@ bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DenseShape& d
     if (kernel == MatrixKernel::wgmma_unpacked &&
         unpacked_count(dense.rows, dense.columns) > dense.unpacked_room)
         return false;
-    if (kernel == MatrixKernel::wgmma_cluster && tokens > 2 * kClusterTileTokens) return false;
+    if (kernel == MatrixKernel::wgmma_cluster && tokens > 4 * kClusterTileTokens) return false;
     return kernel == MatrixKernel::mma || device.has_wgmma();
 }
 
@@ -108,15 +110,21 @@ bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceT
     if (kernel == MatrixKernel::row_streamed) return false;
     if (!is_streamed(kernel))
         return kernel == MatrixKernel::mma || (kernel == MatrixKernel::wgmma && device.has_wgmma());
+    if (kernel == MatrixKernel::streamed_tiles &&
+        (device.compute_major != 9 || options.kernels.batch_invariant || shape.hidden != kPublishedColumns ||
+         shape.intermediate_size != kPublishedColumns))
+        return false;
     return options.experts_are_mxfp4 && 2 * shape.intermediate_size % kStreamedWeightRows == 0 &&
            shape.hidden % kStreamedWeightRows == 0 &&
-           tokens * kExpertsPerToken <= kStreamedTokensPerExpert * shape.experts &&
+           tokens * kExpertsPerToken <= shape.experts * (device.has_wgmma() ? kStreamedTokensPerExpert
+                                                                            : kStreamedTokensWithoutWgmma) &&
            streamed_fits(kernel, std::max(shape.hidden, shape.intermediate_size), device);
 }
 
-constexpr std::array kMatrixKernels = {
-    MatrixKernel::streamed, MatrixKernel::streamed_small, MatrixKernel::wgmma_cluster, MatrixKernel::wgmma,
-    MatrixKernel::mma,      MatrixKernel::row_streamed,   MatrixKernel::wgmma_unpacked};
+constexpr std::array kMatrixKernels = {MatrixKernel::streamed_tiles, MatrixKernel::streamed,
+                                       MatrixKernel::streamed_small, MatrixKernel::wgmma_cluster,
+                                       MatrixKernel::wgmma,          MatrixKernel::mma,
+                                       MatrixKernel::row_streamed,   MatrixKernel::wgmma_unpacked};
 
 // What `qualify` found fastest for so many tokens; nothing where the number of tokens must not matter.
 std::string_view preferred_for(const KernelChoice& choice, std::string_view operation, std::int32_t tokens) {
@@ -216,24 +224,10 @@ std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOpti
 }
 
 const char* name_of(MatrixKernel kernel) {
-    constexpr std::array<const char*, 7> kNames = {
-        "mma", "wgmma", "wgmma_cluster", "wgmma_unpacked", "streamed", "streamed_small", "row_streamed"};
+    constexpr std::array<const char*, 8> kNames = {
+        "mma",      "wgmma",          "wgmma_cluster",  "wgmma_unpacked",
+        "streamed", "streamed_small", "streamed_tiles", "row_streamed"};
     return kNames[static_cast<std::size_t>(kernel)];
-}
-
-std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens) {
-    // Rings of K-tiles (16 rows x 128 bytes and their scales) and room to turn sums (20 floats a token) for
-    // every warp, the tokens' activations, the list of groups.
-    const std::int32_t warps = kernel == MatrixKernel::streamed ? 16 : 8;
-    const std::int32_t depth = kernel == MatrixKernel::streamed ? 3 : 2;
-    return warps * (depth * kStreamedWeightRows * (128 + 8) + tile_tokens * 20 * 4) +
-           tile_tokens * (columns * 2 + 16) + (8 + 128 * 24);
-}
-
-std::int32_t row_streamed_shared_bytes(std::int32_t columns, std::int32_t tile_tokens) {
-    constexpr std::int32_t kWarps = 4, kDepth = 8;  // gemm_row_stream.cuh
-    return kWarps * (kDepth * kRowStreamRows * (128 + 8) + tile_tokens * 20 * 4) +
-           tile_tokens * (columns * 2 + 16);
 }
 
 bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits& device) {
@@ -288,6 +282,7 @@ MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& device, const P
             if (is_able(kernel)) usual = kernel;
             break;
         }
+    if (is_able(MatrixKernel::streamed_tiles)) usual = MatrixKernel::streamed_tiles;
     MatrixPlan plan = plan_with(chosen(options.kernels, "experts", tokens, usual, is_able), tokens,
                                 2 * shape.intermediate_size * shape.experts, shape.experts, device);
     plan.one_chain = plan.one_chain || options.kernels.batch_invariant;

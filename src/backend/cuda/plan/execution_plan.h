@@ -36,6 +36,7 @@ struct DeviceTraits {
 //   row_streamed    dense products of up to 16 tokens, q8_0: every warp streams 16 weight rows past all tokens
 //   streamed        experts only, mxfp4: every warp streams 16 weight rows past 8 or 16 tokens
 //   streamed_small  the same in 99 KB of shared memory
+//   streamed_tiles  the same for the published width on Hopper: whole tiles, every warp owns columns
 enum class MatrixKernel : std::uint8_t {
     mma,
     wgmma,
@@ -43,10 +44,12 @@ enum class MatrixKernel : std::uint8_t {
     wgmma_unpacked,
     streamed,
     streamed_small,
+    streamed_tiles,
     row_streamed
 };
 constexpr bool is_streamed(MatrixKernel kernel) {
-    return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small;
+    return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small ||
+           kernel == MatrixKernel::streamed_tiles;
 }
 constexpr bool is_wgmma(MatrixKernel kernel) {
     return kernel == MatrixKernel::wgmma || kernel == MatrixKernel::wgmma_cluster ||
@@ -58,6 +61,7 @@ inline constexpr std::int32_t kExpertsPerToken = 4;     // checked when weights 
 inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or wgmma
 inline constexpr std::int32_t kFewTileTokens = 32;      // of a small tile of wgmma's experts
 inline constexpr std::int32_t kClusterTileTokens = 64;  // of a tile of wgmma_cluster
+inline constexpr std::int32_t kTileStreamTokens = 16;   // of a tile of streamed_tiles
 inline constexpr std::int32_t kRowStreamRows = 16, kRowStreamTokens = 16;  // of a tile of row_streamed
 inline constexpr std::int32_t kMaxColumnShares = 8;    // blocks of a cluster that any card has
 inline constexpr std::int32_t kMaxDecodeTokens = 8;    // of one decode step

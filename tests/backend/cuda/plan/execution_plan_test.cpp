@@ -114,13 +114,34 @@ TEST(ExecutionPlan, WholeTilesAreOfThePublishedShape) {
 TEST(ExecutionPlan, AHopperCanBePlannedLikeAWorkstationCard) {
     PlanOptions options = options_for(model::gpt_oss_120b());
     options.kernels.banned = {"dense/wgmma_cluster", "dense/wgmma_unpacked", "dense/wgmma",
-                              "experts/wgmma",       "experts/streamed",     "attention/wgmma"};
+                              "experts/wgmma",       "experts/streamed",     "experts/streamed_tiles",
+                              "attention/wgmma"};
     options.kernels.preferred = {{"pass/batched", 5, 512}};
     const ExecutionPlan forced = make_plan({64, 1024, 64, 64}, card_named("h200"), options);
     EXPECT_EQ(forced.experts.kernel, MatrixKernel::streamed_small);
     EXPECT_EQ(forced.qkv.kernel, MatrixKernel::mma);
     EXPECT_FALSE(forced.attention_uses_wgmma);
     EXPECT_EQ(make_plan({8, 1024, 8, 8}, card_named("h200"), options).pass, Pass::batched);
+}
+
+// Whole tiles of experts are for the published width, on Hopper; where a row's bits must not depend on its step, the
+// kernel that can scale weights first.
+TEST(ExecutionPlan, ExpertsAreStreamedAsWholeTilesWhereTheyMayBe) {
+    PlanOptions options = options_for(model::gpt_oss_120b());
+    const auto kernel = [&](const char* card, std::int32_t tokens = 64) {
+        return make_plan({tokens, 1024, tokens, tokens}, card_named(card), options).experts.kernel;
+    };
+    EXPECT_EQ(kernel("h200"), MatrixKernel::streamed_tiles);
+    EXPECT_EQ(kernel("h200", 512), MatrixKernel::wgmma);
+    EXPECT_EQ(kernel("b200"), MatrixKernel::streamed);
+    EXPECT_EQ(kernel("rtx-pro-6000"), MatrixKernel::streamed_small);
+    EXPECT_EQ(kernel("rtx-pro-6000", 1024), MatrixKernel::streamed_small);
+    EXPECT_EQ(kernel("rtx-pro-6000", 2048), MatrixKernel::mma);
+    options.kernels.batch_invariant = true;
+    EXPECT_EQ(kernel("h200"), MatrixKernel::streamed);
+    options.kernels.batch_invariant = false;
+    options.shape.intermediate_size = 2816;
+    EXPECT_EQ(kernel("h200"), MatrixKernel::streamed);
 }
 
 TEST(ExecutionPlan, OtherShapesAndFormatsKeepAPath) {

@@ -1,0 +1,29 @@
+#include "backend/cuda/gemm_tile_stream.cuh"
+#include "backend/cuda/launch.cuh"
+#include "backend/cuda/tensor_map.h"
+#include "base/check.h"
+
+namespace gptoss::backend::cuda {
+
+void prepare_tile_stream_gemm() {
+    allow_shared_memory(gemm_tile_stream_kernel);
+}
+
+void launch_tile_stream_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
+                             cudaStream_t stream) {
+    using Gemm = TileStreamGemm;
+    const DeviceMatrix& w = problem.weights;
+    check(w.columns == Gemm::kColumns && plan.tile_tokens <= Gemm::kTokens,
+          "the published width, few tokens");
+    check(streamed_shared_bytes(plan.kernel, w.columns, Gemm::kTokens) == Gemm::kSharedBytes,
+          "the plan knows what a kernel takes");
+    BoxedMatrix values{.data = w.values, .rows = w.rows, .columns = w.value_stride_bytes};
+    values.box_rows = Gemm::kRows, values.box_columns = 128, values.box_pieces = Gemm::kPieces;
+    values.swizzle = CU_TENSOR_MAP_SWIZZLE_128B;
+    BoxedMatrix scales{.data = w.scales, .rows = w.rows, .columns = w.scale_stride_bytes};
+    scales.box_rows = Gemm::kRows, scales.box_columns = Gemm::kScaleRowBytes;
+    launch_pdl(gemm_tile_stream_kernel, dim3(static_cast<unsigned>(sm_count)), Gemm::kThreads,
+               Gemm::kSharedBytes, stream, problem, TileMaps{map_matrix(values), map_matrix(scales)});
+}
+
+}  // namespace gptoss::backend::cuda

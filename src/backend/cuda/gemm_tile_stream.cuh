@@ -1,0 +1,346 @@
+// The grouped product for few tokens an expert, of the published width (Hopper): what gemm_stream.cuh computes, but a block
+// works on one tile of 16 weight rows at a time. The copy engine brings tiles whole into a ring in shared memory. Each of
+// 15 warps owns the same six blocks of 32 columns of every tile, so its share of the activations stays in registers as long
+// as the tokens do: none in shared memory, no fragments loaded in the loop, and where the run enters another expert no warp
+// waits for another while the ring goes on filling.
+//
+// A tile's partial sums go to shared memory, where four warps in turn add them up, in the order of the columns, and store:
+// the same input gives the same bits.
+#pragma once
+
+#include "backend/cuda/gemm_epilogue.cuh"
+#include "backend/cuda/gemm_stream.cuh"
+
+namespace gptoss::backend::cuda {
+
+// How the copy engine sees the weights: the values of 16 rows in pieces of 128 bytes, their scales.
+struct TileMaps {
+    CUtensorMap values, scales;
+};
+
+struct TileStreamGemm {
+    static constexpr int kColumns = 2880, kRows = 16, kTokens = kTileStreamTokens, kGroups = kTokens / 8;
+    static_assert(kTokens == 16);
+    static constexpr int kConsumers = 15, kFinishers = 4, kThreads = (kConsumers + kFinishers + 1) * 32;
+    // 65,536 registers, 96 a thread at first: four warpgroups, of which one warp finishes, and one that finishes and copies.
+    static constexpr int kConsumerRegisters = 104, kOtherRegisters = 64;
+    static constexpr int kSlice = kColumns / kQuantBlock / kConsumers;  // blocks of 32 columns of a warp
+    static_assert(kSlice * kConsumers * kQuantBlock == kColumns && kSlice % 2 == 0);
+    static constexpr int kPieceBytes = kRows * 128;  // of 128 bytes a row; swizzled in 16 bytes
+    static constexpr int kPieces = (kColumns / 2 + 127) / 128;
+    static constexpr int kStageBytes = kPieces * kPieceBytes;
+    static constexpr int kScaleRowBytes = static_cast<int>(scale_bytes_a_row(WeightFormat::mxfp4, kColumns));
+    static constexpr int kScaleBytes = kRows * kScaleRowBytes;
+    static constexpr int kStages = 7;
+    static constexpr int kPartRowBytes = kTokens * 4, kPartBytes = kRows * kPartRowBytes;  // a warp's sums
+    static constexpr int kPartsBytes = kConsumers * kPartBytes;                            // of a tile
+    static constexpr int kFactorBytes = kRows * kSlice * 4;                                // a warp's scales
+    static constexpr int kBarriers = 2 * kStages + kFinishers + 2;
+    static constexpr int kSharedBytes = 1024 + kStages * (kStageBytes + kScaleBytes) + 2 * kPartsBytes +
+                                        kFinishers * turn_bytes(kTokens) + kConsumers * kFactorBytes +
+                                        kBarriers * 8 + static_cast<int>(sizeof(GroupList));
+    using Work = StreamGemm<16, 3>::Work;
+    static_assert(StreamGemm<16, 3>::kRows == kRows);
+
+    struct Shared {
+        std::uint32_t stages;
+        __device__ std::uint32_t stage(int i) const { return stages + i * kStageBytes; }
+        __device__ std::uint32_t scales(int i) const { return stage(kStages) + i * kScaleBytes; }
+        __device__ std::uint32_t parts(int i) const { return scales(kStages) + i * kPartsBytes; }
+        __device__ std::uint32_t turn(int i) const { return parts(2) + i * turn_bytes(kTokens); }
+        __device__ std::uint32_t factors(int i) const { return turn(kFinishers) + i * kFactorBytes; }
+        __device__ std::uint32_t full(int i) const { return factors(kConsumers) + i * 8; }
+        __device__ std::uint32_t empty(int i) const { return full(kStages + i); }
+        __device__ std::uint32_t parts_full(int i) const { return empty(kStages + i); }
+        __device__ std::uint32_t parts_empty(int i) const { return parts_full(kFinishers + i); }
+        __device__ GroupList& groups() const {
+            return *reinterpret_cast<GroupList*>(dynamic_shared() +
+                                                 (parts_empty(2) - shared_address(dynamic_shared())));
+        }
+    };
+    // All threads; a barrier of the block must follow.
+    __device__ static Shared divide_shared_memory() {
+        const Shared shared{(shared_address(dynamic_shared()) + 1023) / 1024 * 1024};
+        if (threadIdx.x == 0) {
+            for (int i = 0; i < kStages; ++i) {
+                barrier_init(shared.full(i), 1);
+                barrier_init(shared.empty(i), kConsumers);
+            }
+            for (int i = 0; i < kFinishers; ++i) barrier_init(shared.parts_full(i), kConsumers * 32);
+            for (int i = 0; i < 2; ++i) barrier_init(shared.parts_empty(i), 32);
+            fence_barrier_init();
+        }
+        return shared;
+    }
+
+    // A position in the ring of tiles, and in what hands their sums over.
+    struct Ring {
+        int stage = 0, buffer = 0, finisher = 0;
+        std::uint32_t phase = 0, buffer_phase = 0;
+        __device__ void advance() {
+            if (++stage == kStages) stage = 0, phase ^= 1;
+            if (++finisher == kFinishers) finisher = 0;
+            buffer ^= 1;
+            if (buffer == 0) buffer_phase ^= 1;
+        }
+    };
+
+    // One thread has one tile after another copied.
+    __device__ static void produce(const Work& work, const TileMaps& maps, const Shared& shared, int first,
+                                   int last) {
+        int end = first;  // the first tile that is not of the same expert and tokens
+        int row = 0;
+        Ring ring;
+        for (int number = first; number < last; ++number, row += kRows, ring.advance()) {
+            if (number >= end) {
+                const Tile tile = work.tile(number);
+                row = tile.expert * work.rows_of_expert + tile.weight_row;
+                end = (number / work.row_tiles + 1) * work.row_tiles;
+            }
+            const std::uint32_t full = shared.full(ring.stage);
+            barrier_wait(shared.empty(ring.stage), ring.phase ^ 1);
+            barrier_arrive_expecting(full, kStageBytes + kScaleBytes);
+            asm volatile(
+                "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, "
+                "%3, "
+                "%2}], [%4];" ::"r"(shared.stage(ring.stage)),
+                "l"(&maps.values), "r"(0), "r"(row), "r"(full)
+                : "memory");
+            copy_box_async(shared.scales(ring.stage), maps.scales, 0, row, full);
+        }
+    }
+
+    // What a lane holds of eight tokens and a block: b[0..1] of its first matrix instruction, of its second.
+    using Operands = std::uint32_t[kSlice][4];
+
+    // Lane t of four has 16 bytes t of 64; it wants word t of each of them.
+    __device__ static void exchange(std::uint32_t (&words)[4], const uint4& piece) {
+        const bool odd = threadIdx.x % 2 != 0, high = threadIdx.x % 4 >= 2;
+        const std::uint32_t low_sent = __shfl_xor_sync(kAllLanes, odd ? piece.x : piece.y, 1),
+                            high_sent = __shfl_xor_sync(kAllLanes, odd ? piece.z : piece.w, 1);
+        const std::uint32_t w[4] = {odd ? low_sent : piece.x, odd ? piece.y : low_sent,
+                                    odd ? high_sent : piece.z, odd ? piece.w : high_sent};
+        const std::uint32_t first_sent = __shfl_xor_sync(kAllLanes, high ? w[0] : w[2], 2),
+                            second_sent = __shfl_xor_sync(kAllLanes, high ? w[1] : w[3], 2);
+        words[0] = high ? first_sent : w[0], words[1] = high ? second_sent : w[1];
+        words[2] = high ? w[2] : first_sent, words[3] = high ? w[3] : second_sent;
+    }
+    // Zeros for tokens that are not there: the tensor cores take less power for them.
+    __device__ static void load_operands(Operands& operands, const GemmProblem& problem, const Tile& tile,
+                                         int first_token) {
+        const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, token = first_token + lane / 4;
+        const int row = source_row(problem, tile.first_row + min(token, tile.row_count - 1));
+        const auto* from =
+            reinterpret_cast<const uint4*>(problem.activations + std::int64_t{row} * kColumns) +
+            warp * kSlice * 4 + lane % 4;
+        uint4 pieces[kSlice];
+#pragma unroll
+        for (int i = 0; i < kSlice; ++i) pieces[i] = token < tile.row_count ? __ldcg(from + i * 4) : uint4{};
+#pragma unroll
+        for (int i = 0; i < kSlice; ++i) exchange(operands[i], pieces[i]);
+    }
+
+    // Where a row's sums of tokens 4 * quad .. are in a warp's part: neither pairs of tokens stored by four rows nor four
+    // tokens loaded by eight rows meet in a bank.
+    __device__ static std::uint32_t part_place(int row, int quad) {
+        return static_cast<std::uint32_t>(row * kPartRowBytes +
+                                          (quad ^ (row / 2 % 2 * 2 + row / 4 % 2)) * 16);
+    }
+
+    // Where a consumer's lane finds and leaves what is its own. Kept in registers: the compiler would rather find every
+    // place anew for every tile, a seventh of all instructions.
+    struct Places {
+        std::uint32_t values[kSlice];  // in the stage: of row g; row g + 8 is 1,024 bytes on
+        std::uint32_t scales;          // in the stage's: three that it makes factors of
+        std::uint32_t made, taken;     // three factors, those of row g
+        std::uint32_t part;            // in a buffer of sums
+
+        __device__ explicit Places(const Shared& shared) {
+            const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
+#pragma unroll
+            for (int i = 0; i < kSlice; ++i) {
+                const int block = warp * kSlice + i;
+                values[i] = block / 8 * kPieceBytes + g * 128 + ((block % 8 ^ g) << 4) + t * 4;
+                asm volatile("" : "+r"(values[i]));
+            }
+            scales = lane / 2 * kScaleRowBytes + warp * kSlice + lane % 2 * (kSlice / 2);
+            made = shared.factors(warp) + lane * (kSlice / 2 * 4);
+            taken = shared.factors(warp) + g * (kSlice * 4);
+            part = warp * kPartBytes + part_place(g, t / 2) + t % 2 * 8;
+            asm volatile("" : "+r"(scales), "+r"(made), "+r"(taken), "+r"(part));
+        }
+    };
+
+    // A warp's slice of a tile against 8 tokens, or 16.
+    template <int groups>
+    __device__ __forceinline__ static void multiply(float (&sums)[groups][4], std::uint32_t stage,
+                                                    std::uint32_t scales, const Places& places,
+                                                    const Operands (&operands)[kGroups]) {
+        std::uint32_t bytes[kSlice / 2], words[kSlice][2][1];
+#pragma unroll
+        for (int i = 0; i < kSlice / 2; ++i)
+            asm volatile("ld.shared.u8 %0, [%1];" : "=r"(bytes[i]) : "r"(scales + places.scales + i));
+#pragma unroll
+        for (int i = 0; i < kSlice; ++i) {
+            load_shared(words[i][0], stage + places.values[i]);
+            load_shared(words[i][1], stage + places.values[i] + 8 * 128);
+        }
+        // The warp makes each of its 96 scales once: e becomes 2^(e - 127).
+#pragma unroll
+        for (int i = 0; i < kSlice / 2; ++i) store_shared_32(places.made + i * 4, bytes[i] << 23);
+        __syncwarp();
+        std::uint32_t factors[2][kSlice / 2][2];
+#pragma unroll
+        for (int i = 0; i < kSlice / 2; ++i) {
+            load_shared(factors[0][i], places.taken + i * 8);
+            load_shared(factors[1][i], places.taken + 8 * (kSlice * 4) + i * 8);
+        }
+#pragma unroll
+        for (int i = 0; i < kSlice; ++i) {
+            const std::uint32_t low = words[i][0][0], high = words[i][1][0];  // rows g and g + 8
+            const std::uint32_t first[4] = {unpacked_mxfp4_pair<0>(low), unpacked_mxfp4_pair<0>(high),
+                                            unpacked_mxfp4_pair<2>(low), unpacked_mxfp4_pair<2>(high)};
+            const std::uint32_t second[4] = {unpacked_mxfp4_pair<1>(low), unpacked_mxfp4_pair<1>(high),
+                                             unpacked_mxfp4_pair<3>(low), unpacked_mxfp4_pair<3>(high)};
+            const float low_factor = __uint_as_float(factors[0][i / 2][i % 2]),
+                        high_factor = __uint_as_float(factors[1][i / 2][i % 2]);
+#pragma unroll
+            for (int group = 0; group < groups; ++group) {
+                const std::uint32_t(&b)[4] = operands[group][i];
+                float c[4] = {};
+                MmaF16::multiply_add(c, first, b[0], b[1]);
+                MmaF16::multiply_add(c, second, b[2], b[3]);
+                sums[group][0] += low_factor * c[0];
+                sums[group][1] += low_factor * c[1];
+                sums[group][2] += high_factor * c[2];
+                sums[group][3] += high_factor * c[3];
+            }
+        }
+    }
+
+    template <int groups>
+    __device__ __forceinline__ static void multiply_and_hand_over(const Shared& shared, const Ring& ring,
+                                                                  const Places& places,
+                                                                  const Operands (&operands)[kGroups]) {
+        float sums[groups][4] = {};
+        multiply(sums, shared.stage(ring.stage), shared.scales(ring.stage), places, operands);
+        __syncwarp();  // every lane has read the tile
+        if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(ring.stage));
+        barrier_wait(shared.parts_empty(ring.buffer), ring.buffer_phase ^ 1);
+        const std::uint32_t to = shared.parts(ring.buffer) + places.part;
+#pragma unroll
+        for (int group = 0; group < groups; ++group) {
+            store_shared_64(to ^ group * 32, sums[group][0], sums[group][1]);  // two quads on
+            store_shared_64((to ^ group * 32) + 8 * kPartRowBytes, sums[group][2], sums[group][3]);
+        }
+        barrier_arrive(shared.parts_full(ring.finisher));
+    }
+
+    __device__ static void consume(const GemmProblem& problem, const Work& work, const Shared& shared,
+                                   int first, int last) {
+        const Places places(shared);
+        Operands operands[kGroups];
+        int end = first;  // the first tile that wants other tokens
+        bool many = false;
+        Ring ring;
+        for (int number = first; number < last; ++number, ring.advance()) {
+            if (number >= end) {
+                const Tile tile = work.tile(number);
+                many = tile.row_count > 8;
+                load_operands(operands[0], problem, tile, 0);
+                if (many) load_operands(operands[1], problem, tile, 8);
+                end = (number / work.row_tiles + 1) * work.row_tiles;
+            }
+            barrier_wait(shared.full(ring.stage), ring.phase);
+            many ? multiply_and_hand_over<2>(shared, ring, places, operands)
+                 : multiply_and_hand_over<1>(shared, ring, places, operands);
+        }
+    }
+
+    // Every kFinishers-th tile, from the block's tile number `finisher` on.
+    __device__ static void finish(const GemmProblem& problem, const Work& work, const Shared& shared,
+                                  int finisher, int first, int last) {
+        const EpilogueTargets& targets = problem.epilogue;
+        const int lane = threadIdx.x % 32, row = lane % 16, half = lane / 16;
+        const std::uint32_t turn = shared.turn(finisher), parts = shared.parts(finisher % 2);
+        int begin = first, end = first;  // tiles of the same tokens
+        Tile tile;
+        OutputPair output;
+        std::uint32_t phase = 0;
+        for (int number = first + finisher; number < last; number += kFinishers, phase ^= 1) {
+            if (number >= end) {
+                tile = work.tile(number);
+                begin = number / work.row_tiles * work.row_tiles, end = begin + work.row_tiles;
+                if (targets.kind == Epilogue::expert_output) {
+                    output.pair = targets.pairs[tile.first_row + min(lane / 2, tile.row_count - 1)];
+                    output.weight = targets.routing_weights[output.pair];
+                }
+            }
+            const int weight_row = (number - begin) * kRows;
+            float bias[8];
+            load_bias(bias, targets, tile.expert, work.rows_of_expert, weight_row);
+            barrier_wait(shared.parts_full(finisher), phase);
+#pragma unroll
+            for (int group = 0; group < kGroups; ++group) {
+                if (8 * group >= tile.row_count) break;
+                const int quad = 2 * group + half;  // of tokens
+                float total[4] = {};
+#pragma unroll
+                for (int warp = 0; warp < kConsumers; ++warp) {
+                    std::uint32_t part[4];
+                    load_shared(part, parts + warp * kPartBytes + part_place(row, quad));
+#pragma unroll
+                    for (int i = 0; i < 4; ++i) total[i] += __uint_as_float(part[i]);
+                }
+#pragma unroll
+                for (int i = 0; i < 4; ++i)
+                    store_shared_32(turn + ((quad * 4 + i) * kTurnStride + row) * 4,
+                                    __float_as_uint(total[i] * kMxfp4Unit));
+            }
+            barrier_arrive(shared.parts_empty(finisher % 2));
+            __syncwarp();
+            store_turned(targets, tile, work.rows_of_expert, weight_row, 0, kTokens, bias, output, turn);
+            __syncwarp();  // the turned sums have been read
+        }
+    }
+};
+
+__global__ void __launch_bounds__(TileStreamGemm::kThreads, 1)
+    gemm_tile_stream_kernel(const __grid_constant__ GemmProblem problem,
+                            const __grid_constant__ TileMaps maps) {
+    if constexpr (kHasWgmma) {  // and with it the copy engine and registers that warps hand each other
+        using Gemm = TileStreamGemm;
+        const Gemm::Shared shared = Gemm::divide_shared_memory();
+        if (!problem.groups_are_settled) griddep_wait();
+        // Only now: the next stage may be one that takes the groups for settled.
+        griddep_launch_dependents();
+        GroupList& groups = shared.groups();
+        for (int i = threadIdx.x; i < static_cast<int>(sizeof(GroupList) / 4); i += Gemm::kThreads)
+            reinterpret_cast<int*>(&groups)[i] = reinterpret_cast<const int*>(problem.groups)[i];
+        __syncthreads();
+        const int rows_of_expert = problem.weights.rows / problem.experts;
+        const Gemm::Work work{problem, groups, rows_of_expert, rows_of_expert / Gemm::kRows};
+        const std::int64_t tiles = std::int64_t{groups.tile_count} * work.row_tiles;
+        const int first = static_cast<int>(tiles * blockIdx.x / gridDim.x),
+                  last = static_cast<int>(tiles * (blockIdx.x + 1) / gridDim.x);
+        const int warp = threadIdx.x / 32;
+        if (warp <= Gemm::kConsumers) {
+            asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
+            if (problem.groups_are_settled) griddep_wait();
+            if (warp < Gemm::kConsumers)
+                Gemm::consume(problem, work, shared, first, last);
+            else
+                Gemm::finish(problem, work, shared, 0, first, last);
+        } else {
+            asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kOtherRegisters));
+            if (warp == Gemm::kConsumers + Gemm::kFinishers) {
+                if (threadIdx.x % 32 == 0) Gemm::produce(work, maps, shared, first, last);
+                return;
+            }
+            if (problem.groups_are_settled) griddep_wait();
+            Gemm::finish(problem, work, shared, warp - Gemm::kConsumers, first, last);
+        }
+    }
+}
+
+}  // namespace gptoss::backend::cuda

@@ -1,0 +1,32 @@
+// The shared memory that a block of a streamed kernel takes, part by part; gemm.cu asserts that its kernels take exactly this.
+#include "backend/cuda/plan/execution_plan.h"
+
+namespace gptoss::backend::cuda {
+namespace {
+
+constexpr std::int32_t kListOfGroups = 8 + 128 * 24;
+constexpr std::int32_t kKTile = 16 * (128 + 8);  // 16 rows x 128 bytes and their scales
+constexpr std::int32_t kTurnedToken = 20 * 4;    // a token's sums of 16 weight rows, turned
+
+}  // namespace
+
+std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens) {
+    if (kernel == MatrixKernel::streamed_tiles) {
+        constexpr std::int32_t kTile = 12 * 16 * 128 + 16 * 96, kTiles = 7;  // values and scales of 16 rows
+        constexpr std::int32_t kWarps = 15, kFinishers = 4, kBarriers = 20;
+        return 1024 + kTiles * kTile + 2 * kWarps * 16 * tile_tokens * 4 +
+               kFinishers * tile_tokens * kTurnedToken + kWarps * 96 * 4 + kBarriers * 8 + kListOfGroups;
+    }
+    // Rings of K-tiles and room to turn sums for every warp, the tokens' activations, the list of groups.
+    const std::int32_t warps = kernel == MatrixKernel::streamed ? 16 : 8;
+    const std::int32_t depth = kernel == MatrixKernel::streamed ? 3 : 2;
+    return warps * (depth * kKTile + tile_tokens * kTurnedToken) + tile_tokens * (columns * 2 + 16) +
+           kListOfGroups;
+}
+
+std::int32_t row_streamed_shared_bytes(std::int32_t columns, std::int32_t tile_tokens) {
+    constexpr std::int32_t kWarps = 4, kDepth = 8;  // gemm_row_stream.cuh
+    return kWarps * (kDepth * kKTile + tile_tokens * kTurnedToken) + tile_tokens * (columns * 2 + 16);
+}
+
+}  // namespace gptoss::backend::cuda
