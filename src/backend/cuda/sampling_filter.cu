@@ -177,13 +177,18 @@ __global__ void __launch_bounds__(kThreads)
     if (is_last_block(&row_scratch.semaphores)) find_cut_bins(p, histogram, row_scratch.cuts);
 }
 
-// Keys in descending order, by one block; `count` a power of two.
+// Keys in descending order, by one block; `count` a power of two. Pairs that are at most 32 apart stay with the warp that
+// has them from one step to the next.
 __device__ void sort_keys(SampleKey* keys, int count) {
+    __syncthreads();
     for (int width = 2; width <= count; width *= 2) {
         for (int step = width / 2; step > 0; step /= 2) {
-            __syncthreads();
+            if (step >= 32 && width > 64)
+                __syncthreads();
+            else
+                __syncwarp();
             for (int i = static_cast<int>(threadIdx.x); i < count / 2; i += kThreads) {
-                const int low = i / step * step * 2 + i % step, high = low + step;
+                const int low = 2 * i - (i & (step - 1)), high = low + step;  // steps are powers of two
                 const SampleKey a = keys[low], b = keys[high];
                 if ((a < b) == ((low & width) == 0)) keys[low] = b, keys[high] = a;
             }
@@ -246,6 +251,7 @@ __global__ void __launch_bounds__(kThreads)
     collect_kernel(const SampleJob* jobs, std::int32_t vocabulary, std::int32_t padding_from,
                    SampleScratch* scratch, SampleResult* results, std::int32_t* last_tokens) {
     __shared__ SampleKey keys[kListedKeys];
+    __shared__ std::uint32_t own_count, own_place;
     griddep_launch_dependents();
     griddep_wait();
     const SampleJob& job = jobs[blockIdx.y];
@@ -261,17 +267,23 @@ __global__ void __launch_bounds__(kThreads)
         return scaled < smallest ? 0ULL : key_of(scaled + noise_of(job, token_of(key)), token_of(key));
     };
     SampleKey noisy = 0;
+    // A block has fewer tokens than a list.
+    if (threadIdx.x == 0) own_count = 0;
+    __syncthreads();
     for_each_key(view_of(job, vocabulary, padding_from),
                  static_cast<TokenId>(blockIdx.x * kThreads + threadIdx.x), kThreads * kScanBlocks,
                  vocabulary, [&](SampleKey key) {
                      const int bin = bin_of(key);
-                     if (bin > cuts.sure_above) {
+                     if (bin > cuts.sure_above)
                          noisy = max(noisy, noisy_key(key));
-                     } else if (bin == cuts.k_bin || (bin >= cuts.low_bin && bin <= cuts.high_bin)) {
-                         const std::uint32_t place = atomicAdd(&row_scratch.listed, 1U);
-                         if (place < kListedKeys) row_scratch.list[place] = key;
-                     }
+                     else if (bin == cuts.k_bin || (bin >= cuts.low_bin && bin <= cuts.high_bin))
+                         keys[atomicAdd(&own_count, 1U)] = key;
                  });
+    __syncthreads();
+    if (threadIdx.x == 0 && own_count > 0) own_place = atomicAdd(&row_scratch.listed, own_count);
+    __syncthreads();
+    for (std::uint32_t i = threadIdx.x; i < own_count && own_place + i < kListedKeys; i += kThreads)
+        row_scratch.list[own_place + i] = keys[i];
     noisy = block_largest(noisy);
     if (threadIdx.x == 0 && noisy != 0) atomicMax(&row_scratch.noisy, noisy);
     if (!is_last_block(&row_scratch.semaphores)) return;
