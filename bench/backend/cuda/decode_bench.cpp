@@ -1,11 +1,11 @@
 // Decoding on random weights of a true shape: whole steps at several depths and numbers of rows, and each
 // stage by itself, beside what the memory allows.
 //
-//   bench_cuda_decode [gpt-oss-120b | gpt-oss-20b] [layers] [quick | small]
+//   bench_cuda_decode [gpt-oss-120b | gpt-oss-20b] [layers] [all | quick | one | small] [type of the KV cache]
 //
 // Fewer layers than the model has make the same stages in less memory. A stage by itself is timed as a graph
-// of that stage of every layer, one depending on the other as in a step. small: one row with the kernels of a card
-// with 99 KB of shared memory a block, which computes several rows in several steps.
+// of that stage of every layer, one depending on the other as in a step. one: one row at every depth, no more. small:
+// one row with the kernels of a card with 99 KB of shared memory a block, which computes several rows in several steps.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -32,22 +32,25 @@ constexpr std::int32_t kRows = kMaxDecodeRows;
 
 class Bench {
   public:
-    Bench(const model::Hyperparameters& shape, const DeviceTraits& device)
+    Bench(const model::Hyperparameters& shape, const DeviceTraits& device, const model::KvTypes& types)
         : shape_(shape), stream_(make_stream()) {
         model_.weights = allocate_weights(shape, published_types(shape));
         fill_synthetic(model_.weights, 1, nullptr);
-        // All rows read the same keys: what is timed is reading, and one row's worth fills the pool.
+        // Rows have keys of their own up to 16,384 tokens; one row's 131,072 fill the pool.
         const std::int32_t blocks = kMostPositions / model::kBlockTokens;
         pools_ = allocate_device(2 * pool_bytes(blocks));
         cuda_check(cudaMemset(pools_.get(), 0x3C, static_cast<std::size_t>(2 * pool_bytes(blocks))));
-        model_.full = {pools_.get(), model::KvType::bf16, shape.full_layers(),
-                       blocks,       shape.kv_heads,      shape.head_size};
+        model_.full = {pools_.get(), types.full,     shape.full_layers(),
+                       blocks,       shape.kv_heads, shape.head_size};
         model_.sliding = model_.full;
         model_.sliding.data += pool_bytes(blocks);
+        model_.sliding.type = types.sliding;
         model_.sliding.layers = shape.sliding_layers();
         tables_ = allocate_device(std::int64_t{kRows} * blocks * 4);
         std::vector<std::int32_t> table(static_cast<std::size_t>(kRows * blocks));
-        for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<std::int32_t>(i) % blocks;
+        for (std::int32_t row = 0; row < kRows; ++row)
+            for (std::int32_t i = 0; i < blocks; ++i)
+                table[static_cast<std::size_t>(row * blocks + i)] = (i + row * (blocks / kRows)) % blocks;
         cuda_check(cudaMemcpy(tables_.get(), table.data(), table.size() * 4, cudaMemcpyHostToDevice));
         const auto* device_table = reinterpret_cast<const std::int32_t*>(tables_.get());
         model_.tables = {device_table, device_table, blocks};
@@ -114,7 +117,7 @@ class Bench {
         const Stream capture = make_stream();
         cuda_check(cudaStreamBeginCapture(capture.get(), cudaStreamCaptureModeThreadLocal));
         for (std::int32_t layer = 0; layer < shape_.layers; ++layer)
-            step_->run_stages(rows, step_->kv_splits_for(rows, depth), layer, first, last, capture.get());
+            step_->run_stages(rows, step_->kv_plan_for(rows, depth), layer, first, last, capture.get());
         cudaGraph_t captured = nullptr;
         cuda_check(cudaStreamEndCapture(capture.get(), &captured));
         cudaGraphExec_t executable = nullptr;
@@ -151,9 +154,11 @@ class Bench {
         }
     }
     double key_bytes(std::int32_t depth) const {
-        const double token = 2.0 * shape_.kv_width() * 2;
-        return token * (shape_.full_layers() * double(depth) +
-                        shape_.sliding_layers() * std::min<double>(depth, shape_.sliding_window));
+        const auto token = [&](const KvPool& pool) {
+            return 2.0 * shape_.kv_width() * pool.layers * model::kv_element_bytes(pool.type);
+        };
+        return token(model_.full) * depth +
+               token(model_.sliding) * std::min<double>(depth, shape_.sliding_window);
     }
     double step_bytes(std::int32_t depth) const {
         double total = key_bytes(depth) + head_bytes();
@@ -177,10 +182,11 @@ class Bench {
     std::unique_ptr<DecodeStep> step_;
 };
 
-void run(const model::Hyperparameters& shape, bool quick, bool small) {
+void run(const model::Hyperparameters& shape, const std::string& how, const model::KvTypes& types) {
+    const bool small = how == "small", quick = how == "quick" || small;
     const double roof = measure_read_bandwidth(0);
     std::printf("roof: %.0f GB/s\n", roof / 1e9);
-    Bench bench(shape, small ? small_card() : current_device_traits());
+    Bench bench(shape, small ? small_card() : current_device_traits(), types);
     for (const std::int32_t depth : {16, 1024, 32768, 131000}) {
         if (quick && depth != 1024) continue;
         const double ms = bench.step_ms(1, depth, 24);
@@ -188,7 +194,7 @@ void run(const model::Hyperparameters& shape, bool quick, bool small) {
         std::printf("1 row   depth %6d  %7.3f ms  %7.1f tok/s  %5.0f GB/s  %4.1f %% of the roof\n", depth, ms,
                     1e3 / ms, bytes / ms / 1e6, 100 * bytes / (ms * 1e-3) / roof);
     }
-    if (small) return;
+    if (small || how == "one") return;
     if (!quick) {
         SamplingParameters sampling;
         sampling.top_p = 0.95F;
@@ -205,6 +211,7 @@ void run(const model::Hyperparameters& shape, bool quick, bool small) {
         if (quick && rows != 8) continue;
         const double ms = bench.step_ms(rows, 1024, 24);
         std::printf("%d rows  depth   1024  %7.3f ms  %7.1f tok/s in all\n", rows, ms, rows * 1e3 / ms);
+        if (!quick) std::printf("%d rows  depth  16000  %7.3f ms\n", rows, bench.step_ms(rows, 16000, 24));
     }
     static constexpr const char* kNames[] = {"query, key, value", "attention", "output", "gate and up",
                                              "down"};
@@ -238,6 +245,5 @@ int main(int argc, char** argv) {
     model::Hyperparameters shape = name == "gpt-oss-20b" ? model::gpt_oss_20b() : model::gpt_oss_120b();
     if (argc > 2) shape.layers = std::atoi(argv[2]);
     std::printf("%s, %d layers\n", name.c_str(), shape.layers);
-    const std::string how = argc > 3 ? argv[3] : "";
-    backend::cuda::run(shape, !how.empty(), how == "small");
+    backend::cuda::run(shape, argc > 3 ? argv[3] : "all", model::kv_types_named(argc > 4 ? argv[4] : "bf16"));
 }

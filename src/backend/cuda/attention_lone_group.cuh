@@ -3,8 +3,8 @@
 // the lower 8; likewise for the probabilities (paged_decode_attention.cuh).
 #pragma once
 
+#include "backend/cuda/attention_row.cuh"
 #include "backend/cuda/gemm_ptx.cuh"
-#include "backend/cuda/paged_decode_attention.cuh"
 #include "backend/cuda/plan/lone_row_shares.h"
 
 namespace gptoss::backend::cuda {
@@ -15,16 +15,17 @@ struct LoneSums {
     float largest, weights;  // in powers of two
 };
 
-template <model::KvType kKv>
+template <model::KvType kKv, int kGroupKeys = kLoneGroupKeys>
 struct LoneGroup {
+    static constexpr int kKeys = kGroupKeys;
     static constexpr bool kIsF8 = kKv == model::KvType::f8;
     using Mma = std::conditional_t<kKv == model::KvType::bf16, MmaBf16, MmaF16>;
     static constexpr int kElementBytes = kIsF8 ? 1 : 2;
     static constexpr int kRowBytes = kHeadSize * kElementBytes, kPieces = kRowBytes / 16;
-    static constexpr int kKeysBytes = kLoneGroupKeys * kRowBytes,
-                         kBytes = 2 * kKeysBytes;                  // keys, then values
-    static constexpr int kCopies = kLoneGroupKeys * kPieces / 32;  // by each lane, of keys and of values
-    static constexpr int kSteps = kLoneGroupKeys / 16;             // of the product with the values
+    static constexpr int kKeysBytes = kKeys * kRowBytes,
+                         kBytes = 2 * kKeysBytes;         // keys, then values
+    static constexpr int kCopies = kKeys * kPieces / 32;  // by each lane, of keys and of values
+    static constexpr int kSteps = kKeys / 16;             // of the product with the values
     static constexpr int kValueLoads = kPieces / 2;
     static constexpr int kScores = 4 * kSteps;  // a lane's: keys 8i + 2t and 8i + 2t + 1; t = lane % 4
 
@@ -32,6 +33,21 @@ struct LoneGroup {
     using QueryWords = std::uint32_t[4][2];
     using Weights = std::uint32_t[kSteps][4];
     using Values = std::uint32_t[kSteps][kValueLoads][4];
+
+    // Sends for the group that begins with `key`: keys `from` device memory, values `to_values` bytes after them. What
+    // is not first_key .. last_key was never written, or is another sequence's: may be anything, even NaN.
+    static __device__ __forceinline__ void copy(std::uint32_t to, const std::byte* from,
+                                                std::int64_t to_values, int key, int first_key, int last_key,
+                                                int lane) {
+#pragma unroll
+        for (int i = 0; i < kCopies; ++i) {
+            const int piece = lane + i * 32, row = piece / kPieces;
+            const bool seen = key + row >= first_key && key + row <= last_key;
+            const int place = offset(row, piece % kPieces);
+            copy_16_bytes_async(to + place, from + piece * 16, seen);
+            copy_16_bytes_async(to + kKeysBytes + place, from + to_values + piece * 16, seen);
+        }
+    }
 
     // Pieces of 16 bytes are swizzled: ldmatrix without bank conflicts.
     static __device__ int offset(int row, int piece) {
@@ -45,13 +61,14 @@ struct LoneGroup {
         return kIsF8 ? j / 2 * 16 + 4 * t + j % 2 * 2 : 8 * j + 2 * t;
     }
 
-    // `words` times `factor`, rounded and what rounding lost.
-    static __device__ void make_query(Query& query, const QueryWords& words, float factor) {
+    // `pair_of(step, half)` (at query_dimension) times `factor`, rounded and what rounding lost.
+    template <typename PairOf>
+    static __device__ void make_query(Query& query, float factor, PairOf pair_of) {
 #pragma unroll
         for (int step = 0; step < 4; ++step)
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
-                const float2 pair = Mma::unpack(words[step][half]);
+                const float2 pair = pair_of(step, half);
                 split_pair<Mma>(pair.x * factor, pair.y * factor, query[step][2 * half],
                                 query[step][2 * half + 1]);
             }
@@ -126,5 +143,66 @@ struct LoneGroup {
         }
     }
 };
+
+// One warp's part of a row: groups `first`, `first` + `stride` and so on before `end`, as `copies` brings them into the
+// warp's ring of kSlots groups, from `slot` on. `copies.send(lane)`: sends for the next, or for nothing, and commits.
+template <int kSlots, typename Group, typename Copies>
+__device__ __forceinline__ LoneSums attend_groups(std::uint32_t ring, int& slot, int first, int end,
+                                                  int stride, int first_key, int last_key,
+                                                  const typename Group::Query& query, Copies& copies) {
+    using Mma = typename Group::Mma;
+    const int lane = static_cast<int>(threadIdx.x) % 32, t = lane % 4;
+    float sums[8][4] = {};
+    float largest = -INFINITY, weights = 0;
+    for (int group = first; group < end; group += stride) {
+        wait_for_copies<kSlots - 1>();
+        __syncwarp();
+        const std::uint32_t keys = ring + slot * Group::kBytes;
+        slot = slot + 1 == kSlots ? 0 : slot + 1;
+        float score[Group::kScores];
+        Group::multiply_keys(score, query, keys, lane);
+        typename Group::Values values;
+        Group::load_values(values, keys + Group::kKeysBytes, lane);
+        __syncwarp();  // the slot is free
+        copies.send(lane);
+
+        const int key = group * Group::kKeys;
+        if (key < first_key || key + Group::kKeys > last_key + 1) {
+#pragma unroll
+            for (int i = 0; i < Group::kScores; ++i) {
+                const int own = key + i / 2 * 8 + 2 * t + i % 2;
+                if (own < first_key || own > last_key) score[i] = -INFINITY;
+            }
+        }
+        float top = score[0];
+#pragma unroll
+        for (int i = 1; i < Group::kScores; ++i) top = fmaxf(top, score[i]);
+        top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
+        top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
+        const float both = fmaxf(largest, top);  // finite: every group has a visible key
+        const float shrink = power_of_two(largest - both);
+        largest = both;
+        weights *= shrink;
+#pragma unroll
+        for (int j = 0; j < 8; ++j)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[j][i] *= shrink;
+        typename Group::Weights weight;
+#pragma unroll
+        for (int i = 0; i < Group::kScores; i += 2) {
+            const float low = power_of_two(score[i] - both), high = power_of_two(score[i + 1] - both);
+            weights += low + high;
+            split_pair<Mma>(low, high, weight[i / 4][i % 4], weight[i / 4][i % 4 + 1]);
+        }
+        Group::multiply_values(sums, weight, values);
+    }
+    weights += __shfl_xor_sync(kAllLanes, weights, 1);
+    weights += __shfl_xor_sync(kAllLanes, weights, 2);
+    LoneSums result;
+    result.largest = largest;
+    result.weights = weights;
+    Group::gather(result, sums);
+    return result;
+}
 
 }  // namespace gptoss::backend::cuda

@@ -4,6 +4,7 @@
 
 #include "backend/cuda/attention_prefill.h"
 #include "backend/cuda/attention_prefill_tile.cuh"
+#include "backend/cuda/attention_streamed_row.cuh"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/paged_decode_attention.cuh"
 #include "base/check.h"
@@ -33,6 +34,10 @@ struct PromptRows {
         const float2 low = Mma::unpack(words.x), high = Mma::unpack(words.y);
         return {low.x, low.y, high.x, high.y};
     }
+    __device__ float2 query_pair(int place, int element) const {
+        return Cached<kKv>::Mma::unpack(
+            *reinterpret_cast<const std::uint32_t*>(queries + first_element(place) + element));
+    }
     __device__ void store(int place, int element, float low, float high) const {
         store_attention_pair(output + first_element(place), order, element, low, high);
     }
@@ -45,37 +50,47 @@ struct PromptRows {
     }
 };
 
-template <model::KvType kKv>
+template <model::KvType kKv, bool kStreamed>
 __global__ void __launch_bounds__(kRowThreads, 2)
     lone_row_attention_kernel(const __grid_constant__ PrefillAttention a,
                               const __grid_constant__ LoneRows lone) {
-    paged_decode_attention<kKv, false>(PromptRows<kKv>{a.query_heads, a.pool.kv_heads, a.window,
-                                                       a.table_stride, a.pool_layer, a.pool, a.tables,
-                                                       a.sinks, lone, a.queries, a.output, a.order});
+    const PromptRows<kKv> rows{a.query_heads, a.pool.kv_heads, a.window, a.table_stride,
+                               a.pool_layer,  a.pool,          a.tables, a.sinks,
+                               lone,          a.queries,       a.output, a.order};
+    if constexpr (kStreamed)
+        streamed_row_attention<typename KeyRing<kKv>::Group, KeyRing<kKv>::kSlots, false>(rows);
+    else
+        paged_decode_attention<kKv, false>(rows);
 }
 
 }  // namespace
 
-void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows& lone,
-                               std::int32_t kv_splits, cudaStream_t stream) {
+void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows& lone, const KvPlan& kv,
+                               cudaStream_t stream) {
     const std::int32_t kv_heads = attention.pool.kv_heads;
     check(attention.pool.head_size == kHeadSize, "head size 64");
     check(attention.query_heads % kv_heads == 0 && attention.query_heads / kv_heads <= kMaxGroupHeads,
           "at most eight heads in a group");
     if (lone.count == 0) return;
-    check(kv_splits == 1 || (kv_splits <= kMaxKvSplits && lone.count * kv_heads * kv_splits <= kLoneRowParts),
+    check(kv.splits == 1 || (kv.splits <= kMaxKvSplits && lone.count * kv_heads * kv.splits <= kLoneRowParts),
           "room for what the splits leave");
-    const dim3 grid(static_cast<unsigned>(kv_splits), static_cast<unsigned>(kv_heads),
+    const dim3 grid(static_cast<unsigned>(kv.splits), static_cast<unsigned>(kv_heads),
                     static_cast<unsigned>(lone.count));
     with_kv_type(attention.pool.type, [&](auto type) {
-        launch_pdl(lone_row_attention_kernel<decltype(type)::value>, grid, kRowThreads, 0, stream, attention,
-                   lone);
+        constexpr model::KvType kKv = decltype(type)::value;
+        if (kv.streamed)
+            launch_pdl(lone_row_attention_kernel<kKv, true>, grid, kRowThreads, kRowStreamBytes, stream,
+                       attention, lone);
+        else
+            launch_pdl(lone_row_attention_kernel<kKv, false>, grid, kRowThreads, 0, stream, attention, lone);
     });
 }
 
 void prepare_lone_row_attention() {
-    for_each_kv_type(
-        [](auto type) { prefer_shared_memory(lone_row_attention_kernel<decltype(type)::value>); });
+    for_each_kv_type([](auto type) {
+        prefer_shared_memory(lone_row_attention_kernel<decltype(type)::value, false>);
+        allow_shared_memory(lone_row_attention_kernel<decltype(type)::value, true>);
+    });
 }
 
 }  // namespace gptoss::backend::cuda

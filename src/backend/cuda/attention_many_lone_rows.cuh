@@ -70,18 +70,8 @@ struct LoneCopies {
                                group * kLoneGroupKeys % model::kBlockTokens * kHeadSize) *
                                   Group::kElementBytes;
             const std::int64_t to_values = a.pool.kv_heads * a.pool.tile_elements() * Group::kElementBytes;
-            const std::uint32_t to = ring + slot * Group::kBytes;
-            const int first_key = walk.first_key();
-#pragma unroll
-            for (int i = 0; i < Group::kCopies; ++i) {
-                const int piece = lane + i * 32, row = piece / Group::kPieces;
-                const int key = group * kLoneGroupKeys + row;
-                // Others were never written, or are another sequence's: may be anything, even NaN.
-                const bool seen = key >= first_key && key <= walk.position;
-                const int offset = Group::offset(row, piece % Group::kPieces);
-                copy_16_bytes_async(to + offset, from + piece * 16, seen);
-                copy_16_bytes_async(to + Group::kKeysBytes + offset, from + to_values + piece * 16, seen);
-            }
+            Group::copy(ring + slot * Group::kBytes, from, to_values, group * kLoneGroupKeys,
+                        walk.first_key(), walk.position, lane);
             slot = slot + 1 == kSlots ? 0 : slot + 1;
             --left;
             if (++group == walk.first_group() + walk.groups()) {
@@ -115,64 +105,6 @@ struct LoneWarp {
             for (int half = 0; half < 2; ++half)
                 words[step][half] =
                     *reinterpret_cast<const std::uint32_t*>(queries + Group::query_dimension(t, step, half));
-    }
-
-    // `groups` groups from `first` on, from the ring's slot `slot` on.
-    __device__ __forceinline__ LoneSums attend(const LoneWalk& walk, int first, int groups, int& slot,
-                                               const typename Group::Query& query,
-                                               LoneCopies<kKv, kSlots>& copies) const {
-        const int first_key = walk.first_key(), last_key = walk.position;
-        float sums[8][4] = {};
-        float largest = -INFINITY, weights = 0;
-        for (int group = first; group < first + groups; ++group) {
-            wait_for_copies<kSlots - 1>();
-            __syncwarp();
-            const std::uint32_t keys = ring + slot * Group::kBytes;
-            slot = slot + 1 == kSlots ? 0 : slot + 1;
-            float score[Group::kScores];
-            Group::multiply_keys(score, query, keys, lane);
-            typename Group::Values values;
-            Group::load_values(values, keys + Group::kKeysBytes, lane);
-            __syncwarp();  // the slot is free
-            copies.send(lane);
-
-            const int key = group * kLoneGroupKeys;
-            if (key < first_key || key + kLoneGroupKeys > last_key + 1) {
-#pragma unroll
-                for (int i = 0; i < Group::kScores; ++i) {
-                    const int own = key + i / 2 * 8 + 2 * t + i % 2;
-                    if (own < first_key || own > last_key) score[i] = -INFINITY;
-                }
-            }
-            float top = score[0];
-#pragma unroll
-            for (int i = 1; i < Group::kScores; ++i) top = fmaxf(top, score[i]);
-            top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
-            top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
-            const float both = fmaxf(largest, top);  // finite: every group has a visible key
-            const float shrink = power_of_two(largest - both);
-            largest = both;
-            weights *= shrink;
-#pragma unroll
-            for (int j = 0; j < 8; ++j)
-#pragma unroll
-                for (int i = 0; i < 4; ++i) sums[j][i] *= shrink;
-            typename Group::Weights weight;
-#pragma unroll
-            for (int i = 0; i < Group::kScores; i += 2) {
-                const float low = power_of_two(score[i] - both), high = power_of_two(score[i + 1] - both);
-                weights += low + high;
-                split_pair<Mma>(low, high, weight[i / 4][i % 4], weight[i / 4][i % 4 + 1]);
-            }
-            Group::multiply_values(sums, weight, values);
-        }
-        weights += __shfl_xor_sync(kAllLanes, weights, 1);
-        weights += __shfl_xor_sync(kAllLanes, weights, 2);
-        LoneSums result;
-        result.largest = largest;
-        result.weights = weights;
-        Group::gather(result, sums);
-        return result;
     }
 
     // A worker leaves at most two parts: of what began in an earlier share, and of what goes on in the next.
@@ -264,12 +196,15 @@ struct LoneWarp {
         while (left > 0) {
             const int all_groups = walk.groups(), groups = min(all_groups - done, left);
             typename Group::Query query;  // scaled by 1 / sqrt(64), and for powers of two instead of e
-            Group::make_query(query, words, g < group_heads ? 0.125F * kRowLog2E : 0.0F);
+            Group::make_query(query, g < group_heads ? 0.125F * kRowLog2E : 0.0F,
+                              [&](int step, int half) { return Mma::unpack(words[step][half]); });
             if (left > groups) {
                 const bool same_row = walk.head + 1 < walk.kv_heads;
                 ask_for_queries(words, same_row ? walk.row : walk.next.x, same_row ? walk.head + 1 : 0);
             }
-            LoneSums sums = attend(walk, walk.first_group() + done, groups, slot, query, copies);
+            const int first = walk.first_group() + done;
+            LoneSums sums = attend_groups<kSlots, Group>(ring, slot, first, first + groups, 1,
+                                                         walk.first_key(), walk.position, query, copies);
             bool is_all = groups == all_groups;
             if (!is_all)
                 is_all = join(sums, worker, lone.shares.worker_of(list_begin),

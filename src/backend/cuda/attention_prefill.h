@@ -53,10 +53,9 @@ inline constexpr std::int32_t kLoneRowParts = kLoneRowBlocks;
 inline constexpr std::int64_t kLoneRowFloats = std::int64_t{kLoneRowParts} * kMaxGroupHeads * (kHeadSize + 2);
 
 // Ignores `segments`, `segment_count` and `row_count`. Throws Error(device_failed) when the launch fails.
-// `kv_splits`: into how many parts a row's keys may be split; count * kv heads * kv_splits <= kLoneRowParts
-// unless it is 1.
-void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows& lone,
-                               std::int32_t kv_splits, cudaStream_t stream);
+// count * kv heads * kv.splits <= kLoneRowParts unless that is 1.
+void launch_lone_row_attention(const PrefillAttention& attention, const LoneRows& lone, const KvPlan& kv,
+                               cudaStream_t stream);
 
 // Many of them: the work is dealt out to warps that stay (attention_many_lone_rows.cuh).
 struct ManyLoneRows {

@@ -66,7 +66,7 @@ void BatchedForward::attend_to_lone_rows(const Run& run, std::int32_t layer,
         launch_lone_row_attention(attention,
                                   {buffers_.inputs, buffers_.lone_rows, run.lone_rows,
                                    buffers_.lone_row_partials, buffers_.lone_row_semaphores},
-                                  slides ? 1 : run.plan.lone_row_kv_splits, stream);
+                                  {slides ? 1 : run.plan.lone_row_kv_splits, false}, stream);
         return;
     }
     // A window of n keys lies in at most so many blocks.

@@ -1,5 +1,6 @@
 // Stage 2: attention of the step's rows (paged_decode_attention.cuh).
 #include "backend/cuda/activations.cuh"
+#include "backend/cuda/attention_streamed_row.cuh"
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/paged_decode_attention.cuh"
@@ -17,9 +18,26 @@ struct StepRows {
     DecodeBuffers buffers;
     WeightFormat type;  // of the output matrix, which wants its activations in an order of its own
 
+    __device__ StepRows(const DecodeContext& context, const LayerStage& stage)
+        : query_heads(context.query_heads),
+          kv_heads(context.kv_heads),
+          window(stage.slides ? context.sliding_window : 0),
+          table_stride(context.tables.table_stride),
+          layer_of_pool(stage.pool_layer),
+          pool(stage.pool),
+          table(stage.slides ? context.tables.sliding : context.tables.full),
+          sinks(stage.weights.sinks),
+          inputs(context.inputs),
+          buffers(context.buffers),
+          type(stage.weights.output.type) {}
+
     __device__ RowInput input(int row) const { return inputs[row]; }
     __device__ float4 query(int row, int element) const {
         return __ldcg(reinterpret_cast<const float4*>(buffers.query +
+                                                      std::int64_t{row} * query_heads * kHeadSize + element));
+    }
+    __device__ float2 query_pair(int row, int element) const {
+        return __ldcg(reinterpret_cast<const float2*>(buffers.query +
                                                       std::int64_t{row} * query_heads * kHeadSize + element));
     }
     __device__ void store(int row, int element, float low, float high) const {
@@ -39,20 +57,25 @@ struct StepRows {
 template <model::KvType kKv, bool kCluster>
 __global__ void __launch_bounds__(kRowThreads, 2)
     attention_kernel(const DecodeContext context, const LayerStage stage) {
-    paged_decode_attention<kKv, kCluster>(
-        StepRows{context.query_heads, context.kv_heads, stage.slides ? context.sliding_window : 0,
-                 context.tables.table_stride, stage.pool_layer, stage.pool,
-                 stage.slides ? context.tables.sliding : context.tables.full, stage.weights.sinks,
-                 context.inputs, context.buffers, stage.weights.output.type});
+    paged_decode_attention<kKv, kCluster>(StepRows(context, stage));
+}
+template <model::KvType kKv, bool kCluster>
+__global__ void __launch_bounds__(kRowThreads, 2)
+    streamed_attention_kernel(const DecodeContext context, const LayerStage stage) {
+    using Ring = KeyRing<kKv>;
+    streamed_row_attention<typename Ring::Group, Ring::kSlots, kCluster>(StepRows(context, stage));
 }
 
 template <model::KvType kKv>
 void launch(const DecodeContext& context, const LayerStage& stage, dim3 grid, cudaStream_t stream) {
     const auto parts = static_cast<std::int32_t>(grid.x);
-    if (context.kv_clusters && is_kv_cluster(parts))
-        launch_pdl_cluster(attention_kernel<kKv, true>, grid, kRowThreads, 0, parts, stream, context, stage);
-    else
-        launch_pdl(attention_kernel<kKv, false>, grid, kRowThreads, 0, stream, context, stage);
+    const bool clusters = context.kv_clusters && is_kv_cluster(parts);
+    auto* kernel =
+        context.kv_streamed
+            ? (clusters ? streamed_attention_kernel<kKv, true> : streamed_attention_kernel<kKv, false>)
+            : (clusters ? attention_kernel<kKv, true> : attention_kernel<kKv, false>);
+    launch_pdl_cluster(kernel, grid, kRowThreads, context.kv_streamed ? kRowStreamBytes : 0,
+                       clusters ? parts : 1, stream, context, stage);
 }
 
 }  // namespace
@@ -61,6 +84,8 @@ void prepare_attention() {
     for_each_kv_type([](auto type) {
         prefer_shared_memory(attention_kernel<decltype(type)::value, false>);
         prefer_shared_memory(attention_kernel<decltype(type)::value, true>);
+        allow_shared_memory(streamed_attention_kernel<decltype(type)::value, false>);
+        allow_shared_memory(streamed_attention_kernel<decltype(type)::value, true>);
     });
 }
 

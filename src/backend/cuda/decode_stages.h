@@ -79,7 +79,7 @@ struct DecodeContext {
     // What the plan chose (plan/execution_plan.h).
     std::int32_t token_columns = 4;
     bool single_token = false;
-    bool kv_clusters = false, whole_tiles = false;
+    bool kv_clusters = false, kv_streamed = false, whole_tiles = false;
     const RowInput* inputs = nullptr;  // [row], device
     DeviceRows device_rows;
     BlockTables tables;
@@ -106,7 +106,7 @@ struct LayerStage {
     bool slides = false;
 };
 void launch_query_key_value(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream);
-// `kv_splits`: into how many parts the keys of a row may be split, 1 .. kMaxKvSplits.
+// `kv_splits`: into how many parts the keys of a row may be split, 1 .. kMaxKvSplits (KvPlan).
 void launch_attention(const DecodeContext& context, const LayerStage& stage, std::int32_t kv_splits,
                       cudaStream_t stream);
 void launch_output(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream);

@@ -76,8 +76,8 @@ DecodeStep::DecodeStep(const DeviceModel& model, const std::int32_t* last_tokens
     cuda_check(cudaDeviceSynchronize());
 }
 
-std::int32_t DecodeStep::kv_splits_for(std::int32_t rows, std::int32_t positions) const {
-    return plan_kv_splits(rows, positions, device_, model_.weights.shape.kv_heads);
+KvPlan DecodeStep::kv_plan_for(std::int32_t rows, std::int32_t positions) const {
+    return plan_kv(rows, positions, device_, model_.weights.shape.kv_heads);
 }
 
 DecodeContext DecodeStep::context_for(std::int32_t rows) const {
@@ -111,12 +111,13 @@ LayerStage DecodeStep::layer_stage(std::int32_t layer) const {
             model_.pool(layer), model_.weights.shape.slides(layer)};
 }
 
-void DecodeStep::run_stages(std::int32_t rows, std::int32_t kv_splits, std::int32_t layer,
-                            std::int32_t first_stage, std::int32_t last_stage, cudaStream_t stream) {
-    const DecodeContext context = context_for(rows);
+void DecodeStep::run_stages(std::int32_t rows, const KvPlan& kv, std::int32_t layer, std::int32_t first_stage,
+                            std::int32_t last_stage, cudaStream_t stream) {
+    DecodeContext context = context_for(rows);
     const LayerStage stage = layer_stage(layer);
     // A window has 9 groups of keys at most: not worth a second part.
-    const std::int32_t layer_kv_splits = stage.slides ? 1 : kv_splits;
+    const std::int32_t layer_kv_splits = stage.slides ? 1 : kv.splits;
+    context.kv_streamed = kv.streamed && !stage.slides;
     if (first_stage <= 0 && last_stage >= 0) launch_query_key_value(context, stage, stream);
     if (first_stage <= 1 && last_stage >= 1) launch_attention(context, stage, layer_kv_splits, stream);
     if (first_stage <= 2 && last_stage >= 2) launch_output(context, stage, stream);
@@ -134,7 +135,7 @@ void DecodeStep::enqueue(const Variant& variant, cudaStream_t stream) {
     launch_embedding(context_for(variant.rows), model_.weights.embedding, range.first, last_tokens_,
                      model_.frequencies, tokens_, positions_, slots_, rotation_, stream);
     for (std::int32_t layer = range.first; layer < range.end; ++layer)
-        run_stages(variant.rows, variant.kv_splits, layer, 0, 4, stream);
+        run_stages(variant.rows, variant.kv, layer, 0, 4, stream);
     if (variant.lm_head) run_lm_head(variant.rows, stream);
 }
 
@@ -149,7 +150,7 @@ void DecodeStep::enqueue_by_stage(const Variant& variant, cudaStream_t stream) {
             model_.weights.shape.slides(layer) ? "attention, sliding" : "attention, full",
             "attention output, router", "gate, up", "down"};
         for (std::int32_t stage = 0; stage < 5; ++stage) {
-            run_stages(variant.rows, variant.kv_splits, layer, stage, stage, stream);
+            run_stages(variant.rows, variant.kv, layer, stage, stage, stream);
             clock_->mark(names[static_cast<std::size_t>(stage)]);
         }
     }
@@ -184,7 +185,7 @@ void DecodeStep::run(std::span<const RowInput> rows, std::span<const float> resi
         positions = std::max(positions, row.position + 1);
         variant.lm_head = variant.lm_head || row.logits_index >= 0;
     }
-    variant.kv_splits = kv_splits_for(variant.rows, positions);
+    variant.kv = kv_plan_for(variant.rows, positions);
     // From pageable memory: the driver has copied it away when the calls return.
     if (!residual.empty())
         cuda_check(cudaMemcpyAsync(buffers_.residual, residual.data(), residual.size_bytes(),

@@ -34,19 +34,20 @@ class DecodeStep {
 
     // The stages one by one, for measurements: `first_stage` .. `last_stage` of one layer (0 = query, key,
     // value .. 4 = down), without the embedding.
-    void run_stages(std::int32_t rows, std::int32_t kv_splits, std::int32_t layer, std::int32_t first_stage,
+    void run_stages(std::int32_t rows, const KvPlan& kv, std::int32_t layer, std::int32_t first_stage,
                     std::int32_t last_stage, cudaStream_t stream);
     void run_lm_head(std::int32_t rows, cudaStream_t stream);
 
     // [row][hidden] after the last layer, on the device, until the next run.
     const float* residual() const { return buffers_.residual; }
 
-    // Into how many parts the keys of `rows` rows are split when the longest has `positions` keys.
-    std::int32_t kv_splits_for(std::int32_t rows, std::int32_t positions) const;
+    // How the keys of `rows` rows are shared out when the longest has `positions` keys.
+    KvPlan kv_plan_for(std::int32_t rows, std::int32_t positions) const;
 
   private:
     struct Variant {
-        std::int32_t rows = 0, kv_splits = 0;
+        std::int32_t rows = 0;
+        KvPlan kv;
         bool lm_head = false;
         auto operator<=>(const Variant&) const = default;
     };

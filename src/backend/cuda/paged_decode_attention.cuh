@@ -7,21 +7,12 @@
 // the cache's own rounding is the only one that matters.
 #pragma once
 
-#include "backend/cuda/cluster.cuh"
-#include "backend/cuda/decode_stages.h"
-#include "backend/cuda/kv_elements.cuh"
+#include "backend/cuda/attention_row.cuh"
 
 namespace gptoss::backend::cuda {
 
-inline constexpr int kRowWarps = 8;
-inline constexpr int kRowThreads = kRowWarps * 32;
 inline constexpr int kGroupKeys = 16;  // keys a warp takes at a time: within one block of the cache
-inline constexpr float kRowLog2E = 1.44269504F;
-inline constexpr float kLowest = -1e30F;              // below every score, and finite
-inline constexpr int kPartialFloats = kHeadSize + 2;  // sums of values, largest score, sum of weights
 static_assert(model::kBlockTokens % kGroupKeys == 0, "a group lies in one block");
-static_assert(kRowThreads == kMaxGroupHeads * 32 && kHeadSize == 64,
-              "a warp combines a head, two values a lane");
 
 // How a lane holds 16 keys and values. Keys: its quad's key g (and g + 8), 16 of the 64 dimensions. Values:
 // keys 2t, 2t + 1, 2t + 8, 2t + 9, dimensions 8g .. 8g + 7.
@@ -87,52 +78,23 @@ struct Cached<model::KvType::f8> {
     }
 };
 
-// Rounded pair and what the rounding lost.
-template <typename Mma>
-__device__ void split_pair(float first, float second, std::uint32_t& rounded, std::uint32_t& rest) {
-    rounded = Mma::pack(first, second);
-    const float2 back = Mma::unpack(rounded);
-    rest = Mma::pack(first - back.x, second - back.y);
-}
-
-// What `Rows` must have: where the row of blockIdx.z comes from, where its result goes, which keys it sees.
-//   int query_heads, kv_heads, window (0 = all keys), table_stride, layer_of_pool
-//   KvPool pool; const std::int32_t* table (of slot 0); const float* sinks
-//   RowInput input(int row)
-//   float4 query(int row, int element)      four elements of [query head][64], element a multiple of 4
-//   void store(int row, int element, float low, float high)     times kShrink
-//   float* partials(int row, int kv_head)   [split][kMaxGroupHeads][kPartialFloats]
-//   std::int32_t* semaphore(int row, int kv_head)     zero between kernels
-// kCluster: the parts of a row's keys are a cluster of up to kMaxKvClusterParts blocks. Each stores what it has of a query
-// head into the shared memory of the block that finishes that head: no fence, no counter, no trip to the L2 cache. The
-// sums are the same, and added in the same order.
 template <model::KvType kKv, bool kCluster, typename Rows>
 __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
     using Cache = Cached<kKv>;
     using Mma = typename Cache::Mma;
-    constexpr int kRowFloats = kHeadSize + 4;  // four more: the eight heads of a store start in other banks
-    __shared__ float warp_values[kRowWarps][kMaxGroupHeads][kRowFloats];
-    __shared__ float warp_largest[kRowWarps][kMaxGroupHeads], warp_weights[kRowWarps][kMaxGroupHeads];
-    __shared__ bool is_last;
+    __shared__ WarpPart parts[kRowWarps];
 
     if constexpr (kCluster) cluster_arrive();  // the block has started: others may store into it
     griddep_launch_dependents();
-    const int split = static_cast<int>(blockIdx.x), kv_head = static_cast<int>(blockIdx.y),
-              row = static_cast<int>(blockIdx.z);
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
     const int g = lane / 4, t = lane % 4;
-    const RowInput input = rows.input(row);
-    const int first_key = rows.window > 0 ? max(0, input.position - rows.window + 1) : 0;
-    const int first_group = first_key / kGroupKeys;
-    const int groups = input.position / kGroupKeys + 1 - first_group;
-    // A part for every warp to have something to do; short rows are not split.
-    const int kv_splits = max(1, min(static_cast<int>(gridDim.x), groups / kRowWarps));
-    if (split >= kv_splits) {
+    const RowPart own = RowPart::of_block<kGroupKeys>(rows);
+    if (own.split >= own.kv_splits) {
         griddep_wait();  // or this kernel could be over before the one it depends on
         return;
     }
-    const int begin = first_group + static_cast<int>(std::int64_t{groups} * split / kv_splits);
-    const int end = first_group + static_cast<int>(std::int64_t{groups} * (split + 1) / kv_splits);
+    const RowInput& input = own.input;
+    const int row = own.row, kv_head = own.kv_head, first_key = own.first_key, end = own.end;
 
     const std::int32_t* table = rows.table + std::int64_t{input.slot} * rows.table_stride;
     auto tile_of = [&](int group, bool values) {
@@ -142,7 +104,7 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
                                     Cache::kElementBytes;
     };
     Cache cached;
-    int group = begin + warp;
+    int group = own.begin + warp;
     // What earlier steps wrote can be read before the previous stage is over.
     const bool early = group < end && (group + 1) * kGroupKeys <= input.first_new_position;
     if (early) {
@@ -232,98 +194,15 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
     // Column n of product j is dimension 8n + j.
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
-        warp_values[warp][g][16 * t + j] = values[j][0] + values[j][2];
-        warp_values[warp][g][16 * t + 8 + j] = values[j][1] + values[j][3];
+        parts[warp].values[g][16 * t + j] = values[j][0] + values[j][2];
+        parts[warp].values[g][16 * t + 8 + j] = values[j][1] + values[j][3];
     }
     if (t == 0) {
-        warp_largest[warp][g] = largest;
-        warp_weights[warp][g] = weights;
+        parts[warp].largest[g] = largest;
+        parts[warp].weights[g] = weights;
     }
     __syncthreads();
-
-    // From here a warp has a query head, a lane two dimensions. Each part counts with 2^(its largest score -
-    // the largest of all); a part without keys has minus infinity and counts nothing.
-    const int head = warp;
-    float all_largest = kLowest;
-#pragma unroll
-    for (int other = 0; other < kRowWarps; ++other)
-        all_largest = fmaxf(all_largest, warp_largest[other][head]);
-    float2 sum{};
-    float weight_sum = 0;
-#pragma unroll
-    for (int other = 0; other < kRowWarps; ++other) {
-        const float factor = power_of_two(warp_largest[other][head] - all_largest);
-        const float2 part = *reinterpret_cast<const float2*>(&warp_values[other][head][2 * lane]);
-        sum = {sum.x + part.x * factor, sum.y + part.y * factor};
-        weight_sum += warp_weights[other][head] * factor;
-    }
-
-    if constexpr (kCluster) {
-        // Head h is finished by block h % kv_splits.
-        __shared__ float parts[kMaxGroupHeads][kMaxKvClusterParts][kPartialFloats];
-        cluster_wait();
-        const std::uint32_t to = shared_address_of_block(parts[head][split], head % kv_splits);
-        store_shared_of_cluster(to + lane * 8, sum);
-        if (lane == 0) store_shared_of_cluster(to + kHeadSize * 4, {all_largest, weight_sum});
-        cluster_arrive();
-        cluster_wait();
-        if (head % kv_splits != split) return;
-        const float2 ends = lane < kv_splits ? *reinterpret_cast<const float2*>(&parts[head][lane][kHeadSize])
-                                             : float2{kLowest, 0};
-        all_largest = from_ordered_bits(__reduce_max_sync(kAllLanes, ordered_bits(ends.x)));
-        const float own_factor = power_of_two(ends.x - all_largest);
-        weight_sum = warp_sum(ends.y * own_factor);
-        sum = {};
-#pragma unroll
-        for (int other = 0; other < kMaxKvClusterParts; ++other) {
-            if (other >= kv_splits) break;
-            const float factor = __shfl_sync(kAllLanes, own_factor, other);
-            const float2 part = *reinterpret_cast<const float2*>(&parts[head][other][2 * lane]);
-            sum = {sum.x + part.x * factor, sum.y + part.y * factor};
-        }
-    } else if (kv_splits > 1) {
-        float* partials = rows.partials(row, kv_head);
-        float* mine = partials + (split * kMaxGroupHeads + head) * kPartialFloats;
-        *reinterpret_cast<float2*>(mine + 2 * lane) = sum;
-        if (lane == 0) *reinterpret_cast<float2*>(mine + kHeadSize) = {all_largest, weight_sum};
-        __threadfence();
-        __syncthreads();
-        if (threadIdx.x == 0) {
-            std::int32_t* semaphore = rows.semaphore(row, kv_head);
-            is_last = atomicAdd(semaphore, 1) == kv_splits - 1;
-            if (is_last) *semaphore = 0;  // for the next layer
-            __threadfence();
-        }
-        __syncthreads();
-        if (!is_last) return;
-        static_assert(kMaxKvSplits <= 32, "a lane has a split");
-        const float* theirs = partials + head * kPartialFloats;
-        constexpr int kSplitFloats = kMaxGroupHeads * kPartialFloats;
-        const float2 ends =
-            lane < kv_splits
-                ? __ldcg(reinterpret_cast<const float2*>(theirs + lane * kSplitFloats + kHeadSize))
-                : float2{kLowest, 0};
-        all_largest = from_ordered_bits(__reduce_max_sync(kAllLanes, ordered_bits(ends.x)));
-        const float own_factor = power_of_two(ends.x - all_largest);
-        weight_sum = warp_sum(ends.y * own_factor);
-        sum = {};
-#pragma unroll 4
-        for (int other = 0; other < kv_splits; ++other) {
-            const float factor = __shfl_sync(kAllLanes, own_factor, other);
-            const float2 part =
-                __ldcg(reinterpret_cast<const float2*>(theirs + other * kSplitFloats + 2 * lane));
-            sum = {sum.x + part.x * factor, sum.y + part.y * factor};
-        }
-    }
-    if (head >= group_heads) return;
-    const int query_head = kv_head * group_heads + head;
-    // The sink: a score without a value, a raw logit.
-    const float sink = __ldg(rows.sinks + query_head) * kRowLog2E;
-    const float largest_of_both = fmaxf(all_largest, sink);
-    const float shrink_all = power_of_two(all_largest - largest_of_both);
-    const float factor =
-        Rows::kShrink * shrink_all / (weight_sum * shrink_all + power_of_two(sink - largest_of_both));
-    rows.store(row, query_head * kHeadSize + 2 * lane, sum.x * factor, sum.y * factor);
+    finish_row<kCluster>(rows, own, [&](int which) -> const WarpPart& { return parts[which]; });
 }
 
 }  // namespace gptoss::backend::cuda

@@ -44,8 +44,11 @@ struct Outputs {
     std::vector<double> reference, found;
 };
 
+// Whose kernel: a prompt's, or that of few or many rows that are alone.
+enum class Rows : std::uint8_t { prompt, lone, streamed_lone, many_lone };
+
 // Twice: semaphores are left as they were found.
-void launch_lone(const PrefillAttention& a, const Shape& shape, bool many) {
+void launch_lone(const PrefillAttention& a, const Shape& shape, Rows kind) {
     const auto rows = static_cast<std::int32_t>(shape.segments.size());
     const DeviceVector<float> partials(
         static_cast<std::size_t>(std::max(kLoneRowFloats, kManyLoneRowFloats)));
@@ -68,21 +71,19 @@ void launch_lone(const PrefillAttention& a, const Shape& shape, bool many) {
     const DeviceVector<std::int32_t> d_numbers(numbers);
     const DeviceVector<LoneRowShare> d_work(work);
     for (int again = 0; again < 2; ++again) {
-        if (many)
+        if (kind == Rows::many_lone)
             launch_many_lone_rows_attention(
                 a, {d_list.get(), rows, d_work.get(), shares, partials.get(), semaphores.get()}, device,
                 nullptr);
         else
             launch_lone_row_attention(
                 a, {d_inputs.get(), d_numbers.get(), rows, partials.get(), semaphores.get()},
-                shape.window > 0 ? 1 : std::min(kMaxKvSplits, kLoneRowBlocks / (rows * shape.kv_heads)),
+                {shape.window > 0 ? 1 : std::min(kMaxKvSplits, kLoneRowBlocks / (rows * shape.kv_heads)),
+                 kind == Rows::streamed_lone},
                 nullptr);
     }
     cuda_check(cudaDeviceSynchronize());
 }
-
-// Whose kernel: a prompt's, or that of few or many rows that are alone.
-enum class Rows : std::uint8_t { prompt, lone, many_lone };
 
 // `refers`: computes the reference too.
 Outputs outputs_of(Shape shape, MatrixKernel kernel, Rows kind = Rows::prompt, bool refers = true) {
@@ -152,7 +153,7 @@ Outputs outputs_of(Shape shape, MatrixKernel kernel, Rows kind = Rows::prompt, b
     a.sinks = d_sinks.get();
     a.output = output.get();
     if (kind != Rows::prompt) {
-        launch_lone(a, shape, kind == Rows::many_lone);
+        launch_lone(a, shape, kind);
     } else {
         launch_prefill_attention(a, kernel == MatrixKernel::wgmma, nullptr);
     }
@@ -277,8 +278,13 @@ class SingleRowAttention : public backend::test::GpuTest, public testing::WithPa
         prepare_many_lone_rows_attention();
     }
 };
-INSTANTIATE_TEST_SUITE_P(Rows, SingleRowAttention, testing::Values(Rows::lone, Rows::many_lone),
-                         [](const auto& given) { return given.param == Rows::lone ? "few" : "many"; });
+INSTANTIATE_TEST_SUITE_P(Rows, SingleRowAttention,
+                         testing::Values(Rows::lone, Rows::streamed_lone, Rows::many_lone),
+                         [](const auto& given) {
+                             return given.param == Rows::lone            ? "few"
+                                    : given.param == Rows::streamed_lone ? "streamed"
+                                                                         : "many";
+                         });
 
 TEST_P(SingleRowAttention, MatchesTheReference) {
     std::vector<PrefillSegment> segments;

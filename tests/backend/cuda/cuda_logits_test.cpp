@@ -228,6 +228,45 @@ TEST_F(CudaLogits, LongContextMatchesReference) {
     }
 }
 
+// One row with so many keys that they are streamed, and three rows at once: as the same rows are at the ends of prompts.
+TEST_F(CudaLogits, ManyKeysAreReadAsPromptsReadThem) {
+    const LoadedModel loaded = load_oracle_model();
+    const model::Hyperparameters& shape = loaded.weights.hyperparameters;
+    const auto vocabulary = static_cast<std::size_t>(shape.vocabulary);
+    const std::vector<TokenId> tokens = random_tokens(17001, shape.vocabulary);
+    const auto text_of = [&](std::int32_t slot) {  // more than clusters stream, and fewer
+        return std::span(tokens).first(static_cast<std::size_t>(slot == 0 ? 17001 : 8001 - 777 * slot));
+    };
+    for (const model::KvTypes& types : {model::KvTypes(model::KvType::f16), model::kF8OnFullLayers}) {
+        const BackendOptions options = options_for(loaded.weights, 17088, 3, true, types);
+        const auto backend = make_cuda_backend(loaded.weights, options);
+        SequenceRunner runner(*backend, options.plan, shape.sliding_window);
+        // The last of `rows` rows of each slot, all computed in one step.
+        const auto logits_of = [&](const std::vector<std::int32_t>& slots, std::size_t rows) {
+            std::vector<SequenceRunner::Feed> feeds;
+            for (const std::int32_t slot : slots) {
+                const auto text = text_of(slot);
+                runner.clear(slot);
+                runner.prefill(slot, text.first(text.size() - rows));
+                feeds.push_back({slot, text.last(rows), 1});
+            }
+            runner.forward(feeds);
+            std::vector<float> logits(slots.size() * vocabulary);
+            for (std::size_t i = 0; i < slots.size(); ++i)
+                backend->read_logits(static_cast<std::int32_t>(i),
+                                     std::span(logits).subspan(i * vocabulary, vocabulary));
+            return logits;
+        };
+        for (const std::vector<std::int32_t>& slots : {std::vector{0}, {1}, {0, 1, 2}}) {
+            const Distance d = distance(logits_of(slots, 1), logits_of(slots, 16), vocabulary);
+            report(std::to_string(slots.size()) + " rows of " + std::to_string(text_of(slots[0]).size()) +
+                       " tokens and fewer, KV " + model::name_of(types),
+                   d);
+            EXPECT_LT(d.relative, types.full == model::KvType::f8 ? kTolerance8BitKeys : kTolerance);
+        }
+    }
+}
+
 // Eight sequences at eight places, one step: each row as if it were alone.
 TEST_F(CudaLogits, RowsOfABatchDoNotMix) {
     const LoadedModel loaded = load_oracle_model();

@@ -29,10 +29,8 @@ constexpr std::int32_t kDecodeAnyway = 2;
 constexpr std::int32_t kStreamedTokensPerExpert = 8, kStreamedTokensWithoutWgmma = 32;
 // Up to so many on average, hardly an expert has more tokens than a small tile of wgmma.
 constexpr std::int32_t kFewTokensPerExpert = 16;
-constexpr std::int32_t kKeysOfLoneRowSplit = 512;
 // Fewer lone rows: the next kernel begins on SMs that are done with theirs, and that is worth more.
 constexpr std::int32_t kManyLoneRows = 64;
-constexpr std::int32_t kKeysOfClusters = 6144;
 constexpr std::int32_t kSplitRouterTokens = 768;
 // From so many tokens on, unpacking a dense matrix into memory once costs less than unpacking it in every tile.
 constexpr std::int32_t kUnpackedTokens = 768;
@@ -191,11 +189,6 @@ std::int32_t tokens_per_step(const DeviceTraits& device) {
     return device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
 }
 
-// For one row: with eight, attention took 7.8 instead of 6.4 us. Not measured on cards after Hopper.
-bool takes_kv_clusters(std::int32_t tokens, const DeviceTraits& device) {
-    return tokens == 1 && device.compute_major == 9;
-}
-
 // One row of the published widths and types, where the copy engine and room for the tiles are: the output matrix's tiles of
 // a block, three, must all fit into its ring. Not measured on cards after Hopper.
 bool takes_whole_tiles(std::int32_t tokens, const DeviceTraits& device, const PlanOptions& options) {
@@ -289,30 +282,6 @@ MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& device, const P
     return plan;
 }
 
-std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
-                            std::int32_t kv_heads) {
-    // At most two blocks an SM, and 8 warps x 16 keys a split: fewer keep the next kernel's blocks out for
-    // nothing.
-    const std::int32_t most = std::clamp(2 * device.sm_count / (kv_heads * tokens), 1, kMaxKvSplits);
-    std::int32_t splits = 1;
-    while (splits * 2 <= most && splits * 128 < context) splits *= 2;
-    // Up to here a cluster's parts, though longer, are faster than more parts that meet in memory.
-    if (takes_kv_clusters(tokens, device) && context <= kKeysOfClusters)
-        splits = std::min(splits, kMaxKvClusterParts);
-    return splits;
-}
-
-std::int32_t plan_lone_row_kv_splits(const StepSize& step, const DeviceTraits& device,
-                                     std::int32_t kv_heads) {
-    // As many as give every warp a few groups of keys, and every SM two blocks; a part costs as much as eight
-    // groups to begin and to add up.
-    const std::int32_t blocks = step.lone_rows * kv_heads;
-    if (blocks == 0) return 1;
-    const std::int32_t wanted = std::max((step.context + kKeysOfLoneRowSplit - 1) / kKeysOfLoneRowSplit,
-                                         2 * device.sm_count / blocks);
-    return std::clamp(std::min(wanted, kLoneRowBlocks / blocks), 1, kMaxKvSplits);
-}
-
 ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options) {
     check(step.tokens > 0, "a step has tokens");
     const bool batched =
@@ -330,7 +299,7 @@ ExecutionPlan make_decode_plan(const StepSize& step, const DeviceTraits& device,
     const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
     plan.token_columns = tokens <= 4 ? 4 : 8;
     plan.single_token = tokens == 1;
-    plan.kv_splits = plan_kv_splits(tokens, step.context, device, options.shape.kv_heads);
+    plan.kv = plan_kv(tokens, step.context, device, options.shape.kv_heads);
     plan.kv_clusters = takes_kv_clusters(tokens, device);
     plan.whole_tiles = takes_whole_tiles(tokens, device, options);
     return plan;

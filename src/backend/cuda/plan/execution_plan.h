@@ -68,12 +68,21 @@ inline constexpr std::int32_t kMaxDecodeTokens = 8;    // of one decode step
 inline constexpr std::int32_t kMaxKvSplits = 32;       // of one sequence's keys
 inline constexpr std::int32_t kMinKvClusterParts = 4;  // of them that are one cluster of blocks
 inline constexpr std::int32_t kMaxKvClusterParts = 8;
-inline constexpr std::int32_t kLoneRowBlocks = 2048;  // that may share the keys of lone rows
+inline constexpr std::int32_t kRowStreamBytes = 64 * 1024;  // shared memory of a block that streams keys
+inline constexpr std::int32_t kLoneRowBlocks = 2048;        // that may share the keys of lone rows
 
 // Whether so many parts are worth a cluster of blocks; two are faster without.
 constexpr bool is_kv_cluster(std::int32_t kv_splits) {
     return kv_splits >= kMinKvClusterParts && kv_splits <= kMaxKvClusterParts;
 }
+
+// How the keys of rows that are computed one by one are shared out.
+struct KvPlan {
+    std::int32_t splits = 1;  // parts that a row's keys may be split into, 1 .. kMaxKvSplits
+    bool streamed =
+        false;  // they come by way of shared memory (attention_streamed_row.cuh): where there are many
+    auto operator<=>(const KvPlan&) const = default;
+};
 
 struct MatrixPlan {
     MatrixKernel kernel = MatrixKernel::mma;
@@ -114,7 +123,7 @@ struct ExecutionPlan {
     std::int32_t tokens_per_step = 1;  // more tokens are computed in several steps
     std::int32_t token_columns = 4;    // operand columns the dense products are compiled for: 4 or 8
     bool single_token = false;         // gate/up: every warp routes for itself, no barrier
-    std::int32_t kv_splits = 1;        // of full layers; a window is never split
+    KvPlan kv;                         // of full layers; a window is one part, not streamed
     bool kv_clusters = false;  // kMinKvClusterParts to kMaxKvClusterParts parts are a cluster of blocks
     bool whole_tiles = false;  // the copy engine brings weights as whole tiles (row_tile_stream.cuh)
 
@@ -148,8 +157,9 @@ MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& device, const P
 // The plan of a product with a given kernel. `experts` 1 = dense.
 MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weight_rows, std::int32_t experts,
                      const DeviceTraits& device);
-std::int32_t plan_kv_splits(std::int32_t tokens, std::int32_t context, const DeviceTraits& device,
-                            std::int32_t kv_heads);
+// Whether kMinKvClusterParts to kMaxKvClusterParts parts of a row's keys are a cluster of blocks.
+bool takes_kv_clusters(std::int32_t tokens, const DeviceTraits& device);
+KvPlan plan_kv(std::int32_t tokens, std::int32_t context, const DeviceTraits& device, std::int32_t kv_heads);
 std::int32_t plan_lone_row_kv_splits(const StepSize& step, const DeviceTraits& device, std::int32_t kv_heads);
 
 // The kernels that a card has for a model of this shape, by the names of backend/kernel_choice.h:

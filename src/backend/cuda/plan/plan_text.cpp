@@ -23,8 +23,8 @@ std::string to_line(const ExecutionPlan& plan) {
         return "decode, " + std::to_string(plan.tokens_per_step) + " a step, " +
                std::to_string(plan.token_columns) + " columns, gate/up " +
                (plan.single_token ? "for one token" : "grouped") + ", KV splits " +
-               std::to_string(plan.kv_splits) +
-               (plan.kv_clusters && is_kv_cluster(plan.kv_splits) ? " in a cluster" : "") +
+               std::to_string(plan.kv.splits) + (plan.kv.streamed ? " streamed" : "") +
+               (plan.kv_clusters && is_kv_cluster(plan.kv.splits) ? " in a cluster" : "") +
                (plan.whole_tiles ? ", whole tiles" : "");
     return "batched, qkv " + text_of(plan.qkv) + ", output " + text_of(plan.output) + ", experts " +
            text_of(plan.experts) + ", router " + (plan.router_splits_k ? "split-K" : "mma") +

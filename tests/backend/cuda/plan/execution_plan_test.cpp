@@ -50,7 +50,7 @@ TEST(ExecutionPlan, EveryTokenCountHasKernelsThatFitTheCard) {
                 if (plan.pass == Pass::decode) {
                     EXPECT_LE(tokens, std::max(plan.tokens_per_step, 2)) << card;
                     EXPECT_GE(plan.token_columns, std::min(tokens, plan.tokens_per_step)) << card;
-                    EXPECT_LE(plan.kv_splits, kMaxKvSplits);
+                    EXPECT_LE(plan.kv.splits, kMaxKvSplits);
                     continue;
                 }
                 for (const MatrixPlan& matrix : {plan.qkv, plan.output, plan.lm_head, plan.experts}) {
@@ -75,14 +75,28 @@ TEST(ExecutionPlan, OneRowsKeysAreACluster) {
     const auto plan_of = [](std::int32_t tokens, std::int32_t context, const DeviceTraits& device) {
         return make_plan({tokens, context, tokens, 0}, device, options_for(model::gpt_oss_120b()));
     };
-    for (const std::int32_t context : {300, 1025, 6144}) {
+    for (const std::int32_t context : {300, 1025, 16384}) {
         const ExecutionPlan plan = plan_of(1, context, h200);
-        EXPECT_TRUE(plan.kv_clusters && is_kv_cluster(plan.kv_splits)) << context;
+        EXPECT_TRUE(plan.kv_clusters && is_kv_cluster(plan.kv.splits)) << context;
         EXPECT_FALSE(plan_of(2, context, h200).kv_clusters) << context;
         EXPECT_FALSE(plan_of(1, context, a100).kv_clusters) << context;
     }
-    EXPECT_FALSE(is_kv_cluster(plan_of(1, 200, h200).kv_splits));
-    EXPECT_EQ(plan_of(1, 6145, h200).kv_splits, kMaxKvSplits);
+    EXPECT_FALSE(is_kv_cluster(plan_of(1, 200, h200).kv.splits));
+}
+
+// One row's many keys are streamed: by clusters, then by one block an SM.
+TEST(ExecutionPlan, ManyKeysAreStreamed) {
+    const auto plan_of = [](std::int32_t tokens, std::int32_t context, const char* card) {
+        return make_plan({tokens, context, tokens, 0}, card_named(card), options_for(model::gpt_oss_120b()))
+            .kv;
+    };
+    EXPECT_EQ(plan_of(1, 1536, "h200"), (KvPlan{8, false}));
+    EXPECT_EQ(plan_of(1, 1537, "h200"), (KvPlan{8, true}));
+    EXPECT_EQ(plan_of(1, 16384, "h200"), (KvPlan{8, true}));
+    EXPECT_EQ(plan_of(1, 16385, "h200"), (KvPlan{16, true}));
+    EXPECT_FALSE(plan_of(2, 131072, "h200").streamed);
+    for (const char* card : {"a100", "b200", "rtx-pro-6000"})
+        EXPECT_FALSE(plan_of(1, 131072, card).streamed) << card;
 }
 
 // Tiles are compiled for the published widths and formats; the output matrix's need at least 120 SMs.
