@@ -5,25 +5,36 @@
 
 namespace gptoss::backend::cuda {
 
-void prepare_tile_stream_gemm() {
-    allow_shared_memory(gemm_tile_stream_kernel);
-}
+namespace {
 
-void launch_tile_stream_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
-                             cudaStream_t stream) {
-    using Gemm = TileStreamGemm;
+template <int most_tokens>
+void launch(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count, cudaStream_t stream) {
+    using Gemm = TileStreamGemm<most_tokens>;
     const DeviceMatrix& w = problem.weights;
-    check(w.columns == Gemm::kColumns && plan.tile_tokens <= Gemm::kTokens,
-          "the published width, few tokens");
-    check(streamed_shared_bytes(plan.kernel, w.columns, Gemm::kTokens) == Gemm::kSharedBytes,
+    check(streamed_shared_bytes(plan.kernel, w.columns, most_tokens) == Gemm::kSharedBytes,
           "the plan knows what a kernel takes");
     BoxedMatrix values{.data = w.values, .rows = w.rows, .columns = w.value_stride_bytes};
     values.box_rows = Gemm::kRows, values.box_columns = 128, values.box_pieces = Gemm::kPieces;
     values.swizzle = CU_TENSOR_MAP_SWIZZLE_128B;
     BoxedMatrix scales{.data = w.scales, .rows = w.rows, .columns = w.scale_stride_bytes};
     scales.box_rows = Gemm::kRows, scales.box_columns = Gemm::kScaleRowBytes;
-    launch_pdl(gemm_tile_stream_kernel, dim3(static_cast<unsigned>(sm_count)), Gemm::kThreads,
+    launch_pdl(gemm_tile_stream_kernel<most_tokens>, dim3(static_cast<unsigned>(sm_count)), Gemm::kThreads,
                Gemm::kSharedBytes, stream, problem, TileMaps{map_matrix(values), map_matrix(scales)});
+}
+
+}  // namespace
+
+void prepare_tile_stream_gemm() {
+    allow_shared_memory(gemm_tile_stream_kernel<8>);
+    allow_shared_memory(gemm_tile_stream_kernel<kTileStreamTokens>);
+}
+
+void launch_tile_stream_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
+                             cudaStream_t stream) {
+    check(problem.weights.columns == TileStreamGemm<8>::kColumns && plan.tile_tokens <= kTileStreamTokens,
+          "the published width, few tokens");
+    plan.tile_tokens <= 8 ? launch<8>(problem, plan, sm_count, stream)
+                          : launch<kTileStreamTokens>(problem, plan, sm_count, stream);
 }
 
 }  // namespace gptoss::backend::cuda

@@ -18,9 +18,13 @@ struct TileMaps {
     CUtensorMap values, scales;
 };
 
+// `most_tokens`: of a tile, 8 or 16.
+template <int most_tokens>
 struct TileStreamGemm {
-    static constexpr int kColumns = 2880, kRows = 16, kTokens = kTileStreamTokens, kGroups = kTokens / 8;
-    static_assert(kTokens == 16);
+    static constexpr int kColumns = 2880, kRows = 16, kTokens = most_tokens, kGroups = kTokens / 8;
+    static_assert(kTokens == 8 || kTokens == 16);
+    // With few tokens there are registers for the next tile's weights, too, which then arrive during the products.
+    static constexpr bool kLoadsAhead = kTokens == 8;
     static constexpr int kConsumers = 15, kFinishers = 4, kThreads = (kConsumers + kFinishers + 1) * 32;
     // 65,536 registers, 96 a thread at first: four warpgroups, of which one warp finishes, and one that finishes and copies.
     static constexpr int kConsumerRegisters = 104, kOtherRegisters = 64;
@@ -143,8 +147,8 @@ struct TileStreamGemm {
     // Where a row's sums of tokens 4 * quad .. are in a warp's part: neither pairs of tokens stored by four rows nor four
     // tokens loaded by eight rows meet in a bank.
     __device__ static std::uint32_t part_place(int row, int quad) {
-        return static_cast<std::uint32_t>(row * kPartRowBytes +
-                                          (quad ^ (row / 2 % 2 * 2 + row / 4 % 2)) * 16);
+        const int turn = kTokens == 8 ? row / 4 % 2 : row / 2 % 2 * 2 + row / 4 % 2;
+        return static_cast<std::uint32_t>(row * kPartRowBytes + (quad ^ turn) * 16);
     }
 
     // Where a consumer's lane finds and leaves what is its own. Kept in registers: the compiler would rather find every
@@ -171,23 +175,33 @@ struct TileStreamGemm {
         }
     };
 
-    // A warp's slice of a tile against 8 tokens, or 16.
-    template <int groups>
-    __device__ __forceinline__ static void multiply(float (&sums)[groups][4], std::uint32_t stage,
-                                                    std::uint32_t scales, const Places& places,
-                                                    const Operands (&operands)[kGroups]) {
-        std::uint32_t bytes[kSlice / 2], words[kSlice][2][1];
+    // A lane's weights of a tile: of six blocks, rows g and g + 8; bytes of three scales.
+    struct Weights {
+        std::uint32_t words[kSlice][2][1], bytes[kSlice / 2];
+    };
+    __device__ __forceinline__ static void load_weights(Weights& weights, const Shared& shared,
+                                                        const Ring& ring, const Places& places) {
+        barrier_wait(shared.full(ring.stage), ring.phase);
+        const std::uint32_t stage = shared.stage(ring.stage),
+                            scales = shared.scales(ring.stage) + places.scales;
 #pragma unroll
         for (int i = 0; i < kSlice / 2; ++i)
-            asm volatile("ld.shared.u8 %0, [%1];" : "=r"(bytes[i]) : "r"(scales + places.scales + i));
+            asm volatile("ld.shared.u8 %0, [%1];" : "=r"(weights.bytes[i]) : "r"(scales + i));
 #pragma unroll
         for (int i = 0; i < kSlice; ++i) {
-            load_shared(words[i][0], stage + places.values[i]);
-            load_shared(words[i][1], stage + places.values[i] + 8 * 128);
+            load_shared(weights.words[i][0], stage + places.values[i]);
+            load_shared(weights.words[i][1], stage + places.values[i] + 8 * 128);
         }
+    }
+
+    // A warp's slice of a tile against 8 tokens, or 16.
+    template <int groups>
+    __device__ __forceinline__ static void multiply(float (&sums)[groups][4], const Weights& weights,
+                                                    const Places& places,
+                                                    const Operands (&operands)[kGroups]) {
         // The warp makes each of its 96 scales once: e becomes 2^(e - 127).
 #pragma unroll
-        for (int i = 0; i < kSlice / 2; ++i) store_shared_32(places.made + i * 4, bytes[i] << 23);
+        for (int i = 0; i < kSlice / 2; ++i) store_shared_32(places.made + i * 4, weights.bytes[i] << 23);
         __syncwarp();
         std::uint32_t factors[2][kSlice / 2][2];
 #pragma unroll
@@ -197,7 +211,7 @@ struct TileStreamGemm {
         }
 #pragma unroll
         for (int i = 0; i < kSlice; ++i) {
-            const std::uint32_t low = words[i][0][0], high = words[i][1][0];  // rows g and g + 8
+            const std::uint32_t low = weights.words[i][0][0], high = weights.words[i][1][0];
             const std::uint32_t first[4] = {unpacked_mxfp4_pair<0>(low), unpacked_mxfp4_pair<0>(high),
                                             unpacked_mxfp4_pair<2>(low), unpacked_mxfp4_pair<2>(high)};
             const std::uint32_t second[4] = {unpacked_mxfp4_pair<1>(low), unpacked_mxfp4_pair<1>(high),
@@ -218,14 +232,17 @@ struct TileStreamGemm {
         }
     }
 
+    // `read`: the place of the weights loaded last, or -1; it is given back.
     template <int groups>
     __device__ __forceinline__ static void multiply_and_hand_over(const Shared& shared, const Ring& ring,
+                                                                  const Weights& weights,
                                                                   const Places& places,
-                                                                  const Operands (&operands)[kGroups]) {
+                                                                  const Operands (&operands)[kGroups],
+                                                                  int read) {
         float sums[groups][4] = {};
-        multiply(sums, shared.stage(ring.stage), shared.scales(ring.stage), places, operands);
-        __syncwarp();  // every lane has read the tile
-        if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(ring.stage));
+        multiply(sums, weights, places, operands);
+        __syncwarp();  // every lane has its weights and factors
+        if (threadIdx.x % 32 == 0 && read >= 0) barrier_arrive(shared.empty(read));
         barrier_wait(shared.parts_empty(ring.buffer), ring.buffer_phase ^ 1);
         const std::uint32_t to = shared.parts(ring.buffer) + places.part;
 #pragma unroll
@@ -240,20 +257,46 @@ struct TileStreamGemm {
                                    int first, int last) {
         const Places places(shared);
         Operands operands[kGroups];
-        int end = first;  // the first tile that wants other tokens
+        int number = first, end = first;  // the first tile that wants other tokens
         bool many = false;
         Ring ring;
-        for (int number = first; number < last; ++number, ring.advance()) {
+        // One tile; with kLoadsAhead its weights are there, and the next tile's are left in `next`.
+        const auto step = [&](Weights & own, Weights & next) __attribute__((always_inline)) {
             if (number >= end) {
                 const Tile tile = work.tile(number);
-                many = tile.row_count > 8;
                 load_operands(operands[0], problem, tile, 0);
-                if (many) load_operands(operands[1], problem, tile, 8);
+                if constexpr (kGroups == 2) {
+                    many = tile.row_count > 8;
+                    if (many) load_operands(operands[1], problem, tile, 8);
+                }
                 end = (number / work.row_tiles + 1) * work.row_tiles;
             }
-            barrier_wait(shared.full(ring.stage), ring.phase);
-            many ? multiply_and_hand_over<2>(shared, ring, places, operands)
-                 : multiply_and_hand_over<1>(shared, ring, places, operands);
+            const Ring before = ring;
+            ring.advance();
+            int read = before.stage;
+            if constexpr (!kLoadsAhead)
+                load_weights(own, shared, before, places);
+            else if (number + 1 < last)
+                load_weights(next, shared, ring, places), read = ring.stage;
+            else
+                read = -1;
+            if (kGroups == 2 && many)
+                multiply_and_hand_over<kGroups>(shared, before, own, places, operands, read);
+            else
+                multiply_and_hand_over<1>(shared, before, own, places, operands, read);
+            ++number;
+        };
+        Weights even, odd;
+        if (kLoadsAhead && first < last) {
+            load_weights(even, shared, ring, places);
+            __syncwarp();
+            if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(ring.stage));
+        }
+        while (number < last) {
+            step(even, odd);
+            if (!kLoadsAhead) continue;
+            if (number >= last) break;
+            step(odd, even);
         }
     }
 
@@ -305,12 +348,13 @@ struct TileStreamGemm {
     }
 };
 
-__global__ void __launch_bounds__(TileStreamGemm::kThreads, 1)
+template <int most_tokens>
+__global__ void __launch_bounds__(TileStreamGemm<most_tokens>::kThreads, 1)
     gemm_tile_stream_kernel(const __grid_constant__ GemmProblem problem,
                             const __grid_constant__ TileMaps maps) {
     if constexpr (kHasWgmma) {  // and with it the copy engine and registers that warps hand each other
-        using Gemm = TileStreamGemm;
-        const Gemm::Shared shared = Gemm::divide_shared_memory();
+        using Gemm = TileStreamGemm<most_tokens>;
+        const typename Gemm::Shared shared = Gemm::divide_shared_memory();
         if (!problem.groups_are_settled) griddep_wait();
         // Only now: the next stage may be one that takes the groups for settled.
         griddep_launch_dependents();
@@ -319,7 +363,7 @@ __global__ void __launch_bounds__(TileStreamGemm::kThreads, 1)
             reinterpret_cast<int*>(&groups)[i] = reinterpret_cast<const int*>(problem.groups)[i];
         __syncthreads();
         const int rows_of_expert = problem.weights.rows / problem.experts;
-        const Gemm::Work work{problem, groups, rows_of_expert, rows_of_expert / Gemm::kRows};
+        const typename Gemm::Work work{problem, groups, rows_of_expert, rows_of_expert / Gemm::kRows};
         const std::int64_t tiles = std::int64_t{groups.tile_count} * work.row_tiles;
         const int first = static_cast<int>(tiles * blockIdx.x / gridDim.x),
                   last = static_cast<int>(tiles * (blockIdx.x + 1) / gridDim.x);

@@ -29,6 +29,8 @@ constexpr std::int32_t kDecodeAnyway = 2;
 constexpr std::int32_t kStreamedTokensPerExpert = 8, kStreamedTokensWithoutWgmma = 32;
 // Up to so many on average, hardly an expert has more tokens than a small tile of wgmma.
 constexpr std::int32_t kFewTokensPerExpert = 16;
+// The same of tiles of eight tokens, where they are streamed whole.
+constexpr std::int32_t kVeryFewTokensPerExpert = 4;
 // Fewer lone rows: the next kernel begins on SMs that are done with theirs, and that is worth more.
 constexpr std::int32_t kManyLoneRows = 64;
 constexpr std::int32_t kSplitRouterTokens = 768;
@@ -253,6 +255,9 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
                        : kernel == MatrixKernel::row_streamed ? (tokens + 7) / 8 * 8
                        : experts > 1                          ? few_each ? kFewTileTokens : kMaxTileTokens
                                                               : dense_tile_tokens(tokens, row_tiles, device);
+    if (kernel == MatrixKernel::streamed_tiles &&
+        tokens * kExpertsPerToken <= kVeryFewTokensPerExpert * experts)
+        plan.tile_tokens = 8;
     if (kernel == MatrixKernel::wgmma_unpacked)
         std::tie(plan.tile_weight_rows, plan.tile_tokens) = unpacked_tile(tokens, weight_rows, device);
     if (kernel == MatrixKernel::wgmma_cluster) {
