@@ -5,7 +5,7 @@
 //
 // Fewer layers than the model has make the same stages in less memory. A stage by itself is timed as a graph
 // of that stage of every layer, one depending on the other as in a step. one: one row at every depth, no more. small:
-// one row with the kernels of a card with 99 KB of shared memory a block, which computes several rows in several steps.
+// one row and two with the kernels of a card with 99 KB of shared memory a block.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -194,6 +194,7 @@ void run(const model::Hyperparameters& shape, const std::string& how, const mode
         std::printf("1 row   depth %6d  %7.3f ms  %7.1f tok/s  %5.0f GB/s  %4.1f %% of the roof\n", depth, ms,
                     1e3 / ms, bytes / ms / 1e6, 100 * bytes / (ms * 1e-3) / roof);
     }
+    if (small) std::printf("2 rows  depth   1024  %7.3f ms\n", bench.step_ms(2, 1024, 24));
     if (small || how == "one") return;
     if (!quick) {
         SamplingParameters sampling;

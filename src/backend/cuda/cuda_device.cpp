@@ -77,6 +77,8 @@ PlanOptions plan_options_of(const DeviceWeights& weights) {
         };
         return is_q8_0(layer.qkv) && is_q8_0(layer.output);
     });
+    options.router_is_bf16 = std::ranges::all_of(
+        weights.layers, [](const DeviceLayer& layer) { return layer.router_columns_f32 == nullptr; });
     return options;
 }
 

@@ -1,6 +1,6 @@
 // Stage 5: down projection of the chosen experts, bias, weighted sum, residual. A block computes its rows of
 // all chosen experts, so the sum needs no other block. Blocks with the same blockIdx.y work on the same two
-// rows. The experts are known before the wait (they follow from what stage 3 left), so their weights are on
+// rows, or one. The experts are known before the wait (they follow from what stage 3 left), so their weights are on
 // the way while stage 4 still computes.
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/stage_parts.cuh"
@@ -8,19 +8,19 @@
 namespace gptoss::backend::cuda {
 namespace {
 
-// Two, because every row brings four activation rows: 25 KB of shared memory a row.
+// Two, because every row brings four activation rows: 25 KB of shared memory a row. One, where two do not fit.
 constexpr int kDownRows = 2;
 static_assert(kDownRows <= TopKRouting::kGroupRows, "the choice has room for the rows");
 
 // Offsets in shared memory, behind the rings.
 struct Layout {
-    int sum_capacity, activation_stride, activations, sums, biases, squares, choice, bytes;
+    int group_rows, sum_capacity, activation_stride, activations, sums, biases, squares, choice, bytes;
 };
 
 template <WeightFormat kType>
-Layout layout_of(const DecodeContext& context, int blocks) {
+Layout layout_of(const DecodeContext& context, int rows, int blocks) {
     Layout layout{};
-    const int rows = std::min(context.rows, kDownRows);
+    layout.group_rows = rows;
     const int row_tiles = (context.hidden / kStreamTileRows + blocks - 1) / blocks;
     layout.sum_capacity = row_tiles * rows * kExpertsPerToken;  // a sum per row tile and expert
     layout.activation_stride = activation_stride_bytes(kType, context.intermediate_size);
@@ -39,8 +39,8 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     std::byte* shared = dynamic_shared();
     auto& choice = *reinterpret_cast<TopKRouting*>(shared + layout.choice);
     const DeviceMatrix& matrix = stage.weights.down;
-    const int first_row = static_cast<int>(blockIdx.y) * kDownRows;
-    const int rows = min(context.rows - first_row, kDownRows);
+    const int first_row = static_cast<int>(blockIdx.y) * layout.group_rows;
+    const int rows = min(context.rows - first_row, layout.group_rows);
     auto* biases = reinterpret_cast<float*>(shared + layout.biases);
     const int thread = static_cast<int>(threadIdx.x);
 
@@ -208,9 +208,10 @@ void launch_down(const DecodeContext& context, const LayerStage& stage, cudaStre
     if (context.whole_tiles) return launch_tiles(context, stage, stream);
     with_weight_format(stage.weights.down.type, [&](auto type) {
         constexpr WeightFormat kType = decltype(type)::value;
-        const int groups = (context.rows + kDownRows - 1) / kDownRows;
         const int blocks = std::min(context.sm_count, context.hidden / kStreamTileRows);
-        const Layout layout = layout_of<kType>(context, blocks);
+        Layout layout = layout_of<kType>(context, std::min(context.rows, kDownRows), blocks);
+        if (layout.bytes > context.shared_bytes_per_block) layout = layout_of<kType>(context, 1, blocks);
+        const int groups = (context.rows + layout.group_rows - 1) / layout.group_rows;
         launch_pdl(down_kernel<kType>, dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(groups)),
                    kStreamThreads, layout.bytes, stream, context, stage, layout);
     });

@@ -17,7 +17,6 @@ inline constexpr int kGemmTileRows = 192;
 
 // Activations lie in panels of [token][64 columns], 128 bytes a token.
 inline constexpr int kPanelColumns = 64;
-inline constexpr int kPanelBytes = kMaxTileTokens * kPanelColumns * 2;
 
 struct Tile {
     int expert = 0;

@@ -75,7 +75,10 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
                                : launch_experts_gemm<kMaxTileTokens>(problem, tiles, sm_count, stream);
             return run.template operator()<WarpgroupGemm<type, kMaxTileTokens>>(gemm_warpgroup_kernel<type>);
         default:
-            run.template operator()<WarpGemm<type>>(gemm_warp_kernel<type>);
+            if (plan.tile_weight_rows == kFewWeightRows)
+                return run.template operator()<WarpGemm<type, kFewWeightRows>>(
+                    gemm_warp_kernel<type, kFewWeightRows>);
+            run.template operator()<WarpGemm<type, kGemmTileRows>>(gemm_warp_kernel<type, kGemmTileRows>);
     }
 }
 
@@ -85,7 +88,8 @@ void prepare_tiled_gemm(bool has_wgmma) {
         cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
         prefer_shared_memory(kernel);
     };
-    allow(gemm_warp_kernel<type>, WarpGemm<type>::kSharedBytes);
+    allow(gemm_warp_kernel<type, kGemmTileRows>, WarpGemm<type, kGemmTileRows>::kSharedBytes);
+    allow(gemm_warp_kernel<type, kFewWeightRows>, WarpGemm<type, kFewWeightRows>::kSharedBytes);
     if (!has_wgmma) return;
     allow(gemm_warpgroup_kernel<type>, WarpgroupGemm<type, kMaxTileTokens>::kSharedBytes);
     allow(gemm_cluster_kernel<type>, ClusterGemm<type>::kSharedBytes);

@@ -41,12 +41,15 @@ void launch_pdl(void (*kernel)(Parameters...), dim3 grid, int threads, std::int6
     launch_pdl_cluster(kernel, grid, threads, shared_bytes, 1, stream, std::forward<Arguments>(arguments)...);
 }
 
-// Sets the largest shared memory carveout. Kernels with different carveouts cannot share an SM, and a dependent launch
-// would not overlap.
+// Percent of an SM's memory that kernels prepared from now on want as shared memory: the most, but where a benchmark
+// shows what a smaller card does.
+inline int shared_memory_carveout = cudaSharedmemCarveoutMaxShared;
+
+// Kernels with different carveouts cannot share an SM, and a dependent launch would not overlap.
 template <typename... Parameters>
 void prefer_shared_memory(void (*kernel)(Parameters...)) {
-    cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
-                                    cudaSharedmemCarveoutMaxShared));
+    cuda_check(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, shared_memory_carveout));
 }
 
 // Lets a kernel use all the shared memory a block may have.

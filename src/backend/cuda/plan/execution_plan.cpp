@@ -5,7 +5,10 @@
 #include <tuple>
 #include <utility>
 
+#include "backend/cuda/plan/decode_tokens.h"
+#include "backend/cuda/plan/few_rows_tile.h"
 #include "backend/cuda/plan/lone_row_shares.h"
+#include "backend/cuda/plan/published_widths.h"
 #include "base/check.h"
 #include "base/error.h"
 
@@ -15,14 +18,7 @@ namespace {
 // Of the tiled kernels: hidden and intermediate size are multiples of it (2,880 = 15 x 192), though not of 128.
 constexpr std::int32_t kTileWeightRows = 192;
 constexpr std::int32_t kStreamedWeightRows = 16;
-constexpr std::int32_t kPublishedColumns = 2880;  // hidden and intermediate size of both models
-constexpr std::int32_t kPublishedQueryWidth = 4096;
 
-// A decode step keeps the activations of all its tokens in shared memory beside 70 KB of weights: with less
-// than this there is room for one.
-constexpr std::int32_t kSharedBytesForManyTokens = 160 * 1024;
-// Two decode steps of one token are faster than a batched pass of two.
-constexpr std::int32_t kDecodeAnyway = 2;
 // Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and tiles would read
 // an expert once more for every 16 of them. Tiles with wgmma are as fast from here on, those with mma from four times as
 // many on (docs/experiments.md).
@@ -187,16 +183,12 @@ Pass chosen_pass(Pass usual, std::int32_t tokens, const PlanOptions& options) {
     return pass;
 }
 
-std::int32_t tokens_per_step(const DeviceTraits& device) {
-    return device.shared_bytes_per_block >= kSharedBytesForManyTokens ? kMaxDecodeTokens : 1;
-}
-
 // One row of the published widths and types, where the copy engine and room for the tiles are: the output matrix's tiles of
 // a block, three, must all fit into its ring. Not measured on cards after Hopper.
 bool takes_whole_tiles(std::int32_t tokens, const DeviceTraits& device, const PlanOptions& options) {
     const model::Hyperparameters& shape = options.shape;
     return tokens == 1 && device.compute_major == 9 &&
-           device.shared_bytes_per_block >= kSharedBytesForManyTokens && shape.hidden == kPublishedColumns &&
+           tokens_per_decode_step(device, options) == kMaxDecodeTokens && shape.hidden == kPublishedColumns &&
            shape.intermediate_size == kPublishedColumns && shape.query_width() == kPublishedQueryWidth &&
            options.dense_is_q8_0 && options.experts_are_mxfp4 && device.sm_count * 3 * 8 >= shape.hidden;
 }
@@ -260,6 +252,11 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
         plan.tile_tokens = 8;
     if (kernel == MatrixKernel::wgmma_unpacked)
         std::tie(plan.tile_weight_rows, plan.tile_tokens) = unpacked_tile(tokens, weight_rows, device);
+    if (kernel == MatrixKernel::mma && experts == 1 && tokens <= kTokensOfFewWeightRows &&
+        row_tiles < device.sm_count) {
+        plan.tile_weight_rows = kFewWeightRows;
+        plan.tile_tokens = (tokens + 15) / 16 * 16;
+    }
     if (kernel == MatrixKernel::wgmma_cluster) {
         const std::int32_t token_tiles = (tokens + kClusterTileTokens - 1) / kClusterTileTokens;
         plan.tile_tokens = ((tokens + token_tiles - 1) / token_tiles + 15) / 16 * 16;
@@ -291,7 +288,7 @@ ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const 
     check(step.tokens > 0, "a step has tokens");
     const bool batched =
         takes_batched_pass(options.shape) &&
-        (options.kernels.batch_invariant || step.tokens > std::max(tokens_per_step(device), kDecodeAnyway));
+        (options.kernels.batch_invariant || step.tokens > most_decode_tokens(device, options));
     return chosen_pass(batched ? Pass::batched : Pass::decode, step.tokens, options) == Pass::batched
                ? make_batched_plan(step, device, options)
                : make_decode_plan(step, device, options);
@@ -300,7 +297,7 @@ ExecutionPlan make_plan(const StepSize& step, const DeviceTraits& device, const 
 ExecutionPlan make_decode_plan(const StepSize& step, const DeviceTraits& device, const PlanOptions& options) {
     check(step.tokens > 0, "a step has tokens");
     ExecutionPlan plan;
-    plan.tokens_per_step = tokens_per_step(device);
+    plan.tokens_per_step = tokens_per_decode_step(device, options);
     const std::int32_t tokens = std::min(step.tokens, plan.tokens_per_step);
     plan.token_columns = tokens <= 4 ? 4 : 8;
     plan.single_token = tokens == 1;
