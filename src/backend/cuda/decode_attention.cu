@@ -4,6 +4,7 @@
 #include "backend/cuda/decode_stages.h"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/paged_decode_attention.cuh"
+#include "backend/cuda/sm_occupancy.h"
 
 namespace gptoss::backend::cuda {
 namespace {
@@ -74,8 +75,10 @@ void launch(const DecodeContext& context, const LayerStage& stage, dim3 grid, cu
         context.kv_streamed
             ? (clusters ? streamed_attention_kernel<kKv, true> : streamed_attention_kernel<kKv, false>)
             : (clusters ? attention_kernel<kKv, true> : attention_kernel<kKv, false>);
-    launch_pdl_cluster(kernel, grid, kRowThreads, context.kv_streamed ? kRowStreamBytes : 0,
-                       clusters ? parts : 1, stream, context, stage);
+    // One block an SM: beside the stages before and after it, it would be slower.
+    const std::int64_t shared_bytes =
+        context.kv_streamed ? one_block_per_sm(kRowStreamBytes, context.shared_bytes_per_block) : 0;
+    launch_pdl_cluster(kernel, grid, kRowThreads, shared_bytes, clusters ? parts : 1, stream, context, stage);
 }
 
 }  // namespace

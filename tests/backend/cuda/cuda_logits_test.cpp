@@ -228,7 +228,7 @@ TEST_F(CudaLogits, LongContextMatchesReference) {
     }
 }
 
-// One row with so many keys that they are streamed, and three rows at once: as the same rows are at the ends of prompts.
+// One row, and three at once, with so many keys that they are streamed: as the same rows are at the ends of prompts.
 TEST_F(CudaLogits, ManyKeysAreReadAsPromptsReadThem) {
     const LoadedModel loaded = load_oracle_model();
     const model::Hyperparameters& shape = loaded.weights.hyperparameters;

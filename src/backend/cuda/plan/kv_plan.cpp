@@ -6,8 +6,8 @@
 namespace gptoss::backend::cuda {
 namespace {
 
-// One row's keys: more than these are streamed, by clusters up to so many, then by as many blocks as there are SMs.
-constexpr std::int32_t kKeysOfStreams = 1536, kKeysOfStreamedClusters = 16384;
+// More keys than these are streamed. One row's: by clusters up to so many, then by as many blocks as there are SMs.
+constexpr std::int32_t kKeysOfOneRowStreams = 1536, kKeysOfStreams = 3968, kKeysOfStreamedClusters = 16384;
 constexpr std::int32_t kKeysOfLoneRowSplit = 512;
 
 }  // namespace
@@ -19,11 +19,12 @@ bool takes_kv_clusters(std::int32_t tokens, const DeviceTraits& device) {
 
 KvPlan plan_kv(std::int32_t tokens, std::int32_t context, const DeviceTraits& device, std::int32_t kv_heads) {
     const bool clusters = takes_kv_clusters(tokens, device);
-    // Not measured for several rows.
-    if (clusters && context > kKeysOfStreams && device.shared_bytes_per_block >= kRowStreamBytes) {
+    // Not measured on other cards.
+    if (device.compute_major == 9 && device.shared_bytes_per_block >= kRowStreamBytes &&
+        context > (tokens == 1 ? kKeysOfOneRowStreams : kKeysOfStreams)) {
         // Half of the SMs, as clusters, or all of them, whose parts meet in memory.
-        if (context <= kKeysOfStreamedClusters) return {kMaxKvClusterParts, true};
-        return {std::clamp(device.sm_count / kv_heads, 1, kMaxKvSplits), true};
+        if (clusters && context <= kKeysOfStreamedClusters) return {kMaxKvClusterParts, true};
+        return {std::clamp(device.sm_count / (kv_heads * tokens), 1, kMaxKvSplits), true};
     }
     // At most two blocks an SM, and 8 warps x 16 keys a split: fewer keep the next kernel's blocks out for
     // nothing.

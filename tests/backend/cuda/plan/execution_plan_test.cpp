@@ -85,7 +85,7 @@ TEST(ExecutionPlan, OneRowsKeysAreACluster) {
     EXPECT_FALSE(is_kv_cluster(plan_of(1, 200, h200).kv.splits));
 }
 
-// One row's many keys are streamed: by clusters, then by one block an SM.
+// Many keys are streamed: one row's by clusters at first, then by one block an SM.
 TEST(ExecutionPlan, ManyKeysAreStreamed) {
     const auto plan_of = [](std::int32_t tokens, std::int32_t context, const char* card) {
         return make_plan({tokens, context, tokens, 0}, card_named(card), options_for(model::gpt_oss_120b()))
@@ -95,7 +95,10 @@ TEST(ExecutionPlan, ManyKeysAreStreamed) {
     EXPECT_EQ(plan_of(1, 1537, "h200"), (KvPlan{8, true}));
     EXPECT_EQ(plan_of(1, 16384, "h200"), (KvPlan{8, true}));
     EXPECT_EQ(plan_of(1, 16385, "h200"), (KvPlan{16, true}));
-    EXPECT_FALSE(plan_of(2, 131072, "h200").streamed);
+    EXPECT_FALSE(plan_of(2, 3968, "h200").streamed);
+    EXPECT_EQ(plan_of(2, 3969, "h200"), (KvPlan{8, true}));
+    EXPECT_EQ(plan_of(5, 131072, "h200"), (KvPlan{3, true}));
+    EXPECT_EQ(plan_of(8, 131072, "h200"), (KvPlan{2, true}));
     for (const char* card : {"a100", "b200", "rtx-pro-6000"})
         EXPECT_FALSE(plan_of(1, 131072, card).streamed) << card;
 }
