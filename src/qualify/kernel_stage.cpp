@@ -283,7 +283,9 @@ class KernelStage {
         for (const Slice& slice : plan_.slices()) {
             const bool tried = std::ranges::find(tried_, slice) != tried_.end();
             const double reference_s = tried ? 0 : seconds_for(kSliceLayers);
-            if (!clock_.has(kUntilChecks, reference_s + longest_look_s_)) break;
+            // What is left after a ban is seen to be right, whatever the time, or the machine is not fit.
+            const bool must = tried && !result_.choice.banned.empty();
+            if (!must && !clock_.has(kUntilChecks, reference_s + longest_look_s_)) continue;
             progress_("checking " + layers_text(slice));
             const std::vector<Probe> steps =
                 tried ? plan_.steps(slice.device) : plan_.few_steps(slice.device);

@@ -16,8 +16,10 @@ struct Pace {
 
 class SlowRunner final : public ProbeRunner {
   public:
-    SlowRunner(Pace pace, std::string wrong)
-        : pace_(pace), right_([](auto&&...) { return 1.0; }, std::move(wrong)) {}
+    SlowRunner(Pace pace, const std::string& wrong)
+        : pace_(pace), right_([](auto&&...) { return 1.0; }, wrong) {
+        if (wrong == "all") right_.logit_of = [](const std::string&, const Probe&) { return 2.0F; };
+    }
 
     ProbeReply run(const ProbeRequest& request) override {
         const std::int32_t layers =
@@ -101,6 +103,16 @@ TEST(StageTime, WhereNotEveryKernelCouldBeTriedNothingIsDecided) {
     ASSERT_NE(finding(some.result, "no time to try kernels"), nullptr);
     EXPECT_TRUE(has_failed(some.result));
     EXPECT_TRUE(some.result.choice.banned.empty());
+}
+
+// Every kernel was banned, nothing was left to check them with, and the machine was called fit.
+TEST(StageTime, WhereAllAreBannedThereIsTimeToSayThatNoneIsRight) {
+    for (const double most_s : {6.0, 10.0, 1000.0}) {
+        const Staged some = staged({.of_request_s = 1}, most_s, "all");
+        EXPECT_EQ(some.result.choice.banned.size(), 4U);
+        EXPECT_NE(finding(some.result, "no right kernel"), nullptr) << most_s;
+        EXPECT_TRUE(has_failed(some.result)) << most_s;
+    }
 }
 
 TEST(StageTime, WhatIsKnownIsToldAsItGrows) {
