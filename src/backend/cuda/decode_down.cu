@@ -2,6 +2,7 @@
 // all chosen experts, so the sum needs no other block. Blocks with the same blockIdx.y work on the same two
 // rows, or one. The experts are known before the wait (they follow from what stage 3 left), so their weights are on
 // the way while stage 4 still computes.
+#include "backend/cuda/decode_tiles.h"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/stage_parts.cuh"
 
@@ -121,91 +122,10 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     }
 }
 
-// The step's only row, in whole tiles. Operand columns are the row's experts by rank.
-using Tiles = RowTileStream<WeightFormat::mxfp4, 2880, 15, 6>;
-struct TilesLayout {
-    int tile_capacity, squares, choice, bytes;
-};
-
-__global__ void __launch_bounds__(Tiles::kThreads, 2)
-    down_tiles_kernel(const DecodeContext context, const LayerStage stage, const TilesLayout layout) {
-#if __CUDA_ARCH__ >= 900
-    auto& choice = *reinterpret_cast<TopKRouting*>(dynamic_shared() + layout.choice);
-    griddep_launch_dependents();
-    // Tile of the stream = (row tile, rank): all experts of a row tile one after another.
-    const TileRun run = tiles_of_block(context.hidden / kStreamTileRows, static_cast<int>(blockIdx.x),
-                                       static_cast<int>(gridDim.x));
-    const Tiles stream(layout.tile_capacity, run.count * kExpertsPerToken);
-
-    // Four threads an output in the end, one for each of the row's experts: what they need then.
-    const int thread = static_cast<int>(threadIdx.x), own_rows = run.count * kStreamTileRows,
-              rank = thread % kExpertsPerToken, output = thread / kExpertsPerToken;
-    float* residual = context.buffers.residual + run.first * kStreamTileRows;
-    float before = 0;
-    if (Tiles::is_producer()) {
-        const RouterBiases router_biases = load_router_biases(stage.weights.router_bias, context.experts);
-        choose_experts_of_row(context.buffers.sums.router(stage.layer, 0),
-                              context.buffers.sums.square_before_experts(stage.layer, 0),
-                              router_biases.values, context, choice.chosen[0], choice.weight[0]);
-        __syncwarp();
-        stream.produce(0, stream.tiles, [&](int tile) {
-            const int expert = choice.chosen[0][tile % kExpertsPerToken];
-            const int row = expert * context.hidden + (run.first + tile / kExpertsPerToken) * kStreamTileRows;
-            return Tiles::source(stage.weights.down, stage.weights.down_bias, row);
-        });
-        griddep_wait();
-    } else {
-        griddep_wait();
-        if (output < own_rows) before = __ldcg(residual + output);
-        Tiles::Operands operands;
-        Tiles::load_stored(operands, context.buffers.expert_hidden +
-                                         Tiles::lane() / 8 * stored_activations(context.intermediate_size));
-        stream.consume(operands, 1.0F, [](int tile) { return tile % kExpertsPerToken; });
-    }
-    __syncthreads();
-
-    auto* squares = reinterpret_cast<float*>(dynamic_shared() + layout.squares);
-    if (output < (own_rows + 7) / 8 * 8) {  // whole warps take part in the shuffles
-        const bool used = output < own_rows;
-        const int row = used ? output : 0, tile = row / kStreamTileRows * kExpertsPerToken + rank;
-        float sum = choice.weight[0][rank] * stream.at(tile, row % kStreamTileRows);
-        sum += __shfl_xor_sync(kAllLanes, sum, 1);
-        sum += __shfl_xor_sync(kAllLanes, sum, 2);
-        if (used && rank == 0) {
-            const float value = before + sum;
-            residual[row] = value;
-            squares[row] = value * value;
-        }
-    }
-    __syncthreads();
-    if (thread < 32) {
-        float square = 0;
-#pragma unroll 1
-        for (int i = thread; i < own_rows; i += 32) square += squares[i];
-        square = warp_sum(square);
-        if (thread == 0)
-            add_fixed_point(context.buffers.sums.square_before_attention(stage.layer + 1, 0), square,
-                            kSquareFractionBits);
-    }
-#endif
-}
-
-void launch_tiles(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    const int tiles = context.hidden / kStreamTileRows, blocks = std::min(context.sm_count, tiles);
-    TilesLayout layout{};
-    const int row_tiles = (tiles + blocks - 1) / blocks;
-    layout.tile_capacity = row_tiles * kExpertsPerToken;
-    layout.squares = Tiles::shared_bytes(layout.tile_capacity);
-    layout.choice = layout.squares + row_tiles * kStreamTileRows * 4;
-    layout.bytes = layout.choice + static_cast<int>(sizeof(TopKRouting));
-    launch_pdl(down_tiles_kernel, dim3(static_cast<unsigned>(blocks)), Tiles::kThreads, layout.bytes, stream,
-               context, stage, layout);
-}
-
 }  // namespace
 
 void launch_down(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    if (context.whole_tiles) return launch_tiles(context, stage, stream);
+    if (context.whole_tiles) return launch_down_tiles(context, stage, stream);
     with_weight_format(stage.weights.down.type, [&](auto type) {
         constexpr WeightFormat kType = decltype(type)::value;
         const int blocks = std::min(context.sm_count, context.hidden / kStreamTileRows);
@@ -218,7 +138,7 @@ void launch_down(const DecodeContext& context, const LayerStage& stage, cudaStre
 }
 
 void prepare_down() {
-    allow_shared_memory(down_tiles_kernel);
+    prepare_down_tiles();
     for_each_weight_format([](auto type) { allow_shared_memory(down_kernel<decltype(type)::value>); });
 }
 

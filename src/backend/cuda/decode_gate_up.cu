@@ -1,6 +1,7 @@
 // Stage 4: norm, the router's choice, gate and up projections of the chosen experts, SwiGLU.
 // Blocks with the same blockIdx.y work on the same four rows. Which experts' weights to read is known only
 // after the stage before: this is the one place of a step where memory idles for a moment.
+#include "backend/cuda/decode_tiles.h"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/ops/common/swiglu.cuh"
 #include "backend/cuda/stage_parts.cuh"
@@ -104,77 +105,12 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
     }
 }
 
-// The step's only row, in whole tiles.
-using Tiles = RowTileStream<WeightFormat::mxfp4, 2880, 15, 6>;
-struct TilesLayout {
-    int tile_capacity, choice, bytes;
-};
-
-__global__ void __launch_bounds__(Tiles::kThreads, 2)
-    gate_up_tiles_kernel(const DecodeContext context, const LayerStage stage, const TilesLayout layout) {
-#if __CUDA_ARCH__ >= 900
-    auto& choice = *reinterpret_cast<TopKRouting*>(dynamic_shared() + layout.choice);
-    const int expert_rows = 2 * context.intermediate_size, expert_tiles = expert_rows / kStreamTileRows;
-    const TileRun run = tiles_of_block(kExpertsPerToken * expert_tiles, static_cast<int>(blockIdx.x),
-                                       static_cast<int>(gridDim.x));
-    auto rank_of = [&](int tile) { return quotient(run.first + tile, expert_tiles); };
-    const Tiles stream(layout.tile_capacity, run.count);
-    if (Tiles::is_producer()) {
-        const RouterBiases router_biases = load_router_biases(stage.weights.router_bias, context.experts);
-        griddep_wait();
-        const int* experts = choose_experts_alone(choice, context, stage.layer, router_biases.values);
-        auto source_of = [&](int tile) {
-            const int rank = rank_of(tile);
-            const int row =
-                experts[rank] * expert_rows + (run.first + tile - rank * expert_tiles) * kStreamTileRows;
-            return Tiles::source(stage.weights.gate_up, stage.weights.gate_up_bias, row);
-        };
-        const int ahead = min(run.count, Tiles::kStages);
-        stream.produce(0, ahead, source_of);
-        // After our own wait: the down kernel reads the router's sums before it waits, so they must be final here.
-        griddep_launch_dependents();
-        stream.produce(ahead, run.count, source_of);
-    } else {
-        float4 gains[2 * Tiles::kSteps];
-        load_gains<Tiles>(gains, stage.weights.expert_norm);
-        griddep_wait();
-        Tiles::Operands operands;
-        load_normalised<Tiles>(operands, context, context.buffers.sums.square_before_experts(stage.layer, 0),
-                               gains);
-        stream.consume(operands, 1.0F, [](int) { return 0; });
-    }
-    __syncthreads();
-
-    // One thread a pair of neighbouring rows: gate and up.
-    const WeightFormat down_type = stage.weights.down.type;
-    const int stored_width = stored_activations(context.intermediate_size);
-#pragma unroll 1
-    for (int pair = static_cast<int>(threadIdx.x); pair < run.count * (kStreamTileRows / 2);
-         pair += Tiles::kThreads) {
-        const int tile = pair / 4, inside = pair % 4 * 2, rank = rank_of(tile);
-        const int place = swizzled_element(
-            (run.first + tile - rank * expert_tiles) * (kStreamTileRows / 2) + pair % 4, down_type);
-        context.buffers.expert_hidden[rank * stored_width + place] =
-            to_activation(swiglu(stream.at(tile, inside), stream.at(tile, inside + 1)), down_type);
-    }
-#endif
-}
-
-void launch_tiles(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    const int tiles = kExpertsPerToken * (2 * context.intermediate_size / kStreamTileRows);
-    const int blocks = std::min(context.sm_count, tiles);
-    TilesLayout layout{};
-    layout.tile_capacity = (tiles + blocks - 1) / blocks;
-    layout.choice = Tiles::shared_bytes(layout.tile_capacity);
-    layout.bytes = layout.choice + static_cast<int>(sizeof(TopKRouting));
-    launch_pdl(gate_up_tiles_kernel, dim3(static_cast<unsigned>(blocks)), Tiles::kThreads, layout.bytes,
-               stream, context, stage, layout);
-}
-
 }  // namespace
 
 void launch_gate_up(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    if (context.whole_tiles) return launch_tiles(context, stage, stream);
+    // Of two to four rows, whole tiles take as long or longer.
+    if (context.whole_tiles && (context.single_token || context.token_columns == 8))
+        return launch_gate_up_tiles(context, stage, stream);
     with_weight_format(stage.weights.gate_up.type, [&](auto type) {
         constexpr WeightFormat kType = decltype(type)::value;
         const int groups = (context.rows + TopKRouting::kGroupRows - 1) / TopKRouting::kGroupRows;
@@ -188,7 +124,7 @@ void launch_gate_up(const DecodeContext& context, const LayerStage& stage, cudaS
 }
 
 void prepare_gate_up() {
-    allow_shared_memory(gate_up_tiles_kernel);
+    prepare_gate_up_tiles();
     for_each_weight_format([](auto type) {
         allow_shared_memory(gate_up_kernel<decltype(type)::value, true>);
         allow_shared_memory(gate_up_kernel<decltype(type)::value, false>);

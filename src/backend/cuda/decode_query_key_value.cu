@@ -1,8 +1,8 @@
 // Stage 1: norm, query/key/value projection, bias, rotation; queries to a buffer, keys and values into the
 // cache.
-#include "backend/cuda/kv_elements.cuh"
+#include "backend/cuda/decode_tiles.h"
 #include "backend/cuda/launch.cuh"
-#include "backend/cuda/stage_parts.cuh"
+#include "backend/cuda/projected_rows.cuh"
 
 namespace gptoss::backend::cuda {
 namespace {
@@ -47,15 +47,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
                 [&](int tile) { return stage.weights.qkv_bias + (run.first + tile) * kStreamTileRows; });
     stream.start();
     prefetch_floats(stage.weights.attention_norm, context.hidden);
-    if (thread < context.rows) {
-        // Where the row's key of head 0 goes. Inputs and tables were there before the step began.
-        const RowInput input = context.inputs[thread];
-        const std::int32_t* table = stage.slides ? context.tables.sliding : context.tables.full;
-        const std::int32_t block = __ldg(table + std::int64_t{input.slot} * context.tables.table_stride +
-                                         input.position / model::kBlockTokens);
-        cache_places[thread] = kv_tile_start(stage.pool, stage.pool_layer, block, false, 0) +
-                               input.position % model::kBlockTokens * kHeadSize;
-    }
+    if (thread < context.rows) cache_places[thread] = cache_place_of(context, stage, thread);
     griddep_wait();
 
     if (thread < context.rows * (kHeadSize / 2))
@@ -73,32 +65,8 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
         1.0F);
     finish_stream();
 
-    // One thread a pair of neighbouring rows: what a rotation mixes.
-    const int query_width = context.query_heads * kHeadSize, key_width = context.kv_heads * kHeadSize;
-    const auto tile_elements = static_cast<int>(stage.pool.tile_elements());
-#pragma unroll 1
-    for (int row = 0; row < context.rows; ++row) {
-#pragma unroll 1
-        for (int pair = thread; pair < run.count * (kStreamTileRows / 2); pair += kStreamThreads) {
-            const int tile = pair / 4, inside = pair % 4 * 2;
-            float first = sums.at(tile, inside, row) + biases[2 * pair];
-            float second = sums.at(tile, inside + 1, row) + biases[2 * pair + 1];
-            const int output = run.first * kStreamTileRows + 2 * pair;
-            if (output < query_width + key_width) {
-                rotate_pair(first, second, rotations[row * (kHeadSize / 2) + output % kHeadSize / 2]);
-            }
-            if (output < query_width) {
-                *reinterpret_cast<float2*>(context.buffers.query + std::int64_t{row} * query_width +
-                                           output) = {first, second};
-            } else {
-                // Heads of keys, then heads of values: in the cache's block as in the matrix.
-                const int element = output - query_width;
-                store_kv_pair(stage.pool,
-                              cache_places[row] + element / kHeadSize * tile_elements + element % kHeadSize,
-                              first, second);
-            }
-        }
-    }
+    store_projected(context, stage, run, rotations, cache_places, biases,
+                    [&](int tile, int inside, int row) { return sums.at(tile, inside, row); });
 }
 
 template <WeightFormat kType, int kGroups>
@@ -113,6 +81,8 @@ void launch(const DecodeContext& context, const LayerStage& stage, cudaStream_t 
 }  // namespace
 
 void launch_query_key_value(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
+    if (context.whole_tiles && !context.single_token)
+        return launch_query_key_value_tiles(context, stage, stream);
     with_weight_format(stage.weights.qkv.type, [&](auto type) {
         constexpr WeightFormat kType = decltype(type)::value;
         if (context.token_columns == 4)
@@ -123,6 +93,7 @@ void launch_query_key_value(const DecodeContext& context, const LayerStage& stag
 }
 
 void prepare_query_key_value() {
+    prepare_query_key_value_tiles();
     for_each_weight_format([](auto type) {
         allow_shared_memory(query_key_value_kernel<decltype(type)::value, 1>);
         allow_shared_memory(query_key_value_kernel<decltype(type)::value, 2>);

@@ -1,14 +1,16 @@
 // The matrix product of a decode step in which every warp owns the same columns of all matrix rows.
 //
-// A block owns a run of tiles of 8 matrix rows, which the copy engine brings whole into a ring in shared memory: one
+// A block owns a run of tiles of 8 (or 16) matrix rows, which the copy engine brings whole into a ring in shared memory: one
 // thread asks for 12 KB. The consumers, warps that multiply, own equal slices of the columns. So a consumer keeps its
 // share of the activations in registers from the first tile to the last, in operand order, and makes it from the residual
 // itself: no activations in shared memory, and no barrier of the block before the first product.
 //
 // A slice has kSteps blocks of 32 columns in its left half and as many in its right half. As in k_tile_stream.cuh, rows
 // 0-7 of an operand are a tile's 8 rows at the left half, rows 8-15 the same rows at the right half; columns of B
-// alternate likewise, so that only c[0] and c[3] of an accumulator are valid. Every consumer stores its sums of a tile;
-// those of all consumers are added in their order: the same input gives the same bits.
+// alternate likewise, so that only c[0] and c[3] of an accumulator are valid: four activation rows a product. With tiles
+// of 16 rows (multiply_wide_tile()) every row of an operand is a row of the tile, and a product has eight activation rows.
+// Every consumer stores its sums of a tile; those of all consumers are added in their order: the same input gives the same
+// bits.
 //
 // Needs the copy engine and its barriers: the kernels are empty in code for less than sm_90, and the plan never asks for
 // them there.
@@ -35,12 +37,20 @@ __device__ __forceinline__ void barrier_expect(std::uint32_t barrier, int bytes)
     asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
 
+// The half of a named barrier (primitives.cuh) that does not wait.
+template <int kNumber, int kThreads>
+__device__ inline void named_barrier_arrive() {
+    asm volatile("bar.arrive %0, %1;" ::"n"(kNumber), "n"(kThreads) : "memory");
+}
+
 // The warp behind the consumers is the producer. Without one (kOwnProducer false) all tiles must fit into the ring, and the
 // first consumer asks for them.
+// A tile has kRowsOfTile rows: 8, or more where values are copied whole.
 template <WeightFormat kType, int kMatrixColumns, int kConsumerWarps, int kStageCount,
-          bool kOwnProducer = true>
+          bool kOwnProducer = true, int kRowsOfTile = kStreamTileRows>
 struct RowTileStream {
-    static_assert(kType == WeightFormat::mxfp4 || kType == WeightFormat::q8_0);
+    static_assert(kType == WeightFormat::mxfp4 || (kType == WeightFormat::q8_0 && kRowsOfTile == 8));
+    static constexpr int kTileRows = kRowsOfTile;
     static constexpr int kColumns = kMatrixColumns, kConsumers = kConsumerWarps, kStages = kStageCount;
     static constexpr int kThreads = (kConsumers + (kOwnProducer ? 1 : 0)) * 32;
     // Five warps on a quarter of an SM would keep the next kernel's block out.
@@ -57,25 +67,34 @@ struct RowTileStream {
     static constexpr int kRowStride = kWhole || kRowBytes / 16 % 2 == 1 ? kRowBytes : kRowBytes + 16;
     static constexpr int kScaleStride =
         kWhole || kScaleRowBytes / 16 % 2 == 1 ? kScaleRowBytes : kScaleRowBytes + 16;
-    static constexpr int kScales = kStreamTileRows * kRowStride;
-    static constexpr int kStageBytes = kScales + kStreamTileRows * kScaleStride;
-    static constexpr int kTileBytes = kStreamTileRows * (kRowBytes + kScaleRowBytes + 4);
+    static constexpr int kScales = kTileRows * kRowStride;
+    static constexpr int kStageBytes = kScales + kTileRows * kScaleStride;
     using Operands = uint4[kSteps];
 
     // Shared memory: the ring, barriers, biases [tile][8], sums [consumer][tile][8].
     static constexpr int kBarriers = kStages * kStageBytes;
     static constexpr int kBiases = kBarriers + kStages * 16;
     static constexpr __host__ __device__ int sums_offset(int tile_capacity) {
-        return kBiases + tile_capacity * kStreamTileRows * 4;
+        return kBiases + tile_capacity * kTileRows * 4;
     }
     static constexpr __host__ __device__ int shared_bytes(int tile_capacity) {
         return sums_offset(tile_capacity) + kConsumers * tile_capacity * kStreamTileRows * 4;
+    }
+    // With consume_rows(): room for `stored_tiles` tiles' sums of 4 `groups` activation rows.
+    static constexpr __host__ __device__ int shared_bytes(int tile_capacity, int stored_tiles, int groups) {
+        return sums_offset(tile_capacity) + groups * stored_tiles * kConsumers * 32 * 4;
+    }
+
+    // With sums of their own.
+    static constexpr __host__ __device__ int shared_bytes_with(int tile_capacity, int sum_bytes) {
+        return sums_offset(tile_capacity) + sum_bytes;
     }
 
     std::uint32_t shared;  // address of dynamic shared memory
     const float* biases;
     float* sums;
     int tiles;
+    int tile_rows = kTileRows;  // that are copied: 8, or a multiple
 
     // All threads, first of all: holds a barrier of the block.
     __device__ RowTileStream(int tile_capacity, int tile_count)
@@ -114,20 +133,20 @@ struct RowTileStream {
         for (int tile = first; tile < end; ++tile) {
             const int round = tile / kStages, stage = tile - round * kStages;
             if (round > 0) barrier_wait(empty(stage), static_cast<std::uint32_t>(round - 1) & 1U);
-            if (lane() == 0) barrier_expect(full(stage), kTileBytes);
+            if (lane() == 0) barrier_expect(full(stage), tile_rows * (kRowBytes + kScaleRowBytes + 4));
             __syncwarp();
             const Source from = source_of(tile);
-            constexpr int kRows = kWhole ? kStreamTileRows : 1;  // of a copy
+            const int rows = kWhole ? tile_rows : 1;  // of a copy
             const std::uint32_t to = shared + stage * kStageBytes;
-            if (row % kRows == 0 && piece == 0)
-                copy_bulk_async(to + row * kRowStride, from.values + row * kRowBytes, kRows * kRowBytes,
+            if ((!kWhole || row == 0) && piece == 0)
+                copy_bulk_async(to + row * kRowStride, from.values + row * kRowBytes, rows * kRowBytes,
                                 full(stage));
-            if (row % kRows == 0 && piece == 1)
+            if ((!kWhole || row == 0) && piece == 1)
                 copy_bulk_async(to + kScales + row * kScaleStride, from.scales + row * kScaleRowBytes,
-                                kRows * kScaleRowBytes, full(stage));
+                                rows * kScaleRowBytes, full(stage));
             if (row == 0 && piece == 2)
-                copy_bulk_async(shared + kBiases + tile * kStreamTileRows * 4, from.biases,
-                                kStreamTileRows * 4, full(stage));
+                copy_bulk_async(shared + kBiases + tile * kTileRows * 4, from.biases, tile_rows * 4,
+                                full(stage));
         }
     }
 
@@ -155,29 +174,126 @@ struct RowTileStream {
         }
     }
 
-    // A consumer's run through all tiles. `factor` multiplies the sums; `column_of(tile)`: the activation row, 0 .. 3, that
-    // the tile is multiplied with.
-    template <typename ColumnOf>
-    __device__ void consume(const Operands& operands, float factor, ColumnOf column_of) const {
-        const int g = lane() / 4, t = lane() % 4;
-        const std::uint32_t values = g * kRowStride + warp() * (kSliceBlocks * kBlockBytes) + t * 4;
-        const std::uint32_t scales = kScales + g * kScaleStride + warp() * (kSliceBlocks * kBlockScaleBytes);
-        float* sum = sums + warp() * tiles * kStreamTileRows + g;
-        int stage = 0;
-        std::uint32_t phase = 0;
-#pragma unroll 1
-        for (int tile = 0; tile < tiles; ++tile, sum += kStreamTileRows) {
-            barrier_wait(full(stage), phase);
-            const float result =
-                multiply(stage * kStageBytes + values, stage * kStageBytes + scales, operands);
-            if (t == column_of(tile)) *sum = result * (factor * kFactor);
-            __syncwarp();
-            if (lane() == 0) barrier_arrive(empty(stage));
+    // Where a tile lies in the ring, and the parity of its round.
+    struct Place {
+        int stage;
+        std::uint32_t phase;
+        __device__ void advance() {
             if (++stage == kStages) stage = 0, phase ^= 1U;
         }
+    };
+    __device__ static Place place_of(int tile) {
+        const int round = static_cast<int>(static_cast<unsigned>(tile) / kStages);
+        return {tile - round * kStages, static_cast<std::uint32_t>(round) & 1U};
+    }
+    __device__ void wait_full(const Place& place) const {
+        barrier_wait(full(place.stage), place.phase);
+    }
+    // Every consumer has released the tile.
+    __device__ void wait_empty(const Place& place) const {
+        barrier_wait(empty(place.stage), place.phase);
+    }
+    // A consumer's warp has read the tile, and what it stored before is there for whoever waits for the consumers.
+    __device__ void release(const Place& place) const {
+        __syncwarp();
+        if (lane() == 0) barrier_arrive(empty(place.stage));
     }
 
-    // After the block's barrier behind consume(): the product of a row, with its bias.
+    // A consumer's share of the sums of eight rows of a tile, from first_row on: the lane's row g of them, activation row t
+    // of each group.
+    template <int kGroups>
+    __device__ static void multiply_tile(const Place& place, const Operands (&operands)[kGroups],
+                                         float (&results)[kGroups], int first_row = 0) {
+        multiply(values_of(place, first_row), scales_of(place, first_row), operands, results);
+#pragma unroll
+        for (int group = 0; group < kGroups; ++group) results[group] *= kFactor;
+    }
+
+    // The same of a tile of 16 rows and eight activation rows, each row a whole operand row: the lane's rows g
+    // and g + 8, activation rows 2t and 2t + 1.
+    using WideOperands = uint4[kSliceBlocks];
+    __device__ static void multiply_wide_tile(const Place& place, const WideOperands& operands,
+                                              float (&results)[4]) {
+        static_assert(kType == WeightFormat::mxfp4, "whose operands' words are the blocks' words");
+        const std::uint32_t values = values_of(place, 0), scales = scales_of(place, 0);
+        ScalePair low[kSteps], high[kSteps];
+#pragma unroll
+        for (int i = 0; i < kSteps; ++i) {
+            low[i] = shared_at<ScalePair>(scales + i * static_cast<int>(sizeof(ScalePair)));
+            high[i] =
+                shared_at<ScalePair>(scales + 8 * kScaleStride + i * static_cast<int>(sizeof(ScalePair)));
+        }
+        float sums[4] = {};
+#pragma unroll
+        for (int block = 0; block < kSliceBlocks; ++block) {
+            std::uint32_t first[4], second[4];
+            unpack(values + block * kBlockBytes, first, second, 0);
+            unpack(values + 8 * kRowStride + block * kBlockBytes, first, second, 1);
+            const uint4& b = operands[block];
+            float c[4] = {};
+            MmaF16::multiply_add(c, first, b.x, b.y);
+            MmaF16::multiply_add(c, second, b.z, b.w);
+            const float low_scale = scale_of(low, block), high_scale = scale_of(high, block);
+            sums[0] += low_scale * c[0];
+            sums[1] += low_scale * c[1];
+            sums[2] += high_scale * c[2];
+            sums[3] += high_scale * c[3];
+        }
+#pragma unroll
+        for (int i = 0; i < 4; ++i) results[i] = sums[i] * kFactor;
+    }
+
+    // A consumer's run through all tiles. `store(tile, results)` keeps a tile's.
+    template <int kGroups, typename Store>
+    __device__ void consume(const Operands (&operands)[kGroups], Store store) const {
+        Place place{};
+#pragma unroll 1
+        for (int tile = 0; tile < tiles; ++tile, place.advance()) {
+            wait_full(place);
+            float results[kGroups];
+            multiply_tile(place, operands, results);
+            store(tile, results);
+            release(place);
+        }
+    }
+    // The same for one activation row: column_of(tile), 0 .. 3.
+    template <typename ColumnOf>
+    __device__ void consume_row(const Operands (&operands)[1], float factor, ColumnOf column_of) const {
+        float* sum = sums + warp() * tiles * kStreamTileRows + lane() / 4;
+        consume(operands, [&](int tile, const float(&results)[1]) {
+            if (lane() % 4 == column_of(tile)) sum[tile * kStreamTileRows] = results[0] * factor;
+        });
+    }
+
+    // The same for 4 kGroups activation rows; afterwards, behind the block's barrier, at_row().
+    template <int kGroups>
+    __device__ void consume_rows(const Operands (&operands)[kGroups], float factor) const {
+        consume(operands, [&](int tile, const float(&results)[kGroups]) {
+#pragma unroll
+            for (int group = 0; group < kGroups; ++group)
+                sums[((group * tiles + tile) * kConsumers + warp()) * 32 + lane()] = results[group] * factor;
+        });
+    }
+    // The product of row `row` of a tile and an activation row, with its bias, and without.
+    __device__ float at_row(int tile, int row, int activation_row) const {
+        return sum_at_row(tile, row, activation_row) + biases[tile * kStreamTileRows + row];
+    }
+    __device__ float sum_at_row(int tile, int row, int activation_row) const {
+        return sum_of_consumers(sums + (activation_row / 4 * tiles + tile) * kConsumers * 32, row,
+                                activation_row);
+    }
+    // What the consumers stored by lane, [consumer][32], added in their order.
+    __device__ static float sum_of_consumers(const float* stored, int row, int activation_row) {
+        stored += row * 4 + activation_row % 4;
+        float values[kConsumers], sum = 0;
+#pragma unroll
+        for (int i = 0; i < kConsumers; ++i) values[i] = stored[i * 32];
+#pragma unroll
+        for (int i = 0; i < kConsumers; ++i) sum += values[i];
+        return sum;
+    }
+
+    // After the block's barrier behind consume_row(): the product of a row, with its bias.
     __device__ float at(int tile, int row) const {
         const float* own = sums + tile * kStreamTileRows + row;
         float sum = 0;
@@ -187,6 +303,16 @@ struct RowTileStream {
     }
 
   private:
+    // Of the lane's row g of eight, in the warp's slice: its words, and the scales.
+    __device__ static std::uint32_t values_of(const Place& place, int first_row) {
+        return place.stage * kStageBytes + (first_row + lane() / 4) * kRowStride +
+               warp() * (kSliceBlocks * kBlockBytes) + lane() % 4 * 4;
+    }
+    __device__ static std::uint32_t scales_of(const Place& place, int first_row) {
+        return place.stage * kStageBytes + kScales + (first_row + lane() / 4) * kScaleStride +
+               warp() * (kSliceBlocks * kBlockScaleBytes);
+    }
+
     static constexpr float kFactor = kType == WeightFormat::mxfp4 ? kMxfp4Unit : 1.0F;
 
     __device__ std::uint32_t full(int stage) const {
@@ -224,26 +350,31 @@ struct RowTileStream {
             return __half2float(__ushort_as_half(static_cast<unsigned short>(pair >> (16 * (i % 2)))));
     }
 
-    // The lane's sum of one tile: row g of the tile, activation row t.
-    static __device__ float multiply(std::uint32_t values, std::uint32_t scales, const Operands& operands) {
+    template <int kGroups>
+    static __device__ void multiply(std::uint32_t values, std::uint32_t scales,
+                                    const Operands (&operands)[kGroups], float (&results)[kGroups]) {
         ScalePair pairs[kSteps];
 #pragma unroll
         for (int i = 0; i < kSteps; ++i)
             pairs[i] = shared_at<ScalePair>(scales + i * static_cast<int>(sizeof(ScalePair)));
-        float result = 0;
+#pragma unroll
+        for (int group = 0; group < kGroups; ++group) results[group] = 0;
 #pragma unroll
         for (int step = 0; step < kSteps; ++step) {
             std::uint32_t first[4], second[4];
             unpack(values + step * kBlockBytes, first, second, 0);
             unpack(values + (kSteps + step) * kBlockBytes, first, second, 1);
-            const uint4& b = operands[step];
-            float c[4] = {};
-            MmaF16::multiply_add(c, first, b.x, b.y);
-            MmaF16::multiply_add(c, second, b.z, b.w);
-            result += scale_of(pairs, step) * c[0];           // tile row g, left; activation row t, left
-            result += scale_of(pairs, kSteps + step) * c[3];  // tile row g, right; activation row t, right
+            const float left = scale_of(pairs, step), right = scale_of(pairs, kSteps + step);
+#pragma unroll
+            for (int group = 0; group < kGroups; ++group) {
+                const uint4& b = operands[group][step];
+                float c[4] = {};
+                MmaF16::multiply_add(c, first, b.x, b.y);
+                MmaF16::multiply_add(c, second, b.z, b.w);
+                results[group] += left * c[0];   // tile row g, left; activation row t, left
+                results[group] += right * c[3];  // tile row g, right; activation row t, right
+            }
         }
-        return result;
     }
 };
 

@@ -7,7 +7,6 @@
 #include "backend/cuda/ops/common/rms_norm.cuh"
 #include "backend/cuda/ops/common/routing_weights.cuh"
 #include "backend/cuda/ops/common/top_k_routing.cuh"
-#include "backend/cuda/row_tile_stream.cuh"
 
 namespace gptoss::backend::cuda {
 
@@ -81,30 +80,6 @@ __device__ void store_normalised_rows(std::byte* memory, int stride_bytes, const
                                           column[i], normalised(value[i], factor, gain[i]));
         }
     }
-}
-
-// The gains that a consumer of a `Stream` (row_tile_stream.cuh) multiplies its share of a row with.
-template <typename Stream>
-__device__ void load_gains(float4 (&gains)[2 * Stream::kSteps], const float* from) {
-    const int column = Stream::first_block() * kQuantBlock + Stream::lane() % 4 * 4;
-#pragma unroll
-    for (int i = 0; i < 2 * Stream::kSteps; ++i)
-        gains[i] = __ldg(reinterpret_cast<const float4*>(from + column + i * 16));
-}
-// Its share of the step's only row, normalised.
-template <typename Stream>
-__device__ void load_normalised(typename Stream::Operands& operands, const DecodeContext& context,
-                                const long long* square, const float4 (&gains)[2 * Stream::kSteps]) {
-    const int column = Stream::first_block() * kQuantBlock + Stream::lane() % 4 * 4;
-    float4 values[2 * Stream::kSteps];
-#pragma unroll
-    for (int i = 0; i < 2 * Stream::kSteps; ++i)
-        values[i] = __ldcg(reinterpret_cast<const float4*>(context.buffers.residual + column + i * 16));
-    const float factor = factor_of_squares(__ldcg(square), Stream::kColumns, context.epsilon);
-#pragma unroll
-    for (int step = 0; step < Stream::kSteps; ++step)
-        operands[step] = Stream::operands_of(normalised(values[2 * step], factor, gains[2 * step]),
-                                             normalised(values[2 * step + 1], factor, gains[2 * step + 1]));
 }
 
 // The lane's biases of the router, which choosing experts wants: router_bias[lane + 32 i].

@@ -183,14 +183,14 @@ Pass chosen_pass(Pass usual, std::int32_t tokens, const PlanOptions& options) {
     return pass;
 }
 
-// One row of the published widths and types, where the copy engine and room for the tiles are: the output matrix's tiles of
-// a block, three, must all fit into its ring. Not measured on cards after Hopper.
-bool takes_whole_tiles(std::int32_t tokens, const DeviceTraits& device, const PlanOptions& options) {
+// The published widths and types, where the copy engine and room for the tiles are: the output matrix's tiles of a block,
+// three, must all fit into its ring. Not measured on cards after Hopper.
+bool takes_whole_tiles(const DeviceTraits& device, const PlanOptions& options) {
     const model::Hyperparameters& shape = options.shape;
-    return tokens == 1 && device.compute_major == 9 &&
-           tokens_per_decode_step(device, options) == kMaxDecodeTokens && shape.hidden == kPublishedColumns &&
-           shape.intermediate_size == kPublishedColumns && shape.query_width() == kPublishedQueryWidth &&
-           options.dense_is_q8_0 && options.experts_are_mxfp4 && device.sm_count * 3 * 8 >= shape.hidden;
+    return device.compute_major == 9 && tokens_per_decode_step(device, options) == kMaxDecodeTokens &&
+           shape.hidden == kPublishedColumns && shape.intermediate_size == kPublishedColumns &&
+           shape.query_width() == kPublishedQueryWidth && options.dense_is_q8_0 &&
+           options.experts_are_mxfp4 && device.sm_count * 3 * 8 >= shape.hidden;
 }
 
 }  // namespace
@@ -303,7 +303,7 @@ ExecutionPlan make_decode_plan(const StepSize& step, const DeviceTraits& device,
     plan.single_token = tokens == 1;
     plan.kv = plan_kv(tokens, step.context, device, options.shape.kv_heads);
     plan.kv_clusters = takes_kv_clusters(tokens, device);
-    plan.whole_tiles = takes_whole_tiles(tokens, device, options);
+    plan.whole_tiles = takes_whole_tiles(device, options);
     return plan;
 }
 
