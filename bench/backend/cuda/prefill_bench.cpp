@@ -141,15 +141,15 @@ class Bench {
         routing.sorted_pairs = sorted_pairs;
         const DeviceMemory partial_logits = allocate_device(4 * partial_logits_count(shape_.hidden));
         routing.partial_logits = reinterpret_cast<float*>(partial_logits.get());
-        for (const bool splits_k : {true, false}) {
-            routing.splits_k = splits_k;
+        for (const bool in_order : {true, false}) {
+            routing.in_order = in_order;
             const double routing_ms = time_ms(10, [&](int i) {
                 routing.gain = layer(i).expert_norm;
                 routing.router = layer(i).router;
                 routing.router_bias = layer(i).router_bias;
                 launch_routing(routing, stream_.get());
             });
-            report(splits_k ? "routing (columns shared)" : "routing", rows, routing_ms,
+            report(in_order ? "routing in order" : "routing", rows, routing_ms,
                    2.0 * rows * shape_.hidden * shape_.experts, double(rows) * shape_.hidden * 6);
         }
         fill_even(reinterpret_cast<__half*>(activations.get()), pairs * 4096);

@@ -1,6 +1,6 @@
-// Attention of lone rows with the bits that the prompt's kernels give them (docs/numerics.md). Those go through the keys
-// block by block, with a maximum that grows; but what a block is weighted with is known as soon as the maxima of all
-// blocks before it are, and maxima are exact in any order. So first all scores, by as many SMs as there are; then one
+// Attention of lone rows with the bits that the prompt's kernels give them (attention_softmax.cuh). Those go through the
+// keys block by block, with a reference that is raised now and then; but what a block is weighted with is known as soon as
+// the maxima of all blocks before it are, and maxima are exact in any order. So first all scores, by as many SMs as there are; then one
 // block of threads a key head and half of the dimensions adds up the values in order, while its other warps weight the
 // next blocks. Of few rows and few keys these warps make the scores too: one launch less a layer.
 #pragma once
@@ -18,7 +18,6 @@ struct LoneChainKernel {
     struct Block {
         std::byte values[kAttentionKeys * kRowBytes];
         uint4 probabilities[2][32];  // a lane's A operands of rows 0 to 7: two words for each of four steps
-        float sums[32];              // of a lane's probabilities, before they are rounded
         float shrink[kMaxGroupHeads];
     };
     static constexpr int kSharedBytes = 2 * kRound * static_cast<int>(sizeof(Block));
@@ -81,11 +80,11 @@ struct LoneChain {
     Kernel::Scores* made = reinterpret_cast<Kernel::Scores*>(blocks + 2 * Kernel::kRound);
     const std::byte* keys;  // of the key head, in block 0
     int window;
-    float highest;               // of what comes before the round that is weighted next
+    float reference;             // when the round begins that is weighted next
     float tops[Kernel::kRound];  // of that round
     float4 quads[4];             // of the warp's block of it
     std::int32_t pool_block = 0;
-    float total = c == 0 ? 1.0F : 0.0F;  // the sink's
+    float denominator[4] = {1, 1, 1, 1};  // the sink's weight
     float output[4] = {};
 
     __device__ LoneChain(const PrefillAttention& a, const LoneRowChain& lone, int number, int kv_head,
@@ -98,7 +97,7 @@ struct LoneChain {
         values = keys + a.pool.kv_heads * a.pool.tile_elements() * kElementBytes;
         window = a.window;
         block_bytes = a.pool.block_elements() * kElementBytes;
-        highest = a.sinks[kv_head * group + g % group] * kLog2e;
+        reference = a.sinks[kv_head * group + g % group] * kLog2e;
     }
 
     // Asks for what the warp will want to weight its block of a round; so early that it is there by then.
@@ -152,17 +151,10 @@ struct LoneChain {
         if (exists) copy_half_values<type>(to, values + pool_block * block_bytes, half);
         commit_copies();
         if constexpr (makes_scores) make_scores(round, one, queries);
-        float before = highest, top = -INFINITY;
-#pragma unroll
-        for (int j = 0; j < Kernel::kRound; ++j) {
-            before = j < one ? fmaxf(before, tops[j] * kScoreScale) : before;
-            top = j == one ? tops[j] : top;
-            highest = fmaxf(highest, tops[j] * kScoreScale);
-        }
-        const float now = fmaxf(before, top * kScoreScale);
+        const float2 own = references(one);
         if (exists) {
-            soften(to, now);
-            if (c == 0) to.shrink[g] = power_of_two(before - now);
+            soften(to, own.y);
+            if (c == 0) to.shrink[g] = power_of_two(own.x - own.y);
         }
         if constexpr (makes_scores) {
             wait_for_copies<1>();  // but for the next keys
@@ -172,24 +164,35 @@ struct LoneChain {
         }
     }
 
-    // As the prompt's kernels do it (AttentionRows::soften): the same bits.
+    // The reference before block `one` of the round and while it is weighted; `reference` becomes the next round's.
+    __device__ float2 references(int one) {
+        float2 own{reference, reference};
+        float top = tops[0];
+#pragma unroll
+        for (int j = 1; j < Kernel::kRound; ++j) top = fmaxf(top, tops[j]);
+        constexpr float kSurelySmall = 13.0F;  // 2^13 is not rounded to 2^14
+        if (!__any_sync(kAllLanes, !(fmaf(top, kScoreScale, -reference) < kSurelySmall))) return own;
+#pragma unroll
+        for (int j = 0; j < Kernel::kRound; ++j) {
+            if (j == one) own.x = reference;
+            // Powers of two grow with their exponents: none of the block's is larger than its largest score's.
+            if (is_too_large<type>(pack_probabilities<type>(probability_of(tops[j], reference), 0)))
+                reference = fmaxf(reference, tops[j] * kScoreScale);
+            if (j == one) own.y = reference;
+        }
+        return own;
+    }
+
     __device__ void soften(Kernel::Block& to, float now) {
-        float sum = 0;
         std::uint32_t words[8];
 #pragma unroll
         for (int n = 0; n < 8; ++n) {
             const float4 quad = quads[n / 2];
-            float pair[2] = {n % 2 == 0 ? quad.x : quad.z, n % 2 == 0 ? quad.y : quad.w};
-#pragma unroll
-            for (float& score : pair) {
-                score = power_of_two(fmaf(score, kScoreScale, -now));
-                sum += score;
-            }
-            words[n] = pack_probabilities<type>(pair[0], pair[1]);
+            words[n] = pack_probabilities<type>(probability_of(n % 2 == 0 ? quad.x : quad.z, now),
+                                                probability_of(n % 2 == 0 ? quad.y : quad.w, now));
         }
         to.probabilities[0][lane] = make_uint4(words[0], words[1], words[2], words[3]);
         to.probabilities[1][lane] = make_uint4(words[4], words[5], words[6], words[7]);
-        to.sums[lane] = sum;
     }
 
     // The blocks of a round go on with the chain, eight dimensions a warp. A whole round has no branches: the loads of
@@ -210,9 +213,9 @@ struct LoneChain {
             const float shrink = from.shrink[g];
             const uint4 low = from.probabilities[0][lane], high = from.probabilities[1][lane];
             const std::uint32_t words[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
-            total = total * shrink + from.sums[lane];
-            output[0] *= shrink;
-            output[1] *= shrink;
+            const std::uint32_t ones = pack_probabilities<type>(1.0F, 1.0F);
+#pragma unroll
+            for (int i = 0; i < 2; ++i) output[i] *= shrink, denominator[i] *= shrink;
 #pragma unroll
             for (int keys = 0; keys < 2; ++keys) {  // 32 each
                 std::uint32_t b[4];
@@ -222,6 +225,7 @@ struct LoneChain {
                 for (int k = 0; k < 2; ++k) {
                     const std::uint32_t p[4] = {words[4 * keys + 2 * k], 0, words[4 * keys + 2 * k + 1], 0};
                     multiply_as<type>(output, p, b[2 * k], b[2 * k + 1]);
+                    multiply_as<type>(denominator, p, ones, ones);
                 }
             }
         }
@@ -252,11 +256,7 @@ __global__ void __launch_bounds__(LoneChainKernel::kThreads)
         __syncthreads();
     }
     if (chain.warp >= Kernel::kAdders || chain.g >= group) return;
-    const unsigned lanes = 0xFU << (chain.lane & ~3);
-    float total = chain.total;
-    total += __shfl_xor_sync(lanes, total, 1);
-    total += __shfl_xor_sync(lanes, total, 2);
-    const float inverse = 1.0F / total;
+    const float inverse = 1.0F / chain.denominator[0];
     __half* to =
         a.output + (std::int64_t{chain.place.row} * a.query_heads + kv_head * group + chain.g) * kHeadSize;
     store_attention_pair(to, a.order, half * Kernel::kDimensions + chain.warp * 8 + 2 * chain.c,

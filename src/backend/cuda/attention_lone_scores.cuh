@@ -1,13 +1,10 @@
 // Scores of a lone row's keys, in order (attention_lone_chain.cuh), and the largest of each block of keys.
 #pragma once
 
-#include "backend/cuda/attention_prefill_tile.cuh"
+#include "backend/cuda/attention_softmax.cuh"
 #include "backend/cuda/kv_elements.cuh"
 
 namespace gptoss::backend::cuda {
-
-inline constexpr float kLog2e = 1.4426950408889634F;
-inline constexpr float kScoreScale = 0.125F * kLog2e;  // 1 / sqrt(64), and exp2 in place of exp
 
 // A block of 64 keys against the heads of a group is kept as the matrix instruction leaves it, a lane's share after
 // another's: head g, keys 8n + 2c + i at [n][i].

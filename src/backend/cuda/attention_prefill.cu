@@ -2,8 +2,8 @@
 // softmax kept up to date as blocks go by, probabilities never leave the registers. Four warps of 32 query
 // rows; keys and values are copied two blocks ahead.
 //
-// A sink is a key that is always seen, with a raw logit and no value: the running maximum starts at it and
-// the running sum at one.
+// A sink is a key that is always seen, with a raw logit and no value: the reference starts at it and the
+// denominator at one.
 #include <algorithm>
 
 #include "backend/cuda/attention_prefill.h"
@@ -75,9 +75,8 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
 
     // Query row r of the tile is head r % group of token r / group. A lane has rows g and g + 8 of two M-tiles.
     std::uint32_t queries[2][4][4];
-    int positions[2][2];
-    float highest[2][2], sums[2][2];
-    constexpr float kLog2e = 1.4426950408889634F;
+    AttentionSoftmax<type> rows[2];
+    float output[2][8][4] = {}, denominators[2][4];  // the sink's weight: one
 #pragma unroll
     for (int m = 0; m < 2; ++m) {
 #pragma unroll
@@ -85,9 +84,9 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
             const int r = warp * 32 + m * 16 + half * 8 + g;
             const int token = min(r / group, place.token_count - 1);
             const int head = kv_head * group + r % group;
-            positions[m][half] = place.segment.first_position + place.first_token + token;
-            highest[m][half] = a.sinks[head] * kLog2e;
-            sums[m][half] = c == 0 ? 1.0F : 0.0F;  // added up over the four lanes of a row at the end
+            rows[m].positions[half] = place.segment.first_position + place.first_token + token;
+            rows[m].reference[half] = a.sinks[head] * kLog2e;
+            denominators[m][2 * half] = denominators[m][2 * half + 1] = 1.0F;
             const std::int64_t row = place.segment.first_row + place.first_token + token;
             const auto* query =
                 reinterpret_cast<const std::uint32_t*>(a.queries + (row * a.query_heads + head) * kHeadSize);
@@ -97,11 +96,13 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
                 queries[m][k][2 + half] = query[k * 8 + 4 + c];
             }
         }
+        rows[m].masked_from = (rows[m].positions[0] + 1) / kKeys;
+        rows[m].unmasked_from =
+            a.window > 0 ? (max(0, rows[m].positions[1] - a.window + 1) + kKeys - 1) / kKeys : 0;
     }
 
-    float output[2][8][4] = {};
-    const float scale = 0.125F * kLog2e;  // 1 / sqrt(64), and exp2 in place of exp
     const int lane = threadIdx.x % 32;
+    const std::uint32_t ones = pack_probabilities<type>(1.0F, 1.0F);
     for (int block = place.first_block; block <= place.last_block; ++block) {
         wait_for_copies<kStages - 2>();
         __syncthreads();  // this block has landed for all; the one before has been read by all
@@ -110,7 +111,12 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
         const std::uint32_t keys = shared + 2 * ((block - place.first_block) % kStages) * kTileBytes;
         const std::uint32_t values = keys + kTileBytes;
 
-        float scores[2][8][4] = {};
+#pragma unroll
+        for (int m = 0; m < 2; ++m)
+#pragma unroll
+            for (int n = 0; n < 8; ++n)
+#pragma unroll
+                for (int i = 0; i < 4; ++i) rows[m].scores[n][i] = 0;
 #pragma unroll
         for (int k = 0; k < 4; ++k) {
 #pragma unroll
@@ -120,70 +126,36 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
                               keys + piece_offset(n * 16 + lane / 16 * 8 + lane % 8, k * 2 + lane / 8 % 2));
 #pragma unroll
                 for (int m = 0; m < 2; ++m) {
-                    multiply<type>(scores[m][2 * n], queries[m][k], b[0], b[1]);
-                    multiply<type>(scores[m][2 * n + 1], queries[m][k], b[2], b[3]);
+                    multiply<type>(rows[m].scores[2 * n], queries[m][k], b[0], b[1]);
+                    multiply<type>(rows[m].scores[2 * n + 1], queries[m][k], b[2], b[3]);
                 }
             }
         }
 
+        typename AttentionSoftmax<type>::Probabilities probabilities[2];
 #pragma unroll
         for (int m = 0; m < 2; ++m) {
+            if (!rows[m].soften(probabilities[m], block, a.window)) continue;
 #pragma unroll
-            for (int half = 0; half < 2; ++half) {
-                const int last_key = positions[m][half] - block * kKeys;
-                const int first_key = a.window > 0 ? last_key - a.window + 1 : 0;
-                if (last_key < kKeys - 1 || first_key > 0) {  // some keys of this block are not seen
+            for (int i = 0; i < 4; ++i) {
+                denominators[m][i] *= rows[m].shrink[i / 2];
 #pragma unroll
-                    for (int n = 0; n < 8; ++n) {
-#pragma unroll
-                        for (int i = 0; i < 2; ++i) {
-                            const int key = n * 8 + 2 * c + i;
-                            if (key > last_key || key < first_key) scores[m][n][2 * half + i] = -INFINITY;
-                        }
-                    }
-                }
-                float top = -INFINITY;
-#pragma unroll
-                for (int n = 0; n < 8; ++n)
-                    top = fmaxf(top, fmaxf(scores[m][n][2 * half], scores[m][n][2 * half + 1]));
-                top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
-                top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
-                const float now = fmaxf(highest[m][half], top * scale);  // finite: the sink is
-                const float shrink = power_of_two(highest[m][half] - now);
-                highest[m][half] = now;
-                float sum = 0;
-#pragma unroll
-                for (int n = 0; n < 8; ++n) {
-#pragma unroll
-                    for (int i = 0; i < 2; ++i) {
-                        float& score = scores[m][n][2 * half + i];
-                        score = power_of_two(fmaf(score, scale, -now));
-                        sum += score;
-                        output[m][n][2 * half + i] *= shrink;
-                    }
-                }
-                sums[m][half] = sums[m][half] * shrink + sum;
+                for (int n = 0; n < 8; ++n) output[m][n][i] *= rows[m].shrink[i / 2];
             }
         }
 
 #pragma unroll
         for (int k = 0; k < 4; ++k) {  // 16 keys
-            std::uint32_t p[2][4];
 #pragma unroll
-            for (int m = 0; m < 2; ++m) {
-#pragma unroll
-                for (int i = 0; i < 4; ++i)
-                    p[m][i] = pack_probabilities<type>(scores[m][2 * k + i / 2][i % 2 * 2],
-                                                       scores[m][2 * k + i / 2][i % 2 * 2 + 1]);
-            }
+            for (int m = 0; m < 2; ++m) multiply<type>(denominators[m], probabilities[m][k], ones, ones);
 #pragma unroll
             for (int n = 0; n < 4; ++n) {  // 16 value columns
                 std::uint32_t b[4];
                 load_matrices_transposed(b, values + piece_offset(k * 16 + lane % 16, n * 2 + lane / 16));
 #pragma unroll
                 for (int m = 0; m < 2; ++m) {
-                    multiply<type>(output[m][2 * n], p[m], b[0], b[1]);
-                    multiply<type>(output[m][2 * n + 1], p[m], b[2], b[3]);
+                    multiply<type>(output[m][2 * n], probabilities[m][k], b[0], b[1]);
+                    multiply<type>(output[m][2 * n + 1], probabilities[m][k], b[2], b[3]);
                 }
             }
         }
@@ -194,10 +166,7 @@ __global__ void __launch_bounds__(kThreads, 2) prefill_attention_kernel(const Pr
     for (int m = 0; m < 2; ++m) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-            float sum = sums[m][half];
-            sum += __shfl_xor_sync(kAllLanes, sum, 1);
-            sum += __shfl_xor_sync(kAllLanes, sum, 2);
-            const float inverse = 1.0F / sum;
+            const float inverse = 1.0F / denominators[m][2 * half];
             const int r = warp * 32 + m * 16 + half * 8 + g;
             if (r / group >= place.token_count) continue;
             const std::int64_t row = place.segment.first_row + place.first_token + r / group;

@@ -149,7 +149,7 @@ struct AttentionRows {
             const int r = own_row + half * 8 + lane / 4;
             tile.positions[half] = position_of(r);
             tile.reference[half] =
-                a.sinks[kv_head * group + (r & (group - 1))] * Tile::kLog2e;  // the sink's weight: one
+                a.sinks[kv_head * group + (r & (group - 1))] * kLog2e;  // the sink's weight: one
         }
 #pragma unroll
         for (int k = 0; k < 4; ++k)

@@ -288,7 +288,7 @@ void BatchedForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
     routing.routing_weights = buffers_.routing_weights;
     routing.groups = buffers_.groups;
     routing.partial_logits = buffers_.partial_logits;
-    routing.splits_k = run.plan.router_splits_k;
+    routing.in_order = run.plan.routes_in_order;
     routing.tile_tokens = run.plan.experts.tile_tokens;
     routing.sorted_pairs = buffers_.sorted_pairs;
     launch_routing(routing, stream);

@@ -353,15 +353,18 @@ void prepare_routing() {
     }
     prefer_shared_memory(sort_kernel);
     prepare_few_rows_routing();
+    prepare_many_rows_routing();
 }
 
 void launch_routing(const Routing& routing, cudaStream_t stream) {
     check(routing.hidden % 32 == 0, "columns come in blocks of 32");
     check(routing.experts <= kMaxExperts && routing.experts >= kExpertsPerToken, "4 to 128 experts");
     if (routing.row_count == 0) return;
-    check(!routing.splits_k || (routing.partial_logits != nullptr && routing.hidden % kRouterChunk == 0),
-          "room for the parts of few rows");
-    routing.splits_k ? route_rows_by_columns(routing, stream) : route_rows(routing, stream);
+    check(!routing.in_order || (routing.partial_logits != nullptr && routing.hidden % kRouterChunk == 0),
+          "room for the parts of few rows, whole chunks");
+    !routing.in_order                     ? route_rows(routing, stream)
+    : routing.row_count < kManyRoutedRows ? route_rows_by_columns(routing, stream)
+                                          : route_many_rows(routing, stream);
     if (!sorts_few_pairs(routing)) launch_pdl(sort_kernel, dim3(1), kSortWarps * 32, 0, stream, routing);
 }
 

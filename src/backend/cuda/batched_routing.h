@@ -19,10 +19,9 @@ struct Routing {
     std::int32_t row_count = 0, hidden = 0, experts = 0;
     float epsilon = 0;
     std::int32_t tile_tokens = kMaxTileTokens;  // the most rows of a tile in `groups`
-    // Blocks share the columns too; hidden a multiple of kRouterChunk. More than kFewRoutedRows rows are routed
-    // so many at a time.
-    bool splits_k = false;
-    float* partial_logits = nullptr;  // workspace of partial_logits_count() floats, for splits_k
+    // One order of the sums, whatever the number of rows (docs/numerics.md); hidden a multiple of kRouterChunk.
+    bool in_order = false;
+    float* partial_logits = nullptr;  // workspace of partial_logits_count() floats, for in_order
 
     __half* normalised = nullptr;  // out: [row][hidden], columns in `order`
     ActivationOrder order = ActivationOrder::nibbles;
@@ -33,9 +32,9 @@ struct Routing {
     std::int32_t* sorted_pairs = nullptr;  // out: pairs by expert, rows ascending within one
 };
 
-// Up to this many rows also split K across CTAs: one CTA per 16 tokens would stream the whole router alone and take as
-// long as a full wave.
-inline constexpr std::int32_t kFewRoutedRows = 768;
+// Of fewer rows than these, in order, blocks share the columns, so many rows at a time: a block of its own for a few rows
+// would read the whole router and wait for it.
+inline constexpr std::int32_t kManyRoutedRows = 3072, kFewRoutedRows = 768;
 inline constexpr std::int32_t kRouterChunk = 64;  // columns
 // And the count of rows that have chosen.
 constexpr std::int64_t partial_logits_count(std::int32_t hidden) {
@@ -44,7 +43,7 @@ constexpr std::int64_t partial_logits_count(std::int32_t hidden) {
 // So few that whoever chooses last sorts: of more, each thread's look at all pairs takes longer than a launch.
 inline constexpr std::int32_t kMostPairsSortedHere = 16;
 GPTOSS_HOST_DEVICE constexpr bool sorts_few_pairs(const Routing& routing) {
-    return routing.splits_k && routing.groups != nullptr &&
+    return routing.in_order && routing.groups != nullptr &&
            routing.row_count * kExpertsPerToken <= kMostPairsSortedHere;
 }
 
@@ -55,8 +54,10 @@ void launch_routing(const Routing& routing, cudaStream_t stream);
 // Allows the kernels their shared memory on the current device; once for each device.
 void prepare_routing();
 
-// Its part for few rows, at most kFewRoutedRows: everything but `groups` and `sorted_pairs`, unless these are very few.
+// Its parts in order: everything but `groups` and `sorted_pairs`, unless these are very few. Few: at most kFewRoutedRows.
 void route_few_rows(const Routing& routing, cudaStream_t stream);
+void route_many_rows(const Routing& routing, cudaStream_t stream);
 void prepare_few_rows_routing();
+void prepare_many_rows_routing();
 
 }  // namespace gptoss::backend::cuda

@@ -1,6 +1,5 @@
 // Routing of few rows, in two kernels: partial logits, a block for 16 rows and 64 columns, in float32; then a
-// block a row adds them up, chooses, and normalises the row. The norm's factor is one for a whole row, so it
-// multiplies the finished sums. Of very few rows the block that chooses last also sorts: one launch less a layer.
+// block a row adds them up, chooses, and normalises the row. Of very few rows the block that chooses last also sorts: one launch less a layer.
 #include "backend/cuda/batched_routing_parts.cuh"
 #include "backend/cuda/launch.cuh"
 #include "base/check.h"
@@ -14,6 +13,7 @@ constexpr int kThreads = 256;
 constexpr int kQuadsARow = kRouterChunk / 4;
 constexpr int kMostChunks = 4096 / kRouterChunk;  // of a row that the norm takes
 constexpr int kStride = kRouterChunk + 4;         // floats: eight neighbouring rows begin in different banks
+constexpr int kQuadsAtOnce = 6;                   // of a thread that normalises
 static_assert(kRows * kQuadsARow == kThreads, "a thread loads four values of a row");
 static_assert(kThreads / 32 * 2 == kRows && kMaxExperts == 4 * 32, "a thread: two rows, four experts");
 
@@ -50,11 +50,8 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
 #pragma unroll
         for (int i = 0; i < kMaxExperts / kRows; ++i)
             *reinterpret_cast<float4*>(&router[own + i * kRows][quad * 4]) = weights[i];
-        *reinterpret_cast<float4*>(&rows[own][quad * 4]) =
-            make_float4(x.x * gain.x, x.y * gain.y, x.z * gain.z, x.w * gain.w);
-        float squares = squares_of(x);
-        for (int step = kQuadsARow / 2; step > 0; step /= 2)
-            squares += __shfl_xor_sync(kAllLanes, squares, step);
+        *reinterpret_cast<float4*>(&rows[own][quad * 4]) = scaled(x, gain);
+        const float squares = chunk_squares(x);
         if (quad == 0 && first_row + own < r.row_count)
             partial_squares(r)[std::int64_t{chunk} * r.row_count + first_row + own] = squares;
     }
@@ -71,12 +68,7 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
         for (int j = 0; j < 2; ++j) {
             const float4 x = *reinterpret_cast<const float4*>(&rows[2 * warp + j][column]);
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                sums[j][i] += x.x * weights[i].x;
-                sums[j][i] += x.y * weights[i].y;
-                sums[j][i] += x.z * weights[i].z;
-                sums[j][i] += x.w * weights[i].w;
-            }
+            for (int i = 0; i < 4; ++i) add_products(sums[j][i], x, weights[i]);
         }
     }
 #pragma unroll
@@ -152,20 +144,12 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
         squares += part_squares[chunk];
     }
     const float factor = rms_factor(squares, r.hidden, r.epsilon);
-    float logit = -INFINITY;
-    if (expert < r.experts) {
-        logit = sum * factor + r.router_bias[expert];
-        if (r.logits != nullptr) r.logits[std::int64_t{row} * r.experts + expert] = logit;
-    }
-    logits[expert] = logit;
+    logits[expert] = router_logit(r, row, expert, sum, factor);
     __syncthreads();
     if (threadIdx.x < 32) choose_top_experts(r, row, logits, static_cast<int>(threadIdx.x));
-    for (int column = threadIdx.x * 4; column < r.hidden; column += kMaxExperts * 4) {
-        const float4 x = *reinterpret_cast<const float4*>(r.residual + std::int64_t{row} * r.hidden + column);
-        const float4 gain = *reinterpret_cast<const float4*>(r.gain + column);
-        const float4 y = normalised(x, factor, gain);
-        store_quad(r.normalised + std::int64_t{row} * r.hidden, column, r.order, {y.x, y.y, y.z, y.w});
-    }
+    for (int column = 0; column < r.hidden; column += kQuadsAtOnce * kMaxExperts * 4)
+        store_normalised<kQuadsAtOnce>(r, row, column + static_cast<int>(threadIdx.x) * 4, kMaxExperts * 4,
+                                       factor);
     if (!sorts_few_pairs(r)) return;
     __threadfence();  // the choices, before they are counted
     __syncthreads();

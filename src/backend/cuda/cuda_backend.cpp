@@ -142,7 +142,7 @@ class CudaBackend final : public Backend {
         // Order 0 depends on the batch, and on how many SMs share a step (docs/numerics.md).
         const DeviceTraits& traits = device_.traits();
         info_.batch_invariant = options.kernels.batch_invariant;
-        info_.numerics = std::string("cuda; order ") + (info_.batch_invariant ? "1" : "0") + "; sm_" +
+        info_.numerics = std::string("cuda; order ") + (info_.batch_invariant ? "2" : "0") + "; sm_" +
                          std::to_string(traits.compute_major) + std::to_string(traits.compute_minor) + "; " +
                          (info_.batch_invariant ? "" : std::to_string(traits.sm_count) + " SMs; ") +
                          model::name_of(limits_.kv_types) + " cache";

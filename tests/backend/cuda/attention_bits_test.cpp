@@ -1,5 +1,5 @@
-// Attention in order: a row has the same bits as one of many in a prompt, by mma.sync, as a lone row whose keys many
-// blocks of threads share, and as one of few whose scores are made where they are weighted.
+// Attention in order: a row has the same bits as one of many in a prompt, by mma.sync and by wgmma, as a lone row whose
+// keys many blocks of threads share, and as one of few whose scores are made where they are weighted.
 #include <algorithm>
 #include <cstring>
 
@@ -21,11 +21,12 @@ class AttentionInOrder : public backend::test::GpuTest {
 };
 
 // Finite numbers of any type: the top bits of the exponent are taken away.
-std::vector<std::uint16_t> random_bits(std::size_t count, model::KvType type, unsigned seed) {
+std::vector<std::uint16_t> random_bits(std::size_t count, model::KvType type, unsigned seed,
+                                       float size = 1.5F) {
     std::mt19937 random(seed);
     std::vector<std::uint16_t> bits(count);
     for (std::size_t i = 0; i < count; ++i) {
-        const float value = std::normal_distribution<float>(0, 1.5F)(random);
+        const float value = std::normal_distribution<float>(0, size)(random);
         std::uint32_t word = 0;
         std::memcpy(&word, &value, 4);
         bits[i] = type == model::KvType::bf16 ? static_cast<std::uint16_t>(word >> 16)
@@ -39,7 +40,8 @@ std::vector<std::uint16_t> random_bits(std::size_t count, model::KvType type, un
 TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
     for (const model::KvType type : {model::KvType::bf16, model::KvType::f16, model::KvType::f8})
         for (const std::int32_t window : {0, 128})
-            for (const std::int32_t first : {0, 50, 700, 9000}) {
+            for (const auto& [first, query_size] :
+                 {std::pair{0, 1.5F}, {50, 1.5F}, {700, 1.5F}, {700, 12.0F}, {9000, 1.5F}, {9000, 5.0F}}) {
                 const std::int32_t blocks = (first + kRowsInOrder + 63) / 64;
                 KvPool pool{nullptr, type, 1, blocks, kKvHeadsInOrder, kHeadSize};
                 const auto words =
@@ -48,7 +50,7 @@ TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
                 pool.data = reinterpret_cast<std::byte*>(cache.get());
                 const DeviceVector<std::uint16_t> queries(
                     random_bits(std::size_t{kRowsInOrder} * kQueryHeadsInOrder * kHeadSize,
-                                type == model::KvType::bf16 ? type : model::KvType::f16, 2));
+                                type == model::KvType::bf16 ? type : model::KvType::f16, 2, query_size));
                 const DeviceVector<float> sinks(random_floats(kQueryHeadsInOrder, 2.0F, 3));
                 std::vector<std::int32_t> table, rows;
                 for (std::int32_t i = 0; i < blocks; ++i) table.push_back(blocks - 1 - i);
@@ -99,15 +101,19 @@ TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
                 });
                 const auto prompt =
                     outputs([&](const PrefillAttention& a) { launch_prefill_attention(a, false, nullptr); });
-                int different = 0, different_few = 0;
-                for (std::size_t i = 0; i < prompt.size(); ++i) {
-                    different += prompt[i] != lone[i];
-                    different_few += prompt[i] != few[i];
-                }
-                EXPECT_EQ(different, 0)
-                    << model::name_of(type) << " cache, window " << window << ", from " << first;
-                EXPECT_EQ(different_few, 0)
-                    << model::name_of(type) << " cache, window " << window << ", from " << first << ", few";
+                const auto warpgroups = outputs([&](const PrefillAttention& a) {
+                    launch_prefill_attention(a, current_device_traits().has_wgmma(), nullptr);
+                });
+                const auto expect_prompts = [&, from = first, size = query_size](
+                                                const std::vector<std::uint16_t>& others, const char* whose) {
+                    int different = 0;
+                    for (std::size_t i = 0; i < prompt.size(); ++i) different += prompt[i] != others[i];
+                    EXPECT_EQ(different, 0) << whose << ": " << model::name_of(type) << " cache, window "
+                                            << window << ", from " << from << ", queries " << size;
+                };
+                expect_prompts(lone, "lone rows");
+                expect_prompts(few, "few lone rows");
+                expect_prompts(warpgroups, "wgmma");
             }
 }
 

@@ -2,6 +2,7 @@
 #include "backend/cuda/batched_rows.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "backend/cuda/batched_routing.h"
@@ -17,6 +18,64 @@ class BatchedRowsTest : public backend::test::GpuTest {
         if (!IsSkipped()) prepare_routing();
     }
 };
+
+// In order every number of rows gives a row the same sums: as one of all and as one of the first few.
+TEST_F(BatchedRowsTest, RoutingInOrderHasTheSameBitsForAnyNumberOfRows) {
+    for (const auto& [hidden, experts] : {std::pair{2880, 128}, {2880, 32}, {192, 100}}) {
+        constexpr std::int32_t kMost = 8200;
+        const DeviceVector<float> residual(random_floats(std::size_t{kMost} * hidden, 20.0F, 1)),
+            gain(random_floats(hidden, 1.0F, 2)),
+            router(random_floats(std::size_t(experts) * hidden, 0.05F, 3)),
+            bias(random_floats(experts, 0.5F, 4)),
+            partial_logits(static_cast<std::size_t>(partial_logits_count(hidden)));
+        struct Routed {
+            std::vector<float> logits, weights;
+            std::vector<__half> normalised;
+        };
+        const auto routed = [&, columns = hidden, count = experts](std::int32_t rows) {
+            const DeviceVector<__half> normalised(std::size_t(rows) * columns);
+            const DeviceVector<std::int32_t> choices(std::size_t(rows) * kExpertsPerToken),
+                pairs(std::size_t(rows) * kExpertsPerToken);
+            const DeviceVector<float> weights(std::size_t(rows) * kExpertsPerToken),
+                logits(std::size_t(rows) * count);
+            const DeviceVector<GroupList> groups(std::size_t{1});
+            Routing r;
+            r.residual = residual.get();
+            r.gain = gain.get();
+            r.router = router.get();
+            r.router_bias = bias.get();
+            r.row_count = rows;
+            r.hidden = columns;
+            r.experts = count;
+            r.epsilon = 1e-5F;
+            r.normalised = normalised.get();
+            r.choices = choices.get();
+            r.routing_weights = weights.get();
+            r.logits = logits.get();
+            r.groups = groups.get();
+            r.in_order = true;
+            r.partial_logits = partial_logits.get();
+            r.sorted_pairs = pairs.get();
+            launch_routing(r, nullptr);
+            return Routed{logits.read(), weights.read(), normalised.read()};
+        };
+        const auto differences = [](const auto& a, const auto& b) {
+            int count = 0;
+            for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+                count += std::memcmp(&a[i], &b[i], sizeof(a[i])) != 0;
+            return count;
+        };
+        const Routed few = routed(kFewRoutedRows);
+        for (const std::int32_t rows : {1, 5, 769, 1024, 2048, 4300, kMost}) {
+            const Routed many = routed(rows);
+            EXPECT_EQ(differences(many.logits, few.logits), 0) << rows << " rows, " << experts << " experts";
+            EXPECT_EQ(differences(many.weights, few.weights), 0)
+                << rows << " rows, " << experts << " experts";
+            EXPECT_EQ(differences(many.normalised, few.normalised), 0)
+                << rows << " rows, " << experts << " experts";
+        }
+    }
+}
 
 TEST_F(BatchedRowsTest, RoutingMatchesReference) {
     for (const auto& [rows, hidden, experts] :
@@ -35,8 +94,8 @@ TEST_F(BatchedRowsTest, RoutingMatchesReference) {
             logits(std::size_t(rows) * experts);
         const DeviceVector<GroupList> groups(std::size_t{1});
         const DeviceVector<float> partial_logits(static_cast<std::size_t>(partial_logits_count(hidden)));
-        // Both orders, as few rows and as many, whole tiles and small ones.
-        for (const auto& [order, few, tile_tokens] :
+        // Both orders of columns, sums in order and not, whole tiles and small ones.
+        for (const auto& [order, in_order, tile_tokens] :
              {std::tuple{ActivationOrder::nibbles, false, kMaxTileTokens},
               std::tuple{ActivationOrder::sequential, false, 16},
               std::tuple{ActivationOrder::nibbles, true, 8},
@@ -57,7 +116,7 @@ TEST_F(BatchedRowsTest, RoutingMatchesReference) {
             r.logits = logits.get();
             r.groups = groups.get();
             r.tile_tokens = tile_tokens;
-            r.splits_k = few && r.row_count <= kFewRoutedRows && hidden % kRouterChunk == 0;
+            r.in_order = in_order && hidden % kRouterChunk == 0;
             r.partial_logits = partial_logits.get();
             r.sorted_pairs = pairs.get();
             launch_routing(r, nullptr);

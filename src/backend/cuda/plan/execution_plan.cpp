@@ -29,7 +29,7 @@ constexpr std::int32_t kFewTokensPerExpert = 16;
 constexpr std::int32_t kVeryFewTokensPerExpert = 4;
 // Fewer lone rows: the next kernel begins on SMs that are done with theirs, and that is worth more.
 constexpr std::int32_t kManyLoneRows = 64;
-constexpr std::int32_t kSplitRouterTokens = 768;
+constexpr std::int32_t kRoutedInOrderTokens = 768;
 // From so many tokens on, unpacking a dense matrix into memory once costs less than unpacking it in every tile.
 constexpr std::int32_t kUnpackedTokens = 768;
 
@@ -157,10 +157,10 @@ MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, st
     refuse_operation(operation);
 }
 
-// Lone rows follow the order of the kernel with mma.sync (attention_lone_chain.cuh): then prompts take it too.
+// Both kernels give the same bits (attention_softmax.cuh).
 bool takes_wgmma_attention(const DeviceTraits& device, const PlanOptions& options, std::int32_t tokens) {
     const KernelChoice& choice = options.kernels;
-    const bool may_wgmma = device.has_wgmma() && !choice.batch_invariant && !choice.bans("attention/wgmma");
+    const bool may_wgmma = device.has_wgmma() && !choice.bans("attention/wgmma");
     const bool may_mma = !choice.bans("attention/mma");
     if (!may_wgmma && !may_mma) refuse_operation("attention");
     return may_wgmma && !(may_mma && choice.preferred_kernel("attention", tokens) == "mma");
@@ -313,7 +313,7 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     const model::Hyperparameters& shape = options.shape;
     ExecutionPlan plan;
     plan.pass = Pass::batched;
-    plan.router_splits_k = options.kernels.batch_invariant || step.tokens <= kSplitRouterTokens;
+    plan.routes_in_order = options.kernels.batch_invariant || step.tokens <= kRoutedInOrderTokens;
     plan.attention_uses_wgmma = takes_wgmma_attention(device, options, step.tokens);
     plan.lone_rows_in_order = options.kernels.batch_invariant;
     plan.shares_lone_rows =
@@ -349,11 +349,9 @@ void require_batch_invariance(const DeviceTraits& device, const PlanOptions& opt
     // Of a token and of a long prompt: throws where there are no such kernels.
     const bool batched = make_plan({1, 1, 1, 1}, device, options).pass == Pass::batched &&
                          make_plan({1 << 16, 1 << 16, 1}, device, options).pass == Pass::batched;
-    if (!batched || options.kernels.bans("attention/mma"))
+    if (!batched)
         throw Error(ErrorCode::device_failed,
-                    std::string("DETERMINISM=on needs ") +
-                        (batched ? "the kernel attention/mma" : "the batched pass") +
-                        ", which was found to compute wrong on this card",
+                    "DETERMINISM=on needs the batched pass, which was found to compute wrong on this card",
                     "Run `gpt-oss-node qualify` again after a change of driver, or leave it off.");
 }
 

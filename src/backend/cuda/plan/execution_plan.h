@@ -129,7 +129,7 @@ struct ExecutionPlan {
     bool whole_tiles = false;  // the copy engine brings weights as whole tiles (row_tile_stream.cuh)
 
     // batched
-    bool router_splits_k = false;         // few tokens: blocks share the columns of the router too
+    bool routes_in_order = false;         // float32 in one order; of few tokens that is faster, too
     bool attention_uses_wgmma = false;    // prompts; an 8-bit cache is read by mma.sync everywhere
     std::int32_t lone_row_kv_splits = 1;  // paged decode attention of lone rows, full layers
     bool shares_lone_rows = false;        // instead: there are many, and warps share them

@@ -27,7 +27,7 @@ std::string to_line(const ExecutionPlan& plan) {
                (plan.kv_clusters && is_kv_cluster(plan.kv.splits) ? " in a cluster" : "") +
                (plan.whole_tiles ? ", whole tiles" : "");
     return "batched, qkv " + text_of(plan.qkv) + ", output " + text_of(plan.output) + ", experts " +
-           text_of(plan.experts) + ", router " + (plan.router_splits_k ? "split-K" : "mma") +
+           text_of(plan.experts) + ", router " + (plan.routes_in_order ? "in order" : "mma") +
            ", prompt attention " + (plan.attention_uses_wgmma ? "wgmma" : "mma") +
            (plan.lone_rows_in_order ? ", lone rows in order"
             : plan.shares_lone_rows ? ", lone rows shared"

@@ -203,14 +203,13 @@ TEST(ExecutionPlan, WithBatchInvarianceTheNumberOfTokensChoosesNothing) {
         options.kernels.preferred = {{"dense/wgmma_cluster", 1, 64},
                                      {"dense/mma", 65, 128},
                                      {"experts/streamed", 1, 512},
-                                     {"attention/mma", 1, 64},
                                      {"pass/decode", 1, 8}};
         EXPECT_NO_THROW(require_batch_invariance(device, options));
         for (const std::int32_t tokens : {1, 2, 8, 9, 64, 128, 129, 512, 769, 8192}) {
             const ExecutionPlan plan = make_plan({tokens, 131072, tokens, tokens}, device, options);
             EXPECT_EQ(plan.pass, Pass::batched) << card;
-            EXPECT_TRUE(plan.router_splits_k);
-            EXPECT_FALSE(plan.attention_uses_wgmma) << "lone rows follow the other kernel's order";
+            EXPECT_TRUE(plan.routes_in_order);
+            EXPECT_EQ(plan.attention_uses_wgmma, device.has_wgmma()) << "both kernels give the same bits";
             EXPECT_TRUE(plan.lone_rows_in_order);
             for (const auto& matrix : {&ExecutionPlan::qkv, &ExecutionPlan::output, &ExecutionPlan::experts,
                                        &ExecutionPlan::lm_head}) {
@@ -226,8 +225,10 @@ TEST(ExecutionPlan, BatchInvarianceSaysWhatItLacks) {
     options.kernels.batch_invariant = true;
     options.kernels.banned = {"pass/batched"};
     EXPECT_THROW(require_batch_invariance(card_named("h200"), options), Error);
-    options.kernels.banned = {"attention/mma"};
+    options.kernels.banned = {"attention/mma", "attention/wgmma"};
     EXPECT_THROW(require_batch_invariance(card_named("h200"), options), Error);
+    options.kernels.banned = {"attention/mma"};
+    EXPECT_NO_THROW(require_batch_invariance(card_named("h200"), options)) << "wgmma has the same bits";
     options.kernels.banned = {"experts/wgmma", "experts/mma"};
     EXPECT_THROW(require_batch_invariance(card_named("h200"), options), Error);
     options.kernels.banned = {};
