@@ -35,32 +35,46 @@ __global__ void embedding_kernel(const RowInput* inputs, DeviceMatrix embedding,
 
 constexpr int kQuads = 4;  // of a thread: 4096 columns in all
 
+// Everything is asked for before the first use: one row waits for memory once, not once a quad.
 __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
+    const auto column_of = [](int q) { return (q * kThreads + static_cast<int>(threadIdx.x)) * 4; };
+    float4 gains[kQuads], values[kQuads];
+    uint2 outputs[kQuads][kExpertsPerToken];
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q)
+        if (column_of(q) < n.hidden) gains[q] = *reinterpret_cast<const float4*>(n.gain + column_of(q));
     griddep_launch_dependents();
     griddep_wait();
     const std::int64_t row = blockIdx.x;
     const std::int64_t source = n.sources == nullptr ? row : n.sources[row];
     float* residual = n.residual + source * n.hidden;
-    float4 values[kQuads];
+    const bool adds = n.expert_outputs != nullptr;
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+        if (column_of(q) >= n.hidden) continue;
+        values[q] = *reinterpret_cast<const float4*>(residual + column_of(q));
+#pragma unroll
+        for (int k = 0; k < kExpertsPerToken; ++k)
+            if (adds)
+                outputs[q][k] = *reinterpret_cast<const uint2*>(
+                    n.expert_outputs + (source * kExpertsPerToken + k) * n.hidden + column_of(q));
+    }
     float squares = 0;
 #pragma unroll
     for (int q = 0; q < kQuads; ++q) {
-        const int column = (q * kThreads + threadIdx.x) * 4;
-        if (column >= n.hidden) break;
-        values[q] = *reinterpret_cast<const float4*>(residual + column);
-        if (n.expert_outputs != nullptr) {
+        if (column_of(q) >= n.hidden) continue;
+        if (adds) {
             float sums[4] = {};
 #pragma unroll
             for (int k = 0; k < kExpertsPerToken; ++k) {
-                const auto* from = reinterpret_cast<const __half2*>(
-                    n.expert_outputs + (source * kExpertsPerToken + k) * n.hidden + column);
-                const float2 low = __half22float2(from[0]), high = __half22float2(from[1]);
+                const float2 low = __half22float2(as_half2(outputs[q][k].x)),
+                             high = __half22float2(as_half2(outputs[q][k].y));
                 sums[0] += low.x, sums[1] += low.y, sums[2] += high.x, sums[3] += high.y;
             }
             constexpr float kUnit = 1.0F / kExpertOutputScale;
             values[q].x += sums[0] * kUnit, values[q].y += sums[1] * kUnit;
             values[q].z += sums[2] * kUnit, values[q].w += sums[3] * kUnit;
-            *reinterpret_cast<float4*>(residual + column) = values[q];
+            *reinterpret_cast<float4*>(residual + column_of(q)) = values[q];
         }
         squares += squares_of(values[q]);
     }
@@ -74,11 +88,9 @@ __global__ void __launch_bounds__(kThreads) norm_kernel(const RowNorm n) {
     const float factor = rms_factor(total, n.hidden, n.epsilon);
 #pragma unroll
     for (int q = 0; q < kQuads; ++q) {
-        const int column = (q * kThreads + threadIdx.x) * 4;
-        if (column >= n.hidden) break;
-        const float4 gain = *reinterpret_cast<const float4*>(n.gain + column);
-        const float4 y = normalised(values[q], factor, gain);
-        store_quad(n.normalised + row * n.hidden, column, n.order, {y.x, y.y, y.z, y.w});
+        if (column_of(q) >= n.hidden) continue;
+        const float4 y = normalised(values[q], factor, gains[q]);
+        store_quad(n.normalised + row * n.hidden, column_of(q), n.order, {y.x, y.y, y.z, y.w});
     }
 }
 
