@@ -2,13 +2,19 @@
 // 1,000 tokens, generated and then computed again by one prompt as `receipt replay` does. With and without, by turns.
 // And what fingerprints cost, of every 32nd token of each sequence.
 //
-//   bench_cuda_determinism [gpt-oss-120b | gpt-oss-20b] [layers] [rounds]
+//   bench_cuda_determinism [gpt-oss-120b | gpt-oss-20b] [layers] [rounds] [without=KERNEL,...] [WORDS]
+//
+// Words: steps, deep, prompts, reply, fingerprints, operations; without one, all. `without` adds a column: with
+// DETERMINISM=on, but those kernels.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backend/cuda/cuda_backend.h"
@@ -24,7 +30,7 @@ constexpr std::int32_t kFingerprintEvery = 32, kFingerprintValues = 16;  // engi
 
 class Bench {
   public:
-    Bench(const model::Hyperparameters& shape, bool batch_invariant) {
+    Bench(const model::Hyperparameters& shape, const KernelChoice& kernels) {
         BackendOptions options;
         model::PlanRequest request;
         request.context_length = kDeep + 1024;
@@ -32,7 +38,7 @@ class Bench {
         request.max_sequences = kMostSequences;
         request.max_batch_tokens = kPrompt;
         options.plan = model::plan(shape, request, 0, 0, 0);
-        options.kernels.batch_invariant = batch_invariant;
+        options.kernels = kernels;
         backend_ = make_synthetic_cuda_backend(shape, options, 1);
         runner_ = std::make_unique<SequenceRunner>(*backend_, options.plan, shape.sliding_window);
     }
@@ -74,7 +80,7 @@ class Bench {
     }
 
     // What each operation of a step takes, by a clock between them.
-    void print_operations(std::int32_t count, std::int32_t depth) {
+    void print_operations(std::int32_t count, std::int32_t depth, const char* kind) {
         for (std::int32_t slot = 0; slot < count; ++slot) {
             runner_->clear(slot);
             runner_->pretend(slot, depth);
@@ -87,7 +93,7 @@ class Bench {
         settle();
         backend_->time_operations(nullptr);
         for (const OperationTime& time : times)
-            std::printf("%d rows at %d, on: %-20s %7.1f us a call\n", count, depth, time.name.c_str(),
+            std::printf("%d rows at %d, %s: %-20s %7.1f us a call\n", count, depth, kind, time.name.c_str(),
                         time.seconds / time.calls * 1e6);
         for (std::int32_t slot = 0; slot < count; ++slot) runner_->clear(slot);
     }
@@ -164,44 +170,76 @@ class Bench {
     bool fingerprints_ = false;
 };
 
+struct Wishes {
+    std::vector<std::string> words;  // none: all
+    bool want(const char* word) const {
+        return words.empty() || std::ranges::find(words, word) != words.end();
+    }
+};
+
 // What is measured, by name, in the order of the table.
 using Figures = std::vector<std::pair<std::string, double>>;
 
-Figures measure(const model::Hyperparameters& shape, bool batch_invariant, bool operations) {
-    Bench bench(shape, batch_invariant);
-    Figures figures;
-    for (const std::int32_t count : {1, 2, 8, 16, 64, 256})
-        figures.emplace_back(std::to_string(count) + " rows at 1,024",
-                             bench.step_ms(count, 1024, count > 8 ? 20 : 50));
-    figures.emplace_back("1 row at 100,000", bench.step_ms(1, kDeep, 20));
-    for (const std::int32_t length : {1024, kPrompt})
-        figures.emplace_back("prompt of " + std::to_string(length), bench.prompt_ms(length));
-    figures.emplace_back("1,000 tokens generated", bench.step_ms(1, 1, kReply) * kReply);
-    figures.emplace_back("1,000 tokens replayed", bench.replay_ms());
-    if (operations)
-        for (const std::int32_t count : {1, 8, 64}) {
-            double without = 1e30, with = 1e30;
-            for (int turn = 0; turn < 2; ++turn) {
-                const int steps = count > 8 ? kFingerprintEvery : 4 * kFingerprintEvery;
-                without = std::min(without, bench.step_ms(count, 1024, steps));
-                with = std::min(with, bench.step_with_fingerprints_ms(count, 1024, steps));
-            }
-            std::printf("%d rows at 1,024, %s: %.4f ms, with fingerprints %.4f ms: %+.2f %%\n", count,
-                        batch_invariant ? "on" : "off", without, with, 100 * (with / without - 1));
+void measure_fingerprints(Bench& bench, const char* kind) {
+    for (const std::int32_t count : {1, 8, 64}) {
+        double without = 1e30, with = 1e30;
+        for (int turn = 0; turn < 2; ++turn) {
+            const int steps = count > 8 ? kFingerprintEvery : 4 * kFingerprintEvery;
+            without = std::min(without, bench.step_ms(count, 1024, steps));
+            with = std::min(with, bench.step_with_fingerprints_ms(count, 1024, steps));
         }
-    if (operations && batch_invariant)
-        for (const std::int32_t count : {1, 8, 64}) bench.print_operations(count, 1024);
+        std::printf("%d rows at 1,024, %s: %.4f ms, with fingerprints %.4f ms: %+.2f %%\n", count, kind,
+                    without, with, 100 * (with / without - 1));
+    }
+}
+
+// `kind`: off, on, without.
+Figures measure(const model::Hyperparameters& shape, const char* kind, const KernelChoice& kernels,
+                const Wishes& wishes, bool first) {
+    Bench bench(shape, kernels);
+    Figures figures;
+    const auto add = [&](std::string name, double ms) {
+        std::printf("%s, %s: %.3f ms\n", kind, name.c_str(), ms);
+        std::fflush(stdout);
+        figures.emplace_back(std::move(name), ms);
+    };
+    if (wishes.want("steps"))
+        for (const std::int32_t count : {1, 2, 8, 16, 64, 256})
+            add(std::to_string(count) + " rows at 1,024", bench.step_ms(count, 1024, count > 8 ? 20 : 50));
+    if (wishes.want("deep")) add("1 row at 100,000", bench.step_ms(1, kDeep, 20));
+    if (wishes.want("prompts"))
+        for (const std::int32_t length : {1024, kPrompt})
+            add("prompt of " + std::to_string(length), bench.prompt_ms(length));
+    if (wishes.want("reply")) {
+        add("1,000 tokens generated", bench.step_ms(1, 1, kReply) * kReply);
+        add("1,000 tokens replayed", bench.replay_ms());
+    }
+    if (first && wishes.want("fingerprints")) measure_fingerprints(bench, kind);
+    if (first && wishes.want("operations") && kernels.batch_invariant)
+        for (const std::int32_t count : {1, 8, 64}) bench.print_operations(count, 1024, kind);
+    std::fflush(stdout);
     return figures;
 }
 
-void run(const model::Hyperparameters& shape, int rounds) {
+void run(const model::Hyperparameters& shape, int rounds, const std::vector<std::string>& without,
+         const Wishes& wishes) {
+    KernelChoice invariant, fewer;
+    invariant.batch_invariant = fewer.batch_invariant = true;
+    fewer.banned = without;
     for (int round = 0; round < rounds; ++round) {
-        const Figures off = measure(shape, false, round == 0), on = measure(shape, true, round == 0);
-        for (std::size_t i = 0; i < off.size(); ++i)
-            std::printf("%-24s off %9.3f ms, on %9.3f ms: %+6.1f %%\n", off[i].first.c_str(), off[i].second,
+        const bool first = round == 0;
+        const Figures off = measure(shape, "off", {}, wishes, first),
+                      on = measure(shape, "on", invariant, wishes, first);
+        const Figures other = without.empty() ? on : measure(shape, "without", fewer, wishes, first);
+        for (std::size_t i = 0; i < off.size(); ++i) {
+            std::printf("%-24s off %9.3f ms, on %9.3f ms: %+6.1f %%", off[i].first.c_str(), off[i].second,
                         on[i].second, 100 * (on[i].second / off[i].second - 1));
-        std::printf("a replay takes 1 / %.1f of the generation that it checks\n",
-                    on[on.size() - 2].second / on.back().second);
+            if (!without.empty()) std::printf(", without %9.3f ms", other[i].second);
+            std::printf("\n");
+        }
+        if (wishes.want("reply"))
+            std::printf("a replay takes 1 / %.1f of the generation that it checks\n",
+                        on[on.size() - 2].second / on.back().second);
         std::fflush(stdout);
     }
 }
@@ -215,7 +253,19 @@ int main(int argc, char** argv) {
     model::Hyperparameters shape = name == "gpt-oss-20b" ? model::gpt_oss_20b() : model::gpt_oss_120b();
     if (argc > 2) shape.layers = std::atoi(argv[2]);
     try {
-        backend::run(shape, argc > 3 ? std::atoi(argv[3]) : 2);
+        std::vector<std::string> without;
+        backend::Wishes wishes;
+        for (int i = 4; i < argc; ++i) {
+            std::string word = argv[i];
+            constexpr std::string_view kWithout = "without=";
+            if (!word.starts_with(kWithout)) {
+                wishes.words.push_back(std::move(word));
+                continue;
+            }
+            std::istringstream names(word.substr(kWithout.size()));
+            for (std::string each; std::getline(names, each, ',');) without.push_back(each);
+        }
+        backend::run(shape, argc > 3 ? std::atoi(argv[3]) : 2, without, wishes);
     } catch (const Error& error) {
         std::printf("%s\n", error.for_people().c_str());
         return 1;
