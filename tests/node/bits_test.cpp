@@ -64,8 +64,17 @@ Case case_of(const nlohmann::json& document) {
     return made;
 }
 
-class SameBits : public testing::Test {
-  protected:
+// Requests, asked three times: in a crowd, alone, as one prompt.
+class Comparison {
+  public:
+    // `seed`: which requests, and when others come and go.
+    Comparison(std::size_t count, unsigned seed) : count_(count), seed_(seed) {}
+    void run();
+
+    std::size_t compared = 0;
+    std::int64_t preemptions = 0, cached = 0;
+
+  private:
     static Settings settings(std::int64_t batch_tokens, bool cache) {
         Settings made;
         made.max_context_length = 768;
@@ -140,40 +149,39 @@ class SameBits : public testing::Test {
         return said(model.replayer().run(std::move(made)).chosen);
     }
 
+    std::vector<Case> ask() const {
+        std::vector<Case> cases;
+        SigningNode node(settings(256, true));
+        RandomAsks asks(2026 + seed_);
+        Disturbance others(*node.model.engine, 3 + seed_);
+        while (cases.size() < count_) {
+            std::vector<Ask> together;
+            for (int i = 0; i < 20; ++i) together.push_back(asks.next());
+            for (const nlohmann::json& document : node.receipts_of(together, others))
+                if (cases.size() < count_) cases.push_back(case_of(document));
+        }
+        return cases;
+    }
+
+    const std::size_t count_;
+    const unsigned seed_;
     const std::shared_ptr<const Tokenizer> tokenizer_ = load(64, false).served.tokenizer;
     harmony::ConstraintFactory constraints_{*tokenizer_};
 };
 
-// Several processes may share a long run: GPTOSS_ROUNDS requests of each, others by --gtest_shuffle
-// --gtest_random_seed=N.
-TEST_F(SameBits, InACrowdAloneAndAsOnePrompt) {
-    const auto count = static_cast<std::size_t>(test::long_rounds(48, 2000));
-    const auto other = static_cast<unsigned>(GTEST_FLAG_GET(random_seed));
-    std::vector<Case> cases;
-    {
-        SigningNode node(settings(256, true));
-        RandomAsks asks(2026 + other);
-        Disturbance others(*node.model.engine, 3 + other);
-        while (cases.size() < count) {
-            std::vector<Ask> together;
-            for (int i = 0; i < 20; ++i) together.push_back(asks.next());
-            for (const nlohmann::json& document : node.receipts_of(together, others))
-                if (cases.size() < count) cases.push_back(case_of(document));
-        }
-    }
+void Comparison::run() {
+    const std::vector<Case> cases = ask();
     const LoadedModel lone = load(256, false);
     Settings replaying = settings(256, false);
     replaying.max_sequences = kReplayRowsAtOnce;
     ReplayModel replay_model(replaying, tested_device());
-    std::int64_t preemptions = 0, cached = 0;
-    const std::size_t third = (count + 2) / 3;
-    std::size_t compared = 0;
+    const std::size_t third = (count_ + 2) / 3;
     for (const std::int64_t batch_tokens : {16, 50, 256}) {  // how prompts are cut
         const auto first = cases.begin() + static_cast<std::ptrdiff_t>(compared);
         const std::vector<Case> some(first,
-                                     first + static_cast<std::ptrdiff_t>(std::min(third, count - compared)));
+                                     first + static_cast<std::ptrdiff_t>(std::min(third, count_ - compared)));
         const LoadedModel crowd = load(batch_tokens, true);
-        const auto together = in_a_crowd(*crowd.engine, some, static_cast<unsigned>(batch_tokens) + other);
+        const auto together = in_a_crowd(*crowd.engine, some, static_cast<unsigned>(batch_tokens) + seed_);
         for (std::size_t i = 0; i < some.size(); ++i) {
             const std::vector<Said> by_itself = alone(*lone.engine, some[i]);
             ASSERT_EQ(together[i].size(), some[i].told.output.size());
@@ -189,8 +197,32 @@ TEST_F(SameBits, InACrowdAloneAndAsOnePrompt) {
         cached += stats.cached_tokens;
         compared += some.size();
         std::printf("[ measured ] %zu of %zu requests compared, %lld preemptions, %lld cached tokens\n",
-                    compared, count, static_cast<long long>(preemptions), static_cast<long long>(cached));
+                    compared, count_, static_cast<long long>(preemptions), static_cast<long long>(cached));
         std::fflush(stdout);
+    }
+}
+
+// A long run may be shared: GPTOSS_TEST_THREADS of this process, each with models of its own, and several processes,
+// others by --gtest_shuffle --gtest_random_seed=N. GPTOSS_ROUNDS requests of each.
+TEST(SameBits, InACrowdAloneAndAsOnePrompt) {
+    const auto count = static_cast<std::size_t>(test::long_rounds(48, 2000));
+    const char* given = std::getenv("GPTOSS_TEST_THREADS");
+    const auto sharers = static_cast<std::size_t>(given == nullptr ? 1 : std::atoi(given));
+    const auto seed = static_cast<unsigned>(GTEST_FLAG_GET(random_seed));
+    std::vector<std::unique_ptr<Comparison>> shares;
+    for (std::size_t i = 0; i < sharers; ++i)
+        shares.push_back(
+            std::make_unique<Comparison>((count + i) / sharers, seed + 1000 * static_cast<unsigned>(i)));
+    {
+        std::vector<std::jthread> threads;
+        for (const auto& share : shares) threads.emplace_back([&share] { share->run(); });
+    }
+    std::size_t compared = 0;
+    std::int64_t preemptions = 0, cached = 0;
+    for (const auto& share : shares) {
+        compared += share->compared;
+        preemptions += share->preemptions;
+        cached += share->cached;
     }
     EXPECT_EQ(compared, count);
     EXPECT_GT(preemptions, 0);

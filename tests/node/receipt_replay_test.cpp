@@ -45,8 +45,10 @@ class ReceiptReplay : public testing::Test {
     static void SetUpTestSuite() {
         node_ = new SigningNode(small_node());
         model_ = new ReplayModel(make_replay_model());
-        RandomAsks asks(24);
-        Disturbance others(*node_->model.engine, 7);
+        // Several processes may share a long run, others by --gtest_shuffle --gtest_random_seed=N.
+        const auto seed = static_cast<unsigned>(GTEST_FLAG_GET(random_seed));
+        RandomAsks asks(24 + seed);
+        Disturbance others(*node_->model.engine, 7 + seed);
         const auto count = static_cast<std::size_t>(test::long_rounds(64, 1000));
         while (receipts_.size() < count) {
             std::vector<Ask> together;
@@ -123,6 +125,7 @@ TEST_F(ReceiptReplay, HonestReceiptsOfAllKindsHold) {
     for (const char* end : {"stop", "length", "tool_calls", "stop_string"}) EXPECT_GT(ends[end], 0) << end;
     EXPECT_GT(constrained, 0);
     EXPECT_GT(node_->model.engine->stats().preemptions, 0);
+    std::printf("honest: %zu held\n", receipts_.size());
     EXPECT_EQ(model_->numerics().digest, chain::receipt_from_json(receipts_[0]).receipt.numerics);
     RecordProperty("receipts", static_cast<int>(receipts_.size()));
 }
