@@ -167,15 +167,15 @@ class Bench {
         const DeviceMemory unpacked =  // of qkv, the larger one
             allocate_device(2 * unpacked_count(layer(0).qkv.rows, layer(0).qkv.columns));
         dense.unpacked = reinterpret_cast<__half*>(unpacked.get());
-        constexpr MatrixKernel kDense[] = {MatrixKernel::mma, MatrixKernel::wgmma,
-                                           MatrixKernel::wgmma_unpacked};
-        for (const MatrixKernel kernel : kDense)
+        std::vector of_dense{MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::wgmma_unpacked};
+        if (rows <= 128) of_dense.push_back(MatrixKernel::column_streamed);
+        for (const MatrixKernel kernel : of_dense)
             if (with_dense) product("query, key, value", kernel, &DeviceLayer::qkv, dense, rows, 1);
         dense.epilogue = {};
         dense.epilogue.kind = Epilogue::residual;
         dense.epilogue.output = residual;
         dense.epilogue.output_stride = shape_.hidden;
-        for (const MatrixKernel kernel : kDense)
+        for (const MatrixKernel kernel : of_dense)
             if (with_dense) product("output", kernel, &DeviceLayer::output, dense, rows, 1);
 
         GemmProblem grouped;

@@ -10,6 +10,7 @@
 
 #include "backend/cuda/gemm_epilogue.cuh"
 #include "backend/cuda/gemm_stream.cuh"
+#include "backend/cuda/word_exchange.cuh"
 
 namespace gptoss::backend::cuda {
 
@@ -117,18 +118,6 @@ struct TileStreamGemm {
     // What a lane holds of eight tokens and a block: b[0..1] of its first matrix instruction, of its second.
     using Operands = std::uint32_t[kSlice][4];
 
-    // Lane t of four has 16 bytes t of 64; it wants word t of each of them.
-    __device__ static void exchange(std::uint32_t (&words)[4], const uint4& piece) {
-        const bool odd = threadIdx.x % 2 != 0, high = threadIdx.x % 4 >= 2;
-        const std::uint32_t low_sent = __shfl_xor_sync(kAllLanes, odd ? piece.x : piece.y, 1),
-                            high_sent = __shfl_xor_sync(kAllLanes, odd ? piece.z : piece.w, 1);
-        const std::uint32_t w[4] = {odd ? low_sent : piece.x, odd ? piece.y : low_sent,
-                                    odd ? high_sent : piece.z, odd ? piece.w : high_sent};
-        const std::uint32_t first_sent = __shfl_xor_sync(kAllLanes, high ? w[0] : w[2], 2),
-                            second_sent = __shfl_xor_sync(kAllLanes, high ? w[1] : w[3], 2);
-        words[0] = high ? first_sent : w[0], words[1] = high ? second_sent : w[1];
-        words[2] = high ? w[2] : first_sent, words[3] = high ? w[3] : second_sent;
-    }
     // Zeros for tokens that are not there: the tensor cores take less power for them.
     __device__ static void load_operands(Operands& operands, const GemmProblem& problem, const Tile& tile,
                                          int first_token) {
@@ -141,7 +130,7 @@ struct TileStreamGemm {
 #pragma unroll
         for (int i = 0; i < kSlice; ++i) pieces[i] = token < tile.row_count ? __ldcg(from + i * 4) : uint4{};
 #pragma unroll
-        for (int i = 0; i < kSlice; ++i) exchange(operands[i], pieces[i]);
+        for (int i = 0; i < kSlice; ++i) exchange_words(operands[i], pieces[i]);
     }
 
     // Where a row's sums of tokens 4 * quad .. are in a warp's part: neither pairs of tokens stored by four rows nor four

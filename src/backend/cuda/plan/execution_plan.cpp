@@ -27,11 +27,15 @@ constexpr std::int32_t kStreamedTokensPerExpert = 8, kStreamedTokensWithoutWgmma
 constexpr std::int32_t kFewTokensPerExpert = 16;
 // The same of tiles of eight tokens, where they are streamed whole.
 constexpr std::int32_t kVeryFewTokensPerExpert = 4;
+// The same of small tiles of streamed_small.
+constexpr std::int32_t kFewStreamedPerExpert = 2;
 // Fewer lone rows: the next kernel begins on SMs that are done with theirs, and that is worth more.
 constexpr std::int32_t kManyLoneRows = 64;
 constexpr std::int32_t kRoutedInOrderTokens = 768;
 // From so many tokens on, unpacking a dense matrix into memory once costs less than unpacking it in every tile.
 constexpr std::int32_t kUnpackedTokens = 768;
+// Up to so many, dense products are bound by memory on cards that have no better tiles than those of mma.
+constexpr std::int32_t kColumnStreamedTokens = 64;
 
 std::int32_t streamed_tile_tokens(MatrixKernel kernel, const DeviceTraits& device) {
     if (kernel == MatrixKernel::streamed_tiles) return kTileStreamTokens;
@@ -90,6 +94,9 @@ DenseShape output_of(const PlanOptions& options) {
 bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DenseShape& dense,
                    const DeviceTraits& device) {
     if (is_streamed(kernel)) return false;
+    if (kernel == MatrixKernel::column_streamed)
+        return dense.is_q8_0 && dense.rows % kColumnStreamRows == 0 &&
+               dense.columns <= kColumnStreamColumns && tokens <= kColumnStreamedTokens;
     if (kernel == MatrixKernel::row_streamed)
         return dense.is_q8_0 && dense.rows % kRowStreamRows == 0 && tokens <= kRowStreamTokens &&
                row_streamed_shared_bytes(dense.columns, kRowStreamTokens) <= device.shared_bytes_per_block;
@@ -103,7 +110,7 @@ bool is_able_dense(MatrixKernel kernel, std::int32_t tokens, const DenseShape& d
 bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceTraits& device,
                          const PlanOptions& options) {
     const model::Hyperparameters& shape = options.shape;
-    if (kernel == MatrixKernel::row_streamed) return false;
+    if (kernel == MatrixKernel::row_streamed || kernel == MatrixKernel::column_streamed) return false;
     if (!is_streamed(kernel))
         return kernel == MatrixKernel::mma || (kernel == MatrixKernel::wgmma && device.has_wgmma());
     if (kernel == MatrixKernel::streamed_tiles &&
@@ -117,10 +124,10 @@ bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceT
            streamed_fits(kernel, std::max(shape.hidden, shape.intermediate_size), device);
 }
 
-constexpr std::array kMatrixKernels = {MatrixKernel::streamed_tiles, MatrixKernel::streamed,
-                                       MatrixKernel::streamed_small, MatrixKernel::wgmma_cluster,
-                                       MatrixKernel::wgmma,          MatrixKernel::mma,
-                                       MatrixKernel::row_streamed,   MatrixKernel::wgmma_unpacked};
+constexpr std::array kMatrixKernels = {
+    MatrixKernel::streamed_tiles, MatrixKernel::streamed,        MatrixKernel::streamed_small,
+    MatrixKernel::wgmma_cluster,  MatrixKernel::wgmma,           MatrixKernel::mma,
+    MatrixKernel::row_streamed,   MatrixKernel::column_streamed, MatrixKernel::wgmma_unpacked};
 
 // What `qualify` found fastest for so many tokens; nothing where the number of tokens must not matter.
 std::string_view preferred_for(const KernelChoice& choice, std::string_view operation, std::int32_t tokens) {
@@ -141,8 +148,7 @@ MatrixKernel chosen(const KernelChoice& choice, const std::string& operation, st
     if (choice == KernelChoice{}) return usual;
     const auto may = [&](MatrixKernel kernel) {
         return !choice.bans(operation + "/" + name_of(kernel)) && is_able(kernel) &&
-               (kernel != MatrixKernel::wgmma_cluster ||
-                !choice.batch_invariant);  // it shares a sum's columns
+               !(choice.batch_invariant && shares_columns(kernel));
     };
     // The first preference that can be followed: a kernel may be preferred for more tokens than it can compute.
     if (!choice.batch_invariant)
@@ -211,9 +217,15 @@ std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOpti
 }
 
 const char* name_of(MatrixKernel kernel) {
-    constexpr std::array<const char*, 8> kNames = {
-        "mma",      "wgmma",          "wgmma_cluster",  "wgmma_unpacked",
-        "streamed", "streamed_small", "streamed_tiles", "row_streamed"};
+    constexpr std::array<const char*, 9> kNames = {"mma",
+                                                   "wgmma",
+                                                   "wgmma_cluster",
+                                                   "wgmma_unpacked",
+                                                   "streamed",
+                                                   "streamed_small",
+                                                   "streamed_tiles",
+                                                   "row_streamed",
+                                                   "column_streamed"};
     return kNames[static_cast<std::size_t>(kernel)];
 }
 
@@ -235,21 +247,27 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
                      const DeviceTraits& device) {
     MatrixPlan plan;
     plan.kernel = kernel;
-    plan.one_chain = kernel != MatrixKernel::wgmma_cluster && !is_streamed(kernel);
-    plan.tile_weight_rows = is_streamed(kernel)                    ? kStreamedWeightRows
-                            : kernel == MatrixKernel::row_streamed ? kRowStreamRows
-                                                                   : kTileWeightRows;
+    plan.one_chain = !shares_columns(kernel) && !is_streamed(kernel);
+    plan.tile_weight_rows = is_streamed(kernel)                       ? kStreamedWeightRows
+                            : kernel == MatrixKernel::row_streamed    ? kRowStreamRows
+                            : kernel == MatrixKernel::column_streamed ? kColumnStreamRows
+                                                                      : kTileWeightRows;
     const std::int32_t row_tiles =
         (weight_rows / experts + plan.tile_weight_rows - 1) / plan.tile_weight_rows;
     const bool few_each =
         kernel == MatrixKernel::wgmma && tokens * kExpertsPerToken <= kFewTokensPerExpert * experts;
     plan.tile_tokens = is_streamed(kernel)                    ? streamed_tile_tokens(kernel, device)
                        : kernel == MatrixKernel::row_streamed ? (tokens + 7) / 8 * 8
-                       : experts > 1                          ? few_each ? kFewTileTokens : kMaxTileTokens
-                                                              : dense_tile_tokens(tokens, row_tiles, device);
+                       : kernel == MatrixKernel::column_streamed
+                           ? std::min((tokens + 7) / 8 * 8, kColumnStreamTokens)
+                       : experts > 1 ? few_each ? kFewTileTokens : kMaxTileTokens
+                                     : dense_tile_tokens(tokens, row_tiles, device);
     if (kernel == MatrixKernel::streamed_tiles &&
         tokens * kExpertsPerToken <= kVeryFewTokensPerExpert * experts)
         plan.tile_tokens = 8;
+    if (kernel == MatrixKernel::streamed_small &&
+        tokens * kExpertsPerToken <= kFewStreamedPerExpert * experts)
+        plan.tile_tokens = kFewStreamTokens;
     if (kernel == MatrixKernel::wgmma_unpacked)
         std::tie(plan.tile_weight_rows, plan.tile_tokens) = unpacked_tile(tokens, weight_rows, device);
     if (kernel == MatrixKernel::mma && experts == 1 && tokens <= kTokensOfFewWeightRows &&
@@ -327,6 +345,9 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
         if (options.kernels.batch_invariant && usual.kernel != MatrixKernel::wgmma &&
             is_able(MatrixKernel::row_streamed))
             usual = plan_with(MatrixKernel::row_streamed, tokens, matrix.rows, 1, device);
+        if (!options.kernels.batch_invariant && usual.kernel == MatrixKernel::mma &&
+            is_able(MatrixKernel::column_streamed))
+            usual = plan_with(MatrixKernel::column_streamed, tokens, matrix.rows, 1, device);
         if (tokens >= kUnpackedTokens && is_able(MatrixKernel::wgmma_unpacked))
             usual = plan_with(MatrixKernel::wgmma_unpacked, tokens, matrix.rows, 1, device);
         const MatrixKernel kernel = chosen(options.kernels, "dense", tokens, usual.kernel, is_able);

@@ -34,6 +34,7 @@ struct DeviceTraits {
 //                   products of few tokens
 //   wgmma_unpacked  dense products of prompts: the weights are written as float16 first, once for all tokens (sm_90a)
 //   row_streamed    dense products of up to 16 tokens, q8_0: every warp streams 16 weight rows past all tokens
+//   column_streamed  dense products of few tokens, q8_0: the warps of a block share the columns of 16 weight rows
 //   streamed        experts only, mxfp4: every warp streams 16 weight rows past 8 or 16 tokens
 //   streamed_small  the same in 99 KB of shared memory
 //   streamed_tiles  the same for the published width on Hopper: whole tiles, every warp owns columns
@@ -45,8 +46,13 @@ enum class MatrixKernel : std::uint8_t {
     streamed,
     streamed_small,
     streamed_tiles,
-    row_streamed
+    row_streamed,
+    column_streamed
 };
+// Whether a sum's columns are added up in parts, which the number of tokens must not decide with DETERMINISM.
+constexpr bool shares_columns(MatrixKernel kernel) {
+    return kernel == MatrixKernel::wgmma_cluster || kernel == MatrixKernel::column_streamed;
+}
 constexpr bool is_streamed(MatrixKernel kernel) {
     return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small ||
            kernel == MatrixKernel::streamed_tiles;
@@ -62,11 +68,15 @@ inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or w
 inline constexpr std::int32_t kFewTileTokens = 32;      // of a small tile of wgmma's experts
 inline constexpr std::int32_t kClusterTileTokens = 64;  // of a tile of wgmma_cluster
 inline constexpr std::int32_t kTileStreamTokens = 16;   // of a tile of streamed_tiles
+inline constexpr std::int32_t kFewStreamTokens = 4;     // of a small tile of streamed_small
 inline constexpr std::int32_t kRowStreamRows = 16, kRowStreamTokens = 16;  // of a tile of row_streamed
-inline constexpr std::int32_t kMaxColumnShares = 8;    // blocks of a cluster that any card has
-inline constexpr std::int32_t kMaxDecodeTokens = 8;    // of one decode step
-inline constexpr std::int32_t kMaxKvSplits = 32;       // of one sequence's keys
-inline constexpr std::int32_t kMinKvClusterParts = 4;  // of them that are one cluster of blocks
+inline constexpr std::int32_t kColumnStreamRows = 16,
+                              kColumnStreamTokens = 16;     // of a tile of column_streamed
+inline constexpr std::int32_t kColumnStreamColumns = 4096;  // the most that it has registers for
+inline constexpr std::int32_t kMaxColumnShares = 8;         // blocks of a cluster that any card has
+inline constexpr std::int32_t kMaxDecodeTokens = 8;         // of one decode step
+inline constexpr std::int32_t kMaxKvSplits = 32;            // of one sequence's keys
+inline constexpr std::int32_t kMinKvClusterParts = 4;       // of them that are one cluster of blocks
 inline constexpr std::int32_t kMaxKvClusterParts = 8;
 inline constexpr std::int32_t kRowStreamBytes = 64 * 1024;  // shared memory of a block that streams keys
 inline constexpr std::int32_t kLoneRowBlocks = 2048;        // that may share the keys of lone rows
@@ -172,6 +182,14 @@ bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits
 // Numbers of the matrix that wgmma_unpacked writes: whole tiles of sixteen rows.
 constexpr std::int64_t unpacked_count(std::int32_t weight_rows, std::int32_t columns) {
     return (std::int64_t{weight_rows} + 15) / 16 * 16 * columns;
+}
+// The rings of `streamed` or `streamed_small`: the fewer tokens' activations lie beside them, the more weights are under way.
+struct StreamRings {
+    std::int32_t warps = 0, depth = 0;  // K-tiles of a warp
+};
+constexpr StreamRings stream_rings(MatrixKernel kernel, std::int32_t tile_tokens) {
+    if (kernel == MatrixKernel::streamed) return {16, 3};
+    return tile_tokens <= kFewStreamTokens ? StreamRings{16, 2} : StreamRings{8, 2};
 }
 // Shared memory of a streamed kernel; gemm.cu asserts that its kernels take exactly this.
 std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens);
