@@ -30,7 +30,7 @@ CUtensorMap map_matrix(const BoxedMatrix& matrix) {
                CU_TENSOR_MAP_INTERLEAVE_NONE, matrix.swizzle, matrix.fetches,
                CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) != CUDA_SUCCESS)
         throw Error(ErrorCode::device_failed, "the driver cannot describe a matrix to the GPU's copy engine",
-                    "Update the NVIDIA driver, or ban the kernels named wgmma.");
+                    "Update the NVIDIA driver, or ban the kernels named wgmma and streamed_tiles.");
     return map;
 }
 
