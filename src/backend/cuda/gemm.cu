@@ -33,12 +33,14 @@ void prepare_column_stream_gemm();
 namespace {
 
 // 16 warps, three K-tiles each, and 8 or 16 tokens; or what fits in the 99 KB of a workstation card.
-template <typename Run>
-void for_stream(StreamRings rings, Run run) {
-    if (rings.warps == 16)
-        rings.depth == 3 ? run.template operator()<16, 3>() : run.template operator()<16, 2>();
-    else
-        run.template operator()<8, 2>();
+using LargeStream = StreamGemm<16, 3>;
+using SmallStream = StreamGemm<8, 2>;
+
+int stream_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens) {
+    const int bytes = kernel == MatrixKernel::streamed ? LargeStream::shared_bytes(columns, tile_tokens)
+                                                       : SmallStream::shared_bytes(columns, tile_tokens);
+    check(bytes == streamed_shared_bytes(kernel, columns, tile_tokens), "the plan knows what a kernel takes");
+    return bytes;
 }
 
 }  // namespace
@@ -53,11 +55,10 @@ void prepare_gemm() {
     if (device.has_wgmma()) prepare_unpacked_gemm();
     if (device.compute_major >= 9) prepare_tile_stream_gemm();
     prepare_column_stream_gemm();
-    for (const StreamRings rings : {StreamRings{16, 3}, {16, 2}, {8, 2}})
-        for_stream(rings, [&]<int warps, int depth>() {
-            allow(gemm_stream_kernel<warps, depth, false>, device.shared_bytes_per_block);
-            allow(gemm_stream_kernel<warps, depth, true>, device.shared_bytes_per_block);
-        });
+    allow(gemm_stream_kernel<16, 3, false>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<16, 3, true>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<8, 2, false>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<8, 2, true>, device.shared_bytes_per_block);
     allow(gemm_row_stream_kernel<8>, device.shared_bytes_per_block);
     allow(gemm_row_stream_kernel<16>, device.shared_bytes_per_block);
 }
@@ -72,21 +73,21 @@ void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_
     if (problem.row_count == 0) return;
     if (is_streamed(plan.kernel)) {
         check(problem.groups != nullptr && w.type == WeightFormat::mxfp4 &&
-                  rows_of_expert % StreamGemm<16, 3>::kRows == 0,
+                  rows_of_expert % LargeStream::kRows == 0,
               "mxfp4 experts of whole tiles");
         if (plan.kernel == MatrixKernel::streamed_tiles) {
             launch_tile_stream_gemm(problem, plan, sm_count, stream);
             return;
         }
-        for_stream(stream_rings(plan.kernel, plan.tile_tokens), [&]<int warps, int depth>() {
-            const int bytes = StreamGemm<warps, depth>::shared_bytes(w.columns, plan.tile_tokens);
-            check(bytes == streamed_shared_bytes(plan.kernel, w.columns, plan.tile_tokens),
-                  "the plan knows what a kernel takes");
-            launch_pdl(plan.one_chain ? gemm_stream_kernel<warps, depth, true>
-                                      : gemm_stream_kernel<warps, depth, false>,
-                       dim3(static_cast<unsigned>(sm_count)), warps * 32, bytes, stream, problem,
-                       plan.tile_tokens);
-        });
+        const int bytes = stream_bytes(plan.kernel, w.columns, plan.tile_tokens);
+        const bool large = plan.kernel == MatrixKernel::streamed;
+        const auto kernel =
+            large ? plan.one_chain ? gemm_stream_kernel<16, 3, true> : gemm_stream_kernel<16, 3, false>
+            : plan.one_chain ? gemm_stream_kernel<8, 2, true>
+                             : gemm_stream_kernel<8, 2, false>;
+        launch_pdl(kernel, dim3(static_cast<unsigned>(sm_count)),
+                   large ? LargeStream::kThreads : SmallStream::kThreads, bytes, stream, problem,
+                   plan.tile_tokens);
         return;
     }
     if (plan.kernel == MatrixKernel::wgmma_unpacked) {

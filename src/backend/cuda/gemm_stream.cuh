@@ -193,9 +193,7 @@ struct StreamGemm {
                                     int stride, std::uint32_t turn) {
         const int lane = threadIdx.x % 32, blocks = problem.weights.columns / kQuantBlock;
         // Of each 8 x 8 matrix of activations, a lane gives the address of one row.
-        // Of eight or fewer, tokens that are not there repeat the last: memory need not have room for them.
-        const int token = groups == 1 ? min(lane % 8, tile.row_count - 1) : lane % 8;
-        std::uint32_t own = activations + token * stride + lane / 8 * 16;
+        std::uint32_t own = activations + lane % 8 * stride + lane / 8 * 16;
         float sums[groups][4] = {};
         for (int first = 0; first < blocks; first += kBlocks) {
             wait_for_copies<depth - 1>();
@@ -218,11 +216,11 @@ struct StreamGemm {
         store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row, false, 0, sums, turn);
     }
 
-    // The tokens of a tile; of more than eight, rows past the last repeat it. What is computed for them is not stored.
+    // The tokens of a tile; rows past the last repeat it, and what is computed for them is not stored.
     __device__ static void load_activations(const GemmProblem& problem, const Tile& tile, std::byte* to,
                                             int stride) {
         const int columns = problem.weights.columns, chunks = columns / 8;
-        const int rows = tile.row_count <= 8 ? tile.row_count : 16;
+        const int rows = tile.row_count <= 8 ? 8 : 16;
         for (int row = threadIdx.x / 32; row < rows; row += warps) {
             const uint4* from = reinterpret_cast<const uint4*>(
                 problem.activations +

@@ -273,11 +273,10 @@ TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
     constexpr std::int32_t kExperts = 8, kHidden = 192, kWidth = 320, kRows = 150;
     const bool published = kernel == MatrixKernel::streamed_tiles;  // columns, which it takes for granted
     const std::int32_t input_columns = published ? 2880 : kHidden, hidden_columns = published ? 2880 : kWidth;
-    // Some kernels have tiles of two sizes.
+    // wgmma and whole tiles have tiles of two sizes.
     std::vector<std::int32_t> tiles{plan_with(kernel, kRows, 16, kExperts, device).tile_tokens};
     if (kernel == MatrixKernel::wgmma) tiles = {kFewTileTokens, kMaxTileTokens};
     if (published) tiles = {8, kTileStreamTokens};
-    if (kernel == MatrixKernel::streamed_small) tiles = {kFewStreamTokens, 8};
     for (const WeightFormat type : kTypes) {
         if (is_streamed(kernel) && type != WeightFormat::mxfp4) continue;
         const RandomMatrix gate_up(type, kExperts * 2 * kWidth, input_columns, 1),

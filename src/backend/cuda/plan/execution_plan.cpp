@@ -27,8 +27,6 @@ constexpr std::int32_t kStreamedTokensPerExpert = 8, kStreamedTokensWithoutWgmma
 constexpr std::int32_t kFewTokensPerExpert = 16;
 // The same of tiles of eight tokens, where they are streamed whole.
 constexpr std::int32_t kVeryFewTokensPerExpert = 4;
-// The same of small tiles of streamed_small.
-constexpr std::int32_t kFewStreamedPerExpert = 2;
 // Fewer lone rows: the next kernel begins on SMs that are done with theirs, and that is worth more.
 constexpr std::int32_t kManyLoneRows = 64;
 constexpr std::int32_t kRoutedInOrderTokens = 768;
@@ -265,9 +263,6 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
     if (kernel == MatrixKernel::streamed_tiles &&
         tokens * kExpertsPerToken <= kVeryFewTokensPerExpert * experts)
         plan.tile_tokens = 8;
-    if (kernel == MatrixKernel::streamed_small &&
-        tokens * kExpertsPerToken <= kFewStreamedPerExpert * experts)
-        plan.tile_tokens = kFewStreamTokens;
     if (kernel == MatrixKernel::wgmma_unpacked)
         std::tie(plan.tile_weight_rows, plan.tile_tokens) = unpacked_tile(tokens, weight_rows, device);
     if (kernel == MatrixKernel::mma && experts == 1 && tokens <= kTokensOfFewWeightRows &&

@@ -68,7 +68,6 @@ inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or w
 inline constexpr std::int32_t kFewTileTokens = 32;      // of a small tile of wgmma's experts
 inline constexpr std::int32_t kClusterTileTokens = 64;  // of a tile of wgmma_cluster
 inline constexpr std::int32_t kTileStreamTokens = 16;   // of a tile of streamed_tiles
-inline constexpr std::int32_t kFewStreamTokens = 4;     // of a small tile of streamed_small
 inline constexpr std::int32_t kRowStreamRows = 16, kRowStreamTokens = 16;  // of a tile of row_streamed
 inline constexpr std::int32_t kColumnStreamRows = 16,
                               kColumnStreamTokens = 16;     // of a tile of column_streamed
@@ -182,14 +181,6 @@ bool streamed_fits(MatrixKernel kernel, std::int32_t columns, const DeviceTraits
 // Numbers of the matrix that wgmma_unpacked writes: whole tiles of sixteen rows.
 constexpr std::int64_t unpacked_count(std::int32_t weight_rows, std::int32_t columns) {
     return (std::int64_t{weight_rows} + 15) / 16 * 16 * columns;
-}
-// The rings of `streamed` or `streamed_small`: the fewer tokens' activations lie beside them, the more weights are under way.
-struct StreamRings {
-    std::int32_t warps = 0, depth = 0;  // K-tiles of a warp
-};
-constexpr StreamRings stream_rings(MatrixKernel kernel, std::int32_t tile_tokens) {
-    if (kernel == MatrixKernel::streamed) return {16, 3};
-    return tile_tokens <= kFewStreamTokens ? StreamRings{16, 2} : StreamRings{8, 2};
 }
 // Shared memory of a streamed kernel; gemm.cu asserts that its kernels take exactly this.
 std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens);

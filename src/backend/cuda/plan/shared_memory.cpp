@@ -18,9 +18,10 @@ std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, st
                kFinishers * tile_tokens * kTurnedToken + kWarps * 96 * 4 + kBarriers * 8 + kListOfGroups;
     }
     // Rings of K-tiles and room to turn sums for every warp, the tokens' activations, the list of groups.
-    const StreamRings rings = stream_rings(kernel, tile_tokens);
-    return rings.warps * (rings.depth * kKTile + tile_tokens * kTurnedToken) +
-           tile_tokens * (columns * 2 + 16) + kListOfGroups;
+    const std::int32_t warps = kernel == MatrixKernel::streamed ? 16 : 8;
+    const std::int32_t depth = kernel == MatrixKernel::streamed ? 3 : 2;
+    return warps * (depth * kKTile + tile_tokens * kTurnedToken) + tile_tokens * (columns * 2 + 16) +
+           kListOfGroups;
 }
 
 std::int32_t row_streamed_shared_bytes(std::int32_t columns, std::int32_t tile_tokens) {
