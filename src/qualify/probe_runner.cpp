@@ -3,16 +3,15 @@
 #include "base/error.h"
 
 namespace gptoss::qualify {
-using Json = nlohmann::json;
 
-Json to_json(const ProbeRequest& request) {
-    Json json = {{"model", request.model},           {"device", request.device},
-                 {"banned", request.kernels.banned}, {"preferred", Json::array()},
-                 {"exact", request.exact},           {"first_layer", request.layers.first},
-                 {"end_layer", request.layers.end},  {"kv_type", model::name_of(request.kv_types)},
-                 {"gpu_layers", request.gpu_layers}, {"gpu_ordinal", request.gpu_ordinal},
-                 {"passes", request.passes},         {"times_alone", request.times_alone},
-                 {"probes", Json::array()}};
+nlohmann::json to_json(const ProbeRequest& request) {
+    nlohmann::json json = {{"model", request.model},           {"device", request.device},
+                           {"banned", request.kernels.banned}, {"preferred", nlohmann::json::array()},
+                           {"exact", request.exact},           {"first_layer", request.layers.first},
+                           {"end_layer", request.layers.end},  {"kv_type", model::name_of(request.kv_types)},
+                           {"gpu_layers", request.gpu_layers}, {"gpu_ordinal", request.gpu_ordinal},
+                           {"passes", request.passes},         {"times_alone", request.times_alone},
+                           {"probes", nlohmann::json::array()}};
     for (const auto& preference : request.kernels.preferred)
         json["preferred"].push_back({preference.kernel, preference.tokens_from, preference.tokens_to});
     for (const Probe& probe : request.probes)
@@ -20,13 +19,13 @@ Json to_json(const ProbeRequest& request) {
     return json;
 }
 
-ProbeRequest probe_request_from_json(const Json& json) {
+ProbeRequest probe_request_from_json(const nlohmann::json& json) {
     try {
         ProbeRequest request;
         request.model = json.at("model").get<std::string>();
         request.device = json.at("device").get<std::string>();
         request.kernels.banned = json.at("banned").get<std::vector<std::string>>();
-        for (const Json& each : json.at("preferred"))
+        for (const nlohmann::json& each : json.at("preferred"))
             request.kernels.preferred.push_back({each.at(0).get<std::string>(),
                                                  each.at(1).get<std::int32_t>(),
                                                  each.at(2).get<std::int32_t>()});
@@ -38,11 +37,11 @@ ProbeRequest probe_request_from_json(const Json& json) {
         request.gpu_ordinal = json.at("gpu_ordinal").get<std::int32_t>();
         request.passes = json.at("passes").get<std::int32_t>();
         request.times_alone = json.at("times_alone").get<bool>();
-        for (const Json& each : json.at("probes"))
+        for (const nlohmann::json& each : json.at("probes"))
             request.probes.push_back({each.at(0).get<std::int32_t>(), each.at(1).get<std::int32_t>(),
                                       each.at(2).get<std::int32_t>(), each.at(3).get<std::int32_t>()});
         return request;
-    } catch (const Json::exception& error) {
+    } catch (const nlohmann::json::exception& error) {
         throw Error(ErrorCode::request_invalid, std::string("a probe request: ") + error.what(),
                     "`qualify` writes it; it is not meant to be written by hand.");
     }
