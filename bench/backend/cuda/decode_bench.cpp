@@ -21,6 +21,7 @@
 #include "backend/cuda/device_sampler.h"
 #include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
+#include "event_timer.h"
 #include "model/rope.h"
 #include "small_card.h"
 
@@ -68,19 +69,7 @@ class Bench {
 
     // Median milliseconds of `repeats` runs.
     double time_ms(int repeats, const std::function<void()>& run) {
-        const Event begin = make_event(true), end = make_event(true);
-        std::vector<float> times;
-        for (int i = 0; i < repeats + 2; ++i) {
-            cuda_check(cudaEventRecord(begin.get(), stream_.get()));
-            run();
-            cuda_check(cudaEventRecord(end.get(), stream_.get()));
-            cuda_check(cudaEventSynchronize(end.get()));
-            float ms = 0;
-            cuda_check(cudaEventElapsedTime(&ms, begin.get(), end.get()));
-            if (i >= 2) times.push_back(ms);
-        }
-        std::ranges::sort(times);
-        return times[times.size() / 2];
+        return median_ms(stream_, 2, repeats, [&](int) { run(); });
     }
 
     // One generated token a row, `tokens` times, nothing waited for in between. `counts`: what penalties look at.
@@ -113,17 +102,11 @@ class Bench {
 
     double stage_us(std::int32_t rows, std::int32_t depth, int first, int last) {
         step_ms(rows, depth, 1);  // leaves positions and sums behind
-        GraphExec graph;
         const Stream capture = make_stream();
-        cuda_check(cudaStreamBeginCapture(capture.get(), cudaStreamCaptureModeThreadLocal));
-        for (std::int32_t layer = 0; layer < shape_.layers; ++layer)
-            step_->run_stages(rows, step_->kv_plan_for(rows, depth), layer, first, last, capture.get());
-        cudaGraph_t captured = nullptr;
-        cuda_check(cudaStreamEndCapture(capture.get(), &captured));
-        cudaGraphExec_t executable = nullptr;
-        cuda_check(cudaGraphInstantiate(&executable, captured, 0));
-        graph.reset(executable);
-        cudaGraphDestroy(captured);
+        const GraphExec graph = captured_graph(capture, [&] {
+            for (std::int32_t layer = 0; layer < shape_.layers; ++layer)
+                step_->run_stages(rows, step_->kv_plan_for(rows, depth), layer, first, last, capture.get());
+        });
         return 1e3 * time_ms(10, [&] { cuda_check(cudaGraphLaunch(graph.get(), stream_.get())); }) /
                shape_.layers;
     }

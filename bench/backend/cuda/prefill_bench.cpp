@@ -27,6 +27,7 @@
 #include "backend/cuda/repack.h"
 #include "backend/cuda/weight_layout.h"
 #include "base/error.h"
+#include "event_timer.h"
 #include "model/rope.h"
 #include "own_blocks.h"
 #include "random_values.h"
@@ -78,20 +79,7 @@ class Bench {
 
     // Median milliseconds; a first run is not counted, unless it is the only one.
     double time_ms(int repeats, const std::function<void(int)>& run) {
-        const int warm_ups = repeats > 1 ? 1 : 0;
-        const Event begin = make_event(true), end = make_event(true);
-        std::vector<float> times;
-        for (int i = 0; i < repeats + warm_ups; ++i) {
-            cuda_check(cudaEventRecord(begin.get(), stream_.get()));
-            run(i);
-            cuda_check(cudaEventRecord(end.get(), stream_.get()));
-            cuda_check(cudaEventSynchronize(end.get()));
-            float ms = 0;
-            cuda_check(cudaEventElapsedTime(&ms, begin.get(), end.get()));
-            if (i >= warm_ups) times.push_back(ms);
-        }
-        std::ranges::sort(times);
-        return times[times.size() / 2];
+        return median_ms(stream_, repeats > 1 ? 1 : 0, repeats, run);
     }
 
     void report(const char* what, std::int32_t rows, double ms, double flop, double bytes) const {

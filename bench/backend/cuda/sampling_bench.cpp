@@ -3,7 +3,6 @@
 //   bench_cuda_sampling [rounds]
 #include <cuda_runtime.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +11,7 @@
 
 #include "backend/cuda/memory.h"
 #include "backend/cuda/sampling_kernels.h"
+#include "event_timer.h"
 
 namespace gptoss::backend::cuda {
 namespace {
@@ -67,29 +67,14 @@ class Rows {
         std::vector<DeviceMemory> keep;
         const SampleJob* device_jobs = filled(keep, jobs);
         const SamplingWork work{penalises, needs_cuts(parameters), false};
-        cuda_check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal));
-        for (int i = 0; i < kSteps; ++i)
-            launch_sampling(device_jobs, rows_, kVocabulary, kPaddingFrom, work, scratch_, results_,
-                            last_tokens_, stream_.get());
-        cudaGraph_t captured = nullptr;
-        cudaGraphExec_t executable = nullptr;
-        cuda_check(cudaStreamEndCapture(stream_.get(), &captured));
-        cuda_check(cudaGraphInstantiate(&executable, captured, 0));
-        const GraphExec graph(executable);
-        cudaGraphDestroy(captured);
-        const Event begin = make_event(true), end = make_event(true);
-        std::vector<float> times;
-        for (int i = 0; i < 7; ++i) {
-            cuda_check(cudaEventRecord(begin.get(), stream_.get()));
-            cuda_check(cudaGraphLaunch(graph.get(), stream_.get()));
-            cuda_check(cudaEventRecord(end.get(), stream_.get()));
-            cuda_check(cudaEventSynchronize(end.get()));
-            float ms = 0;
-            cuda_check(cudaEventElapsedTime(&ms, begin.get(), end.get()));
-            if (i >= 2) times.push_back(ms);
-        }
-        std::ranges::sort(times);
-        return 1e3 * times[times.size() / 2] / kSteps;
+        const GraphExec graph = captured_graph(stream_, [&] {
+            for (int i = 0; i < kSteps; ++i)
+                launch_sampling(device_jobs, rows_, kVocabulary, kPaddingFrom, work, scratch_, results_,
+                                last_tokens_, stream_.get());
+        });
+        return 1e3 / kSteps * median_ms(stream_, 2, 5, [&](int) {
+                   cuda_check(cudaGraphLaunch(graph.get(), stream_.get()));
+               });
     }
 
   private:

@@ -19,45 +19,74 @@ class BatchedRowsTest : public backend::test::GpuTest {
     }
 };
 
+// Random weights of a router on the device.
+struct RouterWeights {
+    RouterWeights(std::int32_t columns, std::int32_t count)
+        : hidden(columns),
+          experts(count),
+          gain(random_floats(columns, 1.0F, 2)),
+          router(random_floats(std::size_t(count) * columns, 0.05F, 3)),
+          bias(random_floats(count, 0.5F, 4)),
+          partial_logits(static_cast<std::size_t>(partial_logits_count(columns))) {}
+
+    std::int32_t hidden, experts;
+    DeviceVector<float> gain, router, bias, partial_logits;
+};
+
+// What routing leaves of some rows.
+struct RoutedRows {
+    RoutedRows(std::int32_t count, const RouterWeights& from)
+        : rows(count),
+          normalised(std::size_t(count) * from.hidden),
+          choices(std::size_t(count) * kExpertsPerToken),
+          pairs(std::size_t(count) * kExpertsPerToken),
+          weights(std::size_t(count) * kExpertsPerToken),
+          logits(std::size_t(count) * from.experts),
+          groups(std::size_t{1}) {}
+
+    Routing routing(const DeviceVector<float>& residual, const RouterWeights& from) const {
+        Routing r;
+        r.residual = residual.get();
+        r.gain = from.gain.get();
+        r.router = from.router.get();
+        r.router_bias = from.bias.get();
+        r.row_count = rows;
+        r.hidden = from.hidden;
+        r.experts = from.experts;
+        r.epsilon = 1e-5F;
+        r.normalised = normalised.get();
+        r.choices = choices.get();
+        r.routing_weights = weights.get();
+        r.logits = logits.get();
+        r.groups = groups.get();
+        r.partial_logits = from.partial_logits.get();
+        r.sorted_pairs = pairs.get();
+        return r;
+    }
+
+    std::int32_t rows;
+    DeviceVector<__half> normalised;
+    DeviceVector<std::int32_t> choices, pairs;
+    DeviceVector<float> weights, logits;
+    DeviceVector<GroupList> groups;
+};
+
 // In order every number of rows gives a row the same sums: as one of all and as one of the first few.
 TEST_F(BatchedRowsTest, RoutingInOrderHasTheSameBitsForAnyNumberOfRows) {
     for (const auto& [hidden, experts] : {std::pair{2880, 128}, {2880, 32}, {192, 100}}) {
         constexpr std::int32_t kMost = 8200;
-        const DeviceVector<float> residual(random_floats(std::size_t{kMost} * hidden, 20.0F, 1)),
-            gain(random_floats(hidden, 1.0F, 2)),
-            router(random_floats(std::size_t(experts) * hidden, 0.05F, 3)),
-            bias(random_floats(experts, 0.5F, 4)),
-            partial_logits(static_cast<std::size_t>(partial_logits_count(hidden)));
+        const DeviceVector<float> residual(random_floats(std::size_t{kMost} * hidden, 20.0F, 1));
+        const RouterWeights weights(hidden, experts);
         struct Routed {
             std::vector<float> logits, weights;
             std::vector<__half> normalised;
         };
-        const auto routed = [&, columns = hidden, count = experts](std::int32_t rows) {
-            const DeviceVector<__half> normalised(std::size_t(rows) * columns);
-            const DeviceVector<std::int32_t> choices(std::size_t(rows) * kExpertsPerToken),
-                pairs(std::size_t(rows) * kExpertsPerToken);
-            const DeviceVector<float> weights(std::size_t(rows) * kExpertsPerToken),
-                logits(std::size_t(rows) * count);
-            const DeviceVector<GroupList> groups(std::size_t{1});
-            Routing r;
-            r.residual = residual.get();
-            r.gain = gain.get();
-            r.router = router.get();
-            r.router_bias = bias.get();
-            r.row_count = rows;
-            r.hidden = columns;
-            r.experts = count;
-            r.epsilon = 1e-5F;
-            r.normalised = normalised.get();
-            r.choices = choices.get();
-            r.routing_weights = weights.get();
-            r.logits = logits.get();
-            r.groups = groups.get();
+        const auto routed = [&](std::int32_t rows) {
+            const RoutedRows found(rows, weights);
+            Routing r = found.routing(residual, weights);
             r.in_order = true;
-            r.partial_logits = partial_logits.get();
-            r.sorted_pairs = pairs.get();
             launch_routing(r, nullptr);
-            return Routed{logits.read(), weights.read(), normalised.read()};
+            return Routed{found.logits.read(), found.weights.read(), found.normalised.read()};
         };
         const auto differences = [](const auto& a, const auto& b) {
             int count = 0;
@@ -83,49 +112,28 @@ TEST_F(BatchedRowsTest, RoutingMatchesReference) {
           std::tuple{75, 2880, 128}, std::tuple{700, 256, 32}, std::tuple{4300, 128, 128},
           std::tuple{4225, 192, 32}}) {
         const std::vector<float> residual = random_floats(std::size_t(rows) * hidden, 20.0F, 1);
-        const std::vector<float> gain = random_floats(hidden, 1.0F, 2);
-        const std::vector<float> router = random_floats(std::size_t(experts) * hidden, 0.05F, 3);
-        const std::vector<float> bias = random_floats(experts, 0.5F, 4);
-        const DeviceVector<float> d_residual(residual), d_gain(gain), d_router(router), d_bias(bias);
-        const DeviceVector<__half> normalised(std::size_t(rows) * hidden);
-        const DeviceVector<std::int32_t> choices(std::size_t(rows) * kExpertsPerToken),
-            pairs(std::size_t(rows) * kExpertsPerToken);
-        const DeviceVector<float> weights(std::size_t(rows) * kExpertsPerToken),
-            logits(std::size_t(rows) * experts);
-        const DeviceVector<GroupList> groups(std::size_t{1});
-        const DeviceVector<float> partial_logits(static_cast<std::size_t>(partial_logits_count(hidden)));
+        const RouterWeights from(hidden, experts);
+        const std::vector<float> gain = from.gain.read(), router = from.router.read(),
+                                 bias = from.bias.read();
+        const DeviceVector<float> d_residual(residual);
+        const RoutedRows found(rows, from);
         // Both orders of columns, sums in order and not, whole tiles and small ones.
         for (const auto& [order, in_order, tile_tokens] :
              {std::tuple{ActivationOrder::nibbles, false, kMaxTileTokens},
               std::tuple{ActivationOrder::sequential, false, 16},
               std::tuple{ActivationOrder::nibbles, true, 8},
               std::tuple{ActivationOrder::sequential, true, kMaxTileTokens}}) {
-            Routing r;
-            r.residual = d_residual.get();
-            r.gain = d_gain.get();
-            r.router = d_router.get();
-            r.router_bias = d_bias.get();
-            r.row_count = rows;
-            r.hidden = hidden;
-            r.experts = experts;
-            r.epsilon = 1e-5F;
-            r.normalised = normalised.get();
+            Routing r = found.routing(d_residual, from);
             r.order = order;
-            r.choices = choices.get();
-            r.routing_weights = weights.get();
-            r.logits = logits.get();
-            r.groups = groups.get();
             r.tile_tokens = tile_tokens;
             r.in_order = in_order && hidden % kRouterChunk == 0;
-            r.partial_logits = partial_logits.get();
-            r.sorted_pairs = pairs.get();
             launch_routing(r, nullptr);
-            const auto found_normalised = normalised.read();
-            const auto found_logits = logits.read();
-            const auto found_choices = choices.read();
-            const auto found_weights = weights.read();
-            const auto found_pairs = pairs.read();
-            const GroupList list = groups.read()[0];
+            const auto found_normalised = found.normalised.read();
+            const auto found_logits = found.logits.read();
+            const auto found_choices = found.choices.read();
+            const auto found_weights = found.weights.read();
+            const auto found_pairs = found.pairs.read();
+            const GroupList list = found.groups.read()[0];
 
             std::vector<double> norm, norm_found, logit;
             for (std::int32_t t = 0; t < rows; ++t) {
