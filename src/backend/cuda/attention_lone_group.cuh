@@ -177,20 +177,11 @@ __device__ __forceinline__ LoneSums attend_groups(std::uint32_t ring, int& slot,
         float top = score[0];
 #pragma unroll
         for (int i = 1; i < Group::kScores; ++i) top = fmaxf(top, score[i]);
-        top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
-        top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
-        const float both = fmaxf(largest, top);  // finite: every group has a visible key
-        const float shrink = power_of_two(largest - both);
-        largest = both;
-        weights *= shrink;
-#pragma unroll
-        for (int j = 0; j < 8; ++j)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sums[j][i] *= shrink;
+        meet_group(top, largest, weights, sums);
         typename Group::Weights weight;
 #pragma unroll
         for (int i = 0; i < Group::kScores; i += 2) {
-            const float low = power_of_two(score[i] - both), high = power_of_two(score[i + 1] - both);
+            const float low = power_of_two(score[i] - largest), high = power_of_two(score[i + 1] - largest);
             weights += low + high;
             split_pair<Mma>(low, high, weight[i / 4][i % 4], weight[i / 4][i % 4 + 1]);
         }

@@ -190,4 +190,19 @@ __device__ __forceinline__ void finish_row(const Rows& rows, const RowPart& own,
     rows.store(own.row, query_head * kHeadSize + 2 * lane, sums.values.x * factor, sums.values.y * factor);
 }
 
+// The running softmax meets a group's scores: `top` is the lane's largest of them, and four lanes share a row. What was
+// summed before is scaled to the new largest.
+__device__ __forceinline__ void meet_group(float top, float& largest, float& weights, float (&sums)[8][4]) {
+    top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 1));
+    top = fmaxf(top, __shfl_xor_sync(kAllLanes, top, 2));
+    const float both = fmaxf(largest, top);  // finite: every group has a visible key
+    const float shrink = power_of_two(largest - both);
+    largest = both;
+    weights *= shrink;
+#pragma unroll
+    for (int j = 0; j < 8; ++j)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) sums[j][i] *= shrink;
+}
+
 }  // namespace gptoss::backend::cuda

@@ -20,6 +20,28 @@
 
 namespace gptoss::backend::cuda {
 
+// The words of 32 columns of two weight rows as operands of the two matrix instructions.
+__device__ __forceinline__ void unpack_mxfp4_rows(std::uint32_t (&first)[4], std::uint32_t (&second)[4],
+                                                  std::uint32_t low, std::uint32_t high) {
+    first[0] = unpacked_mxfp4_pair<0>(low), first[1] = unpacked_mxfp4_pair<0>(high);
+    first[2] = unpacked_mxfp4_pair<2>(low), first[3] = unpacked_mxfp4_pair<2>(high);
+    second[0] = unpacked_mxfp4_pair<1>(low), second[1] = unpacked_mxfp4_pair<1>(high);
+    second[2] = unpacked_mxfp4_pair<3>(low), second[3] = unpacked_mxfp4_pair<3>(high);
+}
+
+// Their products with eight tokens, each row's times its scale, added.
+__device__ __forceinline__ void add_scaled_rows(float (&sums)[4], const std::uint32_t (&first)[4],
+                                                const std::uint32_t (&second)[4], const std::uint32_t (&b)[4],
+                                                float low_scale, float high_scale) {
+    float c[4] = {};
+    MmaF16::multiply_add(c, first, b[0], b[1]);
+    MmaF16::multiply_add(c, second, b[2], b[3]);
+    sums[0] += low_scale * c[0];
+    sums[1] += low_scale * c[1];
+    sums[2] += high_scale * c[2];
+    sums[3] += high_scale * c[3];
+}
+
 template <int warps, int depth, bool one_chain = false>
 struct StreamGemm {
     static constexpr int kThreads = warps * 32;
@@ -139,10 +161,8 @@ struct StreamGemm {
             const std::uint32_t word = own + (block ^ g) * 16;
             load_shared(even, word);
             load_shared(odd, word + kRowBytes);
-            const std::uint32_t first[4] = {unpacked_mxfp4_pair<0>(even[0]), unpacked_mxfp4_pair<0>(odd[0]),
-                                            unpacked_mxfp4_pair<2>(even[0]), unpacked_mxfp4_pair<2>(odd[0])};
-            const std::uint32_t second[4] = {unpacked_mxfp4_pair<1>(even[0]), unpacked_mxfp4_pair<1>(odd[0]),
-                                             unpacked_mxfp4_pair<3>(even[0]), unpacked_mxfp4_pair<3>(odd[0])};
+            std::uint32_t first[4], second[4];
+            unpack_mxfp4_rows(first, second, even[0], odd[0]);
             if constexpr (one_chain) {
                 const __half2 scale[2] = {Scales::of_block(scales[block / 4], block % 4),
                                           Scales::of_block(scales[2 + block / 4], block % 4)};
@@ -155,13 +175,7 @@ struct StreamGemm {
             for (int group = 0; group < groups; ++group) {
                 std::uint32_t b[4];
                 load_matrices(b, activations + group * 8 * stride + block * 64);
-                float c[4] = {};
-                MmaF16::multiply_add(c, first, b[0], b[1]);
-                MmaF16::multiply_add(c, second, b[2], b[3]);
-                sums[group][0] += even_scale * c[0];
-                sums[group][1] += even_scale * c[1];
-                sums[group][2] += odd_scale * c[2];
-                sums[group][3] += odd_scale * c[3];
+                add_scaled_rows(sums[group], first, second, b, even_scale, odd_scale);
             }
         }
     }

@@ -200,24 +200,13 @@ struct TileStreamGemm {
         }
 #pragma unroll
         for (int i = 0; i < kSlice; ++i) {
-            const std::uint32_t low = weights.words[i][0][0], high = weights.words[i][1][0];
-            const std::uint32_t first[4] = {unpacked_mxfp4_pair<0>(low), unpacked_mxfp4_pair<0>(high),
-                                            unpacked_mxfp4_pair<2>(low), unpacked_mxfp4_pair<2>(high)};
-            const std::uint32_t second[4] = {unpacked_mxfp4_pair<1>(low), unpacked_mxfp4_pair<1>(high),
-                                             unpacked_mxfp4_pair<3>(low), unpacked_mxfp4_pair<3>(high)};
+            std::uint32_t first[4], second[4];
+            unpack_mxfp4_rows(first, second, weights.words[i][0][0], weights.words[i][1][0]);
             const float low_factor = __uint_as_float(factors[0][i / 2][i % 2]),
                         high_factor = __uint_as_float(factors[1][i / 2][i % 2]);
 #pragma unroll
-            for (int group = 0; group < groups; ++group) {
-                const std::uint32_t(&b)[4] = operands[group][i];
-                float c[4] = {};
-                MmaF16::multiply_add(c, first, b[0], b[1]);
-                MmaF16::multiply_add(c, second, b[2], b[3]);
-                sums[group][0] += low_factor * c[0];
-                sums[group][1] += low_factor * c[1];
-                sums[group][2] += high_factor * c[2];
-                sums[group][3] += high_factor * c[3];
-            }
+            for (int group = 0; group < groups; ++group)
+                add_scaled_rows(sums[group], first, second, operands[group][i], low_factor, high_factor);
         }
     }
 

@@ -158,22 +158,13 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
                 cached.clear_value(i);  // never written, or another sequence's: may be anything, even NaN
             }
         }
-        float group_largest = fmaxf(fmaxf(score[0][0], score[0][1]), fmaxf(score[1][0], score[1][1]));
-        group_largest = fmaxf(group_largest, __shfl_xor_sync(kAllLanes, group_largest, 1));
-        group_largest = fmaxf(group_largest, __shfl_xor_sync(kAllLanes, group_largest, 2));
-        const float both = fmaxf(largest, group_largest);  // finite: every group has a visible key
-        const float shrink = power_of_two(largest - both);
-        largest = both;
-        weights *= shrink;
-#pragma unroll
-        for (int j = 0; j < 8; ++j)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) values[j][i] *= shrink;
+        meet_group(fmaxf(fmaxf(score[0][0], score[0][1]), fmaxf(score[1][0], score[1][1])), largest, weights,
+                   values);
 
         std::uint32_t weight[4];
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
-            const float low = power_of_two(score[i][0] - both), high = power_of_two(score[i][1] - both);
+            const float low = power_of_two(score[i][0] - largest), high = power_of_two(score[i][1] - largest);
             weights += low + high;
             split_pair<Mma>(low, high, weight[2 * i], weight[2 * i + 1]);
         }
