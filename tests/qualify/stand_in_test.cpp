@@ -34,7 +34,7 @@ TEST(Published120bStandIn, IsPlannedProbedAndComparedLikeTheRelease) {
     backend::cuda::PlanOptions kernels;
     kernels.shape = shape;
     const auto names = backend::cuda::kernel_names(backend::cuda::card_named("rtx-pro-6000"), kernels);
-    EXPECT_NE(std::ranges::find(names, "experts/streamed_small"), names.end());
+    EXPECT_NE(std::ranges::find(names, "experts/streamed_tiles_small"), names.end());
 
     // Every probe of two layers, and the whole model as it is timed, have room on the first target.
     const std::vector<Probe> probes = probes_for(shape, 2048, 128);

@@ -172,8 +172,9 @@ class Bench {
         grouped.groups = groups;
         grouped.row_count = static_cast<std::int32_t>(pairs);
         grouped.source_divisor = kExpertsPerToken;
-        for (const MatrixKernel kernel : {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed,
-                                          MatrixKernel::streamed_small, MatrixKernel::streamed_tiles}) {
+        for (const MatrixKernel kernel :
+             {MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed, MatrixKernel::streamed_small,
+              MatrixKernel::streamed_tiles, MatrixKernel::streamed_tiles_small}) {
             if (!with_experts || (is_streamed(kernel) && rows > 1024)) continue;
             routing.tile_tokens = plan_with(kernel, rows, 192, shape_.experts, device_).tile_tokens;
             launch_routing(routing, stream_.get());

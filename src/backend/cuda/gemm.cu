@@ -34,7 +34,7 @@ namespace {
 
 // 16 warps, three K-tiles each, and 8 or 16 tokens; or what fits in the 99 KB of a workstation card.
 using LargeStream = StreamGemm<16, 3>;
-using SmallStream = StreamGemm<8, 2>;
+using SmallStream = StreamGemm<12, 2>;
 
 int stream_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens) {
     const int bytes = kernel == MatrixKernel::streamed ? LargeStream::shared_bytes(columns, tile_tokens)
@@ -57,8 +57,8 @@ void prepare_gemm() {
     prepare_column_stream_gemm();
     allow(gemm_stream_kernel<16, 3, false>, device.shared_bytes_per_block);
     allow(gemm_stream_kernel<16, 3, true>, device.shared_bytes_per_block);
-    allow(gemm_stream_kernel<8, 2, false>, device.shared_bytes_per_block);
-    allow(gemm_stream_kernel<8, 2, true>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<12, 2, false>, device.shared_bytes_per_block);
+    allow(gemm_stream_kernel<12, 2, true>, device.shared_bytes_per_block);
     allow(gemm_row_stream_kernel<8>, device.shared_bytes_per_block);
     allow(gemm_row_stream_kernel<16>, device.shared_bytes_per_block);
 }
@@ -75,7 +75,7 @@ void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_
         check(problem.groups != nullptr && w.type == WeightFormat::mxfp4 &&
                   rows_of_expert % LargeStream::kRows == 0,
               "mxfp4 experts of whole tiles");
-        if (plan.kernel == MatrixKernel::streamed_tiles) {
+        if (is_streamed_in_tiles(plan.kernel)) {
             launch_tile_stream_gemm(problem, plan, sm_count, stream);
             return;
         }
@@ -83,8 +83,8 @@ void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_
         const bool large = plan.kernel == MatrixKernel::streamed;
         const auto kernel =
             large ? plan.one_chain ? gemm_stream_kernel<16, 3, true> : gemm_stream_kernel<16, 3, false>
-            : plan.one_chain ? gemm_stream_kernel<8, 2, true>
-                             : gemm_stream_kernel<8, 2, false>;
+            : plan.one_chain ? gemm_stream_kernel<12, 2, true>
+                             : gemm_stream_kernel<12, 2, false>;
         launch_pdl(kernel, dim3(static_cast<unsigned>(sm_count)),
                    large ? LargeStream::kThreads : SmallStream::kThreads, bytes, stream, problem,
                    plan.tile_tokens);

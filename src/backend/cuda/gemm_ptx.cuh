@@ -17,6 +17,12 @@ inline constexpr bool kHasWgmma = true;
 #else
 inline constexpr bool kHasWgmma = false;
 #endif
+// Bulk copies and the barriers that count them: Hopper and after.
+#if __CUDA_ARCH__ >= 900
+inline constexpr bool kHasCopyEngine = true;
+#else
+inline constexpr bool kHasCopyEngine = false;
+#endif
 
 // ---- shared memory reads
 

@@ -57,8 +57,12 @@ struct StreamGemm {
     // 16 bytes more than the columns take: the same column of eight tokens then lies in eight different
     // banks.
     static constexpr int stride_bytes(int columns) { return columns * 2 + 16; }
+    // Eight tokens are turned at a time, even where a tile has fewer.
+    __host__ __device__ static constexpr int warp_bytes(int tile_tokens) {
+        return kRingBytes + turn_bytes(tile_tokens < 8 ? 8 : tile_tokens);
+    }
     static constexpr int shared_bytes(int columns, int tile_tokens) {
-        return warps * (kRingBytes + turn_bytes(tile_tokens)) + tile_tokens * stride_bytes(columns) +
+        return warps * warp_bytes(tile_tokens) + tile_tokens * stride_bytes(columns) +
                static_cast<int>(sizeof(GroupList));
     }
 
@@ -200,14 +204,13 @@ struct StreamGemm {
         }
     }
 
-    // One tile: all its columns, then the epilogue.
+    // One tile: all its columns, then the epilogue. `own`: what the lane gives the address of, a row of each 8 x 8 matrix
+    // of activations.
     template <int groups>
     __device__ static void run_tile(const GemmProblem& problem, const Tile& tile, int rows_of_expert,
-                                    std::uint32_t ring, int& slot, Loader& loader, std::uint32_t activations,
+                                    std::uint32_t ring, int& slot, Loader& loader, std::uint32_t own,
                                     int stride, std::uint32_t turn) {
-        const int lane = threadIdx.x % 32, blocks = problem.weights.columns / kQuantBlock;
-        // Of each 8 x 8 matrix of activations, a lane gives the address of one row.
-        std::uint32_t own = activations + lane % 8 * stride + lane / 8 * 16;
+        const int blocks = problem.weights.columns / kQuantBlock;
         float sums[groups][4] = {};
         for (int first = 0; first < blocks; first += kBlocks) {
             wait_for_copies<depth - 1>();
@@ -231,10 +234,10 @@ struct StreamGemm {
     }
 
     // The tokens of a tile; rows past the last repeat it, and what is computed for them is not stored.
-    __device__ static void load_activations(const GemmProblem& problem, const Tile& tile, std::byte* to,
-                                            int stride) {
+    __device__ static void load_activations(const GemmProblem& problem, const Tile& tile, int tile_tokens,
+                                            std::byte* to, int stride) {
         const int columns = problem.weights.columns, chunks = columns / 8;
-        const int rows = tile.row_count <= 8 ? 8 : 16;
+        const int rows = tile.row_count <= 8 ? min(8, tile_tokens) : 16;
         for (int row = threadIdx.x / 32; row < rows; row += warps) {
             const uint4* from = reinterpret_cast<const uint4*>(
                 problem.activations +
@@ -252,9 +255,9 @@ __global__ void __launch_bounds__(warps * 32, 1)
     using Gemm = StreamGemm<warps, depth, one_chain>;
     std::byte* shared = dynamic_shared();
     const int stride = Gemm::stride_bytes(problem.weights.columns), warp = threadIdx.x / 32;
-    const std::uint32_t turn =
-        shared_address(shared) + warps * Gemm::kRingBytes + warp * turn_bytes(tile_tokens);
-    std::byte* activations = shared + warps * (Gemm::kRingBytes + turn_bytes(tile_tokens));
+    const std::uint32_t ring = shared_address(shared) + warp * Gemm::warp_bytes(tile_tokens),
+                        turn = ring + Gemm::kRingBytes;
+    std::byte* activations = shared + warps * Gemm::warp_bytes(tile_tokens);
     auto& groups = *reinterpret_cast<GroupList*>(activations + tile_tokens * stride);
     if (!problem.groups_are_settled) griddep_wait();
     // Only now: the next stage may be one that takes the groups for settled.
@@ -270,7 +273,6 @@ __global__ void __launch_bounds__(warps * 32, 1)
     const int first = static_cast<int>(tiles * blockIdx.x / gridDim.x),
               last = static_cast<int>(tiles * (blockIdx.x + 1) / gridDim.x);
 
-    const std::uint32_t ring = shared_address(shared) + warp * Gemm::kRingBytes;
     typename Gemm::Loader loader(work, ring, first + warp, last);
     for (int slot = 0; slot < depth; ++slot) loader.load(slot);
     if (problem.groups_are_settled) griddep_wait();
@@ -279,19 +281,21 @@ __global__ void __launch_bounds__(warps * 32, 1)
     const auto replace_activations = [&] {
         const Tile tile = work.tile(activations_end);
         __syncthreads();  // nobody reads the old ones any more
-        Gemm::load_activations(problem, tile, activations, stride);
+        Gemm::load_activations(problem, tile, tile_tokens, activations, stride);
         __syncthreads();
         activations_end = (activations_end / work.row_tiles + 1) * work.row_tiles;
     };
+    // The last row again for those that a tile of fewer than eight tokens does not have.
+    const int lane = threadIdx.x % 32;
+    const std::uint32_t own =
+        shared_address(activations) + min(lane % 8, tile_tokens - 1) * stride + lane / 8 * 16;
     for (int number = first + warp; number < last; number += warps) {
         while (number >= activations_end) replace_activations();
         const Tile tile = work.tile(number);
         if (tile.row_count <= 8)
-            Gemm::template run_tile<1>(problem, tile, rows_of_expert, ring, slot, loader,
-                                       shared_address(activations), stride, turn);
+            Gemm::template run_tile<1>(problem, tile, rows_of_expert, ring, slot, loader, own, stride, turn);
         else
-            Gemm::template run_tile<2>(problem, tile, rows_of_expert, ring, slot, loader,
-                                       shared_address(activations), stride, turn);
+            Gemm::template run_tile<2>(problem, tile, rows_of_expert, ring, slot, loader, own, stride, turn);
     }
     while (activations_end < last) replace_activations();  // with the other warps
 }

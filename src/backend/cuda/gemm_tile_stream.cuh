@@ -19,11 +19,11 @@ struct TileMaps {
     CUtensorMap values, scales;
 };
 
-// `most_tokens`: of a tile, 8 or 16.
-template <int most_tokens>
+// `most_tokens`: of a tile, 8 or 16. `small`: of eight, in 99 KB of shared memory, on any card with a copy engine.
+template <int most_tokens, bool small = false>
 struct TileStreamGemm {
     static constexpr int kColumns = 2880, kRows = 16, kTokens = most_tokens, kGroups = kTokens / 8;
-    static_assert(kTokens == 8 || kTokens == 16);
+    static_assert(kTokens == 8 || (kTokens == 16 && !small));
     // With few tokens there are registers for the next tile's weights, too, which then arrive during the products.
     static constexpr bool kLoadsAhead = kTokens == 8;
     static constexpr int kConsumers = 15, kFinishers = 4, kThreads = (kConsumers + kFinishers + 1) * 32;
@@ -36,14 +36,17 @@ struct TileStreamGemm {
     static constexpr int kStageBytes = kPieces * kPieceBytes;
     static constexpr int kScaleRowBytes = static_cast<int>(scale_bytes_a_row(WeightFormat::mxfp4, kColumns));
     static constexpr int kScaleBytes = kRows * kScaleRowBytes;
-    static constexpr int kStages = 7;
+    static constexpr int kStages = small ? 3 : 7;
     static constexpr int kPartRowBytes = kTokens * 4, kPartBytes = kRows * kPartRowBytes;  // a warp's sums
     static constexpr int kPartsBytes = kConsumers * kPartBytes;                            // of a tile
     static constexpr int kFactorBytes = kRows * kSlice * 4;                                // a warp's scales
+    // The small form has room for them only where the warp's sums of the same tile will be.
+    static constexpr int kFactorStride = small ? kPartBytes : kFactorBytes;
+    static_assert(kFactorBytes <= kFactorStride);
     static constexpr int kBarriers = 2 * kStages + kFinishers + 2;
-    static constexpr int kSharedBytes = 1024 + kStages * (kStageBytes + kScaleBytes) + 2 * kPartsBytes +
-                                        kFinishers * turn_bytes(kTokens) + kConsumers * kFactorBytes +
-                                        kBarriers * 8 + static_cast<int>(sizeof(GroupList));
+    static constexpr int kSharedBytes =
+        1024 + kStages * (kStageBytes + kScaleBytes) + 2 * kPartsBytes + kFinishers * turn_bytes(kTokens) +
+        (small ? 0 : kConsumers * kFactorBytes) + kBarriers * 8 + static_cast<int>(sizeof(GroupList));
     using Work = StreamGemm<16, 3>::Work;
     static_assert(StreamGemm<16, 3>::kRows == kRows);
 
@@ -53,8 +56,12 @@ struct TileStreamGemm {
         __device__ std::uint32_t scales(int i) const { return stage(kStages) + i * kScaleBytes; }
         __device__ std::uint32_t parts(int i) const { return scales(kStages) + i * kPartsBytes; }
         __device__ std::uint32_t turn(int i) const { return parts(2) + i * turn_bytes(kTokens); }
-        __device__ std::uint32_t factors(int i) const { return turn(kFinishers) + i * kFactorBytes; }
-        __device__ std::uint32_t full(int i) const { return factors(kConsumers) + i * 8; }
+        __device__ std::uint32_t factors(int i) const {
+            return (small ? parts(0) : turn(kFinishers)) + i * kFactorStride;
+        }
+        __device__ std::uint32_t full(int i) const {
+            return (small ? turn(kFinishers) : factors(kConsumers)) + i * 8;
+        }
         __device__ std::uint32_t empty(int i) const { return full(kStages + i); }
         __device__ std::uint32_t parts_full(int i) const { return empty(kStages + i); }
         __device__ std::uint32_t parts_empty(int i) const { return parts_full(kFinishers + i); }
@@ -183,20 +190,22 @@ struct TileStreamGemm {
         }
     }
 
-    // A warp's slice of a tile against 8 tokens, or 16.
+    // A warp's slice of a tile against 8 tokens, or 16. `buffer`: of the tile's sums.
     template <int groups>
     __device__ __forceinline__ static void multiply(float (&sums)[groups][4], const Weights& weights,
-                                                    const Places& places,
-                                                    const Operands (&operands)[kGroups]) {
+                                                    const Places& places, const Operands (&operands)[kGroups],
+                                                    int buffer) {
+        const std::uint32_t made = places.made + (small ? buffer * kPartsBytes : 0),
+                            taken = places.taken + (small ? buffer * kPartsBytes : 0);
         // The warp makes each of its 96 scales once: e becomes 2^(e - 127).
 #pragma unroll
-        for (int i = 0; i < kSlice / 2; ++i) store_shared_32(places.made + i * 4, weights.bytes[i] << 23);
+        for (int i = 0; i < kSlice / 2; ++i) store_shared_32(made + i * 4, weights.bytes[i] << 23);
         __syncwarp();
         std::uint32_t factors[2][kSlice / 2][2];
 #pragma unroll
         for (int i = 0; i < kSlice / 2; ++i) {
-            load_shared(factors[0][i], places.taken + i * 8);
-            load_shared(factors[1][i], places.taken + 8 * (kSlice * 4) + i * 8);
+            load_shared(factors[0][i], taken + i * 8);
+            load_shared(factors[1][i], taken + 8 * (kSlice * 4) + i * 8);
         }
 #pragma unroll
         for (int i = 0; i < kSlice; ++i) {
@@ -217,11 +226,15 @@ struct TileStreamGemm {
                                                                   const Places& places,
                                                                   const Operands (&operands)[kGroups],
                                                                   int read) {
+        const auto wait_for_buffer = [&] {
+            barrier_wait(shared.parts_empty(ring.buffer), ring.buffer_phase ^ 1);
+        };
+        if (small) wait_for_buffer();
         float sums[groups][4] = {};
-        multiply(sums, weights, places, operands);
+        multiply(sums, weights, places, operands, ring.buffer);
         __syncwarp();  // every lane has its weights and factors
         if (threadIdx.x % 32 == 0 && read >= 0) barrier_arrive(shared.empty(read));
-        barrier_wait(shared.parts_empty(ring.buffer), ring.buffer_phase ^ 1);
+        if (!small) wait_for_buffer();
         const std::uint32_t to = shared.parts(ring.buffer) + places.part;
 #pragma unroll
         for (int group = 0; group < groups; ++group) {
@@ -326,12 +339,13 @@ struct TileStreamGemm {
     }
 };
 
-template <int most_tokens>
-__global__ void __launch_bounds__(TileStreamGemm<most_tokens>::kThreads, 1)
+template <int most_tokens, bool small>
+__global__ void __launch_bounds__(TileStreamGemm<most_tokens, small>::kThreads, 1)
     gemm_tile_stream_kernel(const __grid_constant__ GemmProblem problem,
                             const __grid_constant__ TileMaps maps) {
-    if constexpr (kHasWgmma) {  // and with it the copy engine and registers that warps hand each other
-        using Gemm = TileStreamGemm<most_tokens>;
+    // Registers that warps hand each other come with wgmma.
+    if constexpr (small ? kHasCopyEngine : kHasWgmma) {
+        using Gemm = TileStreamGemm<most_tokens, small>;
         const typename Gemm::Shared shared = Gemm::divide_shared_memory();
         if (!problem.groups_are_settled) griddep_wait();
         // Only now: the next stage may be one that takes the groups for settled.
@@ -347,14 +361,16 @@ __global__ void __launch_bounds__(TileStreamGemm<most_tokens>::kThreads, 1)
                   last = static_cast<int>(tiles * (blockIdx.x + 1) / gridDim.x);
         const int warp = threadIdx.x / 32;
         if (warp <= Gemm::kConsumers) {
-            asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
+            if constexpr (!small)
+                asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
             if (problem.groups_are_settled) griddep_wait();
             if (warp < Gemm::kConsumers)
                 Gemm::consume(problem, work, shared, first, last);
             else
                 Gemm::finish(problem, work, shared, 0, first, last);
         } else {
-            asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kOtherRegisters));
+            if constexpr (!small)
+                asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kOtherRegisters));
             if (warp == Gemm::kConsumers + Gemm::kFinishers) {
                 if (threadIdx.x % 32 == 0) Gemm::produce(work, maps, shared, first, last);
                 return;

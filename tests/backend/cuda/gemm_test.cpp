@@ -22,7 +22,8 @@ INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths,
 using ExpertPaths = MatrixPathTest;
 INSTANTIATE_TEST_SUITE_P(Instructions, ExpertPaths,
                          testing::Values(MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::streamed,
-                                         MatrixKernel::streamed_small, MatrixKernel::streamed_tiles),
+                                         MatrixKernel::streamed_small, MatrixKernel::streamed_tiles,
+                                         MatrixKernel::streamed_tiles_small),
                          name_of_path);
 
 const char* name(WeightFormat type) {
@@ -271,12 +272,13 @@ struct HandRouting {
 
 TEST_P(ExpertPaths, GroupedSwigluAndExpertOutput) {
     constexpr std::int32_t kExperts = 8, kHidden = 192, kWidth = 320, kRows = 150;
-    const bool published = kernel == MatrixKernel::streamed_tiles;  // columns, which it takes for granted
+    const bool published = is_streamed_in_tiles(kernel);  // columns, which it takes for granted
     const std::int32_t input_columns = published ? 2880 : kHidden, hidden_columns = published ? 2880 : kWidth;
     // wgmma and whole tiles have tiles of two sizes.
     std::vector<std::int32_t> tiles{plan_with(kernel, kRows, 16, kExperts, device).tile_tokens};
     if (kernel == MatrixKernel::wgmma) tiles = {kFewTileTokens, kMaxTileTokens};
-    if (published) tiles = {8, kTileStreamTokens};
+    if (kernel == MatrixKernel::streamed_tiles) tiles = {8, kTileStreamTokens};
+    if (kernel == MatrixKernel::streamed_small) tiles.push_back(6);  // in 99 KB
     for (const WeightFormat type : kTypes) {
         if (is_streamed(kernel) && type != WeightFormat::mxfp4) continue;
         const RandomMatrix gate_up(type, kExperts * 2 * kWidth, input_columns, 1),

@@ -21,8 +21,9 @@ constexpr std::int32_t kStreamedWeightRows = 16;
 
 // Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and tiles would read
 // an expert once more for every 16 of them. Tiles with wgmma are as fast from here on, those with mma from four times as
-// many on (docs/experiments.md).
-constexpr std::int32_t kStreamedTokensPerExpert = 8, kStreamedTokensWithoutWgmma = 32;
+// many on, or twice as many where a streamed tile has not 16 tokens (docs/experiments.md).
+constexpr std::int32_t kStreamedTokensPerExpert = 8, kStreamedTokensWithoutWgmma = 32,
+                       kSmallTileTokensWithoutWgmma = 16;
 // Up to so many on average, hardly an expert has more tokens than a small tile of wgmma.
 constexpr std::int32_t kFewTokensPerExpert = 16;
 // The same of tiles of eight tokens, where they are streamed whole.
@@ -37,7 +38,18 @@ constexpr std::int32_t kColumnStreamedTokens = 64;
 
 std::int32_t streamed_tile_tokens(MatrixKernel kernel, const DeviceTraits& device) {
     if (kernel == MatrixKernel::streamed_tiles) return kTileStreamTokens;
-    return streamed_shared_bytes(kernel, kPublishedColumns, 16) <= device.shared_bytes_per_block ? 16 : 8;
+    if (kernel == MatrixKernel::streamed_tiles_small) return 8;
+    for (const std::int32_t tokens : {16, 8})
+        if (streamed_shared_bytes(kernel, kPublishedColumns, tokens) <= device.shared_bytes_per_block)
+            return tokens;
+    return 6;
+}
+
+std::int32_t most_streamed_tokens_per_expert(MatrixKernel kernel, const DeviceTraits& device) {
+    if (device.has_wgmma()) return kStreamedTokensPerExpert;
+    return is_streamed_in_tiles(kernel) || streamed_tile_tokens(kernel, device) == 16
+               ? kStreamedTokensWithoutWgmma
+               : kSmallTileTokensWithoutWgmma;
 }
 
 // The tile that leaves SMs idle least: whole waves of tiles, each as long as its tokens.
@@ -111,21 +123,27 @@ bool is_able_for_experts(MatrixKernel kernel, std::int32_t tokens, const DeviceT
     if (kernel == MatrixKernel::row_streamed || kernel == MatrixKernel::column_streamed) return false;
     if (!is_streamed(kernel))
         return kernel == MatrixKernel::mma || (kernel == MatrixKernel::wgmma && device.has_wgmma());
-    if (kernel == MatrixKernel::streamed_tiles &&
-        (device.compute_major != 9 || options.kernels.batch_invariant || shape.hidden != kPublishedColumns ||
+    if (kernel == MatrixKernel::streamed_tiles && device.compute_major != 9) return false;
+    if (is_streamed_in_tiles(kernel) &&
+        (device.compute_major < 9 || options.kernels.batch_invariant || shape.hidden != kPublishedColumns ||
          shape.intermediate_size != kPublishedColumns))
         return false;
     return options.experts_are_mxfp4 && 2 * shape.intermediate_size % kStreamedWeightRows == 0 &&
            shape.hidden % kStreamedWeightRows == 0 &&
-           tokens * kExpertsPerToken <= shape.experts * (device.has_wgmma() ? kStreamedTokensPerExpert
-                                                                            : kStreamedTokensWithoutWgmma) &&
+           tokens * kExpertsPerToken <= shape.experts * most_streamed_tokens_per_expert(kernel, device) &&
            streamed_fits(kernel, std::max(shape.hidden, shape.intermediate_size), device);
 }
 
-constexpr std::array kMatrixKernels = {
-    MatrixKernel::streamed_tiles, MatrixKernel::streamed,        MatrixKernel::streamed_small,
-    MatrixKernel::wgmma_cluster,  MatrixKernel::wgmma,           MatrixKernel::mma,
-    MatrixKernel::row_streamed,   MatrixKernel::column_streamed, MatrixKernel::wgmma_unpacked};
+constexpr std::array kMatrixKernels = {MatrixKernel::streamed_tiles,
+                                       MatrixKernel::streamed,
+                                       MatrixKernel::streamed_tiles_small,
+                                       MatrixKernel::streamed_small,
+                                       MatrixKernel::wgmma_cluster,
+                                       MatrixKernel::wgmma,
+                                       MatrixKernel::mma,
+                                       MatrixKernel::row_streamed,
+                                       MatrixKernel::column_streamed,
+                                       MatrixKernel::wgmma_unpacked};
 
 // What `qualify` found fastest for so many tokens; nothing where the number of tokens must not matter.
 std::string_view preferred_for(const KernelChoice& choice, std::string_view operation, std::int32_t tokens) {
@@ -215,15 +233,16 @@ std::vector<std::string> kernel_names(const DeviceTraits& device, const PlanOpti
 }
 
 const char* name_of(MatrixKernel kernel) {
-    constexpr std::array<const char*, 9> kNames = {"mma",
-                                                   "wgmma",
-                                                   "wgmma_cluster",
-                                                   "wgmma_unpacked",
-                                                   "streamed",
-                                                   "streamed_small",
-                                                   "streamed_tiles",
-                                                   "row_streamed",
-                                                   "column_streamed"};
+    constexpr std::array<const char*, 10> kNames = {"mma",
+                                                    "wgmma",
+                                                    "wgmma_cluster",
+                                                    "wgmma_unpacked",
+                                                    "streamed",
+                                                    "streamed_small",
+                                                    "streamed_tiles",
+                                                    "row_streamed",
+                                                    "column_streamed",
+                                                    "streamed_tiles_small"};
     return kNames[static_cast<std::size_t>(kernel)];
 }
 
@@ -284,13 +303,13 @@ MatrixPlan plan_experts(std::int32_t tokens, const DeviceTraits& device, const P
         return is_able_for_experts(kernel, tokens, device, options);
     };
     MatrixKernel usual = device.has_wgmma() ? MatrixKernel::wgmma : MatrixKernel::mma;
-    // The larger of the streamed kernels that the card has room for at all, where it holds this shape's columns.
-    for (const MatrixKernel kernel : {MatrixKernel::streamed, MatrixKernel::streamed_small})
-        if (streamed_shared_bytes(kernel, kPublishedColumns, 8) <= device.shared_bytes_per_block) {
-            if (is_able(kernel)) usual = kernel;
-            break;
-        }
-    if (is_able(MatrixKernel::streamed_tiles)) usual = MatrixKernel::streamed_tiles;
+    // The best of the streamed kernels that the card has room for at all, where it holds this shape's columns.
+    for (const MatrixKernel kernel : {MatrixKernel::streamed_tiles, MatrixKernel::streamed,
+                                      MatrixKernel::streamed_tiles_small, MatrixKernel::streamed_small}) {
+        if (!streamed_fits(kernel, kPublishedColumns, device)) continue;
+        if (is_able(kernel)) usual = kernel;
+        if (is_able(kernel) || !is_streamed_in_tiles(kernel)) break;
+    }
     MatrixPlan plan = plan_with(chosen(options.kernels, "experts", tokens, usual, is_able), tokens,
                                 2 * shape.intermediate_size * shape.experts, shape.experts, device);
     plan.one_chain = plan.one_chain || options.kernels.batch_invariant;

@@ -38,6 +38,7 @@ struct DeviceTraits {
 //   streamed        experts only, mxfp4: every warp streams 16 weight rows past 8 or 16 tokens
 //   streamed_small  the same in 99 KB of shared memory
 //   streamed_tiles  the same for the published width on Hopper: whole tiles, every warp owns columns
+//   streamed_tiles_small  the same in 99 KB of shared memory
 enum class MatrixKernel : std::uint8_t {
     mma,
     wgmma,
@@ -47,15 +48,19 @@ enum class MatrixKernel : std::uint8_t {
     streamed_small,
     streamed_tiles,
     row_streamed,
-    column_streamed
+    column_streamed,
+    streamed_tiles_small
 };
 // Whether a sum's columns are added up in parts, which the number of tokens must not decide with DETERMINISM.
 constexpr bool shares_columns(MatrixKernel kernel) {
     return kernel == MatrixKernel::wgmma_cluster || kernel == MatrixKernel::column_streamed;
 }
+constexpr bool is_streamed_in_tiles(MatrixKernel kernel) {
+    return kernel == MatrixKernel::streamed_tiles || kernel == MatrixKernel::streamed_tiles_small;
+}
 constexpr bool is_streamed(MatrixKernel kernel) {
     return kernel == MatrixKernel::streamed || kernel == MatrixKernel::streamed_small ||
-           kernel == MatrixKernel::streamed_tiles;
+           is_streamed_in_tiles(kernel);
 }
 constexpr bool is_wgmma(MatrixKernel kernel) {
     return kernel == MatrixKernel::wgmma || kernel == MatrixKernel::wgmma_cluster ||

@@ -136,13 +136,13 @@ TEST(ExecutionPlan, AHopperCanBePlannedLikeAWorkstationCard) {
                               "attention/wgmma"};
     options.kernels.preferred = {{"pass/batched", 5, 512}};
     const ExecutionPlan forced = make_plan({64, 1024, 64, 64}, card_named("h200"), options);
-    EXPECT_EQ(forced.experts.kernel, MatrixKernel::streamed_small);
+    EXPECT_EQ(forced.experts.kernel, MatrixKernel::streamed_tiles_small);
     EXPECT_EQ(forced.qkv.kernel, MatrixKernel::mma);
     EXPECT_FALSE(forced.attention_uses_wgmma);
     EXPECT_EQ(make_plan({8, 1024, 8, 8}, card_named("h200"), options).pass, Pass::batched);
 }
 
-// Whole tiles of experts are for the published width, on Hopper; where a row's bits must not depend on its step, the
+// Whole tiles of experts are for the published width, on cards with a copy engine; where a row's bits must not depend on its step, the
 // kernel that can scale weights first.
 TEST(ExecutionPlan, ExpertsAreStreamedAsWholeTilesWhereTheyMayBe) {
     PlanOptions options = options_for(model::gpt_oss_120b());
@@ -152,11 +152,14 @@ TEST(ExecutionPlan, ExpertsAreStreamedAsWholeTilesWhereTheyMayBe) {
     EXPECT_EQ(kernel("h200"), MatrixKernel::streamed_tiles);
     EXPECT_EQ(kernel("h200", 512), MatrixKernel::wgmma);
     EXPECT_EQ(kernel("b200"), MatrixKernel::streamed);
-    EXPECT_EQ(kernel("rtx-pro-6000"), MatrixKernel::streamed_small);
-    EXPECT_EQ(kernel("rtx-pro-6000", 1024), MatrixKernel::streamed_small);
+    EXPECT_EQ(kernel("rtx-pro-6000"), MatrixKernel::streamed_tiles_small);
+    EXPECT_EQ(kernel("rtx-pro-6000", 1024), MatrixKernel::streamed_tiles_small);
     EXPECT_EQ(kernel("rtx-pro-6000", 2048), MatrixKernel::mma);
+    EXPECT_EQ(kernel("l40s", 512), MatrixKernel::streamed_small) << "no copy engine";
+    EXPECT_EQ(kernel("l40s", 1024), MatrixKernel::mma);
     options.kernels.batch_invariant = true;
     EXPECT_EQ(kernel("h200"), MatrixKernel::streamed);
+    EXPECT_EQ(kernel("rtx-pro-6000"), MatrixKernel::streamed_small);
     options.kernels.batch_invariant = false;
     options.shape.intermediate_size = 2816;
     EXPECT_EQ(kernel("h200"), MatrixKernel::streamed);
