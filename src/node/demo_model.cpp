@@ -1,6 +1,7 @@
 #include "node/demo_model.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include "base/error.h"
@@ -33,6 +34,13 @@ fs::path in_tree_above(fs::path folder) {
 
 fs::path find_demo_model() {
     std::error_code problem;
+    if (const char* folder = std::getenv("DEMO_MODEL_PATH"); folder != nullptr && *folder != '\0') {
+        fs::path named = first_gguf_in(folder);
+        if (named.empty())
+            throw Error(ErrorCode::file_not_found, std::string("no GGUF file in DEMO_MODEL_PATH, ") + folder,
+                        "Name the folder that the demo model lies in.");
+        return named;
+    }
     const fs::path executable_folder = fs::read_symlink("/proc/self/exe", problem).parent_path();
     fs::path found = first_gguf_in(executable_folder.parent_path() / "share" / "gpt-oss-node" / "demo");
     if (found.empty()) found = in_tree_above(executable_folder);

@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <limits>
 #include <thread>
 
 #include "base/error.h"
 #include "node/loaded_model.h"
+#include "support/temporary_folder.h"
 #include "two_halves.h"
 
 namespace gptoss::node {
@@ -59,6 +62,19 @@ TEST(DemoModel, IsFoundAndAnswers) {
 }
 
 // Not just nearly: both halves are the same arithmetic.
+// For a program that was copied away from its tree.
+TEST(DemoModel, IsWhereTheEnvironmentSays) {
+    const std::filesystem::path usual = find_demo_model();
+    const test::TemporaryFolder folder;
+    setenv("DEMO_MODEL_PATH", folder.path().c_str(), 1);
+    EXPECT_THROW(find_demo_model(), Error) << "it is empty";
+    std::ofstream(folder.path() / "b.gguf") << "later part";
+    std::ofstream(folder.path() / "a.gguf") << "first part";
+    EXPECT_EQ(find_demo_model(), folder.path() / "a.gguf");
+    unsetenv("DEMO_MODEL_PATH");
+    EXPECT_EQ(find_demo_model(), usual);
+}
+
 TEST(DemoModel, SaysTheSameInTwoPlaces) {
     std::vector<Device> two{
         {"cuda",
