@@ -23,6 +23,7 @@ struct KvTypes {
     constexpr KvTypes(KvType both) : full(both), sliding(both) {}
     constexpr KvTypes(KvType of_full, KvType of_sliding) : full(of_full), sliding(of_sliding) {}
     constexpr KvType of(bool slides) const { return slides ? sliding : full; }
+    constexpr bool has(KvType type) const { return full == type || sliding == type; }
     bool operator==(const KvTypes&) const = default;
 };
 inline constexpr KvTypes kF8OnFullLayers{KvType::f8, KvType::bf16};

@@ -88,6 +88,7 @@ BatchedForward::BatchedForward(const DeviceModel& model, const std::int32_t* las
       max_rows_(max_rows),
       arena_(workspace_bytes(model.weights.shape, max_rows)) {
     check(max_rows > 0, "room for at least one row");
+    plan_options_.kv_types = {model.full.type, model.sliding.type};
     plan_options_.unpacked_room = unpacked_room(model.weights.shape, max_rows);
     prepare_gemm();
     prepare_prefill_attention();

@@ -118,6 +118,7 @@ class CudaBackend final : public Backend {
         model_.frequencies.attention_factor = rope.attention_factor;
         model_.weights.kernels = options.kernels;
         plan_options_ = plan_options_of(model_.weights);
+        plan_options_.kv_types = {model_.full.type, model_.sliding.type};
         if (options.kernels.batch_invariant) require_batch_invariance(device_.traits(), plan_options_);
         decode_ = std::make_unique<DecodeStep>(model_, sampler_.last_tokens(), logits_, shape_.vocabulary);
         if (takes_batched_pass(shape_))

@@ -184,7 +184,8 @@ bool takes_wgmma_attention(const DeviceTraits& device, const PlanOptions& option
     const KernelChoice& choice = options.kernels;
     const bool may_wgmma = device.has_wgmma() && !choice.bans("attention/wgmma");
     const bool may_mma = !choice.bans("attention/mma");
-    if (!may_wgmma && !may_mma) refuse_operation("attention");
+    if (!may_mma && (!may_wgmma || options.kv_types.has(model::KvType::f8)))
+        refuse_operation(may_wgmma ? "attention over 8-bit keys" : "attention");
     return may_wgmma && !(may_mma && choice.preferred_kernel("attention", tokens) == "mma");
 }
 

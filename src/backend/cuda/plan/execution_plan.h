@@ -13,6 +13,7 @@
 
 #include "backend/kernel_choice.h"
 #include "model/hyperparameters.h"
+#include "model/plan.h"
 
 namespace gptoss::backend::cuda {
 
@@ -122,6 +123,7 @@ struct PlanOptions {
     bool experts_are_mxfp4 = true;  // gate/up and down, as published
     bool dense_is_q8_0 = true;      // query-key-value and output, as published
     bool router_is_bf16 = true;     // its numbers are exact in bfloat16, as published
+    model::KvTypes kv_types;
     // Float16 numbers that the batched pass has room for where wgmma_unpacked writes weights.
     std::int64_t unpacked_room = std::numeric_limits<std::int64_t>::max();
     // What `qualify` found on this card, or what a test forces, goes before what is usual. Another card's choices

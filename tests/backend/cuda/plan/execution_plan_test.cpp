@@ -223,6 +223,21 @@ TEST(ExecutionPlan, WithBatchInvarianceTheNumberOfTokensChoosesNothing) {
     }
 }
 
+// A prompt over 8-bit keys was computed by the very kernel that had been banned.
+TEST(ExecutionPlan, WhereMmaAttentionIsBannedAnEightBitCacheHasNone) {
+    PlanOptions options = options_for(model::gpt_oss_120b());
+    options.kernels.banned = {"attention/mma"};
+    const auto plan = [&](const model::KvTypes& types) {
+        options.kv_types = types;
+        return make_batched_plan({128, 128, 1}, card_named("h200"), options);
+    };
+    EXPECT_TRUE(plan(model::KvType::bf16).attention_uses_wgmma);
+    EXPECT_THROW(plan(model::KvType::f8), Error);
+    EXPECT_THROW(plan(model::kF8OnFullLayers), Error);
+    options.kernels.banned = {"attention/wgmma"};
+    EXPECT_NO_THROW(plan(model::KvType::f8));
+}
+
 TEST(ExecutionPlan, BatchInvarianceSaysWhatItLacks) {
     PlanOptions options = options_for(model::gpt_oss_120b());
     options.kernels.batch_invariant = true;
