@@ -42,10 +42,11 @@ std::string driver_version() {
 }
 
 Json to_json(const KernelDecision& decision) {
-    Json json = {{"card", decision.subject.card},         {"driver", decision.subject.driver},
-                 {"version", decision.subject.version},   {"tensors", decision.subject.tensors},
-                 {"banned", decision.kernels.banned},     {"preferred", Json::array()},
-                 {"fit_to_serve", decision.fit_to_serve}, {"reason", decision.reason}};
+    Json json = {{"card", decision.subject.card},          {"driver", decision.subject.driver},
+                 {"version", decision.subject.version},    {"tensors", decision.subject.tensors},
+                 {"banned", decision.kernels.banned},      {"preferred", Json::array()},
+                 {"fit_to_serve", decision.fit_to_serve},  {"reason", decision.reason},
+                 {"short_minutes", decision.short_minutes}};
     for (const auto& each : decision.kernels.preferred)
         json["preferred"].push_back({each.kernel, each.tokens_from, each.tokens_to});
     return json;
@@ -61,6 +62,7 @@ KernelDecision from_json(const Json& json) {
             {each.at(0).get<std::string>(), each.at(1).get<std::int32_t>(), each.at(2).get<std::int32_t>()});
     decision.fit_to_serve = json.at("fit_to_serve").get<bool>();
     decision.reason = json.at("reason").get<std::string>();
+    decision.short_minutes = json.value("short_minutes", 0.0);  // older nodes did not say
     return decision;
 }
 

@@ -31,6 +31,8 @@ struct KernelDecision {
     backend::KernelChoice kernels;
     bool fit_to_serve = true;
     std::string reason;  // why not
+    // That `qualify` had and that were too few for all it would have looked at; 0 = nothing was left out.
+    double short_minutes = 0;
 };
 
 // The file's place when no setting names one: gpt-oss-node/qualification.json in $XDG_STATE_HOME or

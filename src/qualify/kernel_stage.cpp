@@ -55,6 +55,7 @@ class KernelStage {
         }
         for (const auto& [operation, kernels] : of_operation_) time_kernels(operation, kernels);
         confirm();
+        result_.was_short = clock_.was_short();
         result_.device = judge_.device();
         return std::move(result_);
     }

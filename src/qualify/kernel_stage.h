@@ -35,8 +35,9 @@ struct KernelStageResult {
     std::vector<Finding> findings;
     std::vector<Figure> figures;
     backend::KernelChoice choice;
-    bool decided = true;  // false: another time may decide otherwise, since memory was what others held
-    std::string device;   // as the backend calls it
+    bool decided = true;     // false: another time may decide otherwise, since memory was what others held
+    bool was_short = false;  // something was left out for want of time
+    std::string device;      // as the backend calls it
 };
 
 using StageProgress = std::function<void(const std::string& what)>;

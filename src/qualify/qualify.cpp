@@ -102,7 +102,11 @@ std::string reason_of(const Report& report) {
 
 std::optional<node::KernelDecision> earlier_decision(const QualifyOptions& options) {
     const gguf::File file = gguf::File::open(options.model);
-    return node::find_decision(options.decision_path, subject_of(options, file, model::find_weights(file)));
+    const std::optional<node::KernelDecision> earlier =
+        node::find_decision(options.decision_path, subject_of(options, file, model::find_weights(file)));
+    const bool has_more = options.minutes <= 0 || (earlier && options.minutes > earlier->short_minutes);
+    if (earlier && earlier->short_minutes > 0 && has_more) return std::nullopt;
+    return earlier;
 }
 
 Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StageProgress& show,
@@ -122,7 +126,7 @@ Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StagePr
     report.model = std::filesystem::path(options.model).filename().string();
     const gguf::File file = gguf::File::open(options.model);
     const model::Weights weights = model::find_weights(file);
-    node::KernelDecision decision{subject_of(options, file, weights), {}, true, {}};
+    node::KernelDecision decision{subject_of(options, file, weights), {}, true, {}, 0};
     report.driver = decision.subject.driver;
     report.device = decision.subject.card;
     bool decided = true;
@@ -145,6 +149,7 @@ Report qualify(const QualifyOptions& options, ProbeRunner& runner, const StagePr
         report.figures = std::move(kernels.figures);
         compare_with_known_cards(weights.hyperparameters, report);
         report.kernels = decision.kernels = kernels.choice;
+        decision.short_minutes = kernels.was_short ? options.minutes : 0;
         decided = kernels.decided;
         keep_decision();  // the node that is asked next serves by it, as the owner's will
     }

@@ -25,7 +25,8 @@ struct QualifyOptions {
     std::filesystem::path decision_path;  // where `serve` will look; empty = the decision is not kept
 };
 
-// What an earlier run decided for this card, driver, version and model; nothing when there was none.
+// What an earlier run decided for this card, driver, version and model; nothing when there was none, or when its minutes
+// were too few for everything and there are more now.
 std::optional<node::KernelDecision> earlier_decision(const QualifyOptions& options);
 
 using ReportFound = std::function<void(const Report& so_far)>;

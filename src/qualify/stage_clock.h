@@ -20,8 +20,12 @@ class StageClock {
     double gone_s() const { return seconds_() - begin_s_; }
     // Before this share of the time is gone, something that takes `needed_s` can be done.
     bool has(double share, double needed_s = 0) const {
-        return most_s_ <= 0 || gone_s() + needed_s < share * most_s_;
+        const bool enough = most_s_ <= 0 || gone_s() + needed_s < share * most_s_;
+        was_short_ = was_short_ || !enough;
+        return enough;
     }
+    // There was no time for something: more would show more.
+    bool was_short() const { return was_short_; }
     // Whoever takes longer hangs: a sixth of the time, but a large model must have been loaded. 0 = nobody said.
     double patience_s() const { return most_s_ <= 0 ? 0 : std::max(60.0, most_s_ / 6); }
 
@@ -29,6 +33,7 @@ class StageClock {
     double most_s_;
     std::function<double()> seconds_;
     double begin_s_;
+    mutable bool was_short_ = false;
 };
 
 }  // namespace gptoss::qualify

@@ -4,15 +4,17 @@
 
 #include "backend/devices/devices.h"
 #include "base/error.h"
+#include "node/demo_model.h"
 #include "node/kernel_decision.h"
 #include "node/model_placement.h"
+#include "qualify/qualify.h"
 #include "support/temporary_folder.h"
 
 namespace gptoss::node {
 namespace {
 
 KernelDecision decision_for_card(const std::string& card) {
-    return {{card, "580", "1", "abc"}, {{"experts/mma"}, {{"dense/wgmma", 1, 8}}}, true, ""};
+    return {{card, "580", "1", "abc"}, {{"experts/mma"}, {{"dense/wgmma", 1, 8}}}, true, "", 0};
 }
 
 // The demo model on the CPU; decisions are kept in `folder`.
@@ -76,13 +78,37 @@ TEST(KernelDecision, AnEditedFileIsRefused) {
     EXPECT_THROW(find_decision(path, decision_for_card("A").subject), Error);
 }
 
+// Fifteen seconds had been enough to be asked no more.
+TEST(KernelDecision, OneOfTooFewMinutesIsMadeAgainWhenMoreAreGiven) {
+    const test::TemporaryFolder folder;
+    Settings settings = demo_on_cpu(folder);
+    ModelSource source(settings);  // the demo model
+    qualify::QualifyOptions options;
+    options.model = find_demo_model().string();
+    options.decision_path = settings.qualification_path;
+    KernelDecision decision{decision_subject("cpu", "", *source.file()), {}, true, "", 0};
+    const auto is_known = [&](double short_minutes, double minutes) {
+        decision.short_minutes = short_minutes;
+        options.minutes = minutes;
+        save_decision(options.decision_path, decision);
+        return qualify::earlier_decision(options).has_value();
+    };
+    EXPECT_TRUE(is_known(0, 10)) << "nothing was left out";
+    EXPECT_TRUE(is_known(0, 0));
+    EXPECT_FALSE(is_known(0.25, 10));
+    EXPECT_FALSE(is_known(0.25, 0)) << "as long as it takes";
+    EXPECT_TRUE(is_known(10, 10));
+    EXPECT_TRUE(is_known(10, 5));
+}
+
 TEST(KernelDecision, AnUnfitDeviceComputesNothing) {
     const test::TemporaryFolder folder;
     Settings settings = demo_on_cpu(folder);
     ModelSource source(settings);  // the demo model
     Device device = cpu_device();
     EXPECT_NO_THROW(place_model(settings, {device}, source)) << "nothing is decided yet";
-    KernelDecision decision{decision_subject("cpu", "", *source.file()), {}, false, "layers 0 to 1: wrong"};
+    KernelDecision decision{
+        decision_subject("cpu", "", *source.file()), {}, false, "layers 0 to 1: wrong", 0};
     save_decision(settings.qualification_path, decision);
     try {
         place_model(settings, {device}, source);

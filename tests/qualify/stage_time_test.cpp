@@ -76,6 +76,7 @@ TEST(StageTime, ShortOrLongItIsKept) {
     const Pace pace{.of_reference_s = 1e-3, .of_request_s = 1};
     const Staged whole = staged(pace, 0);
     EXPECT_GT(whole.took_s, 60);
+    EXPECT_FALSE(whole.result.was_short);
     EXPECT_EQ(finding(whole.result, "steps"), nullptr);
     EXPECT_EQ(finding(whole.result, "layer by layer")->detail.find("no time"), std::string::npos);
     for (const double most_s : {20.0, 40.0, 80.0, 1000.0}) {
@@ -83,6 +84,7 @@ TEST(StageTime, ShortOrLongItIsKept) {
         EXPECT_LE(some.took_s, most_s) << most_s;
         EXPECT_FALSE(has_failed(some.result)) << most_s;
         EXPECT_TRUE(some.result.decided);
+        EXPECT_EQ(some.result.was_short, most_s < 1000);
         EXPECT_EQ(finding(some.result, "experts/first")->verdict, Verdict::passed);
     }
     EXPECT_NE(finding(staged(pace, 20).result, "steps"), nullptr);
