@@ -84,44 +84,90 @@ class ProbeRun {
         }
     }
 
-    // Milliseconds of one step. It leaves rows of logits, draw after draw.
-    double step(const std::vector<Draw>& draws) {
-        std::vector<std::vector<backend::BlockId>> full, sliding;
-        std::vector<TokenId> tokens;
-        std::vector<backend::Segment> segments;
-        std::vector<backend::SampleRow> rows;
-        std::vector<std::int32_t> logits_rows;
+    // Computes them together, or the only one piece by piece. Returns milliseconds. `read(draw, row, logits_index)` is called
+    // for each of their rows of logits while the backend has it.
+    template <typename Read>
+    double step(const std::vector<Draw>& draws, bool in_pieces, Read read) {
+        std::vector<DrawnTokens> drawn;
         next_block_ = kHistoryBlocks;
-        for (const auto& [probe, number] : draws) {
-            // Other tokens for each probe: a fault that few inputs show has many chances.
-            const std::vector<TokenId> more = random_tokens(
-                probe->step_tokens(),
-                static_cast<std::uint32_t>(2 + probe->depth * 31 + number * 1009 + probe->input * 100'003 +
-                                           probe->sequences * 7 + probe->tokens));
-            for (std::int32_t i = 0; i < probe->sequences; ++i) {
-                const auto slot = static_cast<std::int32_t>(segments.size());
-                const auto first = static_cast<std::int32_t>(tokens.size()) + i * probe->tokens;
-                make_tables(*probe, full.emplace_back(), sliding.emplace_back());
-                segments.push_back({slot, first, probe->tokens, probe->depth, {}, {}});
-                for (std::int32_t row = 1; row <= probe->rows_of_sequence(); ++row)
-                    logits_rows.push_back(first + row * probe->tokens / probe->rows_of_sequence() - 1);
-                rows.emplace_back().logits_index = static_cast<std::int32_t>(logits_rows.size()) - 1;
-                rows.back().slot = slot;
-                rows.back().parameters.temperature = 0;
-            }
-            tokens.insert(tokens.end(), more.begin(), more.end());
-        }
-        for (std::size_t i = 0; i < segments.size(); ++i) {
-            segments[i].full_blocks = full[i];
-            segments[i].sliding_blocks = sliding[i];
-        }
-        const auto begin = std::chrono::steady_clock::now();
-        backend_.forward({tokens, segments, logits_rows});
-        backend_.wait(backend_.sample(rows));
-        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+        for (const Draw& draw : draws) drawn.push_back(draw_tokens(draw));
+        const std::int32_t most =
+            std::ranges::max(draws, {}, [](const Draw& draw) { return draw.probe->tokens; }).probe->tokens;
+        const std::int32_t piece =
+            in_pieces && draws.front().probe->piece > 0 ? draws.front().probe->piece : most;
+        double ms = 0;
+        for (std::int32_t from = 0; from < most; from += piece)
+            ms += step_of_tokens(draws, drawn, from, from + piece, read);
+        return ms;
     }
 
   private:
+    struct DrawnTokens {
+        std::vector<TokenId> tokens;                               // sequence after sequence
+        std::vector<std::vector<backend::BlockId>> full, sliding;  // of each sequence
+    };
+
+    // Other tokens for each probe: a fault that few inputs show has many chances. The same ones in pieces and at once.
+    DrawnTokens draw_tokens(const Draw& draw) {
+        const auto& [probe, number] = draw;
+        DrawnTokens drawn;
+        drawn.tokens = random_tokens(
+            probe->step_tokens(),
+            static_cast<std::uint32_t>(2 + probe->depth * 31 + number * 1009 + probe->input * 100'003 +
+                                       probe->sequences * 7 + probe->tokens));
+        for (std::int32_t i = 0; i < probe->sequences; ++i)
+            make_tables(*probe, drawn.full.emplace_back(), drawn.sliding.emplace_back());
+        return drawn;
+    }
+
+    // Tokens `from` to `until` of each sequence.
+    template <typename Read>
+    double step_of_tokens(const std::vector<Draw>& draws, const std::vector<DrawnTokens>& drawn,
+                          std::int32_t from, std::int32_t until, Read read) {
+        struct Row {
+            std::size_t draw;
+            std::int32_t row;
+        };
+        std::vector<TokenId> tokens;
+        std::vector<backend::Segment> segments;
+        std::vector<Row> rows;
+        std::vector<std::int32_t> logits_rows;
+        std::vector<backend::SampleRow> sampled;
+        for (std::size_t at = 0; at < draws.size(); ++at) {
+            const Probe& probe = *draws[at].probe;
+            const std::int32_t end = std::min(until, probe.tokens), rows_each = probe.rows_of_sequence();
+            const auto blocks = static_cast<std::size_t>(blocks_for(probe.depth + end));
+            for (std::int32_t i = 0; i < probe.sequences; ++i) {
+                const auto slot = static_cast<std::int32_t>(segments.size());
+                const auto first = static_cast<std::int32_t>(tokens.size());
+                const auto begin = drawn[at].tokens.begin() + std::ptrdiff_t{i} * probe.tokens;
+                tokens.insert(tokens.end(), begin + from, begin + end);
+                segments.push_back({slot, first, end - from, probe.depth + from,
+                                    std::span(drawn[at].full[i]).first(blocks),
+                                    std::span(drawn[at].sliding[i]).first(blocks)});
+                const std::size_t before = logits_rows.size();
+                for (std::int32_t row = 0; row < rows_each; ++row) {
+                    const std::int32_t token = (row + 1) * probe.tokens / rows_each - 1;
+                    if (token < from || token >= end) continue;
+                    rows.push_back({at, i * rows_each + row});
+                    logits_rows.push_back(first + token - from);
+                }
+                if (logits_rows.size() == before) continue;
+                sampled.emplace_back().logits_index = static_cast<std::int32_t>(logits_rows.size()) - 1;
+                sampled.back().slot = slot;
+                sampled.back().parameters.temperature = 0;
+            }
+        }
+        const auto begin = std::chrono::steady_clock::now();
+        backend_.forward({tokens, segments, logits_rows});
+        backend_.wait(backend_.sample(sampled));
+        const double ms =
+            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            read(rows[i].draw, rows[i].row, static_cast<std::int32_t>(i));
+        return ms;
+    }
+
     std::vector<TokenId> random_tokens(std::int32_t count, std::uint32_t seed) const {
         std::mt19937 random(seed);
         std::vector<TokenId> tokens(count);
@@ -167,14 +213,16 @@ std::int32_t Probe::draws() const {
 std::string Probe::name() const {
     std::string text = sequences > 1 ? std::to_string(sequences) + " x " : std::string();
     text += std::to_string(tokens) + (tokens == 1 ? " token" : " tokens");
+    if (piece > 0) text += ", " + std::to_string(piece) + " at a time";
     return depth > 0 ? text + " at " + std::to_string(depth) : text;
 }
 
 std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t most_tokens,
                               std::int32_t most_deep_tokens) {
     std::vector<Probe> probes;
-    const auto add = [&](std::int32_t sequences, std::int32_t tokens, std::int32_t depth) {
-        const Probe probe{sequences, tokens, depth / model::kBlockTokens * model::kBlockTokens};
+    const auto add = [&](std::int32_t sequences, std::int32_t tokens, std::int32_t depth,
+                         std::int32_t piece = 0) {
+        const Probe probe{sequences, tokens, depth / model::kBlockTokens * model::kBlockTokens, 0, piece};
         if (probe.step_tokens() <= most_tokens && probe.depth >= 0 &&
             probe.depth + tokens <= shape.context_length && std::ranges::find(probes, probe) == probes.end())
             probes.push_back(probe);
@@ -195,6 +243,10 @@ std::vector<Probe> probes_for(const model::Hyperparameters& shape, std::int32_t 
     const std::int32_t to_the_last = std::max(most_deep_tokens, model::kBlockTokens);
     add(1, to_the_last, shape.context_length - to_the_last);
     add(3, 50, 1024);
+    // Keys that these kernels wrote, read again: one row a step, eight, a prompt in pieces. Longer than a sliding window.
+    add(1, 200, 0, 1);
+    add(8, 24, 0, 1);
+    add(1, 200, 0, 40);
     return probes;
 }
 
@@ -230,23 +282,26 @@ std::vector<ProbeOutcome> run_probes(backend::Backend& backend, const model::Mem
         if (pass % 2 != 0) std::ranges::reverse(steps);
         run.write_history();
         for (const std::vector<Draw>& step : steps) {
-            const double ms = run.step(step);
-            std::int32_t next_row = 0;
-            for (const auto& [probe, number] : step) {
-                const std::int64_t at = probe - probes.data();
-                times[at][pass] += ms / probe->draws();
-                if (mode.times_alone) continue;
-                ProbeOutcome& outcome = outcomes[at];
-                const std::size_t rows = logits_rows_of(*probe);
-                outcome.logits.resize(probe->draws() * rows * vocabulary);
-                for (std::size_t row = 0; row < rows; ++row) {
+            if (pass == 0 && !mode.times_alone)
+                for (const auto& [probe, number] : step)
+                    outcomes[probe - probes.data()].logits.resize(probe->draws() * logits_rows_of(*probe) *
+                                                                  vocabulary);
+            const double ms = run.step(
+                step, !mode.together, [&](std::size_t at, std::int32_t row, std::int32_t logits_index) {
+                    if (mode.times_alone) return;
+                    const auto& [probe, number] = step[at];
+                    ProbeOutcome& outcome = outcomes[probe - probes.data()];
                     const std::span<float> first =
-                        std::span(outcome.logits).subspan((number * rows + row) * vocabulary, vocabulary);
-                    backend.read_logits(next_row++, pass == 0 ? first : again);
+                        std::span(outcome.logits)
+                            .subspan((number * logits_rows_of(*probe) + static_cast<std::size_t>(row)) *
+                                         vocabulary,
+                                     vocabulary);
+                    backend.read_logits(logits_index, pass == 0 ? first : again);
                     if (pass > 0 && std::memcmp(again.data(), first.data(), first.size_bytes()) != 0)
                         outcome.repeatable = false;
-                }
-            }
+                });
+            for (const auto& [probe, number] : step)
+                times[probe - probes.data()][pass] += ms / probe->draws();
         }
     }
     for (std::size_t i = 0; i < probes.size(); ++i) {

@@ -1,4 +1,4 @@
-// A probe: one step of known size at a known depth, computed by one set of kernels, whose logits are compared
+// A probe: a step of known size at a known depth (or a text in several), computed by one set of kernels, whose logits are compared
 // with the float32 reference. Small, so that hundreds of them fit into minutes; exact about where it was run,
 // so that a kernel that is wrong at one shape or depth alone is found and named.
 //
@@ -20,13 +20,16 @@ struct Probe {
     std::int32_t tokens = 1;  // of each sequence, at consecutive positions
     std::int32_t depth = 0;   // positions before them, a multiple of model::kBlockTokens
     std::int32_t input = 0;   // which tokens: another number, others
+    // Computed so many tokens of each sequence at a time, so that later ones read what these very kernels wrote into the
+    // cache; 0 = all in one step.
+    std::int32_t piece = 0;
 
     std::int32_t step_tokens() const { return sequences * tokens; }
     // A single row may be another one's by rounding alone (judge.h), so at least five rows are looked at: several of
     // each prompt, its last one among them, or the same step with several draws of tokens.
     std::int32_t rows_of_sequence() const;
     std::int32_t draws() const;
-    // "8 x 1 token at 65536"
+    // "8 x 1 token at 65536", "200 tokens, 40 at a time"
     std::string name() const;
     bool operator==(const Probe&) const = default;
 };
@@ -37,7 +40,7 @@ struct ProbeOutcome {
     // The same probe was computed again after others: an equal input must give equal bits. A race, or a
     // workspace that still holds what another step left there, shows here.
     bool repeatable = true;
-    double step_ms = 0;  // forward, sample and wait of one step: the median
+    double step_ms = 0;  // forward, sample and wait of one step, or of all its pieces: the median
 };
 
 // The probes for a model and a device that computes at most `most_tokens` tokens a step: each number of tokens

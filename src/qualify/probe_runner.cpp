@@ -15,7 +15,7 @@ nlohmann::json to_json(const ProbeRequest& request) {
     for (const auto& preference : request.kernels.preferred)
         json["preferred"].push_back({preference.kernel, preference.tokens_from, preference.tokens_to});
     for (const Probe& probe : request.probes)
-        json["probes"].push_back({probe.sequences, probe.tokens, probe.depth, probe.input});
+        json["probes"].push_back({probe.sequences, probe.tokens, probe.depth, probe.input, probe.piece});
     return json;
 }
 
@@ -39,7 +39,8 @@ ProbeRequest probe_request_from_json(const nlohmann::json& json) {
         request.times_alone = json.at("times_alone").get<bool>();
         for (const nlohmann::json& each : json.at("probes"))
             request.probes.push_back({each.at(0).get<std::int32_t>(), each.at(1).get<std::int32_t>(),
-                                      each.at(2).get<std::int32_t>(), each.at(3).get<std::int32_t>()});
+                                      each.at(2).get<std::int32_t>(), each.at(3).get<std::int32_t>(),
+                                      each.at(4).get<std::int32_t>()});
         return request;
     } catch (const nlohmann::json::exception& error) {
         throw Error(ErrorCode::request_invalid, std::string("a probe request: ") + error.what(),

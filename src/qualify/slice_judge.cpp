@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kDoubtsAtOnce = 4;
 
+// One for a text in pieces and at once: in the reference they are the same.
 std::array<std::int32_t, 6> key_of(model::LayerRange layers, const Probe& probe) {
     return {layers.first, layers.end, probe.sequences, probe.tokens, probe.depth, probe.input};
 }
@@ -36,8 +37,13 @@ std::string SliceJudge::compute_references(model::LayerRange layers, const std::
     exact.exact = true;
     exact.layers = layers;
     exact.passes = 1;
+    const auto is_asked_for = [&](const Probe& probe) {
+        return std::ranges::any_of(
+            exact.probes, [&](const Probe& each) { return key_of(layers, each) == key_of(layers, probe); });
+    };
     for (const Probe& probe : probes)
-        if (!references_.contains(key_of(layers, probe))) exact.probes.push_back(probe);
+        if (!references_.contains(key_of(layers, probe)) && !is_asked_for(probe))
+            exact.probes.push_back(probe);
     if (exact.probes.empty()) return {};
     ProbeReply reply = runner_.run(exact);
     if (!reply.problem.empty()) return reply.problem;

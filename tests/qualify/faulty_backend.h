@@ -22,6 +22,7 @@ enum class Fault {
     wrong_when_deep,    // above 65,536 positions
     stale_workspace,    // what a larger step left is added to a smaller one
     rare_not_a_number,  // where the input has a certain value
+    wrong_keys,         // a row alone in its step leaves other keys and values than it attends to itself
     slow,               // three times as long
     driver_fails,
 };
@@ -43,6 +44,12 @@ class FaultyBackend final : public backend::Backend {
         rare_ = std::ranges::any_of(batch.tokens, [](TokenId token) { return token == 77; });
         const auto begin = std::chrono::steady_clock::now();
         inner_->forward(batch);
+        if (fault_ == Fault::wrong_keys && batch.segments.size() == 1 && tokens_ == 1 &&
+            batch.logits_rows.empty()) {
+            const TokenId other = batch.tokens[0] == 0 ? 1 : 0;
+            inner_->wait(inner_->sample({}));
+            inner_->forward({{&other, 1}, batch.segments, {}});
+        }
         if (fault_ == Fault::slow)
             std::this_thread::sleep_for(2 * (std::chrono::steady_clock::now() - begin) +
                                         std::chrono::milliseconds(2));

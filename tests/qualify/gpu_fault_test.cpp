@@ -182,6 +182,15 @@ TEST_F(GpuQualify, SeveralAtOnceAreNamedOneByOne) {
     expect_fit(result);
 }
 
+// Right in every step by itself; only the steps after it see it.
+TEST_F(GpuQualify, KeysThatDecodeLeavesWrongAreFoundWhereTheyAreReadAgain) {
+    const Planted planted{"pass/decode", GpuFault::wrong_keys, " at a time"};
+    const KernelStageResult result = qualify_with({{planted.kernel, planted.fault}});
+    expect_caught(planted, result);
+    EXPECT_EQ(result.choice.banned.size(), 1U);
+    expect_fit(result);
+}
+
 TEST_F(GpuQualify, WithoutOneNothingIsBanned) {
     const KernelStageResult result = qualify_with({});
     EXPECT_TRUE(result.choice.banned.empty());

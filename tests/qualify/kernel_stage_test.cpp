@@ -73,7 +73,7 @@ KernelStageResult qualify_with(std::map<std::string, Fault> faults) {
     options.device = "cpu";
     options.kernels = {"experts/first", "experts/second"};
     options.shape = test::small_shape();
-    options.most_tokens = 130;
+    options.most_tokens = 200;
     options.most_deep_tokens = 16;
     options.slices_of_each_kernel = 1;
     FaultyRunner runner(std::move(faults));
@@ -120,6 +120,7 @@ INSTANTIATE_TEST_SUITE_P(Each, PlantedFault,
                                          std::pair(Fault::wrong_when_deep, "at 660"),
                                          std::pair(Fault::stale_workspace, "again gave other bits"),
                                          std::pair(Fault::rare_not_a_number, "not a number"),
+                                         std::pair(Fault::wrong_keys, "200 tokens, 1 at a time: "),
                                          std::pair(Fault::driver_fails, "illegal memory access")));
 
 TEST(KernelStage, WhereEveryKernelIsWrongTheDeviceFails) {

@@ -111,6 +111,8 @@ void faulty_decode(const DecodeContext& context, const LayerStage& stage, std::i
     true_decode(context, stage, kv_splits, stream);
     if (!stage.slides && fault_of("pass/decode") == GpuFault::wrong_when_deep)
         spoil_deep_rows(context, stream);
+    if (!stage.slides && context.rows == 1 && fault_of("pass/decode") == GpuFault::wrong_keys)
+        spoil_keys(context, stage, stream);
 }
 
 }  // namespace gptoss::test

@@ -14,8 +14,9 @@ enum class GpuFault {
     wrong_when_deep,      // rows above position 65,536, full layers: attention, the decode pass
     rare_not_a_number,    // where a value has certain bits, one of 256
     stale_workspace,      // what a larger step left behind is added; of products of few rows
-    slow,                 // three times as long; of products that may be computed again
-    illegal_address,      // the device is lost for its process
+    wrong_keys,  // that the decode pass leaves of a row alone, in full layers, once it has attended to them
+    slow,        // three times as long; of products that may be computed again
+    illegal_address,  // the device is lost for its process
 };
 
 // From now on these kernels are wrong ("experts/streamed"); another call replaces them.

@@ -118,11 +118,12 @@ TEST(Probes, ARequestSurvivesItsJson) {
     request.layers = {4, 6};
     request.gpu_ordinal = 1;
     request.kv_types = model::KvType::f16;
-    request.probes = {{8, 1, 64}};
+    request.probes = {{8, 1, 64}, {1, 200, 0, 2, 40}};
     const ProbeRequest again = probe_request_from_json(to_json(request));
     EXPECT_EQ(to_json(again), to_json(request));
     EXPECT_EQ(again.kernels, request.kernels);
     EXPECT_EQ(again.layers, request.layers);
+    EXPECT_EQ(again.probes, request.probes);
     EXPECT_EQ(again.gpu_ordinal, 1);
 }
 

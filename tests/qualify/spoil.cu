@@ -88,6 +88,18 @@ __global__ void scale_deep_rows(backend::cuda::DecodeContext context) {
         values[column] = __float2half(__half2float(values[column]) * 1.5F);
 }
 
+__global__ void negate_keys(backend::cuda::DecodeContext context, backend::cuda::KvPool pool,
+                            std::int32_t pool_layer) {
+    const backend::cuda::RowInput row = context.inputs[blockIdx.x];
+    const std::int64_t block =
+        context.tables.full[row.slot * context.tables.table_stride + row.position / model::kBlockTokens];
+    auto* keys = reinterpret_cast<std::uint16_t*>(pool.data) + pool_layer * pool.layer_elements() +
+                 block * pool.block_elements() +
+                 std::int64_t{row.position % model::kBlockTokens} * pool.head_size;
+    for (std::int32_t head = 0; head < pool.kv_heads; ++head)
+        if (threadIdx.x < pool.head_size) keys[head * pool.tile_elements() + threadIdx.x] ^= 0x8000;
+}
+
 }  // namespace
 
 void spoil_lane(const Result& result, cudaStream_t stream) {
@@ -128,6 +140,11 @@ void spoil_deep_rows(const backend::cuda::PrefillAttention& attention, cudaStrea
 
 void spoil_deep_rows(const backend::cuda::DecodeContext& context, cudaStream_t stream) {
     scale_deep_rows<<<context.rows, kThreads, 0, stream>>>(context);
+}
+
+void spoil_keys(const backend::cuda::DecodeContext& context, const backend::cuda::LayerStage& stage,
+                cudaStream_t stream) {
+    negate_keys<<<context.rows, kThreads, 0, stream>>>(context, stage.pool, stage.pool_layer);
 }
 
 }  // namespace gptoss::test

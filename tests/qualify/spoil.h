@@ -27,5 +27,8 @@ void spoil_by_what_was_there(const Result& result, cudaStream_t stream);
 void write_nowhere(cudaStream_t stream);
 void spoil_deep_rows(const backend::cuda::PrefillAttention& attention, cudaStream_t stream);
 void spoil_deep_rows(const backend::cuda::DecodeContext& context, cudaStream_t stream);
+// The keys of the rows being computed, of 16 bits: with the other sign.
+void spoil_keys(const backend::cuda::DecodeContext& context, const backend::cuda::LayerStage& stage,
+                cudaStream_t stream);
 
 }  // namespace gptoss::test
