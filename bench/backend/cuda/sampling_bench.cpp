@@ -3,6 +3,7 @@
 //   bench_cuda_sampling [rounds]
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -65,11 +66,15 @@ class Rows {
             job.count_count = kCounts;
         }
         std::vector<DeviceMemory> keep;
-        const SampleJob* device_jobs = filled(keep, jobs);
+        SampleJobs of_step;
+        if (rows_ <= SampleJobs::kFew)
+            std::copy(jobs.begin(), jobs.end(), of_step.few);
+        else
+            of_step.many = filled(keep, jobs);
         const SamplingWork work{penalises, needs_cuts(parameters), false};
         const GraphExec graph = captured_graph(stream_, [&] {
             for (int i = 0; i < kSteps; ++i)
-                launch_sampling(device_jobs, rows_, kVocabulary, kPaddingFrom, work, scratch_, results_,
+                launch_sampling(of_step, rows_, kVocabulary, kPaddingFrom, work, scratch_, results_,
                                 last_tokens_, stream_.get());
         });
         return 1e3 / kSteps * median_ms(stream_, 2, 5, [&](int) {

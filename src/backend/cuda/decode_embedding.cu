@@ -14,11 +14,11 @@ constexpr int kThreads = 512;
 constexpr int kClearingBlocks = 4;  // a row's; block 0 of a row does the rest
 
 template <bool kRowsAreThere>
-__global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix embedding,
-                                 const std::int32_t first_layer, const std::int32_t* last_tokens,
-                                 const RopeFrequencies frequencies, std::int32_t* tokens,
-                                 std::int32_t* positions, std::int32_t* slots, float* rotation) {
-    griddep_launch_dependents();
+__global__ void embedding_kernel(const DecodeContext context, const __grid_constant__ StepInputs inputs,
+                                 const DeviceMatrix embedding, const std::int32_t first_layer,
+                                 const std::int32_t* last_tokens, const RopeFrequencies frequencies,
+                                 std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots,
+                                 float* rotation) {
     const int row = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
     const StepSums& sums = context.buffers.sums;
     if (blockIdx.y > 0) {
@@ -27,9 +27,10 @@ __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix
                 if (layer != first_layer || i != sums.experts) sums.router(layer, row)[i] = 0;
         return;
     }
-    const RowInput input = context.inputs[row];
+    const RowInput input = inputs.row[row];
     const std::int32_t token = input.token >= 0 ? input.token : last_tokens[input.slot];
     if (thread == 0) {
+        context.inputs[row] = input;
         tokens[row] = token;
         positions[row] = input.position;
         slots[row] = input.slot;
@@ -56,15 +57,14 @@ __global__ void embedding_kernel(const DecodeContext context, const DeviceMatrix
 
 }  // namespace
 
-void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding, std::int32_t first_layer,
-                      const std::int32_t* last_tokens, const RopeFrequencies& frequencies,
-                      std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots, float* rotation,
-                      cudaStream_t stream) {
-    // Not a dependent launch: what comes before in the stream is a copy, and it must be over.
+void launch_embedding(const DecodeContext& context, const StepInputs& inputs, const DeviceMatrix& embedding,
+                      std::int32_t first_layer, const std::int32_t* last_tokens,
+                      const RopeFrequencies& frequencies, std::int32_t* tokens, std::int32_t* positions,
+                      std::int32_t* slots, float* rotation, cudaStream_t stream) {
     const dim3 grid(static_cast<unsigned>(context.rows), 1 + kClearingBlocks);
     const auto kernel = embedding.values == nullptr ? embedding_kernel<true> : embedding_kernel<false>;
-    kernel<<<grid, kThreads, 0, stream>>>(context, embedding, first_layer, last_tokens, frequencies, tokens,
-                                          positions, slots, rotation);
+    kernel<<<grid, kThreads, 0, stream>>>(context, inputs, embedding, first_layer, last_tokens, frequencies,
+                                          tokens, positions, slots, rotation);
     cuda_check(cudaGetLastError());
 }
 

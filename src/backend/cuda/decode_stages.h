@@ -80,7 +80,7 @@ struct DecodeContext {
     std::int32_t token_columns = 4;
     bool single_token = false;
     bool kv_clusters = false, kv_streamed = false, whole_tiles = false;
-    const RowInput* inputs = nullptr;  // [row], device
+    RowInput* inputs = nullptr;  // [row], device
     DeviceRows device_rows;
     BlockTables tables;
     DecodeBuffers buffers;
@@ -91,12 +91,18 @@ struct RopeFrequencies {
     double attention_factor = 1;  // YaRN's
 };
 
-// Resolves tokens, copies their embedding rows to the residual, computes rotations and clears the sums. An
-// `embedding` of nothing: the residual is there already, what the layers before `first_layer` made of them.
-void launch_embedding(const DecodeContext& context, const DeviceMatrix& embedding, std::int32_t first_layer,
-                      const std::int32_t* last_tokens, const RopeFrequencies& frequencies,
-                      std::int32_t* tokens, std::int32_t* positions, std::int32_t* slots, float* rotation,
-                      cudaStream_t stream);
+// A step's rows as a parameter of its first kernel: a copy to the device would hold up the stream.
+struct StepInputs {
+    RowInput row[kMaxDecodeRows];
+};
+
+// Stores the rows for the kernels after it, resolves tokens, copies their embedding rows to the residual, computes
+// rotations and clears the sums. An `embedding` of nothing: the residual is there already, what the layers before
+// `first_layer` made of them.
+void launch_embedding(const DecodeContext& context, const StepInputs& inputs, const DeviceMatrix& embedding,
+                      std::int32_t first_layer, const std::int32_t* last_tokens,
+                      const RopeFrequencies& frequencies, std::int32_t* tokens, std::int32_t* positions,
+                      std::int32_t* slots, float* rotation, cudaStream_t stream);
 
 struct LayerStage {
     std::int32_t layer = 0;

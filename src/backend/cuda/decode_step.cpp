@@ -132,8 +132,6 @@ void DecodeStep::run_lm_head(std::int32_t rows, cudaStream_t stream) {
 
 void DecodeStep::enqueue(const Variant& variant, cudaStream_t stream) {
     const model::LayerRange& range = model_.weights.range;
-    launch_embedding(context_for(variant.rows), model_.weights.embedding, range.first, last_tokens_,
-                     model_.frequencies, tokens_, positions_, slots_, rotation_, stream);
     for (std::int32_t layer = range.first; layer < range.end; ++layer)
         run_stages(variant.rows, variant.kv, layer, 0, 4, stream);
     if (variant.lm_head) run_lm_head(variant.rows, stream);
@@ -141,9 +139,6 @@ void DecodeStep::enqueue(const Variant& variant, cudaStream_t stream) {
 
 void DecodeStep::enqueue_by_stage(const Variant& variant, cudaStream_t stream) {
     const model::LayerRange& range = model_.weights.range;
-    launch_embedding(context_for(variant.rows), model_.weights.embedding, range.first, last_tokens_,
-                     model_.frequencies, tokens_, positions_, slots_, rotation_, stream);
-    clock_->mark("embedding");
     for (std::int32_t layer = range.first; layer < range.end; ++layer) {
         const std::array<const char*, 5> names = {
             "query, key, value",
@@ -190,11 +185,17 @@ void DecodeStep::run(std::span<const RowInput> rows, std::span<const float> resi
     if (!residual.empty())
         cuda_check(cudaMemcpyAsync(buffers_.residual, residual.data(), residual.size_bytes(),
                                    cudaMemcpyHostToDevice, stream));
-    cuda_check(cudaMemcpyAsync(inputs_, rows.data(), rows.size_bytes(), cudaMemcpyHostToDevice, stream));
-    if (clock_ != nullptr)
+    // No part of the graph: its parameters are the rows.
+    StepInputs inputs;
+    std::copy(rows.begin(), rows.end(), inputs.row);
+    launch_embedding(context_for(variant.rows), inputs, model_.weights.embedding, model_.weights.range.first,
+                     last_tokens_, model_.frequencies, tokens_, positions_, slots_, rotation_, stream);
+    if (clock_ != nullptr) {
+        clock_->mark("embedding");
         enqueue_by_stage(variant, stream);
-    else
+    } else {
         cuda_check(cudaGraphLaunch(graph_of(variant).get(), stream));
+    }
 }
 
 }  // namespace gptoss::backend::cuda

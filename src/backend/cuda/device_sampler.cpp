@@ -27,8 +27,8 @@ std::int64_t DeviceSampler::workspace_bytes(std::int32_t vocabulary, std::int32_
     std::int64_t total = 0;
     for (const std::int64_t piece :
          {rows * 4, rows * std::int64_t{sizeof(SampleScratch)}, rows * std::int64_t{sizeof(SampleHistogram)},
-          rows * kListedKeys * 8, std::int64_t{kRing} * rows * std::int64_t{sizeof(SampleResult)},
-          rows * std::int64_t{sizeof(SampleJob)}, rows * vocabulary * 4, rows * mask_words(vocabulary) * 4,
+          rows * kListedKeys * 8, rows * std::int64_t{sizeof(SampleJob)}, rows * vocabulary * 4,
+          rows * mask_words(vocabulary) * 4,
           std::int64_t{kept_masks_for(max_rows)} * mask_words(vocabulary) * 4, rows * kListBytesARow})
         total += Arena::padded(piece);
     return total;
@@ -48,7 +48,6 @@ DeviceSampler::DeviceSampler(std::int32_t vocabulary, std::int32_t padding_from,
     scratch_ = arena_.take_array<SampleScratch>(rows);
     auto* histograms = arena_.take_array<SampleHistogram>(rows);
     auto* lists = arena_.take_array<unsigned long long>(rows * kListedKeys);
-    results_ = arena_.take_array<SampleResult>(static_cast<std::int64_t>(kRing) * rows);
     jobs_ = arena_.take_array<SampleJob>(rows);
     adjusted_ = arena_.take_array<float>(rows * vocabulary);
     row_masks_ = arena_.take_array<std::uint32_t>(rows * mask_words_);
@@ -100,10 +99,8 @@ const std::uint32_t* DeviceSampler::mask_on_device(const SampleRow& row, std::in
 StepHandle DeviceSampler::sample(std::span<const SampleRow> rows, const float* logits,
                                  std::int64_t logits_stride, cudaStream_t stream) {
     check(static_cast<std::int64_t>(rows.size()) <= max_rows_, "more rows to sample than sequences");
-    const std::size_t ring = next_handle_ % kRing;
-    Outstanding& step = outstanding_[ring];
+    Outstanding& step = outstanding_[next_handle_ % kRing];
     step.rows = static_cast<std::int32_t>(rows.size());
-    step.with_logprobs = false;
     if (!rows.empty()) {
         // Lists of all rows in one buffer, uploaded at once.
         std::vector<std::byte> lists;
@@ -152,16 +149,16 @@ StepHandle DeviceSampler::sample(std::span<const SampleRow> rows, const float* l
         if (!lists.empty())
             cuda_check(
                 cudaMemcpyAsync(lists_place, lists.data(), lists.size(), cudaMemcpyHostToDevice, stream));
-        cuda_check(cudaMemcpyAsync(jobs_, jobs.data(), jobs.size() * sizeof(SampleJob),
-                                   cudaMemcpyHostToDevice, stream));
-        SampleResult* results = results_ + static_cast<std::int64_t>(ring) * max_rows_;
-        launch_sampling(jobs_, step.rows, vocabulary_, padding_from_, work, scratch_, results, last_tokens_,
-                        stream);
-        step.with_logprobs = work.logprobs;
-        // Without log-probabilities only the head of each result is of interest.
-        const std::size_t width = step.with_logprobs ? sizeof(SampleResult) : offsetof(SampleResult, top);
-        cuda_check(cudaMemcpy2DAsync(step.results.get(), sizeof(SampleResult), results, sizeof(SampleResult),
-                                     width, rows.size(), cudaMemcpyDeviceToHost, stream));
+        SampleJobs of_step;
+        if (step.rows <= SampleJobs::kFew) {
+            std::copy(jobs.begin(), jobs.end(), of_step.few);
+        } else {
+            cuda_check(cudaMemcpyAsync(jobs_, jobs.data(), jobs.size() * sizeof(SampleJob),
+                                       cudaMemcpyHostToDevice, stream));
+            of_step.many = jobs_;
+        }
+        launch_sampling(of_step, step.rows, vocabulary_, padding_from_, work, scratch_,
+                        reinterpret_cast<SampleResult*>(step.results.get()), last_tokens_, stream);
     }
     cuda_check(cudaEventRecord(step.done.get(), stream));
     return next_handle_++;

@@ -34,10 +34,9 @@ class DeviceSampler {
 
   private:
     struct Outstanding {
-        PinnedMemory results;  // SampleResult a row
+        PinnedMemory results;  // SampleResult a row, which the kernels write: no copy holds up the stream
         Event done;
         std::int32_t rows = 0;
-        bool with_logprobs = false;
         std::vector<SampledToken> tokens;
     };
     const std::uint32_t* mask_on_device(const SampleRow& row, std::int32_t index, cudaStream_t stream);
@@ -47,7 +46,6 @@ class DeviceSampler {
     Arena arena_;
     std::int32_t* last_tokens_ = nullptr;
     SampleScratch* scratch_ = nullptr;
-    SampleResult* results_ = nullptr;      // [kRing][max_rows]
     SampleJob* jobs_ = nullptr;            // [max_rows]
     float* adjusted_ = nullptr;            // [max_rows][vocabulary]
     std::uint32_t* row_masks_ = nullptr;   // [max_rows][mask words]: masks without an id

@@ -126,8 +126,8 @@ __device__ void find_cut_bins(const SamplingParameters& p, SampleHistogram& hist
 }
 
 __global__ void __launch_bounds__(kThreads)
-    histogram_kernel(const SampleJob* jobs, std::int32_t vocabulary, std::int32_t padding_from,
-                     SampleScratch* scratch) {
+    histogram_kernel(const __grid_constant__ SampleJobs jobs, std::int32_t vocabulary,
+                     std::int32_t padding_from, SampleScratch* scratch) {
     __shared__ BlockHistogram block;
     __shared__ std::uint32_t far_count;
     const int thread = static_cast<int>(threadIdx.x);
@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(kThreads)
     if (thread == 0) far_count = 0;
     griddep_launch_dependents();
     griddep_wait();
-    const SampleJob& job = jobs[blockIdx.y];
+    const SampleJob job = job_of(jobs, blockIdx.y);
     SampleScratch& row_scratch = scratch[blockIdx.y];
     const SampleKey largest = __ldcg(&row_scratch.largest);
     if (!is_ours(job, largest)) return;
@@ -248,13 +248,14 @@ __device__ SampleKey block_largest(SampleKey key) {
 }
 
 __global__ void __launch_bounds__(kThreads)
-    collect_kernel(const SampleJob* jobs, std::int32_t vocabulary, std::int32_t padding_from,
-                   SampleScratch* scratch, SampleResult* results, std::int32_t* last_tokens) {
+    collect_kernel(const __grid_constant__ SampleJobs jobs, std::int32_t vocabulary,
+                   std::int32_t padding_from, SampleScratch* scratch, SampleResult* results,
+                   std::int32_t* last_tokens) {
     __shared__ SampleKey keys[kListedKeys];
     __shared__ std::uint32_t own_count, own_place;
     griddep_launch_dependents();
     griddep_wait();
-    const SampleJob& job = jobs[blockIdx.y];
+    const SampleJob job = job_of(jobs, blockIdx.y);
     SampleScratch& row_scratch = scratch[blockIdx.y];
     const SampleKey largest = __ldcg(&row_scratch.largest);
     if (!is_ours(job, largest)) return;
@@ -317,7 +318,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void launch_cut_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+void launch_cut_sampling(const SampleJobs& jobs, std::int32_t count, std::int32_t vocabulary,
                          std::int32_t padding_from, SampleScratch* scratch, SampleResult* results,
                          std::int32_t* last_tokens, cudaStream_t stream) {
     const dim3 grid(kScanBlocks, static_cast<unsigned>(count));

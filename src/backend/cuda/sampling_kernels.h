@@ -27,6 +27,14 @@ struct SampleJob {
     std::uint64_t step = 0;
 };
 
+// The rows of a step. A few are parameters of the kernels: copied to the device, they would hold up the stream between
+// the head and the first kernel.
+struct SampleJobs {
+    static constexpr std::int32_t kFew = 8;
+    SampleJob few[kFew];
+    const SampleJob* many = nullptr;  // in device memory when there are more
+};
+
 struct SampleResult {
     TokenId token = 0;
     float logprob = 0;
@@ -70,17 +78,18 @@ struct SamplingWork {
     bool logprobs = false;
 };
 
-// Writes results[i] and last_tokens[jobs[i].slot], which adjusting reads. At most kMostVocabulary logits a row.
-void launch_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+// Writes results[i], which may be the host's pinned memory, and last_tokens[slot of job i], which adjusting reads. At
+// most kMostVocabulary logits a row.
+void launch_sampling(const SampleJobs& jobs, std::int32_t count, std::int32_t vocabulary,
                      std::int32_t padding_from, const SamplingWork& work, SampleScratch* scratch,
                      SampleResult* results, std::int32_t* last_tokens, cudaStream_t stream);
 bool needs_cuts(const SamplingParameters& parameters);
 
 // Its parts: rows with cuts and without log-probabilities; then rows that are left, one block each.
-void launch_cut_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+void launch_cut_sampling(const SampleJobs& jobs, std::int32_t count, std::int32_t vocabulary,
                          std::int32_t padding_from, SampleScratch* scratch, SampleResult* results,
                          std::int32_t* last_tokens, cudaStream_t stream);
-void launch_one_block_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+void launch_one_block_sampling(const SampleJobs& jobs, std::int32_t count, std::int32_t vocabulary,
                                std::int32_t padding_from, SampleScratch* scratch, SampleResult* results,
                                std::int32_t* last_tokens, cudaStream_t stream);
 

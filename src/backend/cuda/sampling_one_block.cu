@@ -127,10 +127,10 @@ __device__ Key place_that_reaches(FilterMemory& memory, const RowView& row, std:
 }
 
 __global__ void __launch_bounds__(kFilterThreads)
-    filter_kernel(const SampleJob* jobs, std::int32_t vocabulary, std::int32_t padding_from,
+    filter_kernel(const __grid_constant__ SampleJobs jobs, std::int32_t vocabulary, std::int32_t padding_from,
                   SampleScratch* scratch, SampleResult* results, std::int32_t* last_tokens) {
     __shared__ FilterMemory memory;
-    const SampleJob& job = jobs[blockIdx.x];
+    const SampleJob job = job_of(jobs, blockIdx.x);
     const SamplingParameters& p = job.parameters;
     SampleScratch& sums = scratch[blockIdx.x];
     const Key largest = sums.largest, unfiltered = sums.noisy;
@@ -206,7 +206,7 @@ __global__ void __launch_bounds__(kFilterThreads)
 
 }  // namespace
 
-void launch_one_block_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+void launch_one_block_sampling(const SampleJobs& jobs, std::int32_t count, std::int32_t vocabulary,
                                std::int32_t padding_from, SampleScratch* scratch, SampleResult* results,
                                std::int32_t* last_tokens, cudaStream_t stream) {
     filter_kernel<<<static_cast<unsigned>(count), kFilterThreads, 0, stream>>>(jobs, vocabulary, padding_from,

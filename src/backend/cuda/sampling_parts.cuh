@@ -35,6 +35,10 @@ __device__ inline float value_of(SampleKey key) {
     return from_ordered_bits(static_cast<std::uint32_t>(key >> 32));
 }
 
+__device__ inline SampleJob job_of(const SampleJobs& jobs, unsigned row) {
+    return jobs.many != nullptr ? jobs.many[row] : jobs.few[row];
+}
+
 // The logit of a token as the rule sees it; false for one that is not allowed or has no usable number.
 struct RowView {
     const SampleJob& job;

@@ -10,8 +10,9 @@ namespace {
 // Step 1 of the rule, for rows that have something to adjust. A row's blocks each adjust a part of the
 // vocabulary of their own.
 __global__ void __launch_bounds__(kScanThreads)
-    adjust_kernel(const SampleJob* jobs, std::int32_t vocabulary, const std::int32_t* last_tokens) {
-    const SampleJob& job = jobs[blockIdx.y];
+    adjust_kernel(const __grid_constant__ SampleJobs jobs, std::int32_t vocabulary,
+                  const std::int32_t* last_tokens) {
+    const SampleJob job = job_of(jobs, blockIdx.y);
     if (job.adjusted == nullptr) return;
     const int thread = static_cast<int>(threadIdx.x);
     const int part = (vocabulary + kScanBlocks - 1) / kScanBlocks,
@@ -65,10 +66,10 @@ __device__ TokenId lowest_allowed(const RowView& row) {
 
 // Steps 2 and 4 for all rows; final for plain ones. The last block of a row to finish writes the token.
 __global__ void __launch_bounds__(kScanThreads)
-    scan_kernel(const SampleJob* jobs, std::int32_t vocabulary, std::int32_t padding_from,
+    scan_kernel(const __grid_constant__ SampleJobs jobs, std::int32_t vocabulary, std::int32_t padding_from,
                 SampleScratch* scratch, SampleResult* results, std::int32_t* last_tokens) {
     __shared__ SampleKey largest_of_warp[kScanThreads / 32], noisy_of_warp[kScanThreads / 32];
-    const SampleJob& job = jobs[blockIdx.y];
+    const SampleJob job = job_of(jobs, blockIdx.y);
     const RowView row = view_of(job, vocabulary, padding_from);
     const SamplingParameters& p = job.parameters;
     const bool greedy = is_greedy(p), draws = !greedy && !has_cuts(p);
@@ -116,7 +117,7 @@ bool needs_cuts(const SamplingParameters& p) {
     return p.temperature >= kSmallestTemperature && (p.top_k > 0 || p.top_p < 1.0F || p.min_p > 0);
 }
 
-void launch_sampling(const SampleJob* jobs, std::int32_t count, std::int32_t vocabulary,
+void launch_sampling(const SampleJobs& jobs, std::int32_t count, std::int32_t vocabulary,
                      std::int32_t padding_from, const SamplingWork& work, SampleScratch* scratch,
                      SampleResult* results, std::int32_t* last_tokens, cudaStream_t stream) {
     check(vocabulary <= kMostVocabulary, "a vocabulary whose histograms fit 32-bit sums");

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int32_t kVocabulary = 201088;
 constexpr std::int32_t kPaddingFrom = 200019;
+constexpr std::int32_t kMostRows = 12;  // more than travel with a kernel's parameters
 
 class CudaSampler : public GpuTest {
   protected:
@@ -24,9 +25,9 @@ class CudaSampler : public GpuTest {
         for (std::size_t i = 0; i < logits.size(); ++i)
             cuda::cuda_check(cudaMemcpy(device + i * kVocabulary, logits[i].data(), kVocabulary * 4,
                                         cudaMemcpyHostToDevice));
-        cuda::DeviceSampler sampler(kVocabulary, kPaddingFrom, 8);
+        cuda::DeviceSampler sampler(kVocabulary, kPaddingFrom, kMostRows);
         const cuda::Stream stream = cuda::make_stream();
-        std::vector<TokenId> last(8, 0);  // by slot
+        std::vector<TokenId> last(kMostRows, 0);  // by slot
         for (SampleRow& row : rows) row.slot = static_cast<std::int32_t>(&row - rows.data());
         // Twice: what the first leaves behind must not change the second.
         for (int repeat = 0; repeat < 2; ++repeat) {
@@ -94,9 +95,9 @@ TEST_F(CudaSampler, AgreesWithTheHostForEveryParameter) {
         p.top_logprobs = 0;
         cases.push_back(p);
     }
-    for (std::size_t first = 0; first < cases.size(); first += 8) {
+    for (std::size_t first = 0; first < cases.size(); first += kMostRows) {
         std::vector<SampleRow> rows;
-        for (std::size_t i = first; i < std::min(first + 8, cases.size()); ++i) {
+        for (std::size_t i = first; i < std::min(first + kMostRows, cases.size()); ++i) {
             rows.push_back(row_with(cases[i], i));
             rows.back().logits_index = static_cast<std::int32_t>(i % 2);
         }
