@@ -11,6 +11,8 @@
 //   batch    one row each of 2 to 512 sequences, 1,024 tokens deep
 //   skewed   before these: routing whose hottest expert gets 8 times the mean
 //   small    before these: the kernels of a card without wgmma and with 99 KB of shared memory a block
+//   rows=N   before these: of the row counts only N
+//   repeats=N  before these: of a batch; the card grows warm, and power binds
 //   prefer=NAME  before these: a kernel, such as experts/wgmma, wherever it can be used
 //   operations  what each operation takes in batches of 16 to 512 sequences and prompts of 1,024 to 8,192
 //   profile  four layers, for a profiler: a pass each of 64 to 512 sequences and of prompts of 2,048 and 8,192 tokens
@@ -272,7 +274,7 @@ class Bench {
     }
 
     // A step of `count` sequences, each at `depth`.
-    void batch(std::int32_t count, std::int32_t depth, int repeats = 10) {
+    void batch(std::int32_t count, std::int32_t depth, int repeats) {
         std::vector<RowInput> rows(static_cast<std::size_t>(count));
         for (std::int32_t i = 0; i < count; ++i) rows[i] = RowInput{i * 7919 % 200000, depth, i, depth, i};
         const double ms = time_ms(repeats, [&](int) { forward_->run(rows, stream_.get()); });
@@ -305,13 +307,15 @@ class Bench {
         std::printf("%-22s %-20s %30.3f ms\n", what.c_str(), "together", total * 1e3);
         std::fflush(stdout);
     }
-    void operations() {
+    void operations(std::int32_t only) {
         for (const std::int32_t count : {16, 64, 256, 512}) {
+            if (only > 0 && count != only) continue;
             std::vector<RowInput> rows(static_cast<std::size_t>(count));
             for (std::int32_t i = 0; i < count; ++i) rows[i] = RowInput{i * 7919 % 200000, 1024, i, 1024, i};
             operations(std::to_string(count) + " rows", rows);
         }
         for (const std::int32_t count : {1024, 2048, 4096, 8192}) {
+            if (only > 0 && count != only) continue;
             std::vector<RowInput> rows(static_cast<std::size_t>(count));
             for (std::int32_t i = 0; i < count; ++i)
                 rows[i] = RowInput{i * 7919 % 200000, i, 0, 0, i + 1 == count ? 0 : -1};
@@ -354,9 +358,14 @@ int main(int argc, char** argv) {
         backend::cuda::Bench bench(shape, asked("small"), kernels);
         if (asked("skewed")) bench.skew();
         if (asked("batch") || asked("model")) bench.print_experts_hit();
+        std::int32_t only = 0, repeats = 10;
+        for (const std::string& word : words) {
+            if (word.starts_with("rows=")) only = std::stoi(word.substr(5));
+            if (word.starts_with("repeats=")) repeats = std::stoi(word.substr(8));
+        }
         if (asked("kernels") || asked("experts"))
             for (const std::int32_t rows : {8, 16, 32, 64, 128, 192, 256, 384, 512, 1024, 1536, 2048, 8192})
-                bench.products(rows, asked("kernels"), true);
+                if (only == 0 || rows == only) bench.products(rows, asked("kernels"), true);
         if (asked("routing"))
             for (const std::int32_t rows : {16, 64, 128, 256, 384, 512, 768, 1024, 2048, 2560, 4096, 8192})
                 bench.products(rows, false, false);
@@ -368,12 +377,13 @@ int main(int argc, char** argv) {
             asked("whole") ? std::vector<std::int32_t>{8192} : std::vector<std::int32_t>{2048, 4096, 8192};
         // Before any prompt: rows that read its keys come to resemble each other, and 16 then hit 27 experts, not 53.
         if (asked("batch"))
-            for (const std::int32_t count : {2, 4, 8, 9, 16, 32, 64, 128, 256, 512}) bench.batch(count, 1024);
+            for (const std::int32_t count : {2, 4, 8, 9, 16, 32, 64, 128, 256, 512})
+                if (only == 0 || count == only) bench.batch(count, 1024, repeats);
         if (asked("model")) {
             bench.prompt(1024, 1024, 5);
             for (const std::int32_t chunk : chunks) bench.prompt(8192, chunk, 3);
         }
-        if (asked("operations")) bench.operations();
+        if (asked("operations")) bench.operations(only);
         if (asked("profile")) {
             for (const std::int32_t count : {64, 256, 512}) bench.batch(count, 1024, 1);
             for (const std::int32_t length : {2048, 8192}) bench.prompt(length, length, 1);
