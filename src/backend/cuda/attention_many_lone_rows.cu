@@ -11,8 +11,6 @@ namespace {
 
 using model::KvType;
 
-constexpr std::int32_t kSharedBytes = kLoneWorkersAnSm * kLoneRingBytes;
-
 template <KvType kKv>
 constexpr auto kKernel = many_lone_rows_kernel<kKv, kLoneRingBytes / LoneGroup<kKv>::kBytes>;
 
@@ -20,7 +18,8 @@ template <KvType kKv>
 void launch(const PrefillAttention& attention, const ManyLoneRows& lone, const DeviceTraits& device,
             cudaStream_t stream) {
     const auto blocks = static_cast<unsigned>(std::min(device.sm_count, lone.shares.workers));
-    launch_pdl(kKernel<kKv>, dim3(blocks), kLoneThreads, kSharedBytes, stream, attention, lone);
+    const std::int32_t warps = count_lone_workers_an_sm(device);
+    launch_pdl(kKernel<kKv>, dim3(blocks), warps * 32, warps * kLoneRingBytes, stream, attention, lone);
 }
 
 }  // namespace
@@ -38,7 +37,6 @@ void launch_many_lone_rows_attention(const PrefillAttention& attention, const Ma
 }
 
 void prepare_many_lone_rows_attention() {
-    if (!can_share_lone_rows(current_device_traits())) return;
     for_each_kv_type([](auto type) { allow_shared_memory(kKernel<decltype(type)::value>); });
 }
 

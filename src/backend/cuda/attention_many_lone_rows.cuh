@@ -11,7 +11,7 @@
 
 namespace gptoss::backend::cuda {
 
-inline constexpr int kLoneThreads = kLoneWorkersAnSm * 32;  // of a block, one an SM
+inline constexpr int kMostLoneThreads = kMostLoneWorkersAnSm * 32;  // of a block, one an SM
 inline constexpr int kLonePartFloats = kMaxGroupHeads * kPartialFloats;
 
 // A row and key head of the list.
@@ -219,7 +219,7 @@ struct LoneWarp {
 };
 
 template <model::KvType kKv, int kSlots>
-__global__ void __launch_bounds__(kLoneThreads, 1)
+__global__ void __launch_bounds__(kMostLoneThreads, 1)
     many_lone_rows_kernel(const __grid_constant__ PrefillAttention a,
                           const __grid_constant__ ManyLoneRows lone) {
     using Warp = LoneWarp<kKv, kSlots>;

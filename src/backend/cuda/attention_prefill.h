@@ -70,8 +70,8 @@ struct ManyLoneRows {
 inline constexpr std::int64_t kManyLoneRowFloats =
     std::int64_t{kMostLoneWorkers} * 2 * kMaxGroupHeads * (kHeadSize + 2);
 
-// Ignores `segments`, `segment_count` and `row_count`. `device`: the current one; can_share_lone_rows(). Throws Error(device_failed) when the
-// launch fails.
+// Ignores `segments`, `segment_count` and `row_count`. `device`: the current one, or a smaller one. Throws
+// Error(device_failed) when the launch fails.
 void launch_many_lone_rows_attention(const PrefillAttention& attention, const ManyLoneRows& lone,
                                      const DeviceTraits& device, cudaStream_t stream);
 

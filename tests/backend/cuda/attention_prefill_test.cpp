@@ -44,8 +44,8 @@ struct Outputs {
     std::vector<double> reference, found;
 };
 
-// Whose kernel: a prompt's, or that of few or many rows that are alone.
-enum class Rows : std::uint8_t { prompt, lone, streamed_lone, many_lone };
+// Whose kernel: a prompt's, or that of few or many rows that are alone, or of many on a card with 99 KB.
+enum class Rows : std::uint8_t { prompt, lone, streamed_lone, many_lone, many_lone_small };
 
 // Twice: semaphores are left as they were found.
 void launch_lone(const PrefillAttention& a, const Shape& shape, Rows kind) {
@@ -63,7 +63,8 @@ void launch_lone(const PrefillAttention& a, const Shape& shape, Rows kind) {
     std::ranges::reverse(list);  // in any order
     std::vector<std::int32_t> numbers;
     for (const LoneRow& row : list) numbers.push_back(row.row);
-    const DeviceTraits device = current_device_traits();
+    DeviceTraits device = current_device_traits();
+    if (kind == Rows::many_lone_small) device.shared_bytes_per_block = 99 * 1024;
     std::vector<LoneRowShare> work(static_cast<std::size_t>(count_lone_workers(device)));
     const LoneRowShares shares = share_lone_rows(list, shape.window, shape.kv_heads, work);
     const DeviceVector<RowInput> d_inputs(inputs);
@@ -71,7 +72,7 @@ void launch_lone(const PrefillAttention& a, const Shape& shape, Rows kind) {
     const DeviceVector<std::int32_t> d_numbers(numbers);
     const DeviceVector<LoneRowShare> d_work(work);
     for (int again = 0; again < 2; ++again) {
-        if (kind == Rows::many_lone)
+        if (kind == Rows::many_lone || kind == Rows::many_lone_small)
             launch_many_lone_rows_attention(
                 a, {d_list.get(), rows, d_work.get(), shares, partials.get(), semaphores.get()}, device,
                 nullptr);
@@ -272,18 +273,18 @@ class SingleRowAttention : public backend::test::GpuTest, public testing::WithPa
     void SetUp() override {
         GpuTest::SetUp();
         if (IsSkipped()) return;
-        if (GetParam() == Rows::many_lone && !can_share_lone_rows(current_device_traits()))
-            GTEST_SKIP() << "this card takes the other kernel";
         prepare_lone_row_attention();
         prepare_many_lone_rows_attention();
     }
 };
 INSTANTIATE_TEST_SUITE_P(Rows, SingleRowAttention,
-                         testing::Values(Rows::lone, Rows::streamed_lone, Rows::many_lone),
+                         testing::Values(Rows::lone, Rows::streamed_lone, Rows::many_lone,
+                                         Rows::many_lone_small),
                          [](const auto& given) {
                              return given.param == Rows::lone            ? "few"
                                     : given.param == Rows::streamed_lone ? "streamed"
-                                                                         : "many";
+                                    : given.param == Rows::many_lone     ? "many"
+                                                                         : "many_small";
                          });
 
 TEST_P(SingleRowAttention, MatchesTheReference) {

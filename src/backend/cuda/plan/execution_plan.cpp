@@ -349,8 +349,7 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     plan.routes_in_order = options.kernels.batch_invariant || step.tokens <= kRoutedInOrderTokens;
     plan.attention_uses_wgmma = takes_wgmma_attention(device, options, step.tokens);
     plan.lone_rows_in_order = options.kernels.batch_invariant;
-    plan.shares_lone_rows =
-        !plan.lone_rows_in_order && step.lone_rows >= kManyLoneRows && can_share_lone_rows(device);
+    plan.shares_lone_rows = !plan.lone_rows_in_order && step.lone_rows >= kManyLoneRows;
     if (!plan.lone_rows_in_order && !plan.shares_lone_rows)
         plan.lone_row_kv_splits = plan_lone_row_kv_splits(step, device, shape.kv_heads);
     const auto dense = [&](std::int32_t tokens, const DenseShape& matrix) {

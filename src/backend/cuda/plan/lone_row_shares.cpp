@@ -6,12 +6,12 @@
 
 namespace gptoss::backend::cuda {
 
-bool can_share_lone_rows(const DeviceTraits& device) {
-    return device.shared_bytes_per_block >= kLoneWorkersAnSm * kLoneRingBytes;
+std::int32_t count_lone_workers_an_sm(const DeviceTraits& device) {
+    return std::min(device.shared_bytes_per_block / kLoneRingBytes, kMostLoneWorkersAnSm);
 }
 
 std::int32_t count_lone_workers(const DeviceTraits& device) {
-    return std::min(device.sm_count * kLoneWorkersAnSm, kMostLoneWorkers);
+    return std::min(device.sm_count * count_lone_workers_an_sm(device), kMostLoneWorkers);
 }
 
 LoneRowShares share_lone_rows(std::span<const LoneRow> rows, std::int32_t window, std::int32_t kv_heads,

@@ -8,10 +8,10 @@ namespace gptoss::backend::cuda {
 
 struct DeviceTraits;
 
-inline constexpr std::int32_t kLoneGroupKeys = 32;      // keys a warp takes at a time: a group
-inline constexpr std::int32_t kLeastGroupsOfShare = 4;  // fewer cost more to add up than to read
-inline constexpr std::int32_t kLoneWorkersAnSm = 8;     // warps
-inline constexpr std::int32_t kMostLoneWorkers = 1536;  // of any card
+inline constexpr std::int32_t kLoneGroupKeys = 32;       // keys a warp takes at a time: a group
+inline constexpr std::int32_t kLeastGroupsOfShare = 4;   // fewer cost more to add up than to read
+inline constexpr std::int32_t kMostLoneWorkersAnSm = 8;  // warps
+inline constexpr std::int32_t kMostLoneWorkers = 1536;   // of any card
 // Of a worker. Together more than half of an SM's shared memory: a block on every SM, never two on one and none on
 // another.
 inline constexpr std::int32_t kLoneRingBytes = 16 * 1024;
@@ -53,8 +53,8 @@ constexpr std::int32_t count_lone_groups(std::int32_t position, std::int32_t win
     return position / kLoneGroupKeys + 1 - first_lone_key(position, window) / kLoneGroupKeys;
 }
 
-// Whether this card has room for the kernel, and how many warps take part.
-bool can_share_lone_rows(const DeviceTraits& device);
+// How many warps take part: on an SM, where a card of 99 KB has room for six, and in all.
+std::int32_t count_lone_workers_an_sm(const DeviceTraits& device);
 std::int32_t count_lone_workers(const DeviceTraits& device);
 
 // Fills `filled`, one for each of at most as many workers. A window is never divided: adding its parts up would cost

@@ -165,6 +165,18 @@ TEST(ExecutionPlan, ExpertsAreStreamedAsWholeTilesWhereTheyMayBe) {
     EXPECT_EQ(kernel("h200"), MatrixKernel::streamed);
 }
 
+// Where two rows are a decode step, three are two of them, or a batch if the card streams whole tiles.
+TEST(ExecutionPlan, TwoDecodeStepsOrOneBatch) {
+    const PlanOptions options = options_for(model::gpt_oss_120b());
+    const auto pass = [&](const char* card, std::int32_t tokens) {
+        return make_plan({tokens, 1024, tokens, tokens}, card_named(card), options).pass;
+    };
+    EXPECT_EQ(pass("rtx-pro-6000", 2), Pass::decode);
+    EXPECT_EQ(pass("rtx-pro-6000", 3), Pass::batched);
+    EXPECT_EQ(pass("l40s", 4), Pass::decode);
+    EXPECT_EQ(pass("l40s", 5), Pass::batched);
+}
+
 TEST(ExecutionPlan, OtherShapesAndFormatsKeepAPath) {
     PlanOptions options = options_for(model::gpt_oss_120b());
     options.experts_are_mxfp4 = false;
