@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/stream_parts.h"
 
 namespace gptoss::http {
 
@@ -34,30 +35,40 @@ asio::awaitable<Connection::Problem> Connection::handshake() {
     co_return problem;
 }
 
-// Not `co_await (tls_ ? … : …)`: GCC 12 destroys such an awaitable before it is done.
+void Connection::async_read_some(asio::mutable_buffer room, Done done) {
+    if (tls_) {
+        tls_->async_read_some(room, std::move(done));
+    } else {
+        tcp_.async_read_some(room, std::move(done));
+    }
+}
+
+void Connection::async_write_some(const Gathered& bytes, Done done) {
+    if (tls_) {
+        tls_->async_write_some(bytes, std::move(done));
+    } else {
+        tcp_.async_write_some(bytes, std::move(done));
+    }
+}
+
 asio::awaitable<Connection::Piece> Connection::read_some(boost::beast::flat_buffer& buffer,
                                                          std::size_t most_bytes) {
     const asio::mutable_buffer room = buffer.prepare(most_bytes);
-    if (tls_) {
-        const auto [problem, size_bytes] = co_await tls_->async_read_some(room, kTuple);
-        co_return Piece{problem, size_bytes};
-    }
-    const auto [problem, size_bytes] = co_await tcp_.async_read_some(room, kTuple);
-    co_return Piece{problem, size_bytes};
-}
-
-asio::awaitable<Connection::Piece> Connection::write_some(asio::const_buffer bytes) {
-    if (tls_) {
-        const auto [problem, size_bytes] = co_await tls_->async_write_some(bytes, kTuple);
-        co_return Piece{problem, size_bytes};
-    }
-    const auto [problem, size_bytes] = co_await tcp_.async_write_some(bytes, kTuple);
+    const auto begin = [this, room](auto handler) {
+        async_read_some(room, copyable_call(std::move(handler)));
+    };
+    const auto [problem, size_bytes] =
+        co_await asio::async_initiate<decltype(kTuple), void(Problem, std::size_t)>(begin, kTuple);
     co_return Piece{problem, size_bytes};
 }
 
 asio::awaitable<Connection::Problem> Connection::write(const std::string& bytes) {
     for (asio::const_buffer rest = asio::buffer(bytes); rest.size() > 0;) {
-        const auto [problem, size_bytes] = co_await write_some(rest);
+        const auto begin = [this, rest](auto handler) {
+            async_write_some({rest}, copyable_call(std::move(handler)));
+        };
+        const auto [problem, size_bytes] =
+            co_await asio::async_initiate<decltype(kTuple), void(Problem, std::size_t)>(begin, kTuple);
         if (problem) co_return problem;
         rest += size_bytes;
     }

@@ -1,6 +1,7 @@
 // A client's connection, plain or inside TLS: what a session needs of it, the same for both.
 #pragma once
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -10,6 +11,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,31 +46,18 @@ class Connection {
     boost::asio::awaitable<Piece> read_some(boost::beast::flat_buffer& buffer, std::size_t most_bytes);
     boost::asio::awaitable<Problem> write(const std::string& bytes);
 
-    // As Asio's streams have them, for what is built upon one.
-    template <class Buffers, class Handler>
-    void async_read_some(const Buffers& room, Handler&& handler) {
-        if (tls_) {
-            tls_->async_read_some(room, std::forward<Handler>(handler));
-        } else {
-            tcp_.async_read_some(room, std::forward<Handler>(handler));
-        }
-    }
-    template <class Buffers, class Handler>
-    void async_write_some(const Buffers& bytes, Handler&& handler) {
-        if (tls_) {
-            tls_->async_write_some(bytes, std::forward<Handler>(handler));
-        } else {
-            tcp_.async_write_some(bytes, std::forward<Handler>(handler));
-        }
-    }
+    // As Asio's streams have them, for what is built upon one. Of one type, whoever waits (stream_parts.h).
+    using Done = std::function<void(Problem, std::size_t)>;
+    static constexpr std::size_t kParts = 4;
+    using Gathered = std::array<boost::asio::const_buffer, kParts>;
+    void async_read_some(boost::asio::mutable_buffer room, Done done);
+    void async_write_some(const Gathered& bytes, Done done);
 
     void end_sending();                    // the client sees the end; what it still sends can be read
     boost::asio::awaitable<void> close();  // in good order
     void abort();                          // every operation under way fails
 
   private:
-    boost::asio::awaitable<Piece> write_some(boost::asio::const_buffer bytes);
-
     boost::beast::tcp_stream tcp_;
     std::shared_ptr<boost::asio::ssl::context> tls_context_;
     std::optional<boost::asio::ssl::stream<boost::beast::tcp_stream&>> tls_;

@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "base/limits.h"
+#include "base/stream_parts.h"
 
 namespace gptoss::http {
 
@@ -50,12 +51,17 @@ class ConnectionStream {
                        beast::bind_front_handler(std::forward<Handler>(handler), Problem(), size_bytes));
             return;
         }
-        connection_.async_read_some(room, std::forward<Handler>(handler));
+        connection_.async_read_some(first_parts<asio::mutable_buffer, 1>(asio::buffer_sequence_begin(room),
+                                                                         asio::buffer_sequence_end(room))[0],
+                                    copyable_call(std::forward<Handler>(handler)));
     }
 
     template <class Buffers, class Handler>
     void async_write_some(const Buffers& bytes, Handler&& handler) {
-        connection_.async_write_some(bytes, std::forward<Handler>(handler));
+        connection_.async_write_some(
+            first_parts<asio::const_buffer, Connection::kParts>(asio::buffer_sequence_begin(bytes),
+                                                                asio::buffer_sequence_end(bytes)),
+            copyable_call(std::forward<Handler>(handler)));
     }
 
     void abort() { connection_.abort(); }

@@ -1,19 +1,22 @@
 #include "provenance/s5/web_socket_client.h"
 
+#include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <functional>
 #include <regex>
 
 #include "base/error.h"
+#include "base/stream_parts.h"
 
 namespace gptoss::provenance::s5 {
 
@@ -43,14 +46,77 @@ Address read_address(const std::string& url) {
     return address;
 }
 
+// TCP, or TLS over it, as Beast wants a stream. One class: a WebSocket over each would take a compiler twice as long.
+class Line {
+  public:
+    using executor_type = asio::any_io_executor;
+
+    Line(asio::io_context& io, asio::ssl::context* context) : tcp(io) {
+        if (context != nullptr) tls.emplace(tcp, *context);
+    }
+    executor_type get_executor() { return tcp.get_executor(); }
+
+    template <class Buffers, class Handler>
+    void async_read_some(const Buffers& room, Handler&& handler) {
+        read_some(first_parts<asio::mutable_buffer, 1>(asio::buffer_sequence_begin(room),
+                                                       asio::buffer_sequence_end(room))[0],
+                  copyable_call(std::forward<Handler>(handler)));
+    }
+    template <class Buffers, class Handler>
+    void async_write_some(const Buffers& bytes, Handler&& handler) {
+        write_some(first_parts<asio::const_buffer, 4>(asio::buffer_sequence_begin(bytes),
+                                                      asio::buffer_sequence_end(bytes)),
+                   copyable_call(std::forward<Handler>(handler)));
+    }
+
+    beast::tcp_stream tcp;
+    std::optional<asio::ssl::stream<beast::tcp_stream&>> tls;
+
+  private:
+    using Done = std::function<void(error_code, std::size_t)>;
+    void read_some(asio::mutable_buffer room, Done done) {
+        if (tls) return tls->async_read_some(room, std::move(done));
+        tcp.async_read_some(room, std::move(done));
+    }
+    void write_some(const std::array<asio::const_buffer, 4>& bytes, Done done) {
+        if (tls) return tls->async_write_some(bytes, std::move(done));
+        tcp.async_write_some(bytes, std::move(done));
+    }
+};
+
+// What Beast calls by these names. The peer need not be told.
+void beast_close_socket(Line& line) {
+    line.tcp.close();
+}
+template <class Handler>
+void async_teardown(beast::role_type, Line& line, Handler&& handler) {
+    line.tcp.close();
+    asio::post(line.get_executor(), beast::bind_front_handler(std::forward<Handler>(handler), error_code()));
+}
+[[maybe_unused]] void teardown(beast::role_type, Line& line, error_code& problem) {
+    line.tcp.close();
+    problem = {};
+}
+
 }  // namespace
 
 struct WebSocketClient::Transport {
-    explicit Transport(std::string url) : url_(std::move(url)) {}
-    virtual ~Transport() = default;
-    virtual void open(const Address& address, milliseconds limit) = 0;
-    virtual void begin_read() = 0;
-    virtual void begin_write(ByteView message, std::function<void(error_code)> done) = 0;
+    // `context` null: not encrypted.
+    Transport(std::string url, asio::ssl::context* context) : url_(std::move(url)), socket_(io_, context) {
+        socket_.binary(true);
+        socket_.read_message_max(kMessageBytesMax);
+    }
+
+    void open(const Address& address, milliseconds limit);
+    void begin_read() {
+        read_.reset();
+        socket_.async_read(incoming_, [this](error_code problem, std::size_t) { read_ = problem; });
+    }
+    void begin_write(ByteView message, std::function<void(error_code)> done) {
+        socket_.async_write(asio::buffer(message.data(), message.size()),
+                            [done = std::move(done)](error_code problem, std::size_t) { done(problem); });
+    }
+    void cancel() { socket_.next_layer().tcp.close(); }
 
     [[noreturn]] void fail(const std::string& why) const {
         throw Error(ErrorCode::network_failed, "the S5 node " + url_ + ": " + why,
@@ -80,82 +146,53 @@ struct WebSocketClient::Transport {
         }
         if (*result) fail(std::string(what) + ": " + result->message());
     }
-    virtual void cancel() = 0;
 
     const std::string url_;
     asio::io_context io_;
     beast::flat_buffer incoming_;
     std::optional<error_code> read_;  // of the read under way; nothing while it waits
+    beast::websocket::stream<Line> socket_;
 };
 
-namespace {
-
-template <typename Stream>
-struct Over final : WebSocketClient::Transport {
-    template <typename... More>
-    explicit Over(std::string url, More&... more) : Transport(std::move(url)), socket_(io_, more...) {
-        socket_.binary(true);
-        socket_.read_message_max(WebSocketClient::kMessageBytesMax);
+void WebSocketClient::Transport::open(const Address& address, milliseconds limit) {
+    Line& line = socket_.next_layer();
+    asio::ip::tcp::resolver resolver(io_);
+    asio::ip::tcp::resolver::results_type found;
+    perform(
+        [&](auto done) {
+            resolver.async_resolve(address.host, address.port, [&found, done](error_code problem, auto all) {
+                found = std::move(all);
+                done(problem);
+            });
+        },
+        limit, "its name");
+    perform(
+        [&](auto done) {
+            line.tcp.async_connect(found, [done](error_code problem, const auto&) { done(problem); });
+        },
+        limit, "connecting");
+    if (line.tls) {
+        line.tls->set_verify_mode(asio::ssl::verify_peer);
+        line.tls->set_verify_callback(asio::ssl::host_name_verification(address.host));
+        if (SSL_set_tlsext_host_name(line.tls->native_handle(), address.host.c_str()) != 1)
+            fail("its name is none for TLS");
+        perform([&](auto done) { line.tls->async_handshake(asio::ssl::stream_base::client, done); }, limit,
+                "TLS");
     }
-
-    void open(const Address& address, milliseconds limit) override {
-        asio::ip::tcp::resolver resolver(io_);
-        asio::ip::tcp::resolver::results_type found;
-        perform(
-            [&](auto done) {
-                resolver.async_resolve(address.host, address.port,
-                                       [&found, done](error_code problem, auto all) {
-                                           found = std::move(all);
-                                           done(problem);
-                                       });
-            },
-            limit, "its name");
-        perform(
-            [&](auto done) {
-                beast::get_lowest_layer(socket_).async_connect(
-                    found, [done](error_code problem, const auto&) { done(problem); });
-            },
-            limit, "connecting");
-        if constexpr (!std::is_same_v<Stream, beast::tcp_stream>) {
-            auto& tls = socket_.next_layer();
-            tls.set_verify_mode(asio::ssl::verify_peer);
-            tls.set_verify_callback(asio::ssl::host_name_verification(address.host));
-            if (SSL_set_tlsext_host_name(tls.native_handle(), address.host.c_str()) != 1)
-                fail("its name is none for TLS");
-            perform([&](auto done) { tls.async_handshake(asio::ssl::stream_base::client, done); }, limit,
-                    "TLS");
-        }
-        perform(
-            [&](auto done) {
-                socket_.async_handshake(address.host + ":" + address.port, address.target, done);
-            },
-            limit, "its answer");
-        begin_read();
-    }
-    void begin_read() override {
-        read_.reset();
-        socket_.async_read(incoming_, [this](error_code problem, std::size_t) { read_ = problem; });
-    }
-    void begin_write(ByteView message, std::function<void(error_code)> done) override {
-        socket_.async_write(asio::buffer(message.data(), message.size()),
-                            [done = std::move(done)](error_code problem, std::size_t) { done(problem); });
-    }
-    void cancel() override { beast::get_lowest_layer(socket_).close(); }
-
-    beast::websocket::stream<Stream> socket_;
-};
-
-}  // namespace
+    perform(
+        [&](auto done) { socket_.async_handshake(address.host + ":" + address.port, address.target, done); },
+        limit, "its answer");
+    begin_read();
+}
 
 WebSocketClient::WebSocketClient(const std::string& url, milliseconds limit) {
     const Address address = read_address(url);
+    std::optional<asio::ssl::context> context;
     if (address.is_encrypted) {
-        asio::ssl::context context(asio::ssl::context::tls_client);
-        context.set_default_verify_paths();
-        transport_ = std::make_unique<Over<beast::ssl_stream<beast::tcp_stream>>>(url, context);
-    } else {
-        transport_ = std::make_unique<Over<beast::tcp_stream>>(url);
+        context.emplace(asio::ssl::context::tls_client);
+        context->set_default_verify_paths();
     }
+    transport_ = std::make_unique<Transport>(url, context ? &*context : nullptr);
     transport_->open(address, limit);
 }
 
