@@ -16,6 +16,10 @@ find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
     set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
     set(CMAKE_CUDA_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+    if(GPTOSS_SANITIZE)  # tests have precompiled headers, of which ccache must be told that dates in them do not matter
+        set(CMAKE_CXX_COMPILER_LAUNCHER
+            "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE_PROGRAM}")
+    endif()
 endif()
 
 # Clang's builds link dozens of test programs of many megabytes: mold does it in a tenth of the time.
@@ -126,16 +130,33 @@ function(gptoss_collect group program)
 endfunction()
 
 # gptoss_test(NAME FILES file... USES room... [LABELS label...] [TOGETHER suite...]): one GoogleTest program, one ctest entry
-# a case (under sanitizers one in all); `test_programs` builds all.
+# a case (under sanitizers one in all); `test_programs` builds all but the slow, which sanitizers do not run.
 # LABELS optimised: what an optimiser can get wrong, or random cases of which the slow sanitizer builds run only a part.
 # `optimised_tests` builds these; ./test runs the others under sanitizers alone.
 # TOGETHER: suites whose cases share what takes longer to prepare than they do: one ctest entry each, one for all others.
 include(GoogleTest)
+# Under sanitizers, where few compile again and again, what all tests include is read once. Elsewhere ccache does more: it
+# finds no object that depends on another checkout's precompiled headers.
+function(gptoss_read_headers_once name)
+    if(NOT TARGET gptoss_test_headers)
+        set(source "${CMAKE_BINARY_DIR}/test_headers.cpp")
+        file(CONFIGURE OUTPUT "${source}" CONTENT "int main() {}  // a program, as those that include its headers are\n")
+        add_executable(gptoss_test_headers EXCLUDE_FROM_ALL "${source}")
+        target_link_libraries(gptoss_test_headers PRIVATE gptoss_base GTest::gtest GTest::gmock)
+        target_compile_options(gptoss_test_headers PRIVATE -fno-sanitize=undefined "SHELL:-Xclang -fno-pch-timestamp")
+        target_precompile_headers(gptoss_test_headers PRIVATE <gtest/gtest.h> <nlohmann/json.hpp>
+            <algorithm> <array> <chrono> <filesystem> <fstream> <functional> <map> <memory> <optional> <random> <set>
+            <span> <string> <thread> <variant> <vector>)
+    endif()
+    target_precompile_headers(${name} REUSE_FROM gptoss_test_headers)
+endfunction()
 function(gptoss_test name)
     cmake_parse_arguments(TEST "" "" "FILES;USES;LIBRARIES;LABELS;TOGETHER" ${ARGN})
     find_package(GTest REQUIRED)
     add_executable(${name} ${TEST_FILES})
-    gptoss_collect(test_programs ${name})
+    if(NOT "slow" IN_LIST TEST_LABELS)
+        gptoss_collect(test_programs ${name})
+    endif()
     if("optimised" IN_LIST TEST_LABELS)
         gptoss_collect(optimised_tests ${name})
     endif()
@@ -145,8 +166,9 @@ function(gptoss_test name)
     endforeach()
     # What computes is in the rooms; three tenths of the time to compile a test goes into optimising what runs once.
     target_compile_options(${name} PRIVATE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>)
-    if(GPTOSS_SANITIZE MATCHES "undefined")  # what is tested is watched; the test's own arithmetic need not be
+    if(GPTOSS_SANITIZE)  # what is tested is watched; the test's own arithmetic need not be
         target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
+        gptoss_read_headers_once(${name})
     endif()
     target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
     target_compile_definitions(${name} PRIVATE GPTOSS_SOURCE_DIR="${CMAKE_SOURCE_DIR}"

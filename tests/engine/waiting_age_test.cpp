@@ -91,7 +91,7 @@ TEST_P(Ages, TheLoadOfBeforeLeavesNoTrace) {
     EnginePlanner fresh(options_for(GetParam()), simulation::measured_costs(device, kRows));
     const double alone =
         tokens_per_second(Node(fresh, device).run(simulation::closed_loop(64, 40'000)), 15'000, 40'000);
-    for (unsigned seed = 0; seed < 2; ++seed) {
+    for (unsigned seed = 0; seed < test::rounds(2); ++seed) {
         std::vector<std::int32_t> crowds{16, 8, 256};
         std::shuffle(crowds.begin(), crowds.end(), std::mt19937(seed));
         EnginePlanner used(options_for(GetParam()), simulation::measured_costs(device, kRows));

@@ -47,6 +47,7 @@ TEST(DemoModel, IsFoundAndAnswers) {
     Settings settings;
     settings.max_context_length = 2048;
     settings.max_sequences = 2;
+    settings.batch_tokens = 64;  // what larger steps take is measured at each load
     settings.threads = 1;
     std::string stages;
     LoadedModel model =
@@ -88,6 +89,7 @@ TEST(DemoModel, SaysTheSameInTwoPlaces) {
     Settings settings;
     settings.max_context_length = 2048;
     settings.max_sequences = 2;
+    settings.batch_tokens = 64;  // what larger steps take is measured at each load
     settings.threads = 1;
     const api::Json whole = answer_of(load_model(settings, cpu(), kSilent));
     settings.gpu_layers = 5;

@@ -41,6 +41,7 @@ Settings small() {
     settings.max_context_length = 1024;
     settings.max_sequences = 1;
     settings.cache_tokens = 1024;
+    settings.batch_tokens = 64;  // what larger steps take is measured at each load
     settings.threads = 1;
     return settings;
 }

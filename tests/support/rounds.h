@@ -11,11 +11,11 @@ inline constexpr std::string_view kSanitizers = GPTOSS_SANITIZE;
 inline constexpr bool kSanitized = !kSanitizers.empty();
 inline constexpr bool kThreadSanitized = kSanitizers == "thread";
 
-/// All `count` of them; a tenth under a sanitizer, where a case takes ten to forty times as long and one of
+/// All `count` of them; a twentieth under a sanitizer, where a case takes ten to forty times as long and one of
 /// each kind shows a wrong access or a race. What only many cases show, a wrong result, the plain build looks
 /// for.
 constexpr int rounds(int count) {
-    return kSanitized ? (count + 9) / 10 : count;
+    return kSanitized ? (count + 19) / 20 : count;
 }
 
 /// `few` of them; `many` in ./test long, which sets GPTOSS_LONG; as many as GPTOSS_ROUNDS says, where time is short.
