@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "backend/cuda/attention_lone_chain.cuh"
+#include "backend/cuda/attention_lone_walk.cuh"
 #include "backend/cuda/launch.cuh"
 #include "base/check.h"
 
@@ -12,7 +13,15 @@ constexpr std::int32_t kMostScoreBlocks = 128;
 // So few that one kernel does all: a block of threads for each SM at most, three rounds of blocks of keys.
 constexpr std::int32_t kRowsOfOneKernel = 8, kBlocksOfOneKernel = 3 * LoneChainKernel::kRound;
 
+// So many that the warps of one row and key head each keep every SM's memory busy.
+constexpr std::int32_t kRowsOfWalk = 16, kWalkBlocksARow = 16;
+
 }  // namespace
+
+bool takes_lone_walk(std::int32_t rows, std::int32_t most_blocks, std::int32_t shared_bytes_per_block) {
+    return rows >= kRowsOfWalk && most_blocks <= kWalkBlocksARow * rows &&
+           shared_bytes_per_block >= LoneWalkKernel::kSharedBytes;
+}
 
 void launch_lone_row_chain_attention(const PrefillAttention& attention, const LoneRowChain& lone,
                                      cudaStream_t stream) {
@@ -26,6 +35,13 @@ void launch_lone_row_chain_attention(const PrefillAttention& attention, const Lo
         (lone.most_blocks + LoneScoreKernel::kWarps - 1) / LoneScoreKernel::kWarps, 1, kMostScoreBlocks));
     with_kv_type(attention.pool.type, [&](auto tag) {
         constexpr model::KvType type = decltype(tag)::value;
+        if (takes_lone_walk(lone.count, lone.most_blocks, lone.shared_bytes_per_block)) {
+            const unsigned units = rows * heads;
+            launch_pdl(lone_walk_kernel<type>,
+                       dim3((units + LoneWalkKernel::kWarps - 1) / LoneWalkKernel::kWarps),
+                       LoneWalkKernel::kThreads, LoneWalkKernel::kSharedBytes, stream, attention, lone);
+            return;
+        }
         const dim3 halves(kHeadSize / LoneChainKernel::kDimensions, heads, rows);
         if (lone.count <= kRowsOfOneKernel && lone.most_blocks <= kBlocksOfOneKernel &&
             lone.shared_bytes_per_block >= LoneChainKernel::kSharedBytesWithScores) {
@@ -44,6 +60,7 @@ void prepare_lone_row_chain_attention() {
     for_each_kv_type([](auto tag) {
         constexpr model::KvType each = decltype(tag)::value;
         prefer_shared_memory(lone_scores_kernel<each>);
+        allow_shared_memory(lone_walk_kernel<each>);
         allow_shared_memory(lone_chain_kernel<each, false>);
         allow_shared_memory(lone_chain_kernel<each, true>);
     });

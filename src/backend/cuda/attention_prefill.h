@@ -87,6 +87,10 @@ struct LoneRowChain {
 };
 inline constexpr std::int64_t kLoneChainFloats = (model::kBlockTokens + 1) * kMaxGroupHeads;
 
+// Whether there are enough rows that a warp goes through the keys of one and a key head alone, and none so much longer that
+// the others would wait for it.
+bool takes_lone_walk(std::int32_t rows, std::int32_t most_blocks, std::int32_t shared_bytes_per_block);
+
 // Ignores `segments`, `segment_count` and `row_count`; heads in a group 1, 2, 4 or 8. Throws Error(device_failed) when
 // a launch fails.
 void launch_lone_row_chain_attention(const PrefillAttention& attention, const LoneRowChain& lone,

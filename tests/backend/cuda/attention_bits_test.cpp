@@ -1,5 +1,6 @@
 // Attention in order: a row has the same bits as one of many in a prompt, by mma.sync and by wgmma, as a lone row whose
-// keys many blocks of threads share, and as one of few whose scores are made where they are weighted.
+// keys many blocks of threads share, as one of few whose scores are made where they are weighted, and as one of many, which
+// a warp goes through alone.
 #include <algorithm>
 #include <cstring>
 
@@ -99,6 +100,14 @@ TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
                              current_device_traits().shared_bytes_per_block},
                             nullptr);
                 });
+                const std::int32_t shared_bytes = current_device_traits().shared_bytes_per_block;
+                const auto many = outputs([&](const PrefillAttention& a) {
+                    // On a card without room for it, the scores go to the workspace.
+                    launch_lone_row_chain_attention(a,
+                                                    {device_inputs.get(), device_rows.get(), kRowsInOrder,
+                                                     most_blocks, workspace.get(), shared_bytes},
+                                                    nullptr);
+                });
                 const auto prompt =
                     outputs([&](const PrefillAttention& a) { launch_prefill_attention(a, false, nullptr); });
                 const auto warpgroups = outputs([&](const PrefillAttention& a) {
@@ -113,6 +122,7 @@ TEST_F(AttentionInOrder, LoneRowsHaveThePromptsBits) {
                 };
                 expect_prompts(lone, "lone rows");
                 expect_prompts(few, "few lone rows");
+                expect_prompts(many, "many lone rows");
                 expect_prompts(warpgroups, "wgmma");
             }
 }
