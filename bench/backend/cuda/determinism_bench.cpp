@@ -216,7 +216,7 @@ Figures measure(const model::Hyperparameters& shape, const char* kind, const Ker
     }
     if (first && wishes.want("fingerprints")) measure_fingerprints(bench, kind);
     if (first && wishes.want("operations") && kernels.batch_invariant)
-        for (const std::int32_t count : {1, 8, 64}) bench.print_operations(count, 1024, kind);
+        for (const std::int32_t count : {1, 8, 64, 256}) bench.print_operations(count, 1024, kind);
     std::fflush(stdout);
     return figures;
 }
