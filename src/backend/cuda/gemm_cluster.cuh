@@ -33,13 +33,14 @@ __device__ __forceinline__ float load_of_block(std::uint32_t address, int rank) 
     return value;
 }
 
-template <WeightFormat type>
-struct ClusterGemm : WarpgroupGemm<type, kClusterTileTokens> {
-    using Base = WarpgroupGemm<type, kClusterTileTokens>;
+// `most_tokens`: of a tile.
+template <WeightFormat type, int most_tokens>
+struct ClusterGemm : WarpgroupGemm<type, most_tokens> {
+    using Base = WarpgroupGemm<type, most_tokens>;
     using typename Base::Ring;
     using typename Base::Shared;
     static constexpr int kSumThreads = Base::kConsumers * 128;
-    static_assert(kClusterTileTokens / 2 * kSumThreads * 4 <= Base::kStages * Base::kStageBytes,
+    static_assert(most_tokens / 2 * kSumThreads * 4 <= Base::kStages * Base::kStageBytes,
                   "the sums take the stages' place");
 
     // Stage `number` of the tile's weights to place `place` of the ring. A thread always copies the same 16-byte
@@ -77,7 +78,7 @@ struct ClusterGemm : WarpgroupGemm<type, kClusterTileTokens> {
         const int thread = threadIdx.x % 128, first = thread / 8, piece = thread % 8;
         const std::uint32_t to = shared.stage(place) + first * 128 + ((piece ^ (first & 7)) << 4);
 #pragma unroll
-        for (int i = 0; i < kClusterTileTokens / 16; ++i) {
+        for (int i = 0; i < most_tokens / 16; ++i) {
             if (i * 16 >= tile.row_count) break;
             const __half* from =
                 problem.activations +
@@ -140,12 +141,12 @@ struct ClusterGemm : WarpgroupGemm<type, kClusterTileTokens> {
     }
 };
 
-template <WeightFormat type>
-__global__ void __launch_bounds__(ClusterGemm<type>::kThreads, 1)
+template <WeightFormat type, int most_tokens>
+__global__ void __launch_bounds__(ClusterGemm<type, most_tokens>::kThreads, 1)
     gemm_cluster_kernel(const __grid_constant__ GemmProblem problem,
                         const __grid_constant__ TokenGroup dense) {
     if constexpr (kHasWgmma) {
-        using Gemm = ClusterGemm<type>;
+        using Gemm = ClusterGemm<type, most_tokens>;
         griddep_launch_dependents();
         const typename Gemm::Shared shared = Gemm::divide_shared_memory();
         __syncthreads();
@@ -163,14 +164,18 @@ __global__ void __launch_bounds__(ClusterGemm<type>::kThreads, 1)
         } else {
             asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
             griddep_wait();
-            if (tile.row_count <= 16)
-                Gemm::template consume<16>(problem, tile, first_stage, end_stage, shared);
-            else if (tile.row_count <= 32)
-                Gemm::template consume<32>(problem, tile, first_stage, end_stage, shared);
-            else if (tile.row_count <= 48)
-                Gemm::template consume<48>(problem, tile, first_stage, end_stage, shared);
-            else
-                Gemm::template consume<64>(problem, tile, first_stage, end_stage, shared);
+            const auto run = [&]<int tokens>() __attribute__((always_inline)) {
+                Gemm::template consume<tokens>(problem, tile, first_stage, end_stage, shared);
+            };
+            if constexpr (most_tokens > kClusterTileTokens) {
+                if (tile.row_count <= 96) return run.template operator()<96>();
+                return run.template operator()<most_tokens>();
+            } else {
+                if (tile.row_count <= 16) return run.template operator()<16>();
+                if (tile.row_count <= 32) return run.template operator()<32>();
+                if (tile.row_count <= 48) return run.template operator()<48>();
+                run.template operator()<most_tokens>();
+            }
         }
     }
 }

@@ -36,6 +36,15 @@ void launch_experts_gemm(const GemmProblem& problem, std::int64_t tiles, std::in
                problem, map_experts<Gemm>(problem.weights));
 }
 
+template <WeightFormat type, int most_tokens>
+void launch_cluster_gemm(const GemmProblem& problem, const MatrixPlan& plan, const TokenGroup& dense,
+                         std::int64_t tiles, cudaStream_t stream) {
+    using Gemm = ClusterGemm<type, most_tokens>;
+    const int shares = std::min(plan.column_shares, Gemm::stages_of(problem.weights.columns));
+    launch_pdl_cluster(gemm_cluster_kernel<type, most_tokens>, dim3(static_cast<unsigned>(tiles * shares)),
+                       Gemm::kThreads, Gemm::kSharedBytes, shares, stream, problem, dense);
+}
+
 // launch_gemm()'s part for kernels that are not streamed, and prepare_gemm()'s.
 template <WeightFormat type>
 void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_t sm_count,
@@ -58,15 +67,11 @@ void launch_tiled_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::
         launch_pdl(kernel, dim3(blocks), Gemm::kThreads, Gemm::kSharedBytes, stream, problem, dense);
     };
     switch (plan.kernel) {
-        case MatrixKernel::wgmma_cluster: {
-            using Gemm = ClusterGemm<type>;
+        case MatrixKernel::wgmma_cluster:
             check(problem.groups == nullptr, "a kernel for dense products");
-            const int stages = (problem.weights.columns + Gemm::kColumns - 1) / Gemm::kColumns;
-            const int shares = std::min(plan.column_shares, stages);
-            launch_pdl_cluster(gemm_cluster_kernel<type>, dim3(static_cast<unsigned>(tiles * shares)),
-                               Gemm::kThreads, Gemm::kSharedBytes, shares, stream, problem, dense);
-            return;
-        }
+            return plan.tile_tokens <= kClusterTileTokens
+                       ? launch_cluster_gemm<type, kClusterTileTokens>(problem, plan, dense, tiles, stream)
+                       : launch_cluster_gemm<type, kMaxTileTokens>(problem, plan, dense, tiles, stream);
         case MatrixKernel::wgmma:
             if constexpr (type == WeightFormat::mxfp4)
                 if (problem.groups != nullptr)
@@ -92,7 +97,11 @@ void prepare_tiled_gemm(bool has_wgmma) {
     allow(gemm_warp_kernel<type, kFewWeightRows>, WarpGemm<type, kFewWeightRows>::kSharedBytes);
     if (!has_wgmma) return;
     allow(gemm_warpgroup_kernel<type>, WarpgroupGemm<type, kMaxTileTokens>::kSharedBytes);
-    allow(gemm_cluster_kernel<type>, ClusterGemm<type>::kSharedBytes);
+    const auto allow_cluster = [&]<int most_tokens>() {
+        allow(gemm_cluster_kernel<type, most_tokens>, ClusterGemm<type, most_tokens>::kSharedBytes);
+    };
+    allow_cluster.template operator()<kClusterTileTokens>();
+    allow_cluster.template operator()<kMaxTileTokens>();
     if constexpr (type == WeightFormat::mxfp4) {
         allow(gemm_experts_kernel<kFewTileTokens>, ExpertGemm<kFewTileTokens>::kSharedBytes);
         allow(gemm_experts_kernel<kMaxTileTokens>, ExpertGemm<kMaxTileTokens>::kSharedBytes);

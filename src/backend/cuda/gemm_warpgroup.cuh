@@ -228,7 +228,7 @@ struct WarpgroupGemm {
         if (unreleased >= 0) barrier_arrive(shared.empty(unreleased));
     }
 
-    __device__ static int stages_of(int columns) {
+    static constexpr int stages_of(int columns) {
         return (columns + kColumns - 1) / kColumns;
     }
 

@@ -14,7 +14,7 @@ namespace {
 // The same products with either kind of matrix instruction.
 using GemmPaths = MatrixPathTest;
 INSTANTIATE_TEST_SUITE_P(Instructions, GemmPaths,
-                         testing::Values(MatrixKernel::mma, MatrixKernel::wgmma,
+                         testing::Values(MatrixKernel::mma, MatrixKernel::wgmma, MatrixKernel::wgmma_cluster,
                                          MatrixKernel::wgmma_unpacked),
                          name_of_path);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backend/cuda/plan/decode_tokens.h"
+#include "backend/cuda/plan/dense_tile.h"
 #include "backend/cuda/plan/few_rows_tile.h"
 #include "backend/cuda/plan/lone_row_shares.h"
 #include "backend/cuda/plan/published_widths.h"
@@ -50,40 +51,6 @@ std::int32_t most_streamed_tokens_per_expert(MatrixKernel kernel, const DeviceTr
     return is_streamed_in_tiles(kernel) || streamed_tile_tokens(kernel, device) == 16
                ? kStreamedTokensWithoutWgmma
                : kSmallTileTokensWithoutWgmma;
-}
-
-// The tile that leaves SMs idle least: whole waves of tiles, each as long as its tokens.
-std::int32_t dense_tile_tokens(std::int32_t tokens, std::int32_t row_tiles, const DeviceTraits& device) {
-    std::int32_t best = 0;
-    std::int64_t best_cost = 0;
-    for (std::int32_t tile = 16; tile <= kMaxTileTokens; tile += 16) {
-        const std::int64_t tiles = std::int64_t{(tokens + tile - 1) / tile} * row_tiles;
-        const std::int64_t waves = (tiles + device.sm_count - 1) / device.sm_count;
-        // Unpacking a weight costs about as much as multiplying it with 32 tokens.
-        const std::int64_t cost = waves * std::max(tile + 8, 40);
-        if (best == 0 || cost <= best_cost) {
-            best_cost = cost;
-            best = tile;
-        }
-    }
-    return best;
-}
-
-// The same of wgmma_unpacked. A tile's beginning and end take as long as 2,048 of its sums.
-std::pair<std::int32_t, std::int32_t> unpacked_tile(std::int32_t tokens, std::int32_t weight_rows,
-                                                    const DeviceTraits& device) {
-    std::pair<std::int32_t, std::int32_t> best;
-    std::int64_t best_cost = 0;
-    for (const auto& [tile_rows, tile_tokens] : {std::pair{192, 192}, {192, 128}, {128, 128}}) {
-        const std::int64_t tiles = std::int64_t{(tokens + tile_tokens - 1) / tile_tokens} *
-                                   ((weight_rows + tile_rows - 1) / tile_rows);
-        const std::int64_t cost =
-            (tiles + device.sm_count - 1) / device.sm_count * (tile_rows * tile_tokens + 2048);
-        if (best_cost > 0 && cost >= best_cost) continue;
-        best = {tile_rows, tile_tokens};
-        best_cost = cost;
-    }
-    return best;
 }
 
 // A dense product.
@@ -291,7 +258,9 @@ MatrixPlan plan_with(MatrixKernel kernel, std::int32_t tokens, std::int32_t weig
         plan.tile_tokens = (tokens + 15) / 16 * 16;
     }
     if (kernel == MatrixKernel::wgmma_cluster) {
-        const std::int32_t token_tiles = (tokens + kClusterTileTokens - 1) / kClusterTileTokens;
+        // Larger tiles read weights less often.
+        const std::int32_t most = tokens <= kClusterTileTokens ? kClusterTileTokens : kMaxTileTokens;
+        const std::int32_t token_tiles = (tokens + most - 1) / most;
         plan.tile_tokens = ((tokens + token_tiles - 1) / token_tiles + 15) / 16 * 16;
         plan.column_shares = std::clamp(device.sm_count / (row_tiles * token_tiles), 1, kMaxColumnShares);
     }
@@ -362,6 +331,12 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
         if (!options.kernels.batch_invariant && usual.kernel == MatrixKernel::mma &&
             is_able(MatrixKernel::column_streamed))
             usual = plan_with(MatrixKernel::column_streamed, tokens, matrix.rows, 1, device);
+        // Of more rows, prompts' columns stay one chain (plan_dense()), those of generating rows need not.
+        if (!options.kernels.batch_invariant && usual.kernel == MatrixKernel::wgmma &&
+            step.lone_rows >= kManyLoneRows && is_able(MatrixKernel::wgmma_cluster)) {
+            const MatrixPlan shared = plan_with(MatrixKernel::wgmma_cluster, tokens, matrix.rows, 1, device);
+            if (shared.column_shares > 1) usual = shared;
+        }
         if (tokens >= kUnpackedTokens && is_able(MatrixKernel::wgmma_unpacked))
             usual = plan_with(MatrixKernel::wgmma_unpacked, tokens, matrix.rows, 1, device);
         const MatrixKernel kernel = chosen(options.kernels, "dense", tokens, usual.kernel, is_able);

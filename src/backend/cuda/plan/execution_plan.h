@@ -72,7 +72,7 @@ const char* name_of(MatrixKernel kernel);
 inline constexpr std::int32_t kExpertsPerToken = 4;     // checked when weights are loaded
 inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or wgmma
 inline constexpr std::int32_t kFewTileTokens = 32;      // of a small tile of wgmma's experts
-inline constexpr std::int32_t kClusterTileTokens = 64;  // of a tile of wgmma_cluster
+inline constexpr std::int32_t kClusterTileTokens = 64;  // of a small tile of wgmma_cluster
 inline constexpr std::int32_t kTileStreamTokens = 16;   // of a tile of streamed_tiles
 inline constexpr std::int32_t kRowStreamRows = 16, kRowStreamTokens = 16;  // of a tile of row_streamed
 inline constexpr std::int32_t kColumnStreamRows = 16,
