@@ -5,11 +5,12 @@
 // waits for another while the ring goes on filling.
 //
 // A tile's partial sums go to shared memory, where four warps in turn add them up, in the order of the columns, and store:
-// the same input gives the same bits.
+// the same input gives the same bits. A block has its share of the tiles of 9 to 16 tokens, then of those with fewer.
 #pragma once
 
 #include "backend/cuda/gemm_epilogue.cuh"
 #include "backend/cuda/gemm_stream.cuh"
+#include "backend/cuda/tile_ranges.cuh"
 #include "backend/cuda/word_exchange.cuh"
 
 namespace gptoss::backend::cuda {
@@ -24,8 +25,6 @@ template <int most_tokens, bool small = false>
 struct TileStreamGemm {
     static constexpr int kColumns = 2880, kRows = 16, kTokens = most_tokens, kGroups = kTokens / 8;
     static_assert(kTokens == 8 || (kTokens == 16 && !small));
-    // With few tokens there are registers for the next tile's weights, too, which then arrive during the products.
-    static constexpr bool kLoadsAhead = kTokens == 8;
     static constexpr int kConsumers = 15, kFinishers = 4, kThreads = (kConsumers + kFinishers + 1) * 32;
     // 65,536 registers, 96 a thread at first: four warpgroups, of which one warp finishes, and one that finishes and copies.
     static constexpr int kConsumerRegisters = 104, kOtherRegisters = 64;
@@ -34,7 +33,9 @@ struct TileStreamGemm {
     static constexpr int kPieceBytes = kRows * 128;  // of 128 bytes a row; swizzled in 16 bytes
     static constexpr int kPieces = (kColumns / 2 + 127) / 128;
     static constexpr int kStageBytes = kPieces * kPieceBytes;
-    static constexpr int kScaleRowBytes = static_cast<int>(scale_bytes_a_row(WeightFormat::mxfp4, kColumns));
+    // With 16 more than a row has, where there is room, two rows begin in the same bank, not four.
+    static constexpr int kScaleRowBytes =
+        static_cast<int>(scale_bytes_a_row(WeightFormat::mxfp4, kColumns)) + (kTokens == 8 ? 0 : 16);
     static constexpr int kScaleBytes = kRows * kScaleRowBytes;
     static constexpr int kStages = small ? 3 : 7;
     static constexpr int kPartRowBytes = kTokens * 4, kPartBytes = kRows * kPartRowBytes;  // a warp's sums
@@ -98,24 +99,24 @@ struct TileStreamGemm {
     };
 
     // One thread has one tile after another copied.
-    __device__ static void produce(const Work& work, const TileMaps& maps, const Shared& shared, int first,
-                                   int last) {
-        int end = first;  // the first tile that is not of the same expert and tokens
+    __device__ static void produce(const Work& work, const TileMaps& maps, const Shared& shared,
+                                   const TileRanges& runs) {
+        int begin = 0, end = 0;  // tiles of the same expert and tokens
         int row = 0;
         Ring ring;
-        for (int number = first; number < last; ++number, row += kRows, ring.advance()) {
-            if (number >= end) {
+        for (int i = 0; i < runs.count(); ++i, row += kRows, ring.advance()) {
+            const int number = runs.number(i);
+            if (number < begin || number >= end) {
                 const Tile tile = work.tile(number);
                 row = tile.expert * work.rows_of_expert + tile.weight_row;
-                end = (number / work.row_tiles + 1) * work.row_tiles;
+                begin = number / work.row_tiles * work.row_tiles, end = begin + work.row_tiles;
             }
             const std::uint32_t full = shared.full(ring.stage);
             barrier_wait(shared.empty(ring.stage), ring.phase ^ 1);
             barrier_arrive_expecting(full, kStageBytes + kScaleBytes);
             asm volatile(
-                "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, "
-                "%3, "
-                "%2}], [%4];" ::"r"(shared.stage(ring.stage)),
+                "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], "
+                "[%1, {%2, %3, %2}], [%4];" ::"r"(shared.stage(ring.stage)),
                 "l"(&maps.values), "r"(0), "r"(row), "r"(full)
                 : "memory");
             copy_box_async(shared.scales(ring.stage), maps.scales, 0, row, full);
@@ -175,38 +176,45 @@ struct TileStreamGemm {
     struct Weights {
         std::uint32_t words[kSlice][2][1], bytes[kSlice / 2];
     };
-    __device__ __forceinline__ static void load_weights(Weights& weights, const Shared& shared,
-                                                        const Ring& ring, const Places& places) {
-        barrier_wait(shared.full(ring.stage), ring.phase);
-        const std::uint32_t stage = shared.stage(ring.stage),
-                            scales = shared.scales(ring.stage) + places.scales;
+    __device__ __forceinline__ static void load_words(Weights& weights, const Shared& shared, int stage,
+                                                      const Places& places) {
+#pragma unroll
+        for (int i = 0; i < kSlice; ++i) {
+            load_shared(weights.words[i][0], shared.stage(stage) + places.values[i]);
+            load_shared(weights.words[i][1], shared.stage(stage) + places.values[i] + 8 * 128);
+        }
+    }
+    __device__ __forceinline__ static void load_scales(Weights& weights, const Shared& shared, int stage,
+                                                       const Places& places) {
+        const std::uint32_t scales = shared.scales(stage) + places.scales;
 #pragma unroll
         for (int i = 0; i < kSlice / 2; ++i)
             asm volatile("ld.shared.u8 %0, [%1];" : "=r"(weights.bytes[i]) : "r"(scales + i));
-#pragma unroll
-        for (int i = 0; i < kSlice; ++i) {
-            load_shared(weights.words[i][0], stage + places.values[i]);
-            load_shared(weights.words[i][1], stage + places.values[i] + 8 * 128);
-        }
     }
 
-    // A warp's slice of a tile against 8 tokens, or 16. `buffer`: of the tile's sums.
-    template <int groups>
-    __device__ __forceinline__ static void multiply(float (&sums)[groups][4], const Weights& weights,
-                                                    const Places& places, const Operands (&operands)[kGroups],
-                                                    int buffer) {
-        const std::uint32_t made = places.made + (small ? buffer * kPartsBytes : 0),
-                            taken = places.taken + (small ? buffer * kPartsBytes : 0);
-        // The warp makes each of its 96 scales once: e becomes 2^(e - 127).
+    // The warp makes each of a tile's 96 scales once: e becomes 2^(e - 127). `buffer`: of the tile's sums.
+    __device__ __forceinline__ static void make_factors(const Weights& weights, const Places& places,
+                                                        int buffer) {
+        const std::uint32_t made = places.made + (small ? buffer * kPartsBytes : 0);
 #pragma unroll
         for (int i = 0; i < kSlice / 2; ++i) store_shared_32(made + i * 4, weights.bytes[i] << 23);
-        __syncwarp();
-        std::uint32_t factors[2][kSlice / 2][2];
+    }
+    using Factors = std::uint32_t[2][kSlice / 2][2];
+    __device__ __forceinline__ static void load_factors(Factors& factors, const Places& places, int buffer) {
+        const std::uint32_t taken = places.taken + (small ? buffer * kPartsBytes : 0);
+        __syncwarp();  // all are made
 #pragma unroll
         for (int i = 0; i < kSlice / 2; ++i) {
             load_shared(factors[0][i], taken + i * 8);
             load_shared(factors[1][i], taken + 8 * (kSlice * 4) + i * 8);
         }
+    }
+
+    // A warp's slice of a tile against 8 tokens, or 16.
+    template <int groups>
+    __device__ __forceinline__ static void multiply(float (&sums)[groups][4], const Weights& weights,
+                                                    const Factors& factors,
+                                                    const Operands (&operands)[groups]) {
 #pragma unroll
         for (int i = 0; i < kSlice; ++i) {
             std::uint32_t first[4], second[4];
@@ -219,90 +227,92 @@ struct TileStreamGemm {
         }
     }
 
-    // `read`: the place of the weights loaded last, or -1; it is given back.
+    // A run of tiles of at most 8 or 16 tokens. With few tokens there are registers for the next tile's weights, too,
+    // which then arrive during the products; with many, the next tile's scales alone are made factors ahead.
     template <int groups>
-    __device__ __forceinline__ static void multiply_and_hand_over(const Shared& shared, const Ring& ring,
-                                                                  const Weights& weights,
-                                                                  const Places& places,
-                                                                  const Operands (&operands)[kGroups],
-                                                                  int read) {
-        const auto wait_for_buffer = [&] {
-            barrier_wait(shared.parts_empty(ring.buffer), ring.buffer_phase ^ 1);
-        };
-        if (small) wait_for_buffer();
-        float sums[groups][4] = {};
-        multiply(sums, weights, places, operands, ring.buffer);
-        __syncwarp();  // every lane has its weights and factors
-        if (threadIdx.x % 32 == 0 && read >= 0) barrier_arrive(shared.empty(read));
-        if (!small) wait_for_buffer();
-        const std::uint32_t to = shared.parts(ring.buffer) + places.part;
-#pragma unroll
-        for (int group = 0; group < groups; ++group) {
-            store_shared_64(to ^ group * 32, sums[group][0], sums[group][1]);  // two quads on
-            store_shared_64((to ^ group * 32) + 8 * kPartRowBytes, sums[group][2], sums[group][3]);
-        }
-        barrier_arrive(shared.parts_full(ring.finisher));
-    }
-
-    __device__ static void consume(const GemmProblem& problem, const Work& work, const Shared& shared,
-                                   int first, int last) {
-        const Places places(shared);
-        Operands operands[kGroups];
-        int number = first, end = first;  // the first tile that wants other tokens
-        bool many = false;
-        Ring ring;
-        // One tile; with kLoadsAhead its weights are there, and the next tile's are left in `next`.
+    __device__ __forceinline__ static void consume(const GemmProblem& problem, const Work& work,
+                                                   const Shared& shared, const Places& places,
+                                                   const TileRange& run, Ring& ring) {
+        constexpr bool kLoadsAhead = groups == 1;
+        if (run.begin >= run.end) return;
+        Operands operands[groups];
+        int number = run.begin, end = run.begin;  // the first tile that wants other tokens
+        // One tile: with kLoadsAhead its weights are there, else its factors. So are then the next one's.
         const auto step = [&](Weights & own, Weights & next) __attribute__((always_inline)) {
             if (number >= end) {
                 const Tile tile = work.tile(number);
-                load_operands(operands[0], problem, tile, 0);
-                if constexpr (kGroups == 2) {
-                    many = tile.row_count > 8;
-                    if (many) load_operands(operands[1], problem, tile, 8);
-                }
+#pragma unroll
+                for (int group = 0; group < groups; ++group)
+                    load_operands(operands[group], problem, tile, group * 8);
                 end = (number / work.row_tiles + 1) * work.row_tiles;
             }
             const Ring before = ring;
             ring.advance();
-            int read = before.stage;
-            if constexpr (!kLoadsAhead)
-                load_weights(own, shared, before, places);
-            else if (number + 1 < last)
-                load_weights(next, shared, ring, places), read = ring.stage;
-            else
-                read = -1;
-            if (kGroups == 2 && many)
-                multiply_and_hand_over<kGroups>(shared, before, own, places, operands, read);
-            else
-                multiply_and_hand_over<1>(shared, before, own, places, operands, read);
+            int read = kLoadsAhead ? -1 : before.stage;  // the place in the ring that the warp is done with
+            Factors factors;
+            if constexpr (kLoadsAhead) {
+                if (number + 1 < run.end) {
+                    read = ring.stage;
+                    barrier_wait(shared.full(ring.stage), ring.phase);
+                    load_scales(next, shared, ring.stage, places);
+                    load_words(next, shared, ring.stage, places);
+                }
+                if (small) barrier_wait(shared.parts_empty(before.buffer), before.buffer_phase ^ 1);
+                make_factors(own, places, before.buffer);
+                load_factors(factors, places, before.buffer);
+            } else {
+                load_factors(factors, places, before.buffer);
+                load_words(own, shared, before.stage, places);
+            }
+            float sums[groups][4] = {};
+            multiply(sums, own, factors, operands);
+            __syncwarp();  // every lane has its weights and factors
+            if (threadIdx.x % 32 == 0 && read >= 0) barrier_arrive(shared.empty(read));
+            if (!kLoadsAhead && number + 1 < run.end) {
+                barrier_wait(shared.full(ring.stage), ring.phase);
+                load_scales(next, shared, ring.stage, places);
+                make_factors(next, places, ring.buffer);
+            }
+            if (!small) barrier_wait(shared.parts_empty(before.buffer), before.buffer_phase ^ 1);
+            const std::uint32_t to = shared.parts(before.buffer) + places.part;
+#pragma unroll
+            for (int group = 0; group < groups; ++group) {
+                store_shared_64(to ^ group * 32, sums[group][0], sums[group][1]);  // two quads on
+                store_shared_64((to ^ group * 32) + 8 * kPartRowBytes, sums[group][2], sums[group][3]);
+            }
+            barrier_arrive(shared.parts_full(before.finisher));
             ++number;
         };
         Weights even, odd;
-        if (kLoadsAhead && first < last) {
-            load_weights(even, shared, ring, places);
+        barrier_wait(shared.full(ring.stage), ring.phase);
+        load_scales(even, shared, ring.stage, places);
+        if constexpr (kLoadsAhead) {
+            load_words(even, shared, ring.stage, places);
             __syncwarp();
             if (threadIdx.x % 32 == 0) barrier_arrive(shared.empty(ring.stage));
-        }
-        while (number < last) {
+        } else
+            make_factors(even, places, ring.buffer);
+        while (number < run.end) {
             step(even, odd);
             if (!kLoadsAhead) continue;
-            if (number >= last) break;
+            if (number >= run.end) break;
             step(odd, even);
         }
     }
 
     // Every kFinishers-th tile, from the block's tile number `finisher` on.
     __device__ static void finish(const GemmProblem& problem, const Work& work, const Shared& shared,
-                                  int finisher, int first, int last) {
+                                  int finisher, const TileRanges& runs) {
         const EpilogueTargets& targets = problem.epilogue;
         const int lane = threadIdx.x % 32, row = lane % 16, half = lane / 16;
         const std::uint32_t turn = shared.turn(finisher), parts = shared.parts(finisher % 2);
-        int begin = first, end = first;  // tiles of the same tokens
+        int begin = 0, end = 0;  // tiles of the same tokens
         Tile tile;
         OutputPair output;
         std::uint32_t phase = 0;
-        for (int number = first + finisher; number < last; number += kFinishers, phase ^= 1) {
-            if (number >= end) {
+        for (int i = finisher; i < runs.count(); i += kFinishers, phase ^= 1) {
+            const int number = runs.number(i);
+            if (number < begin || number >= end) {
                 tile = work.tile(number);
                 begin = number / work.row_tiles * work.row_tiles, end = begin + work.row_tiles;
                 if (targets.kind == Epilogue::expert_output) {
@@ -356,27 +366,31 @@ __global__ void __launch_bounds__(TileStreamGemm<most_tokens, small>::kThreads, 
         __syncthreads();
         const int rows_of_expert = problem.weights.rows / problem.experts;
         const typename Gemm::Work work{problem, groups, rows_of_expert, rows_of_expert / Gemm::kRows};
-        const std::int64_t tiles = std::int64_t{groups.tile_count} * work.row_tiles;
-        const int first = static_cast<int>(tiles * blockIdx.x / gridDim.x),
-                  last = static_cast<int>(tiles * (blockIdx.x + 1) / gridDim.x);
+        const int many = most_tokens == 8 ? 0 : tiles_of_more_than(groups, 8) * work.row_tiles;
+        const TileRanges runs{equal_share(0, many), equal_share(many, groups.tile_count * work.row_tiles)};
         const int warp = threadIdx.x / 32;
         if (warp <= Gemm::kConsumers) {
             if constexpr (!small)
                 asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Gemm::kConsumerRegisters));
             if (problem.groups_are_settled) griddep_wait();
-            if (warp < Gemm::kConsumers)
-                Gemm::consume(problem, work, shared, first, last);
-            else
-                Gemm::finish(problem, work, shared, 0, first, last);
+            if (warp < Gemm::kConsumers) {
+                const typename Gemm::Places places(shared);
+                typename Gemm::Ring ring;
+                if constexpr (most_tokens > 8)
+                    Gemm::template consume<2>(problem, work, shared, places, runs.first, ring);
+                Gemm::template consume<1>(problem, work, shared, places, runs.second, ring);
+            } else {
+                Gemm::finish(problem, work, shared, 0, runs);
+            }
         } else {
             if constexpr (!small)
                 asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Gemm::kOtherRegisters));
             if (warp == Gemm::kConsumers + Gemm::kFinishers) {
-                if (threadIdx.x % 32 == 0) Gemm::produce(work, maps, shared, first, last);
+                if (threadIdx.x % 32 == 0) Gemm::produce(work, maps, shared, runs);
                 return;
             }
             if (problem.groups_are_settled) griddep_wait();
-            Gemm::finish(problem, work, shared, warp - Gemm::kConsumers, first, last);
+            Gemm::finish(problem, work, shared, warp - Gemm::kConsumers, runs);
         }
     }
 }

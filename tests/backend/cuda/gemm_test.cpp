@@ -241,12 +241,17 @@ TEST_P(GemmPaths, QueryKeyValueIsRotatedAndCached) {
     }
 }
 
-// Routing by hand: experts with many rows, one row and none.
+// Routing by hand: experts with many rows, then with eight and with one; some have none.
 struct HandRouting {
     HandRouting(std::int32_t rows, std::int32_t experts, std::int32_t tile_tokens) {
         std::vector<std::vector<std::int32_t>> of_expert(experts);
         for (std::int32_t pair = 0; pair < rows * kExpertsPerToken; ++pair)
-            of_expert[pair % 7 == 0 ? 1 : pair == 5 ? 4 : pair % 3 == 0 ? 2 : experts - 1].push_back(pair);
+            of_expert[pair == 5                 ? experts - 1
+                      : pair >= 20 && pair < 28 ? experts - 2
+                      : pair % 7 == 0           ? 1
+                      : pair % 3 == 0           ? 2
+                                                : 4]
+                .push_back(pair);
         GroupList groups{};
         for (std::int32_t e = 0; e < experts; ++e) {
             const auto count = static_cast<std::int32_t>(of_expert[e].size());

@@ -15,10 +15,11 @@ constexpr std::int32_t kTurnedToken = 20 * 4;    // a token's sums of 16 weight 
 std::int32_t streamed_shared_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens) {
     if (is_streamed_in_tiles(kernel)) {
         const bool small = kernel == MatrixKernel::streamed_tiles_small;
-        constexpr std::int32_t kTile = 12 * 16 * 128 + 16 * 96;  // values and scales of 16 rows
+        const std::int32_t tile =
+            12 * 16 * 128 + 16 * (tile_tokens <= 8 ? 96 : 112);  // values and scales of 16 rows
         constexpr std::int32_t kWarps = 15, kFinishers = 4;
         const std::int32_t tiles = small ? 3 : 7, barriers = 2 * tiles + kFinishers + 2;
-        return 1024 + tiles * kTile + 2 * kWarps * 16 * tile_tokens * 4 +
+        return 1024 + tiles * tile + 2 * kWarps * 16 * tile_tokens * 4 +
                kFinishers * tile_tokens * kTurnedToken + (small ? 0 : kWarps * 96 * 4) + barriers * 8 +
                kListOfGroups;
     }
