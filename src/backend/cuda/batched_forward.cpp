@@ -95,6 +95,7 @@ BatchedForward::BatchedForward(const DeviceModel& model, const std::int32_t* las
     prepare_many_lone_rows_attention();
     prepare_lone_row_chain_attention();
     prepare_routing();
+    prepare_few_experts();
     prepare_batched_rows();
     check(model.weights.shape.experts_per_token == kExpertsPerToken, "four experts a token");
     lay_out(model.weights.shape, max_rows, arena_.take(workspace_bytes(model.weights.shape, max_rows)),
@@ -270,8 +271,7 @@ void BatchedForward::project_output(const Run& run, std::int32_t layer, cudaStre
     mark("attention output");
 }
 
-// Norm, router, top four, and the rows sorted by expert.
-void BatchedForward::choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
+Routing BatchedForward::routing_of(const Run& run, std::int32_t layer) const {
     const model::Hyperparameters& shape = model_.weights.shape;
     const DeviceLayer& weights = model_.weights.layers[layer];
     Routing routing;
@@ -292,7 +292,14 @@ void BatchedForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
     routing.in_order = run.plan.routes_in_order;
     routing.tile_tokens = run.plan.experts.tile_tokens;
     routing.sorted_pairs = buffers_.sorted_pairs;
-    launch_routing(routing, stream);
+    return routing;
+}
+
+// Norm, router, top four, and the rows sorted by expert; of few rows only what the products choose from.
+void BatchedForward::choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
+    const Routing routing = routing_of(run, layer);
+    run.plan.products_choose_experts ? launch_partial_logits(routing, stream)
+                                     : launch_routing(routing, stream);
     mark("routing");
 }
 
@@ -301,6 +308,11 @@ void BatchedForward::choose_experts(const Run& run, std::int32_t layer, cudaStre
 void BatchedForward::compute_experts(const Run& run, std::int32_t layer, cudaStream_t stream) {
     const model::Hyperparameters& shape = model_.weights.shape;
     const DeviceLayer& weights = model_.weights.layers[layer];
+    const auto launch = [&](const GemmProblem& product) {
+        run.plan.products_choose_experts
+            ? launch_few_experts(product, routing_of(run, layer), device_.sm_count, stream)
+            : launch_gemm(product, run.plan.experts, device_.sm_count, stream);
+    };
     GemmProblem problem;
     problem.weights = weights.gate_up;
     problem.experts = shape.experts;
@@ -313,7 +325,7 @@ void BatchedForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.bias = weights.gate_up_bias;
     problem.epilogue.activations = buffers_.expert_hidden;
     problem.epilogue.order = activation_order(weights.down.type);
-    launch_gemm(problem, run.plan.experts, device_.sm_count, stream);
+    launch(problem);
     mark("gate, up");
 
     problem.groups_are_settled = true;
@@ -326,7 +338,7 @@ void BatchedForward::compute_experts(const Run& run, std::int32_t layer, cudaStr
     problem.epilogue.expert_outputs = buffers_.expert_outputs;
     problem.epilogue.pairs = buffers_.sorted_pairs;
     problem.epilogue.routing_weights = buffers_.routing_weights;
-    launch_gemm(problem, run.plan.experts, device_.sm_count, stream);
+    launch(problem);
     mark("down");
 }
 

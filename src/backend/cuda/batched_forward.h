@@ -107,6 +107,7 @@ class BatchedForward {
     void attend_to_lone_rows(const Run& run, std::int32_t layer, const PrefillAttention& attention,
                              cudaStream_t stream);
     void project_output(const Run& run, std::int32_t layer, cudaStream_t stream);
+    Routing routing_of(const Run& run, std::int32_t layer) const;
     void choose_experts(const Run& run, std::int32_t layer, cudaStream_t stream);
     void compute_experts(const Run& run, std::int32_t layer, cudaStream_t stream);
     void compute_logits(const Run& run, cudaStream_t stream);

@@ -54,6 +54,15 @@ void launch_routing(const Routing& routing, cudaStream_t stream);
 // Allows the kernels their shared memory on the current device; once for each device.
 void prepare_routing();
 
+// Of one or two rows in order: the router's partial logits. The products of the experts choose from them (launch_few_experts).
+void launch_partial_logits(const Routing& routing, cudaStream_t stream);
+
+// The experts of one or two rows: gate and up, with their norm, or down, by the epilogue's kind. Weights in mxfp4; of
+// `problem`, the sorted rows, the groups and the routing weights are found from `routing`.
+void launch_few_experts(const GemmProblem& problem, const Routing& routing, std::int32_t sm_count,
+                        cudaStream_t stream);
+void prepare_few_experts();
+
 // Its parts in order: everything but `groups` and `sorted_pairs`, unless these are very few. Few: at most kFewRoutedRows.
 void route_few_rows(const Routing& routing, cudaStream_t stream);
 void route_many_rows(const Routing& routing, cudaStream_t stream);

@@ -1,4 +1,4 @@
-// Routing of few rows, in two kernels: partial logits, a block for 16 or 32 rows and 64 columns, in float32; then a
+// Routing of few rows, in two kernels: partial logits, a block for 16 rows and 64 columns, in float32; then a
 // block a row adds them up, chooses, and normalises the row. Of very few rows the block that chooses last also sorts: one launch less a layer.
 #include "backend/cuda/batched_routing_parts.cuh"
 #include "backend/cuda/launch.cuh"
@@ -8,17 +8,14 @@ namespace gptoss::backend::cuda {
 
 namespace {
 
+constexpr int kRows = 16;
 constexpr int kThreads = 256;
-constexpr int kFewerRows = 16, kMoreRows = 32;  // of a block that finds partial logits
-// From so many rows on it has more of them: there are blocks for every SM all the same, and what it reads of the router in
-// shared memory serves twice as many.
-constexpr int kEnoughRows = 160;
 constexpr int kQuadsARow = kRouterChunk / 4;
 constexpr int kMostChunks = 4096 / kRouterChunk;  // of a row that the norm takes
 constexpr int kStride = kRouterChunk + 4;         // floats: eight neighbouring rows begin in different banks
 constexpr int kQuadsAtOnce = 6;                   // of a thread that normalises
-static_assert(kFewerRows * kQuadsARow == kThreads, "a thread loads four values of a row, or of two");
-static_assert(kMaxExperts == 4 * 32, "a thread: four experts");
+static_assert(kRows * kQuadsARow == kThreads, "a thread loads four values of a row");
+static_assert(kThreads / 32 * 2 == kRows && kMaxExperts == 4 * 32, "a thread: two rows, four experts");
 
 // Logits [chunk][row][expert], then sums of squares [chunk][row].
 __device__ float* partial_squares(const Routing& r) {
@@ -30,9 +27,7 @@ __device__ int* chosen_blocks(const Routing& r) {
     return reinterpret_cast<int*>(r.partial_logits + partial_logits_count(r.hidden) - 1);
 }
 
-template <int kRows>
 __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing r) {
-    constexpr int kPasses = kRows / kFewerRows, kRowsOfWarp = kRows / (kThreads / 32);
     __shared__ __align__(16) float router[kMaxExperts][kStride];
     __shared__ __align__(16) float rows[kRows][kStride];
     const int first_row = blockIdx.x * kRows, chunk = blockIdx.y, first_column = chunk * kRouterChunk;
@@ -40,37 +35,30 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
     griddep_launch_dependents();
     {
         const int quad = threadIdx.x % kQuadsARow, own = threadIdx.x / kQuadsARow;
-        constexpr int kExpertPasses = kMaxExperts / kFewerRows;
-        float4 weights[kExpertPasses];  // all loads before the first use
+        float4 weights[kMaxExperts / kRows];  // all loads before the first use
 #pragma unroll
-        for (int i = 0; i < kExpertPasses; ++i)
+        for (int i = 0; i < kMaxExperts / kRows; ++i)
             weights[i] = *reinterpret_cast<const float4*>(
-                r.router + std::int64_t{min(own + i * kFewerRows, r.experts - 1)} * r.hidden + first_column +
+                r.router + std::int64_t{min(own + i * kRows, r.experts - 1)} * r.hidden + first_column +
                 quad * 4);
         const float4 gain = *reinterpret_cast<const float4*>(r.gain + first_column + quad * 4);
         griddep_wait();
         if (blockIdx.x == 0 && chunk == 0 && threadIdx.x == 0) *chosen_blocks(r) = 0;
-        float4 x[kPasses];
+        const float4 x = *reinterpret_cast<const float4*>(
+            r.residual + std::int64_t{min(first_row + own, r.row_count - 1)} * r.hidden + first_column +
+            quad * 4);
 #pragma unroll
-        for (int i = 0; i < kPasses; ++i)
-            x[i] = *reinterpret_cast<const float4*>(
-                r.residual + std::int64_t{min(first_row + own + i * kFewerRows, r.row_count - 1)} * r.hidden +
-                first_column + quad * 4);
-#pragma unroll
-        for (int i = 0; i < kExpertPasses; ++i)
-            *reinterpret_cast<float4*>(&router[own + i * kFewerRows][quad * 4]) = weights[i];
-#pragma unroll
-        for (int i = 0; i < kPasses; ++i) {
-            const int row = own + i * kFewerRows;
-            *reinterpret_cast<float4*>(&rows[row][quad * 4]) = scaled(x[i], gain);
-            const float squares = chunk_squares(x[i]);
-            if (quad == 0 && first_row + row < r.row_count)
-                partial_squares(r)[std::int64_t{chunk} * r.row_count + first_row + row] = squares;
-        }
+        for (int i = 0; i < kMaxExperts / kRows; ++i)
+            *reinterpret_cast<float4*>(&router[own + i * kRows][quad * 4]) = weights[i];
+        *reinterpret_cast<float4*>(&rows[own][quad * 4]) = scaled(x, gain);
+        const float squares = chunk_squares(x);
+        if (quad == 0 && first_row + own < r.row_count)
+            partial_squares(r)[std::int64_t{chunk} * r.row_count + first_row + own] = squares;
     }
     __syncthreads();
+    if (first_row + 2 * warp >= r.row_count) return;
 
-    float sums[kRowsOfWarp][4] = {};
+    float sums[2][4] = {};
 #pragma unroll 4
     for (int column = 0; column < kRouterChunk; column += 4) {
         float4 weights[4];
@@ -78,15 +66,15 @@ __global__ void __launch_bounds__(kThreads) partial_logits_kernel(const Routing 
         for (int i = 0; i < 4; ++i)
             weights[i] = *reinterpret_cast<const float4*>(&router[lane + 32 * i][column]);
 #pragma unroll
-        for (int j = 0; j < kRowsOfWarp; ++j) {
-            const float4 x = *reinterpret_cast<const float4*>(&rows[kRowsOfWarp * warp + j][column]);
+        for (int j = 0; j < 2; ++j) {
+            const float4 x = *reinterpret_cast<const float4*>(&rows[2 * warp + j][column]);
 #pragma unroll
             for (int i = 0; i < 4; ++i) add_products(sums[j][i], x, weights[i]);
         }
     }
 #pragma unroll
-    for (int j = 0; j < kRowsOfWarp; ++j) {
-        const int row = first_row + kRowsOfWarp * warp + j;
+    for (int j = 0; j < 2; ++j) {
+        const int row = first_row + 2 * warp + j;
         if (row >= r.row_count) continue;
         float* to = r.partial_logits + (std::int64_t{chunk} * r.row_count + row) * kMaxExperts;
 #pragma unroll
@@ -149,6 +137,8 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
         copy_4_bytes_async(shared_address(&part_squares[chunk]),
                            partial_squares(r) + std::int64_t{chunk} * r.row_count + row);
     commit_copies();
+    NormalisedQuads<kQuadsAtOnce> quads;
+    quads.load(r, row, static_cast<int>(threadIdx.x) * 4, kMaxExperts * 4);
     wait_for_copies<0>();
     __syncthreads();
     float sum = 0, squares = 0;  // always in the order of the columns
@@ -160,7 +150,9 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
     logits[expert] = router_logit(r, row, expert, sum, factor);
     __syncthreads();
     if (threadIdx.x < 32) choose_top_experts(r, row, logits, static_cast<int>(threadIdx.x));
-    for (int column = 0; column < r.hidden; column += kQuadsAtOnce * kMaxExperts * 4)
+    quads.store(r, row, static_cast<int>(threadIdx.x) * 4, kMaxExperts * 4, factor);
+    for (int column = kQuadsAtOnce * kMaxExperts * 4; column < r.hidden;
+         column += kQuadsAtOnce * kMaxExperts * 4)
         store_normalised<kQuadsAtOnce>(r, row, column + static_cast<int>(threadIdx.x) * 4, kMaxExperts * 4,
                                        factor);
     if (!sorts_few_pairs(r)) return;
@@ -173,21 +165,21 @@ __global__ void __launch_bounds__(kMaxExperts) choose_kernel(const Routing r) {
 
 }  // namespace
 
-void route_few_rows(const Routing& routing, cudaStream_t stream) {
+void launch_partial_logits(const Routing& routing, cudaStream_t stream) {
     check(routing.hidden <= kMostChunks * kRouterChunk, "hidden at most 4096");
-    const bool more = routing.row_count >= kEnoughRows;
-    const int rows = more ? kMoreRows : kFewerRows;
-    const dim3 blocks(static_cast<unsigned>((routing.row_count + rows - 1) / rows),
+    const dim3 blocks(static_cast<unsigned>((routing.row_count + kRows - 1) / kRows),
                       static_cast<unsigned>(routing.hidden / kRouterChunk));
-    launch_pdl(more ? partial_logits_kernel<kMoreRows> : partial_logits_kernel<kFewerRows>, blocks, kThreads,
-               0, stream, routing);
+    launch_pdl(partial_logits_kernel, blocks, kThreads, 0, stream, routing);
+}
+
+void route_few_rows(const Routing& routing, cudaStream_t stream) {
+    launch_partial_logits(routing, stream);
     launch_pdl(choose_kernel, dim3(static_cast<unsigned>(routing.row_count)), kMaxExperts, 0, stream,
                routing);
 }
 
 void prepare_few_rows_routing() {
-    prefer_shared_memory(partial_logits_kernel<kFewerRows>);
-    prefer_shared_memory(partial_logits_kernel<kMoreRows>);
+    prefer_shared_memory(partial_logits_kernel);
     prefer_shared_memory(choose_kernel);
 }
 

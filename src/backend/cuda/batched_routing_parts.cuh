@@ -39,22 +39,34 @@ __device__ __forceinline__ float router_logit(const Routing& r, int row, int exp
 }
 // `quads` quads of a row, `step` columns apart, as far as there are columns. All are asked for before the first is stored.
 template <int quads>
+struct NormalisedQuads {
+    float4 x[quads], gain[quads];
+
+    __device__ __forceinline__ void load(const Routing& r, int row, int first_column, int step) {
+#pragma unroll
+        for (int i = 0; i < quads; ++i) {
+            const int column = min(first_column + i * step, r.hidden - 4);
+            x[i] = *reinterpret_cast<const float4*>(r.residual + std::int64_t{row} * r.hidden + column);
+            gain[i] = *reinterpret_cast<const float4*>(r.gain + column);
+        }
+    }
+    __device__ __forceinline__ void store(const Routing& r, int row, int first_column, int step,
+                                          float factor) const {
+#pragma unroll
+        for (int i = 0; i < quads; ++i) {
+            const int column = first_column + i * step;
+            if (column >= r.hidden) break;
+            const float4 y = normalised(x[i], factor, gain[i]);
+            store_quad(r.normalised + std::int64_t{row} * r.hidden, column, r.order, {y.x, y.y, y.z, y.w});
+        }
+    }
+};
+template <int quads>
 __device__ __forceinline__ void store_normalised(const Routing& r, int row, int first_column, int step,
                                                  float factor) {
-    float4 x[quads], gain[quads];
-#pragma unroll
-    for (int i = 0; i < quads; ++i) {
-        const int column = min(first_column + i * step, r.hidden - 4);
-        x[i] = *reinterpret_cast<const float4*>(r.residual + std::int64_t{row} * r.hidden + column);
-        gain[i] = *reinterpret_cast<const float4*>(r.gain + column);
-    }
-#pragma unroll
-    for (int i = 0; i < quads; ++i) {
-        const int column = first_column + i * step;
-        if (column >= r.hidden) break;
-        const float4 y = normalised(x[i], factor, gain[i]);
-        store_quad(r.normalised + std::int64_t{row} * r.hidden, column, r.order, {y.x, y.y, y.z, y.w});
-    }
+    NormalisedQuads<quads> own;
+    own.load(r, row, first_column, step);
+    own.store(r, row, first_column, step, factor);
 }
 
 // One warp: the experts of a row and their weights. `logits` [kMaxExperts].

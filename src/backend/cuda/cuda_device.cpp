@@ -71,6 +71,7 @@ PlanOptions plan_options_of(const DeviceWeights& weights) {
         };
         return is_mxfp4(layer.gate_up) && is_mxfp4(layer.down);
     });
+    options.head_is_q8_0 = weights.lm_head.type == WeightFormat::q8_0;
     options.dense_is_q8_0 = std::ranges::all_of(weights.layers, [](const DeviceLayer& layer) {
         const auto is_q8_0 = [](const DeviceMatrix& matrix) {
             return matrix.rows == 0 || matrix.type == WeightFormat::q8_0;

@@ -34,6 +34,7 @@ namespace {
 
 // 16 warps, three K-tiles each, and 8 or 16 tokens; or what fits in the 99 KB of a workstation card.
 using LargeStream = StreamGemm<16, 3>;
+constexpr int kManyRowTiles = 16;  // an SM
 using SmallStream = StreamGemm<12, 2>;
 
 int stream_bytes(MatrixKernel kernel, std::int32_t columns, std::int32_t tile_tokens) {
@@ -102,12 +103,17 @@ void launch_gemm(const GemmProblem& problem, const MatrixPlan& plan, std::int32_
         check(problem.groups == nullptr && w.type == WeightFormat::q8_0 && w.rows % kRowStreamRows == 0 &&
                   problem.row_count <= plan.tile_tokens,
               "a q8_0 matrix of whole tiles and one tile of tokens");
-        const dim3 blocks(static_cast<unsigned>(std::min(sm_count, w.rows / kRowStreamRows)));
         const auto run = [&]<int tokens>() {
-            const int bytes = RowStream<tokens>::shared_bytes(w.columns);
-            check(bytes == row_streamed_shared_bytes(w.columns, tokens),
-                  "the plan knows what a kernel takes");
-            launch_pdl(gemm_row_stream_kernel<tokens>, blocks, RowStream<tokens>::kThreads, bytes, stream,
+            // Many tiles (the head): two blocks an SM, if there is room. Otherwise a block takes more than half of an SM:
+            // two would meet on those SMs that the kernel before leaves first.
+            const int tiles = w.rows / kRowStreamRows;
+            const bool many = tokens == 8 && tiles > kManyRowTiles * sm_count;
+            const int most = RowStream<tokens>::shared_bytes(w.columns);
+            check(most == row_streamed_shared_bytes(w.columns, tokens), "the plan knows what a kernel takes");
+            launch_pdl(gemm_row_stream_kernel<tokens>,
+                       dim3(static_cast<unsigned>(std::min(many ? 2 * sm_count : sm_count, tiles))),
+                       RowStream<tokens>::kThreads,
+                       many ? RowStream<tokens>::shared_bytes(w.columns, problem.row_count) : most, stream,
                        problem);
         };
         plan.tile_tokens == 8 ? run.template operator()<8>() : run.template operator()<16>();

@@ -26,8 +26,8 @@ struct RowStream {
 
     // 16 bytes more than the columns take: a column of eight tokens lies in eight different banks.
     static constexpr int stride_bytes(int columns) { return columns * 2 + 16; }
-    static constexpr int shared_bytes(int columns) {
-        return kWarps * (kRingBytes + turn_bytes(tokens)) + tokens * stride_bytes(columns);
+    static constexpr int shared_bytes(int columns, int stored = tokens) {
+        return kWarps * (kRingBytes + turn_bytes(tokens)) + stored * stride_bytes(columns);
     }
 
     // Where a 16-byte chunk of a row lies: a lane reads half a chunk, and four neighbouring even (or odd) rows' blocks
@@ -187,7 +187,7 @@ __global__ void __launch_bounds__(RowStream<tokens>::kThreads, 1)
     if (number < tiles)
         for (int slot = 0; slot < Gemm::kDepth; ++slot) loader.load(slot);
     griddep_wait();
-    // What is computed for tokens past the last is not stored; their places stay as they are.
+    // What is computed for tokens past the last is not stored.
     for (int i = threadIdx.x; i < problem.row_count * (w.columns / 8); i += Gemm::kThreads) {
         const int token = i / (w.columns / 8), piece = i % (w.columns / 8);
         reinterpret_cast<uint4*>(activations + token * stride)[piece] =
@@ -195,7 +195,9 @@ __global__ void __launch_bounds__(RowStream<tokens>::kThreads, 1)
     }
     __syncthreads();
 
-    const std::uint32_t own = shared_address(activations) + lane % 8 * stride + lane / 8 * 16;
+    // Of fewer than eight tokens the last again: there may be no room for more.
+    const std::uint32_t own =
+        shared_address(activations) + min(lane % 8, problem.row_count - 1) * stride + lane / 8 * 16;
     while (number < tiles) {
         float sums[Gemm::kGroups][4] = {};
         Gemm::multiply_tile(sums, loader, ring, own, stride, w.columns);

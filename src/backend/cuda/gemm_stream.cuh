@@ -167,12 +167,6 @@ struct StreamGemm {
             load_shared(odd, word + kRowBytes);
             std::uint32_t first[4], second[4];
             unpack_mxfp4_rows(first, second, even[0], odd[0]);
-            if constexpr (one_chain) {
-                const __half2 scale[2] = {Scales::of_block(scales[block / 4], block % 4),
-                                          Scales::of_block(scales[2 + block / 4], block % 4)};
-                multiply_scaled<groups>(sums, first, second, scale, activations + block * 64, stride);
-                continue;
-            }
             const float even_scale = scale_of(scales[block / 4], block % 4),
                         odd_scale = scale_of(scales[2 + block / 4], block % 4);
 #pragma unroll
@@ -184,67 +178,128 @@ struct StreamGemm {
         }
     }
 
-    // A block of 32 columns, `scale` of the even and of the odd row: added to the sums step by step.
+    // ---- one chain: what a lane holds of a K-tile, and of a block the operands of its two matrix instructions. Those of
+    // the next block are made while one is multiplied, across K-tiles: a chain waits some 26 cycles a step as it is.
+    struct KTile {
+        std::uint32_t words[kBlocks][2][1];  // [block][row 2g, 2g + 1]
+        std::uint32_t scales[4];             // of rows 2g and 2g + 1, eight bytes each
+
+        __device__ void read(std::uint32_t from) {
+            const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+            load_shared(scales, from + kValueBytes + g * 2 * kBlocks);
+            const std::uint32_t own = from + g * 2 * kRowBytes + t * 4;
+#pragma unroll
+            for (int block = 0; block < kBlocks; ++block)
+#pragma unroll
+                for (int odd = 0; odd < 2; ++odd)
+                    load_shared(words[block][odd], own + (block ^ g) * 16 + odd * kRowBytes);
+        }
+    };
     template <int groups>
-    __device__ static void multiply_scaled(float (&sums)[groups][4], const std::uint32_t (&first)[4],
-                                           const std::uint32_t (&second)[4], const __half2 (&scale)[2],
-                                           std::uint32_t activations, int stride) {
-        std::uint32_t a[2][4];
+    struct Operands {
+        std::uint32_t weights[2][4], activations[groups][4];
+
+        __device__ void make(const KTile& k_tile, int block, std::uint32_t columns, int stride) {
+            const std::uint32_t scales[2] = {k_tile.scales[block / 4], k_tile.scales[2 + block / 4]};
+            make_fragments<WeightFormat::mxfp4, 128>(weights, k_tile.words[block], block % 4, scales);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            a[0][i] = as_word(__hmul2(as_half2(first[i]), scale[i % 2]));
-            a[1][i] = as_word(__hmul2(as_half2(second[i]), scale[i % 2]));
+            for (int group = 0; group < groups; ++group)
+                load_matrices(activations[group], columns + group * 8 * stride + block * 64);
         }
+        __device__ void multiply(float (&sums)[groups][4]) const {
 #pragma unroll
-        for (int group = 0; group < groups; ++group) {
-            std::uint32_t b[4];
-            load_matrices(b, activations + group * 8 * stride);
-            MmaF16::multiply_add(sums[group], a[0], b[0], b[1]);
-            MmaF16::multiply_add(sums[group], a[1], b[2], b[3]);
+            for (int step = 0; step < 2; ++step)
+#pragma unroll
+                for (int group = 0; group < groups; ++group)
+                    MmaF16::multiply_add(sums[group], weights[step], activations[group][2 * step],
+                                         activations[group][2 * step + 1]);
         }
+    };
+    // The next K-tile of the warp, of this tile or the next, to registers; its place before is filled again.
+    __device__ static void read_next(KTile& k_tile, std::uint32_t ring, int& slot, Loader& loader) {
+        wait_for_copies<depth - 2>();
+        __syncwarp();  // every lane's copies have landed, and every lane has read the K-tile before
+        loader.load(slot);
+        slot = slot + 1 == depth ? 0 : slot + 1;
+        k_tile.read(ring + slot * kKTileBytes);
+    }
+    // All `blocks` of a tile, an even number. `now`: its first K-tile, afterwards the next tile's. `own`: the lane's
+    // activations.
+    template <int groups>
+    __device__ static void multiply_chain(float (&sums)[groups][4], KTile& now, std::uint32_t ring, int& slot,
+                                          Loader& loader, std::uint32_t own, int stride, int blocks) {
+        KTile next;
+        Operands<groups> operands;
+        operands.make(now, 0, own, stride);
+        for (; blocks > kBlocks; blocks -= kBlocks) {
+            read_next(next, ring, slot, loader);
+#pragma unroll
+            for (int block = 1; block <= kBlocks; ++block) {
+                Operands<groups> following;
+                if (block < kBlocks)
+                    following.make(now, block, own, stride);
+                else
+                    following.make(next, 0, own + kBlocks * 64, stride);
+                operands.multiply(sums);
+                operands = following;
+            }
+            own += kBlocks * 64;
+            now = next;
+        }
+        read_next(next, ring, slot, loader);
+#pragma unroll
+        for (int block = 1; block < kBlocks; ++block) {
+            if (block % 2 == 0 && block >= blocks) break;
+            Operands<groups> following;
+            following.make(now, block, own, stride);
+            operands.multiply(sums);
+            operands = following;
+        }
+        operands.multiply(sums);
+        now = next;
     }
 
-    // One tile: all its columns, then the epilogue. `own`: what the lane gives the address of, a row of each 8 x 8 matrix
-    // of activations.
+    // One tile: all its columns, then the epilogue. `own`: the lane's activations; of each 8 x 8 matrix of them, it gives
+    // the address of one row.
     template <int groups>
-    __device__ static void run_tile(const GemmProblem& problem, const Tile& tile, int rows_of_expert,
-                                    std::uint32_t ring, int& slot, Loader& loader, std::uint32_t own,
-                                    int stride, std::uint32_t turn) {
-        const int blocks = problem.weights.columns / kQuantBlock;
+    __device__ static void run_tile(const EpilogueTargets& targets, const Tile& tile, int rows_of_expert,
+                                    int columns, std::uint32_t ring, int& slot, Loader& loader, KTile& now,
+                                    std::uint32_t own, int stride, std::uint32_t turn) {
+        const int blocks = columns / kQuantBlock;
         float sums[groups][4] = {};
-        for (int first = 0; first < blocks; first += kBlocks) {
-            wait_for_copies<depth - 1>();
-            __syncwarp();  // every lane's copies have landed
-            if (blocks - first >= kBlocks)
-                multiply<groups, true>(sums, ring + slot * kKTileBytes, own, stride, kBlocks);
-            else
-                multiply<groups, false>(sums, ring + slot * kKTileBytes, own, stride, blocks - first);
-            __syncwarp();  // every lane has read the K-tile
-            loader.load(slot);
-            slot = slot + 1 == depth ? 0 : slot + 1;
-            own += kBlocks * kQuantBlock * 2;
-        }
-        if constexpr (!one_chain) {
+        if constexpr (one_chain) {
+            multiply_chain(sums, now, ring, slot, loader, own, stride, blocks);
+        } else {
+            for (int first = 0; first < blocks; first += kBlocks) {
+                wait_for_copies<depth - 1>();
+                __syncwarp();  // every lane's copies have landed
+                if (blocks - first >= kBlocks)
+                    multiply<groups, true>(sums, ring + slot * kKTileBytes, own, stride, kBlocks);
+                else
+                    multiply<groups, false>(sums, ring + slot * kKTileBytes, own, stride, blocks - first);
+                __syncwarp();  // every lane has read the K-tile
+                loader.load(slot);
+                slot = slot + 1 == depth ? 0 : slot + 1;
+                own += kBlocks * kQuantBlock * 2;
+            }
 #pragma unroll
             for (int group = 0; group < groups; ++group)
 #pragma unroll
                 for (int i = 0; i < 4; ++i) sums[group][i] *= kMxfp4Unit;
         }
-        store_sums(problem.epilogue, tile, rows_of_expert, tile.weight_row, false, 0, sums, turn);
+        store_sums(targets, tile, rows_of_expert, tile.weight_row, false, 0, sums, turn);
     }
 
-    // The tokens of a tile; rows past the last repeat it, and what is computed for them is not stored.
-    __device__ static void load_activations(const GemmProblem& problem, const Tile& tile, int tile_tokens,
-                                            std::byte* to, int stride) {
+    // The tokens of a tile. What is computed for tokens past the last is not stored; their places stay as they are.
+    __device__ static void load_activations(const GemmProblem& problem, const Tile& tile, std::byte* to,
+                                            int stride) {
         const int columns = problem.weights.columns, chunks = columns / 8;
-        const int rows = tile.row_count <= 8 ? min(8, tile_tokens) : 16;
-        for (int row = threadIdx.x / 32; row < rows; row += warps) {
-            const uint4* from = reinterpret_cast<const uint4*>(
-                problem.activations +
-                std::int64_t{source_row(problem, tile.first_row + min(row, tile.row_count - 1))} * columns);
-            uint4* place = reinterpret_cast<uint4*>(to + row * stride);
 #pragma unroll 4
-            for (int i = threadIdx.x % 32; i < chunks; i += 32) place[i] = from[i];
+        for (int i = threadIdx.x; i < tile.row_count * chunks; i += kThreads) {
+            const int row = quotient(i, chunks), chunk = i - row * chunks;
+            const auto* from = reinterpret_cast<const uint4*>(
+                problem.activations + std::int64_t{source_row(problem, tile.first_row + row)} * columns);
+            reinterpret_cast<uint4*>(to + row * stride)[chunk] = from[chunk];
         }
     }
 };
@@ -254,7 +309,8 @@ __global__ void __launch_bounds__(warps * 32, 1)
     gemm_stream_kernel(const __grid_constant__ GemmProblem problem, int tile_tokens) {
     using Gemm = StreamGemm<warps, depth, one_chain>;
     std::byte* shared = dynamic_shared();
-    const int stride = Gemm::stride_bytes(problem.weights.columns), warp = threadIdx.x / 32;
+    const int stride = Gemm::stride_bytes(problem.weights.columns), warp = threadIdx.x / 32,
+              lane = threadIdx.x % 32;
     const std::uint32_t ring = shared_address(shared) + warp * Gemm::warp_bytes(tile_tokens),
                         turn = ring + Gemm::kRingBytes;
     std::byte* activations = shared + warps * Gemm::warp_bytes(tile_tokens);
@@ -281,21 +337,27 @@ __global__ void __launch_bounds__(warps * 32, 1)
     const auto replace_activations = [&] {
         const Tile tile = work.tile(activations_end);
         __syncthreads();  // nobody reads the old ones any more
-        Gemm::load_activations(problem, tile, tile_tokens, activations, stride);
+        Gemm::load_activations(problem, tile, activations, stride);
         __syncthreads();
         activations_end = (activations_end / work.row_tiles + 1) * work.row_tiles;
     };
-    // The last row again for those that a tile of fewer than eight tokens does not have.
-    const int lane = threadIdx.x % 32;
-    const std::uint32_t own =
-        shared_address(activations) + min(lane % 8, tile_tokens - 1) * stride + lane / 8 * 16;
+    if (first < last) replace_activations();
+    typename Gemm::KTile k_tile;
+    if constexpr (one_chain) {
+        wait_for_copies<depth - 1>();
+        __syncwarp();  // every lane's copies have landed
+        k_tile.read(ring);
+    }
     for (int number = first + warp; number < last; number += warps) {
         while (number >= activations_end) replace_activations();
         const Tile tile = work.tile(number);
-        if (tile.row_count <= 8)
-            Gemm::template run_tile<1>(problem, tile, rows_of_expert, ring, slot, loader, own, stride, turn);
-        else
-            Gemm::template run_tile<2>(problem, tile, rows_of_expert, ring, slot, loader, own, stride, turn);
+        const std::uint32_t own =
+            shared_address(activations) + min(lane % 8, tile.row_count - 1) * stride + lane / 8 * 16;
+        const auto run = [&]<int groups>() {
+            Gemm::template run_tile<groups>(problem.epilogue, tile, rows_of_expert, problem.weights.columns,
+                                            ring, slot, loader, k_tile, own, stride, turn);
+        };
+        tile.row_count <= 8 ? run.template operator()<1>() : run.template operator()<2>();
     }
     while (activations_end < last) replace_activations();  // with the other warps
 }

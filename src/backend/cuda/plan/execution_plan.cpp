@@ -16,9 +16,8 @@
 namespace gptoss::backend::cuda {
 namespace {
 
-// Of the tiled kernels: hidden and intermediate size are multiples of it (2,880 = 15 x 192), though not of 128.
-constexpr std::int32_t kTileWeightRows = 192;
-constexpr std::int32_t kStreamedWeightRows = 16;
+// Of the tiled kernels (hidden and intermediate size are multiples of it, though not of 128) and of those that stream.
+constexpr std::int32_t kTileWeightRows = 192, kStreamedWeightRows = 16;
 
 // Up to so many tokens an expert, on average, the experts' weights are streamed: memory is the bound, and tiles would read
 // an expert once more for every 16 of them. Tiles with wgmma are as fast from here on, those with mma from four times as
@@ -324,9 +323,9 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     const auto dense = [&](std::int32_t tokens, const DenseShape& matrix) {
         const auto is_able = [&](MatrixKernel each) { return is_able_dense(each, tokens, matrix, device); };
         MatrixPlan usual = plan_dense(tokens, matrix.rows, device);
-        // Where columns may not be shared, rows are: too few tiles for all SMs otherwise.
-        if (options.kernels.batch_invariant && usual.kernel != MatrixKernel::wgmma &&
-            is_able(MatrixKernel::row_streamed))
+        // Where columns may not be shared, rows are: too few tiles for all SMs otherwise. Few tokens' head streams faster so.
+        if (options.kernels.batch_invariant && is_able(MatrixKernel::row_streamed) &&
+            (usual.kernel != MatrixKernel::wgmma || tokens <= kRowStreamTokens / 2))
             usual = plan_with(MatrixKernel::row_streamed, tokens, matrix.rows, 1, device);
         if (!options.kernels.batch_invariant && usual.kernel == MatrixKernel::mma &&
             is_able(MatrixKernel::column_streamed))
@@ -345,7 +344,10 @@ ExecutionPlan make_batched_plan(const StepSize& step, const DeviceTraits& device
     plan.qkv = dense(step.tokens, query_key_value_of(options));
     plan.output = dense(step.tokens, output_of(options));
     plan.experts = plan_experts(step.tokens, device, options);
-    if (step.logits_rows > 0) plan.lm_head = dense(step.logits_rows, {shape.vocabulary, shape.hidden});
+    plan.products_choose_experts = options.kernels.batch_invariant && step.tokens <= kFewRows &&
+                                   plan.experts.kernel == MatrixKernel::streamed && device.compute_major >= 9;
+    const DenseShape head{shape.vocabulary, shape.hidden, plan.lone_rows_in_order && options.head_is_q8_0};
+    if (step.logits_rows > 0) plan.lm_head = dense(step.logits_rows, head);
     return plan;
 }
 

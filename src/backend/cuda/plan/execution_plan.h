@@ -69,6 +69,7 @@ constexpr bool is_wgmma(MatrixKernel kernel) {
 }
 const char* name_of(MatrixKernel kernel);
 
+inline constexpr std::int32_t kFewRows = 2;  // at most so many: ExecutionPlan::products_choose_experts
 inline constexpr std::int32_t kExpertsPerToken = 4;     // checked when weights are loaded
 inline constexpr std::int32_t kMaxTileTokens = 128;     // of a tile of mma or wgmma
 inline constexpr std::int32_t kFewTileTokens = 32;      // of a small tile of wgmma's experts
@@ -122,7 +123,8 @@ struct PlanOptions {
     model::Hyperparameters shape;
     bool experts_are_mxfp4 = true;  // gate/up and down, as published
     bool dense_is_q8_0 = true;      // query-key-value and output, as published
-    bool router_is_bf16 = true;     // its numbers are exact in bfloat16, as published
+    bool head_is_q8_0 = true;
+    bool router_is_bf16 = true;  // its numbers are exact in bfloat16, as published
     model::KvTypes kv_types;
     // Float16 numbers that the batched pass has room for where wgmma_unpacked writes weights.
     std::int64_t unpacked_room = std::numeric_limits<std::int64_t>::max();
@@ -145,7 +147,9 @@ struct ExecutionPlan {
     bool whole_tiles = false;  // the copy engine brings weights as whole tiles (row_tile_stream.cuh)
 
     // batched
-    bool routes_in_order = false;         // float32 in one order; of few tokens that is faster, too
+    bool routes_in_order = false;  // float32 in one order; of few tokens that is faster, too
+    // One or two rows in order: the experts' products choose them, each block for itself (gemm_few_experts.cuh).
+    bool products_choose_experts = false;
     bool attention_uses_wgmma = false;    // prompts; an 8-bit cache is read by mma.sync everywhere
     std::int32_t lone_row_kv_splits = 1;  // paged decode attention of lone rows, full layers
     bool shares_lone_rows = false;        // instead: there are many, and warps share them
