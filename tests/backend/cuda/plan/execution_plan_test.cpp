@@ -235,6 +235,21 @@ TEST(ExecutionPlan, WithBatchInvarianceTheNumberOfTokensChoosesNothing) {
     }
 }
 
+TEST(ExecutionPlan, ProductsChooseTheExpertsOfFewRowsInOrder) {
+    PlanOptions options = options_for(model::gpt_oss_120b());
+    const auto choose = [&](const char* card, std::int32_t tokens) {
+        return make_batched_plan({tokens, 1024, tokens, tokens}, card_named(card), options)
+            .products_choose_experts;
+    };
+    EXPECT_FALSE(choose("h200", 1)) << "the kernels of DETERMINISM=off";
+    options.kernels.batch_invariant = true;
+    EXPECT_TRUE(choose("h200", kFewRows));
+    EXPECT_FALSE(choose("h200", kFewRows + 1));
+    EXPECT_FALSE(choose("rtx-pro-6000", 1)) << "no room in 99 KB";
+    options.kernels.banned = {"experts/streamed"};
+    EXPECT_FALSE(choose("h200", 1));
+}
+
 // A prompt over 8-bit keys was computed by the very kernel that had been banned.
 TEST(ExecutionPlan, WhereMmaAttentionIsBannedAnEightBitCacheHasNone) {
     PlanOptions options = options_for(model::gpt_oss_120b());
