@@ -1,6 +1,7 @@
 // Stage 5 in whole tiles: down projection of the chosen experts, bias, weighted sum, residual.
 #include "backend/cuda/active_experts.cuh"
 #include "backend/cuda/decode_tiles.h"
+#include "backend/cuda/expert_hidden.cuh"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/tile_operands.cuh"
 
@@ -96,9 +97,8 @@ struct RowsLayout {
     int tile_capacity, squares, active, bytes;
 };
 constexpr int kMostRowTiles = 3;  // of a block, which are a tile of the stream
-template <int kStages>
-using RowsStream =
-    RowTileStream<WeightFormat::mxfp4, 2880, 15, kStages, true, kMostRowTiles * kStreamTileRows>;
+// A longer ring would leave no room beside gate and up's block.
+using RowsTiles = RowTileStream<WeightFormat::mxfp4, 2880, 15, 2, true, kMostRowTiles * kStreamTileRows>;
 
 // An expert and a group of four rows some of which chose it.
 struct Slot {
@@ -124,14 +124,15 @@ __device__ inline void find_slots(Slots& slots, const ActiveExperts& active) {
 }
 
 // The hidden rows of a slot's expert as operands: nothing where a row did not choose it.
-template <typename RowsTiles>
-__device__ void load_hidden(typename RowsTiles::Operands& operands, const Slot& slot,
-                            const ActiveExperts& active, const DecodeContext& context) {
+__device__ inline void load_hidden(RowsTiles::Operands& operands, const Slot& slot,
+                                   const ActiveExperts& active, const DecodeContext& context) {
     const int row = slot.group * 4 + RowsTiles::lane() / 8;
     if (active.has_row(slot.active, row)) {
-        RowsTiles::load_stored(operands, context.buffers.expert_hidden +
-                                             (row * kExpertsPerToken + active.rank[slot.active][row]) *
-                                                 stored_activations(context.intermediate_size));
+        RowsTiles::load_stored(
+            operands,
+            context.buffers.expert_hidden + (row * kExpertsPerToken + active.rank[slot.active][row]) *
+                                                stored_activations(context.intermediate_size),
+            load_expert_hidden);
     } else {
 #pragma unroll
         for (uint4& operand : operands) operand = {};
@@ -139,45 +140,50 @@ __device__ void load_hidden(typename RowsTiles::Operands& operands, const Slot& 
 }
 
 // A consumer's run through all experts; its sums of a group of rows and a row tile end in stream.sums by lane.
-template <typename RowsTiles>
+template <int kGroups>
 __device__ void multiply_experts(const RowsTiles& stream, const ActiveExperts& active, const Slots& slots,
                                  const DecodeContext& context) {
-    float sums[kMostRowTiles][2] = {};
-    typename RowsTiles::Operands operands[1], next;
-    load_hidden<RowsTiles>(next, slots.slot[0], active, context);
+    float sums[kMostRowTiles][kGroups] = {};
+    RowsTiles::Operands operands[1], next;
+    load_hidden(next, slots.slot[0], active, context);
 #pragma unroll 1
     for (int i = 0; i < slots.count; ++i) {
         const Slot slot = slots.slot[i];
 #pragma unroll
         for (int step = 0; step < RowsTiles::kSteps; ++step) operands[0][step] = next[step];
-        if (i + 1 < slots.count) load_hidden<RowsTiles>(next, slots.slot[i + 1], active, context);
+#pragma unroll 1
+        while (__any_sync(kAllLanes, is_any_not_stored(operands[0]))) {
+            __nanosleep(100);
+            load_hidden(operands[0], slot, active, context);
+        }
+        if (i + 1 < slots.count) load_hidden(next, slots.slot[i + 1], active, context);
         const int row = slot.group * 4 + RowsTiles::lane() % 4;
         const float weight =
             active.has_row(slot.active, row) ? active.weight[row][active.rank[slot.active][row]] : 0.0F;
-        const typename RowsTiles::Place place = RowsTiles::place_of(slot.active);
+        const RowsTiles::Place place = RowsTiles::place_of(slot.active);
         stream.wait_full(place);
         // All of them, so that one's instructions fill another's waits: a third that does not exist is not used.
 #pragma unroll
         for (int tile = 0; tile < kMostRowTiles; ++tile) {
             float results[1];
             RowsTiles::multiply_tile(place, operands, results, tile * kStreamTileRows);
-            sums[tile][0] += slot.group == 0 ? weight * results[0] : 0.0F;
-            sums[tile][1] += slot.group == 1 ? weight * results[0] : 0.0F;
+#pragma unroll
+            for (int group = 0; group < kGroups; ++group)
+                sums[tile][group] += kGroups == 1 || slot.group == group ? weight * results[0] : 0.0F;
         }
         if (slot.is_last) stream.release(place);
     }
 #pragma unroll
     for (int tile = 0; tile < kMostRowTiles; ++tile)
 #pragma unroll
-        for (int group = 0; group < 2; ++group)
+        for (int group = 0; group < kGroups; ++group)
             stream.sums[((group * kMostRowTiles + tile) * RowsTiles::kConsumers + RowsTiles::warp()) * 32 +
                         RowsTiles::lane()] = sums[tile][group];
 }
 
 // Behind the block's barrier: a row's output `output`, of its experts.
-template <typename RowsTiles>
-__device__ float output_of_experts(const RowsTiles& stream, const ActiveExperts& active, int row,
-                                   int output) {
+__device__ inline float output_of_experts(const RowsTiles& stream, const ActiveExperts& active, int row,
+                                          int output) {
     float value = RowsTiles::sum_of_consumers(
         stream.sums + (row / 4 * kMostRowTiles + output / kStreamTileRows) * RowsTiles::kConsumers * 32,
         output % kStreamTileRows, row);
@@ -188,11 +194,11 @@ __device__ float output_of_experts(const RowsTiles& stream, const ActiveExperts&
     return value;
 }
 
-template <int kStages>
-__global__ void __launch_bounds__(RowsStream<kStages>::kThreads, 2)
+// kGroups of four rows.
+template <int kGroups>
+__global__ void __launch_bounds__(RowsTiles::kThreads, 2)
     down_rows_kernel(const DecodeContext context, const LayerStage stage, const RowsLayout layout) {
 #if __CUDA_ARCH__ >= 900
-    using RowsTiles = RowsStream<kStages>;
     auto& active = *reinterpret_cast<ActiveExperts*>(dynamic_shared() + layout.active);
     auto& slots = *reinterpret_cast<Slots*>(&active + 1);
     griddep_launch_dependents();
@@ -223,9 +229,10 @@ __global__ void __launch_bounds__(RowsStream<kStages>::kThreads, 2)
         });
         griddep_wait();
     } else {
-        griddep_wait();
         if (has_output) before = __ldcg(residual);
-        multiply_experts(stream, active, slots, context);
+        // Gate and up may still compute: hidden rows come when they are there.
+        multiply_experts<kGroups>(stream, active, slots, context);
+        griddep_wait();  // nobody reads the residual any more
     }
     __syncthreads();
 
@@ -246,18 +253,17 @@ __global__ void __launch_bounds__(RowsStream<kStages>::kThreads, 2)
 #endif
 }
 
-template <int kStages>
+template <int kGroups>
 void launch_rows(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
     const int tiles = context.hidden / kStreamTileRows, blocks = std::min(context.sm_count, tiles);
-    using RowsTiles = RowsStream<kStages>;
     RowsLayout layout{};
     const int row_tiles = (tiles + blocks - 1) / blocks;
     layout.tile_capacity = context.rows * kExpertsPerToken;
     layout.squares = RowsTiles::shared_bytes_with(layout.tile_capacity,
-                                                  2 * kMostRowTiles * RowsTiles::kConsumers * 32 * 4);
+                                                  kGroups * kMostRowTiles * RowsTiles::kConsumers * 32 * 4);
     layout.active = layout.squares + context.rows * row_tiles * kStreamTileRows * 4;
     layout.bytes = layout.active + static_cast<int>(sizeof(ActiveExperts) + sizeof(Slots));
-    launch_pdl(down_rows_kernel<kStages>, dim3(static_cast<unsigned>(blocks)), RowsTiles::kThreads,
+    launch_pdl(down_rows_kernel<kGroups>, dim3(static_cast<unsigned>(blocks)), RowsTiles::kThreads,
                layout.bytes, stream, context, stage, layout);
 }
 
@@ -265,15 +271,14 @@ void launch_rows(const DecodeContext& context, const LayerStage& stage, cudaStre
 
 void launch_down_tiles(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
     if (context.single_token) return launch_alone(context, stage, stream);
-    // With more weights on their way before the wait, gate and up of few rows come later.
-    if (context.token_columns == 4) return launch_rows<2>(context, stage, stream);
-    launch_rows<3>(context, stage, stream);
+    context.token_columns == 4 ? launch_rows<1>(context, stage, stream)
+                               : launch_rows<2>(context, stage, stream);
 }
 
 void prepare_down_tiles() {
     allow_shared_memory(down_tiles_kernel);
+    allow_shared_memory(down_rows_kernel<1>);
     allow_shared_memory(down_rows_kernel<2>);
-    allow_shared_memory(down_rows_kernel<3>);
 }
 
 }  // namespace gptoss::backend::cuda

@@ -108,9 +108,7 @@ __global__ void __launch_bounds__(kStreamThreads, 2)
 }  // namespace
 
 void launch_gate_up(const DecodeContext& context, const LayerStage& stage, cudaStream_t stream) {
-    // Of two to four rows, whole tiles take as long or longer.
-    if (context.whole_tiles && (context.single_token || context.token_columns == 8))
-        return launch_gate_up_tiles(context, stage, stream);
+    if (context.whole_tiles) return launch_gate_up_tiles(context, stage, stream);
     with_weight_format(stage.weights.gate_up.type, [&](auto type) {
         constexpr WeightFormat kType = decltype(type)::value;
         const int groups = (context.rows + TopKRouting::kGroupRows - 1) / TopKRouting::kGroupRows;

@@ -1,6 +1,7 @@
 // Stage 4 in whole tiles: norm, the router's choice, gate and up projections of the chosen experts, SwiGLU.
 #include "backend/cuda/active_experts.cuh"
 #include "backend/cuda/decode_tiles.h"
+#include "backend/cuda/expert_hidden.cuh"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/ops/common/swiglu.cuh"
 #include "backend/cuda/tile_operands.cuh"
@@ -89,48 +90,59 @@ struct TileSlot {
     // A consumer may be a whole ring ahead of one that still adds up the tile before its last.
     static constexpr int kCount = RowsTiles::kStages + 2;
     static constexpr int kBytes = kCount * RowsTiles::kConsumers * kFloats * 4;
-    static __device__ int place(int tile, int consumer) {
-        return (tile % kCount * RowsTiles::kConsumers + consumer) * kFloats;
+    static __device__ int place(int slot, int consumer) {
+        return (slot * RowsTiles::kConsumers + consumer) * kFloats;
     }
 };
 
-// A consumer's sums of a tile (multiply_wide_tile()), those of `rows`.
-__device__ inline void store_sums(const RowsTiles& stream, int tile, unsigned rows,
-                                  const float (&results)[4]) {
-    const int row = RowsTiles::lane() % 4 * 2;
-    float* own = stream.sums + TileSlot::place(tile, RowsTiles::warp()) + RowsTiles::lane() / 4;
-#pragma unroll
-    for (int i = 0; i < 2; ++i)
-        if ((rows >> (row + i) & 1U) != 0) {
-            float* sum = own + __popc(rows & ((1U << (row + i)) - 1U)) * TileSlot::kStride;
-            sum[0] = results[i];
-            sum[8] = results[i + 2];
-        }
+// Tiles are dealt to the blocks in turn: all work on the same expert, whose hidden rows are there before the next one's.
+__device__ inline int tiles_in_turn(int tiles) {
+    const int blocks = static_cast<int>(gridDim.x);
+    return quotient(tiles - static_cast<int>(blockIdx.x) + blocks - 1, blocks);
 }
+
+// Which of its sums of a tile (multiply_wide_tile()) a consumer's lane stores, those of rows that chose the expert, and where.
+struct LaneRows {
+    bool first, second;
+    int place;
+    __device__ explicit LaneRows(unsigned rows) {
+        const int row = RowsTiles::lane() % 4 * 2;
+        first = (rows >> row & 1U) != 0;
+        second = (rows >> row & 2U) != 0;
+        place = __popc(rows & ((1U << row) - 1U)) * TileSlot::kStride + RowsTiles::lane() / 4;
+    }
+    __device__ void store(float* sums, const float (&results)[4]) const {
+        sums += place;
+        if (first) sums[0] = results[0], sums[8] = results[2], sums += TileSlot::kStride;
+        if (second) sums[0] = results[1], sums[8] = results[3];
+    }
+};
 
 // Adds up a tile: lanes are matrix rows, gate and up by turns, of one of the entry's rows and of another.
 __device__ inline void finish_tile(const RowsTiles& stream, const ActiveExperts& active,
-                                   const DecodeContext& context, WeightFormat down_type, int tile, int index,
-                                   int tile_of_expert) {
+                                   const DecodeContext& context, int tile, int expert_tiles) {
+    const int number = static_cast<int>(blockIdx.x) + tile * static_cast<int>(gridDim.x),
+              index = quotient(number, expert_tiles), tile_of_expert = number - index * expert_tiles;
     const int lane = RowsTiles::lane(), row = lane % 16, count = __popc(active.rows[index]);
     const float bias = stream.biases[tile * RowsTiles::kTileRows + row];
 #pragma unroll 1
     for (int i = lane / 16; i < (count + 1) / 2 * 2; i += 2) {
-        const float* own =
-            stream.sums + TileSlot::place(tile, 0) + min(i, count - 1) * TileSlot::kStride + row;
+        const float* own = stream.sums + TileSlot::place(tile % TileSlot::kCount, 0) +
+                           min(i, count - 1) * TileSlot::kStride + row;
         float values[RowsTiles::kConsumers], sum = 0;
 #pragma unroll
         for (int warp = 0; warp < RowsTiles::kConsumers; ++warp) values[warp] = own[warp * TileSlot::kFloats];
 #pragma unroll
         for (int warp = 0; warp < RowsTiles::kConsumers; ++warp) sum += values[warp];
-        sum += bias;
+        sum = sum * RowsTiles::kFactor + bias;
         const float up = __shfl_down_sync(kAllLanes, sum, 1);
         if (row % 2 != 0 || i >= count) continue;
         const int of = active.row[index][i];
-        context.buffers.expert_hidden[(of * kExpertsPerToken + active.rank[index][of]) *
-                                          stored_activations(context.intermediate_size) +
-                                      swizzled_element(tile_of_expert * 8 + row / 2, down_type)] =
-            to_activation(swiglu(sum, up), down_type);
+        store_expert_hidden(context.buffers.expert_hidden +
+                                (of * kExpertsPerToken + active.rank[index][of]) *
+                                    stored_activations(context.intermediate_size) +
+                                swizzled_element<WeightFormat::mxfp4>(tile_of_expert * 8 + row / 2),
+                            to_activation(swiglu(sum, up), WeightFormat::mxfp4));
     }
 }
 
@@ -148,19 +160,19 @@ __global__ void __launch_bounds__(RowsTiles::kThreads, 2)
     if (RowsTiles::is_producer()) {
         named_barrier<kChoiceBarrier, RowsTiles::kThreads>();
         gather_active_experts(active, context.rows);
-        const TileRun run = tiles_of_block(active.count * expert_tiles, static_cast<int>(blockIdx.x),
-                                           static_cast<int>(gridDim.x));
+        const int count = tiles_in_turn(active.count * expert_tiles);
         const auto source_of = [&](int tile) {
-            const int index = quotient(run.first + tile, expert_tiles);
-            const int row = active.expert[index] * expert_rows +
-                            (run.first + tile - index * expert_tiles) * RowsTiles::kTileRows;
+            const int number = static_cast<int>(blockIdx.x) + tile * static_cast<int>(gridDim.x);
+            const int index = quotient(number, expert_tiles);
+            const int row =
+                active.expert[index] * expert_rows + (number - index * expert_tiles) * RowsTiles::kTileRows;
             return RowsTiles::source(stage.weights.gate_up, stage.weights.gate_up_bias, row);
         };
-        const int ahead = min(run.count, RowsTiles::kStages);
+        const int ahead = min(count, RowsTiles::kStages);
         stream.produce(0, ahead, source_of);
         // After our own wait: the down kernel reads the router's sums before it waits, so they must be final here.
         griddep_launch_dependents();
-        stream.produce(ahead, run.count, source_of);
+        stream.produce(ahead, count, source_of);
         return;
     }
     choose_for_row_of_warp(active, context, stage.layer, router_biases);
@@ -172,28 +184,28 @@ __global__ void __launch_bounds__(RowsTiles::kThreads, 2)
     const int warp = RowsTiles::warp();
     RowsTiles::Place place{};
     stream.wait_full(place);  // now the experts are known
-    const TileRun run = tiles_of_block(active.count * expert_tiles, static_cast<int>(blockIdx.x),
-                                       static_cast<int>(gridDim.x));
-    int index = quotient(run.first, expert_tiles), tile_of_expert = run.first - index * expert_tiles;
-    const WeightFormat down_type = stage.weights.down.type;
+    const int count = tiles_in_turn(active.count * expert_tiles);
+    int index = 0, tile_of_expert = static_cast<int>(blockIdx.x), slot = 0;
+    int turn = warp;  // the next tile that the warp adds up
+    LaneRows rows(active.rows[0]);
 #pragma unroll 1
-    for (int tile = 0; tile < run.count; ++tile, place.advance()) {
+    for (int tile = 0; tile < count; ++tile, place.advance()) {
         stream.wait_full(place);
         float results[4];
         RowsTiles::multiply_wide_tile(place, operands, results);
-        store_sums(stream, tile, active.rows[index], results);
+        rows.store(stream.sums + TileSlot::place(slot, warp), results);
         stream.release(place);
-        const bool is_first = tile_of_expert == 0;
-        if (tile > 0 && (tile - 1) % RowsTiles::kConsumers == warp) {
-            stream.wait_empty(RowsTiles::place_of(tile - 1));
-            finish_tile(stream, active, context, down_type, tile - 1, is_first ? index - 1 : index,
-                        is_first ? expert_tiles - 1 : tile_of_expert - 1);
+        if (++slot == TileSlot::kCount) slot = 0;
+        if (tile == turn + 1 || (tile == turn && tile + 1 == count)) {
+            stream.wait_empty(RowsTiles::place_of(turn));
+            finish_tile(stream, active, context, turn, expert_tiles);
+            turn += RowsTiles::kConsumers;
         }
-        if (tile + 1 == run.count && tile % RowsTiles::kConsumers == warp) {
-            stream.wait_empty(place);
-            finish_tile(stream, active, context, down_type, tile, index, tile_of_expert);
+        tile_of_expert += static_cast<int>(gridDim.x);
+        if (tile_of_expert >= expert_tiles) {
+            tile_of_expert -= expert_tiles;
+            rows = LaneRows(active.rows[++index]);
         }
-        if (++tile_of_expert == expert_tiles) tile_of_expert = 0, ++index;
     }
 #endif
 }

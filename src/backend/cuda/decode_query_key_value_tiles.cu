@@ -1,5 +1,6 @@
 // Stage 1 of several rows in whole tiles: norm, query/key/value projection, bias, rotation.
 #include "backend/cuda/decode_tiles.h"
+#include "backend/cuda/expert_hidden.cuh"
 #include "backend/cuda/launch.cuh"
 #include "backend/cuda/projected_rows.cuh"
 #include "backend/cuda/tile_operands.cuh"
@@ -45,6 +46,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, 2)
                                     stage.weights.attention_norm);
         stream.consume_rows(operands, 1.0F);
     }
+    clear_expert_hidden(context);  // the layer before has read them
     __syncthreads();
     store_projected(context, stage, run, rotations, cache_places, stream.biases,
                     [&](int tile, int inside, int row) { return stream.sum_at_row(tile, inside, row); });

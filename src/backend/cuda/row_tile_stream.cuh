@@ -69,6 +69,7 @@ struct RowTileStream {
         kWhole || kScaleRowBytes / 16 % 2 == 1 ? kScaleRowBytes : kScaleRowBytes + 16;
     static constexpr int kScales = kTileRows * kRowStride;
     static constexpr int kStageBytes = kScales + kTileRows * kScaleStride;
+    static constexpr float kFactor = kType == WeightFormat::mxfp4 ? kMxfp4Unit : 1.0F;
     using Operands = uint4[kSteps];
 
     // Shared memory: the ring, barriers, biases [tile][8], sums [consumer][tile][8].
@@ -165,13 +166,16 @@ struct RowTileStream {
                     to_activation_pair(high.x, high.y, kType), to_activation_pair(high.z, high.w, kType)};
     }
     // The same of a row that is stored as activations.
-    __device__ static void load_stored(Operands& operands, const std::uint16_t* row) {
+    template <typename Load>
+    __device__ static void load_stored(Operands& operands, const std::uint16_t* row, Load load) {
 #pragma unroll
         for (int step = 0; step < kSteps; ++step) {
             const int block = first_block() + step, place = block ^ block / blocks_a_half(kType) % 2;
-            operands[step] =
-                __ldcg(reinterpret_cast<const uint4*>(row + place * kQuantBlock + lane() % 4 * 8));
+            operands[step] = load(reinterpret_cast<const uint4*>(row + place * kQuantBlock + lane() % 4 * 8));
         }
+    }
+    __device__ static void load_stored(Operands& operands, const std::uint16_t* row) {
+        load_stored(operands, row, [](const uint4* from) { return __ldcg(from); });
     }
 
     // Where a tile lies in the ring, and the parity of its round.
@@ -210,20 +214,18 @@ struct RowTileStream {
     }
 
     // The same of a tile of 16 rows and eight activation rows, each row a whole operand row: the lane's rows g
-    // and g + 8, activation rows 2t and 2t + 1.
+    // and g + 8, activation rows 2t and 2t + 1; 1 / kFactor of them.
     using WideOperands = uint4[kSliceBlocks];
     __device__ static void multiply_wide_tile(const Place& place, const WideOperands& operands,
-                                              float (&results)[4]) {
+                                              float (&sums)[4]) {
         static_assert(kType == WeightFormat::mxfp4, "whose operands' words are the blocks' words");
         const std::uint32_t values = values_of(place, 0), scales = scales_of(place, 0);
-        ScalePair low[kSteps], high[kSteps];
+        // A byte for itself, and no pair of them: two instructions fewer for each pair.
+        const auto scale_at = [](std::uint32_t address) {
+            return __uint_as_float(static_cast<std::uint32_t>(shared_at<std::uint8_t>(address)) << 23);
+        };
 #pragma unroll
-        for (int i = 0; i < kSteps; ++i) {
-            low[i] = shared_at<ScalePair>(scales + i * static_cast<int>(sizeof(ScalePair)));
-            high[i] =
-                shared_at<ScalePair>(scales + 8 * kScaleStride + i * static_cast<int>(sizeof(ScalePair)));
-        }
-        float sums[4] = {};
+        for (float& sum : sums) sum = 0;
 #pragma unroll
         for (int block = 0; block < kSliceBlocks; ++block) {
             std::uint32_t first[4], second[4];
@@ -233,14 +235,13 @@ struct RowTileStream {
             float c[4] = {};
             MmaF16::multiply_add(c, first, b.x, b.y);
             MmaF16::multiply_add(c, second, b.z, b.w);
-            const float low_scale = scale_of(low, block), high_scale = scale_of(high, block);
+            const float low_scale = scale_at(scales + block),
+                        high_scale = scale_at(scales + 8 * kScaleStride + block);
             sums[0] += low_scale * c[0];
             sums[1] += low_scale * c[1];
             sums[2] += high_scale * c[2];
             sums[3] += high_scale * c[3];
         }
-#pragma unroll
-        for (int i = 0; i < 4; ++i) results[i] = sums[i] * kFactor;
     }
 
     // A consumer's run through all tiles. `store(tile, results)` keeps a tile's.
@@ -312,8 +313,6 @@ struct RowTileStream {
         return place.stage * kStageBytes + kScales + (first_row + lane() / 4) * kScaleStride +
                warp() * (kSliceBlocks * kBlockScaleBytes);
     }
-
-    static constexpr float kFactor = kType == WeightFormat::mxfp4 ? kMxfp4Unit : 1.0F;
 
     __device__ std::uint32_t full(int stage) const {
         return shared + kBarriers + stage * 8;
