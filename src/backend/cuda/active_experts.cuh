@@ -28,14 +28,17 @@ struct ActiveExperts {
     }
 };
 
-// The first context.rows warps: each chooses for one row.
-__device__ inline void choose_for_row_of_warp(ActiveExperts& active, const DecodeContext& context, int layer,
-                                              const RouterBiases& biases) {
+// The first context.rows warps: each chooses for one row. `meanwhile()` is done while the row's sums are on their way.
+template <typename Meanwhile>
+__device__ void choose_for_row_of_warp(ActiveExperts& active, const DecodeContext& context, int layer,
+                                       const RouterBiases& biases, Meanwhile meanwhile) {
     const int row = static_cast<int>(threadIdx.x) / 32;
-    if (row >= context.rows) return;
+    if (row >= context.rows) return meanwhile();
     const StepSums& sums = context.buffers.sums;
-    choose_experts_of_row(sums.router(layer, row), sums.square_before_experts(layer, row), biases.values,
-                          context, active.chosen[row], active.weight[row]);
+    const RouterSums own =
+        load_router_sums(sums.router(layer, row), sums.square_before_experts(layer, row), context.experts);
+    meanwhile();
+    choose_experts_of_row(own, biases.values, context, active.chosen[row], active.weight[row]);
 }
 
 // One warp, behind a barrier after all rows have chosen. Ends with the warp's own barrier.

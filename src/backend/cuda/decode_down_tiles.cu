@@ -203,7 +203,7 @@ __global__ void __launch_bounds__(RowsTiles::kThreads, 2)
     auto& slots = *reinterpret_cast<Slots*>(&active + 1);
     griddep_launch_dependents();
     const RouterBiases router_biases = load_router_biases(stage.weights.router_bias, context.experts);
-    choose_for_row_of_warp(active, context, stage.layer, router_biases);
+    choose_for_row_of_warp(active, context, stage.layer, router_biases, [] {});
     __syncthreads();
     if (RowsTiles::is_producer()) {
         gather_active_experts(active, context.rows);

@@ -175,12 +175,13 @@ __global__ void __launch_bounds__(RowsTiles::kThreads, 2)
         stream.produce(ahead, count, source_of);
         return;
     }
-    choose_for_row_of_warp(active, context, stage.layer, router_biases);
+    WideRowShare<RowsTiles> share;
+    choose_for_row_of_warp(active, context, stage.layer, router_biases, [&] {
+        share.ask(context, context.buffers.sums.square_before_experts(stage.layer, 0));
+    });
     named_barrier_arrive<kChoiceBarrier, RowsTiles::kThreads>();
     RowsTiles::WideOperands operands;
-    load_normalised_rows<RowsTiles>(operands, context,
-                                    context.buffers.sums.square_before_experts(stage.layer, 0),
-                                    stage.weights.expert_norm);
+    share.to_operands(operands, context, stage.weights.expert_norm);
     const int warp = RowsTiles::warp();
     RowsTiles::Place place{};
     stream.wait_full(place);  // now the experts are known

@@ -37,13 +37,15 @@ __global__ void __launch_bounds__(Tiles::kThreads, 2)
         prefetch_floats(stage.weights.attention_norm, context.hidden);
         if (thread < context.rows) cache_places[thread] = cache_place_of(context, stage, thread);
         griddep_wait();
-        if (thread < context.rows * (kHeadSize / 2))
-            rotations[thread] =
-                __ldcg(reinterpret_cast<const float2*>(context.device_rows.rotation) + thread);
+        const bool has_rotation = thread < context.rows * (kHeadSize / 2);
+        float2 rotation{};
+        if (has_rotation)
+            rotation = __ldcg(reinterpret_cast<const float2*>(context.device_rows.rotation) + thread);
         Tiles::Operands operands[kGroups];
         load_normalised_rows<Tiles>(operands, context,
                                     context.buffers.sums.square_before_attention(stage.layer, 0),
                                     stage.weights.attention_norm);
+        if (has_rotation) rotations[thread] = rotation;
         stream.consume_rows(operands, 1.0F);
     }
     clear_expert_hidden(context);  // the layer before has read them

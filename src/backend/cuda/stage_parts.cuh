@@ -151,22 +151,31 @@ struct TopKRouting {
     int of_warp[kStreamWarps][kExpertsPerToken];  // choose_experts_alone(): what each warp found, by rank
 };
 
-// The four largest of a row's logits (the lowest id on ties) and the softmax over them. One warp.
-__device__ inline void choose_experts_of_row(const long long* router_sums, const long long* square,
-                                             const float (&biases)[4], const DecodeContext& context,
-                                             int* chosen, float* weights) {
+// A row's logits before their common factor, the lane's, and its sum of squares.
+struct RouterSums {
+    long long logits[kRoutingKeys], square;
+};
+__device__ inline RouterSums load_router_sums(const long long* router_sums, const long long* square,
+                                              int experts) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
-    long long logits[kRoutingKeys];  // before their common factor
-    const long long own_square = __ldcg(square);
+    RouterSums sums;
+    sums.square = __ldcg(square);
 #pragma unroll
     for (int i = 0; i < kRoutingKeys; ++i)
-        logits[i] = i * 32 + lane < context.experts ? __ldcg(router_sums + i * 32 + lane) : 0;
-    const float factor = factor_of_squares(own_square, context.hidden, context.epsilon);
+        sums.logits[i] = i * 32 + lane < experts ? __ldcg(router_sums + i * 32 + lane) : 0;
+    return sums;
+}
+
+// The four largest of a row's logits (the lowest id on ties) and the softmax over them. One warp.
+__device__ inline void choose_experts_of_row(const RouterSums& sums, const float (&biases)[4],
+                                             const DecodeContext& context, int* chosen, float* weights) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    const float factor = factor_of_squares(sums.square, context.hidden, context.epsilon);
     std::uint32_t keys[kRoutingKeys];
 #pragma unroll
     for (int i = 0; i < kRoutingKeys; ++i)
         keys[i] = i * 32 + lane < context.experts
-                      ? routing_key(from_fixed_point(logits[i], kLogitFractionBits) * factor + biases[i])
+                      ? routing_key(from_fixed_point(sums.logits[i], kLogitFractionBits) * factor + biases[i])
                       : 0;
     float scores[kExpertsPerToken], weights_of_rank[kExpertsPerToken];
     find_top_experts(keys, chosen, scores);
@@ -174,6 +183,12 @@ __device__ inline void choose_experts_of_row(const long long* router_sums, const
     if (lane == 0)
 #pragma unroll
         for (int rank = 0; rank < kExpertsPerToken; ++rank) weights[rank] = weights_of_rank[rank];
+}
+__device__ inline void choose_experts_of_row(const long long* router_sums, const long long* square,
+                                             const float (&biases)[4], const DecodeContext& context,
+                                             int* chosen, float* weights) {
+    choose_experts_of_row(load_router_sums(router_sums, square, context.experts), biases, context, chosen,
+                          weights);
 }
 
 // The experts of a step's only row, found by every warp for itself: with no barrier to wait for, each sends

@@ -59,31 +59,48 @@ __device__ void load_normalised_rows(typename Stream::Operands (&operands)[kGrou
     }
 }
 
-// The same as the operand of multiply_wide_tile(), which has a column for each of eight rows.
+// The same as the operand of multiply_wide_tile(), which has a column for each of eight rows. Half of the share is asked for
+// at once, the other half only when that is there: so many registers are free.
 template <typename Stream>
-__device__ void load_normalised_rows(typename Stream::WideOperands& operands, const DecodeContext& context,
-                                     const long long* first_square, const float* gains) {
-    const int column = Stream::warp() * Stream::kSliceBlocks * kQuantBlock + Stream::lane() % 4 * 4;
-    const int row = min(Stream::lane() / 4, context.rows - 1);
-    const float* residual = context.buffers.residual + row * context.hidden + column;
-    const float factor = factor_of_squares(__ldcg(first_square + row * context.buffers.sums.stride()),
-                                           Stream::kColumns, context.epsilon);
-    constexpr int kAtOnce = Stream::kSliceBlocks / 2;
+class WideRowShare {
+  public:
+    __device__ void ask(const DecodeContext& context, const long long* first_square) {
+        const int row = min(Stream::lane() / 4, context.rows - 1);
+        column_ = Stream::warp() * Stream::kSliceBlocks * kQuantBlock + Stream::lane() % 4 * 4;
+        residual_ = context.buffers.residual + row * context.hidden + column_;
+        square_ = __ldcg(first_square + row * context.buffers.sums.stride());
+        ask(0);
+    }
+    __device__ void to_operands(typename Stream::WideOperands& operands, const DecodeContext& context,
+                                const float* gains) {
+        const float factor = factor_of_squares(square_, Stream::kColumns, context.epsilon);
 #pragma unroll
-    for (int first = 0; first < Stream::kSliceBlocks; first += kAtOnce) {
-        float4 values[2 * kAtOnce];
+        for (int first = 0; first < Stream::kSliceBlocks; first += kAtOnce) {
+            if (first > 0) ask(first);
 #pragma unroll
-        for (int i = 0; i < 2 * kAtOnce; ++i)
-            values[i] = __ldcg(reinterpret_cast<const float4*>(residual + (2 * first + i) * 16));
-#pragma unroll
-        for (int i = 0; i < kAtOnce; ++i) {
-            const auto gain = [&](int half) {
-                return __ldg(reinterpret_cast<const float4*>(gains + column + (2 * (first + i) + half) * 16));
-            };
-            operands[first + i] = Stream::operands_of(normalised(values[2 * i], factor, gain(0)),
-                                                      normalised(values[2 * i + 1], factor, gain(1)));
+            for (int i = 0; i < kAtOnce; ++i) {
+                const auto gain = [&](int half) {
+                    return __ldg(
+                        reinterpret_cast<const float4*>(gains + column_ + (2 * (first + i) + half) * 16));
+                };
+                operands[first + i] = Stream::operands_of(normalised(values_[2 * i], factor, gain(0)),
+                                                          normalised(values_[2 * i + 1], factor, gain(1)));
+            }
         }
     }
-}
+
+  private:
+    static constexpr int kAtOnce = Stream::kSliceBlocks / 2;
+    __device__ void ask(int first) {
+#pragma unroll
+        for (int i = 0; i < 2 * kAtOnce; ++i)
+            values_[i] = __ldcg(reinterpret_cast<const float4*>(residual_ + (2 * first + i) * 16));
+    }
+
+    int column_;
+    const float* residual_;
+    long long square_;
+    float4 values_[2 * kAtOnce];
+};
 
 }  // namespace gptoss::backend::cuda
