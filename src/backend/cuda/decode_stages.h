@@ -50,7 +50,8 @@ struct DecodeBuffers {
     float* residual = nullptr;           // [row][hidden]
     float* query = nullptr;              // [row][query_width], paired order, rotated
     std::uint16_t* attention = nullptr;  // [row][query_width], laid out for the output weights
-    // [row][kExpertsPerToken][intermediate_size rounded up to 64], laid out for the down weights; gaps are zero
+    // [row][kExpertsPerToken][intermediate_size rounded up to 64], laid out for the down weights; gaps are zero. Of several
+    // rows in whole tiles, stage 1 clears it, and stage 5 runs beside stage 4 (expert_hidden.cuh).
     std::uint16_t* expert_hidden = nullptr;
     float* attention_partials = nullptr;  // [row][kv head][kMaxKvSplits][kMaxGroupHeads][kHeadSize + 2]
     std::int32_t* attention_semaphores = nullptr;  // [row][kv head], zero between steps
