@@ -24,17 +24,21 @@ struct Cached {
     uint4 value[4];
 
     static __device__ int dimension(int t, int step) { return step / 2 * 32 + 8 * t + step % 2 * 4; }
-    __device__ void load_keys(const std::byte* tile, int g, int t) {
+    template <typename TileOf>
+    __device__ void load_keys(TileOf tile_of, int g, int t) {
 #pragma unroll
         for (int i = 0; i < 2; ++i)
 #pragma unroll
             for (int half = 0; half < 2; ++half)
-                key[i][half] = load_streaming_128(tile + ((g + i * 8) * kHeadSize + half * 32 + t * 8) * 2);
+                key[i][half] = load_streaming_128(tile_of(g + i * 8) +
+                                                  ((g + i * 8) * kHeadSize + half * 32 + t * 8) * 2);
     }
-    __device__ void load_values(const std::byte* tile, int g, int t) {
+    template <typename TileOf>
+    __device__ void load_values(TileOf tile_of, int g, int t) {
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-            value[i] = load_streaming_128(tile + ((i / 2 * 8 + 2 * t + i % 2) * kHeadSize + g * 8) * 2);
+            value[i] = load_streaming_128(tile_of(i / 2 * 8 + 2 * t + i % 2) +
+                                          ((i / 2 * 8 + 2 * t + i % 2) * kHeadSize + g * 8) * 2);
     }
     __device__ uint2 key_operand(int i, int step) const {
         const uint4& words = key[i][step / 2];
@@ -57,14 +61,18 @@ struct Cached<model::KvType::f8> {
     uint2 value[4];
 
     static __device__ int dimension(int t, int step) { return 16 * t + step * 4; }
-    __device__ void load_keys(const std::byte* tile, int g, int t) {
+    template <typename TileOf>
+    __device__ void load_keys(TileOf tile_of, int g, int t) {
 #pragma unroll
-        for (int i = 0; i < 2; ++i) key[i] = load_streaming_128(tile + (g + i * 8) * kHeadSize + t * 16);
+        for (int i = 0; i < 2; ++i)
+            key[i] = load_streaming_128(tile_of(g + i * 8) + (g + i * 8) * kHeadSize + t * 16);
     }
-    __device__ void load_values(const std::byte* tile, int g, int t) {
+    template <typename TileOf>
+    __device__ void load_values(TileOf tile_of, int g, int t) {
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-            value[i] = load_streaming_64(tile + (i / 2 * 8 + 2 * t + i % 2) * kHeadSize + g * 8);
+            value[i] = load_streaming_64(tile_of(i / 2 * 8 + 2 * t + i % 2) +
+                                         (i / 2 * 8 + 2 * t + i % 2) * kHeadSize + g * 8);
     }
     __device__ uint2 key_operand(int i, int step) const {
         return unpack_e4m3(step == 0 ? key[i].x : step == 1 ? key[i].y : step == 2 ? key[i].z : key[i].w);
@@ -94,7 +102,11 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
         return;
     }
     const RowInput& input = own.input;
-    const int row = own.row, kv_head = own.kv_head, first_key = own.first_key, end = own.end;
+    const int row = own.row, kv_head = own.kv_head, first_key = own.first_key;
+    // A whole window that begins inside a group ends inside a ninth. Its keys take the place of those of the first group
+    // that the window has left behind: no warp has two groups.
+    const bool joins = rows.window == kRowWarps * kGroupKeys && own.end - own.begin == kRowWarps + 1;
+    const int end = joins ? own.end - 1 : own.end;
 
     const std::int32_t* table = rows.table + std::int64_t{input.slot} * rows.table_stride;
     auto tile_of = [&](int group, bool values) {
@@ -105,17 +117,30 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
     };
     Cache cached;
     int group = own.begin + warp;
+    const auto load_keys = [&](int which) {
+        const std::byte* tile = tile_of(which, false);
+        cached.load_keys([&](int) { return tile; }, g, t);
+    };
+    const auto load_values = [&](int which) {
+        const std::byte* tile = tile_of(which, true);
+        cached.load_values([&](int) { return tile; }, g, t);
+    };
+    const bool joined = joins && warp == 0;
+    const int last = joined ? end : group, left = joined ? first_key % kGroupKeys : 0;
+    const std::byte *keys = nullptr, *values_from = nullptr, *last_keys = nullptr, *last_values = nullptr;
+    if (group < end) {
+        keys = tile_of(group, false), values_from = tile_of(group, true);
+        last_keys = tile_of(last, false), last_values = tile_of(last, true);
+    }
+    const auto load_first = [&] {
+        cached.load_keys([&](int key) { return key < left ? last_keys : keys; }, g, t);
+        cached.load_values([&](int key) { return key < left ? last_values : values_from; }, g, t);
+    };
     // What earlier steps wrote can be read before the previous stage is over.
-    const bool early = group < end && (group + 1) * kGroupKeys <= input.first_new_position;
-    if (early) {
-        cached.load_keys(tile_of(group, false), g, t);
-        cached.load_values(tile_of(group, true), g, t);
-    }
+    const bool early = group < end && (last + 1) * kGroupKeys <= input.first_new_position;
+    if (early) load_first();
     griddep_wait();
-    if (!early && group < end) {
-        cached.load_keys(tile_of(group, false), g, t);
-        cached.load_values(tile_of(group, true), g, t);
-    }
+    if (!early && group < end) load_first();
 
     const int group_heads = rows.query_heads / rows.kv_heads;
     std::uint32_t query[4][4];
@@ -147,9 +172,9 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
             score[i][0] = c[0] + c[2];
             score[i][1] = c[1] + c[3];
         }
-        if (next < end) cached.load_keys(tile_of(next, false), g, t);
+        if (next < end) load_keys(next);
 
-        if (first < first_key || first + kGroupKeys > input.position + 1) {
+        if (!joined && (first < first_key || first + kGroupKeys > input.position + 1)) {
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
                 const int key = first + i / 2 * 8 + 2 * t + i % 2;
@@ -177,7 +202,7 @@ __device__ __forceinline__ void paged_decode_attention(const Rows& rows) {
                 __byte_perm(cached.value_word(2, j / 2), cached.value_word(3, j / 2), selector);
             Mma::multiply_add(values[j], weight, b0, b1);
         }
-        if (next < end) cached.load_values(tile_of(next, true), g, t);
+        if (next < end) load_values(next);
     }
     weights += __shfl_xor_sync(kAllLanes, weights, 1);
     weights += __shfl_xor_sync(kAllLanes, weights, 2);
