@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const folder = path.dirname(fileURLToPath(import.meta.url));
 const named = process.argv.slice(2).map((file) => path.resolve(file));
-// The soak is the longest by far: started last it would run alone at the end.
+// The soak is one of the longest: started last it would run alone at the end.
 const all = fs.readdirSync(folder).filter((file) => file.endsWith('.test.mjs')).sort((a, b) => b.startsWith('soak') - a.startsWith('soak'));
 const files = named.length > 0 ? named : all.map((file) => path.join(folder, file));
 const events = run({ files, concurrency: 3, timeout: 420_000, forceExit: true });

@@ -1,4 +1,4 @@
-// Mixed load with faults for SOAK_SECONDS (60; ten minutes in ./test long): every request ends once, nothing stays behind, memory is flat.
+// Mixed load with faults for SOAK_SECONDS (30; ten minutes in ./test long): every request ends once, nothing stays behind, memory is flat.
 // The hour: SOAK_SECONDS=3600 node run.mjs soak.test.mjs; under ASan: GPT_OSS_NODE=$PWD/../build/asan/gpt-oss-node.
 import test from 'node:test';
 import assert from 'node:assert/strict';
@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { startNode, waitFor } from './support/node.mjs';
 import { mixedLoad } from './soak/mixed_load.mjs';
 
-const seconds = Number(process.env.SOAK_SECONDS ?? 60);
+const seconds = Number(process.env.SOAK_SECONDS ?? 30);
 const growthLimit_mb = 24;   // of the allocator's arenas; a leak of one request's tokens would be far more in this time
 
 // What the node holds, without the pages of the model's files, which come and go as the kernel likes.
