@@ -110,7 +110,7 @@ struct Slots {
     Slot slot[ActiveExperts::kMost];
 };
 // One warp.
-__device__ inline void find_slots(Slots& slots, const ActiveExperts& active) {
+[[maybe_unused]] __device__ inline void find_slots(Slots& slots, const ActiveExperts& active) {
     const int lane = Tiles::lane();
     const bool is_first = lane < active.count && active.has_group(lane, 0),
                is_second = lane < active.count && active.has_group(lane, 1);
@@ -124,8 +124,9 @@ __device__ inline void find_slots(Slots& slots, const ActiveExperts& active) {
 }
 
 // The hidden rows of a slot's expert as operands: nothing where a row did not choose it.
-__device__ inline void load_hidden(RowsTiles::Operands& operands, const Slot& slot,
-                                   const ActiveExperts& active, const DecodeContext& context) {
+[[maybe_unused]] __device__ inline void load_hidden(RowsTiles::Operands& operands, const Slot& slot,
+                                                    const ActiveExperts& active,
+                                                    const DecodeContext& context) {
     const int row = slot.group * 4 + RowsTiles::lane() / 8;
     if (active.has_row(slot.active, row)) {
         RowsTiles::load_stored(
@@ -182,8 +183,8 @@ __device__ void multiply_experts(const RowsTiles& stream, const ActiveExperts& a
 }
 
 // Behind the block's barrier: a row's output `output`, of its experts.
-__device__ inline float output_of_experts(const RowsTiles& stream, const ActiveExperts& active, int row,
-                                          int output) {
+[[maybe_unused]] __device__ inline float output_of_experts(const RowsTiles& stream,
+                                                           const ActiveExperts& active, int row, int output) {
     float value = RowsTiles::sum_of_consumers(
         stream.sums + (row / 4 * kMostRowTiles + output / kStreamTileRows) * RowsTiles::kConsumers * 32,
         output % kStreamTileRows, row);

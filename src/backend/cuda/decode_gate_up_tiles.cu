@@ -96,7 +96,7 @@ struct TileSlot {
 };
 
 // Tiles are dealt to the blocks in turn: all work on the same expert, whose hidden rows are there before the next one's.
-__device__ inline int tiles_in_turn(int tiles) {
+[[maybe_unused]] __device__ inline int tiles_in_turn(int tiles) {
     const int blocks = static_cast<int>(gridDim.x);
     return quotient(tiles - static_cast<int>(blockIdx.x) + blocks - 1, blocks);
 }
@@ -111,16 +111,18 @@ struct LaneRows {
         second = (rows >> row & 2U) != 0;
         place = __popc(rows & ((1U << row) - 1U)) * TileSlot::kStride + RowsTiles::lane() / 4;
     }
-    __device__ void store(float* sums, const float (&results)[4]) const {
-        sums += place;
-        if (first) sums[0] = results[0], sums[8] = results[2], sums += TileSlot::kStride;
-        if (second) sums[0] = results[1], sums[8] = results[3];
-    }
 };
+[[maybe_unused]] __device__ inline void store_sums(const LaneRows& rows, float* sums,
+                                                   const float (&results)[4]) {
+    sums += rows.place;
+    if (rows.first) sums[0] = results[0], sums[8] = results[2], sums += TileSlot::kStride;
+    if (rows.second) sums[0] = results[1], sums[8] = results[3];
+}
 
 // Adds up a tile: lanes are matrix rows, gate and up by turns, of one of the entry's rows and of another.
-__device__ inline void finish_tile(const RowsTiles& stream, const ActiveExperts& active,
-                                   const DecodeContext& context, int tile, int expert_tiles) {
+[[maybe_unused]] __device__ inline void finish_tile(const RowsTiles& stream, const ActiveExperts& active,
+                                                    const DecodeContext& context, int tile,
+                                                    int expert_tiles) {
     const int number = static_cast<int>(blockIdx.x) + tile * static_cast<int>(gridDim.x),
               index = quotient(number, expert_tiles), tile_of_expert = number - index * expert_tiles;
     const int lane = RowsTiles::lane(), row = lane % 16, count = __popc(active.rows[index]);
@@ -194,7 +196,7 @@ __global__ void __launch_bounds__(RowsTiles::kThreads, 2)
         stream.wait_full(place);
         float results[4];
         RowsTiles::multiply_wide_tile(place, operands, results);
-        rows.store(stream.sums + TileSlot::place(slot, warp), results);
+        store_sums(rows, stream.sums + TileSlot::place(slot, warp), results);
         stream.release(place);
         if (++slot == TileSlot::kCount) slot = 0;
         if (tile == turn + 1 || (tile == turn && tile + 1 == count)) {
