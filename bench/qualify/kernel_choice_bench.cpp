@@ -11,11 +11,10 @@
 #include "backend/devices/devices.h"
 #include "base/error.h"
 #include "qualify/kernel_stage.h"
+#include "qualify/kernel_timing.h"
 
 namespace gptoss::qualify {
 namespace {
-
-constexpr std::int32_t kMostTokens = std::numeric_limits<std::int32_t>::max();
 
 // Times are measured; whatever is asked for its logits gets the same ones as the reference.
 class SyntheticRunner final : public ProbeRunner {
@@ -67,7 +66,13 @@ int run(const std::string& name, std::int32_t layers, std::int32_t rounds) {
     options.slices_of_each_kernel = 0;
     backend::cuda::PlanOptions plan_options;
     plan_options.shape = options.shape;
-    options.kernels = backend::cuda::kernel_names(backend::cuda::Device(0).traits(), plan_options);
+    const backend::cuda::DeviceTraits traits = backend::cuda::Device(0).traits();
+    options.kernels = backend::cuda::kernel_names(traits, plan_options);
+    options.step_text = [&](const backend::KernelChoice& kernels, std::int32_t sequences, std::int32_t tokens,
+                            std::int32_t depth) {
+        plan_options.kernels = kernels;
+        return backend::cuda::line_of_step(sequences, tokens, depth, traits, plan_options);
+    };
     SyntheticRunner runner(options.shape);
     const KernelStageResult result = qualify_kernels(options, runner, [](const std::string& what) {
         std::printf("%s\n", what.c_str());
@@ -78,7 +83,7 @@ int run(const std::string& name, std::int32_t layers, std::int32_t rounds) {
     for (const Figure& each : result.figures)
         std::printf("%s: %.0f %s\n", each.name.c_str(), each.value, each.unit.c_str());
 
-    // By hand: the choice, then each kernel forced over it; the lowest of the rounds.
+    // By hand: the choice, then each kernel forced over it, where it runs then; the lowest of the rounds.
     ProbeRequest request;
     request.probes = timing_probes(options);
     request.kv_types = options.kv_types;
@@ -86,13 +91,11 @@ int run(const std::string& name, std::int32_t layers, std::int32_t rounds) {
     request.times_alone = true;
     std::map<std::string, std::vector<double>> lowest_ms;
     for (std::int32_t round = 0; round < rounds; ++round) {
-        std::vector<std::string> forced = {""};
-        forced.insert(forced.end(), options.kernels.begin(), options.kernels.end());
-        if (round % 2 == 1) std::ranges::reverse(forced);
-        for (const std::string& kernel : forced) {
-            request.kernels = result.choice;
-            if (!kernel.empty())
-                request.kernels.preferred.insert(request.kernels.preferred.begin(), {kernel, 1, kMostTokens});
+        std::vector<std::string> kernels = {""};
+        kernels.insert(kernels.end(), options.kernels.begin(), options.kernels.end());
+        if (round % 2 == 1) std::ranges::reverse(kernels);
+        for (const std::string& kernel : kernels) {
+            request.kernels = kernel.empty() ? result.choice : forced(kernel, result.choice);
             const ProbeReply reply = runner.run(request);
             std::vector<double>& lowest = lowest_ms[kernel];
             lowest.resize(reply.outcomes.size(), std::numeric_limits<double>::max());
@@ -104,7 +107,9 @@ int run(const std::string& name, std::int32_t layers, std::int32_t rounds) {
         const double chosen_ms = lowest_ms.at("")[i];
         std::printf("%-20s chosen %8.3f ms", request.probes[i].name().c_str(), chosen_ms);
         for (const auto& [kernel, ms] : lowest_ms)
-            if (!kernel.empty()) std::printf("  %s %.3f", kernel.c_str(), chosen_ms / ms[i]);
+            if (!kernel.empty() &&
+                changes(options.step_text, request.probes[i], result.choice, forced(kernel, result.choice)))
+                std::printf("  %s %.3f", kernel.c_str(), chosen_ms / ms[i]);
         std::printf("\n");
     }
     return 0;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,11 @@ struct KernelChoice {
     std::string_view preferred_kernel(std::string_view operation, std::int32_t tokens) const;
     bool operator==(const KernelChoice&) const = default;
 };
+
+// What a step of so many sequences with so many new tokens each, after `depth` others, would run by a choice of kernels,
+// as text: two choices of one text run the same.
+using StepText = std::function<std::string(const KernelChoice& kernels, std::int32_t sequences,
+                                           std::int32_t tokens, std::int32_t depth)>;
 
 // The kernels that this machine's processor can run, the fastest first.
 std::vector<std::string> cpu_kernel_names();

@@ -53,7 +53,11 @@ class KernelStage {
             if (!try_kernels(kernels, from, from + share)) return std::move(result_);
             from += share;
         }
-        for (const auto& [operation, kernels] : of_operation_) time_kernels(operation, kernels);
+        // The pass first: the other kernels are timed in the one that a step takes.
+        for (const bool pass : {true, false})
+            for (const auto& [operation, kernels] : of_operation_)
+                if ((operation == operation_of(std::string(kDecodePass))) == pass)
+                    time_kernels(operation, kernels);
         confirm();
         result_.was_short = clock_.was_short();
         result_.device = judge_.device();
@@ -256,12 +260,13 @@ class KernelStage {
         if (seconds_of_times_ == 0) times(result_.choice, probes);  // loads the model
         const std::vector<double> own_ms = times(result_.choice, probes);
         if (own_ms.empty()) return;
-        const auto more = static_cast<double>(2 * right.size() + 1);
-        if (!clock_.has(kUntilTimes, more * seconds_of_times_)) return no_time();
-        choose_fastest(
-            operation, right, probes, own_ms,
-            [&](const backend::KernelChoice& choice) { return times(choice, probes); }, result_.choice,
-            result_.findings);
+        const auto has_time = [&](double more) { return clock_.has(kUntilTimes, more * seconds_of_times_); };
+        if (!has_time(static_cast<double>(right.size()))) return no_time();
+        const auto measure = [&](const backend::KernelChoice& choice, const std::vector<Probe>& some) {
+            return times(choice, some);
+        };
+        choose_fastest(operation, right, {probes, measure, has_time, options_.step_text}, own_ms,
+                       result_.choice, result_.findings);
         found_(result_);
     }
 
@@ -271,7 +276,10 @@ class KernelStage {
         ProbeRequest request = judge_.request(kernels, whole(), probes, options_.kv_types);
         request.times_alone = true;
         const ProbeReply reply = runner_.run(request);
-        seconds_of_times_ = clock_.gone_s() - begin_s;
+        // Of all of them, where these are some.
+        seconds_of_times_ = (clock_.gone_s() - begin_s) *
+                            static_cast<double>(timing_probes(options_).size()) /
+                            static_cast<double>(probes.size());
         std::vector<double> ms;
         for (const ProbeOutcome& outcome : reply.outcomes) ms.push_back(outcome.step_ms);
         return ms;

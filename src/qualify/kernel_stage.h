@@ -29,6 +29,7 @@ struct KernelStageOptions {
     // every kernel can be tried at one place, nothing is decided.
     double most_s = 0;
     std::function<double()> seconds = steady_seconds;
+    backend::StepText step_text;  // of the device; null = nobody can say
 };
 
 struct KernelStageResult {
@@ -45,8 +46,8 @@ using StageProgress = std::function<void(const std::string& what)>;
 using StageFound = std::function<void(const KernelStageResult& so_far)>;
 
 // 1. Each kernel on slices of two layers, shallow and deep. A wrong one is banned.
-// 2. What is left is timed on the whole model at the token counts where kernels change; where another than the
-//    program's own choice is faster by more than 2 %, twice, it is preferred; where it takes half the time, the slow
+// 2. What is left is timed on the whole model at the token counts where kernels change, the passes first; where another
+//    than the program's own choice is faster by more than 2 %, twice, it is preferred; where it takes half the time, the slow
 //    one is named as avoided.
 // 3. The kernels now chosen compute the whole model, and every slice, and must be right. A device on which they
 //    are not has a failed finding, "no right kernel".

@@ -11,14 +11,27 @@
 
 namespace gptoss::qualify {
 
-// Milliseconds of each probe on the whole model with these kernels; empty when it could not be computed.
-using TimeProbes = std::function<std::vector<double>(const backend::KernelChoice& kernels)>;
+// How kernels are timed, and where.
+struct KernelTimes {
+    std::vector<Probe> probes;
+    // Milliseconds of some of the probes on the whole model with these kernels; empty when it could not be computed.
+    std::function<std::vector<double>(const backend::KernelChoice& kernels, const std::vector<Probe>& some)>
+        measure;
+    // There is time to measure all of them so often.
+    std::function<bool(double times)> has_time;
+    backend::StepText step_text;  // may be null
+};
 
-// Times the kernels of one operation beside `own_ms`, what the program's own choice takes, and prefers in `choice` the
-// fastest at each number of tokens where it is faster than that by more than 2 %, twice. What was preferred is a finding.
+// Times the kernels of one operation by turns with what runs without them, which takes `own_ms`, and prefers in `choice`
+// the fastest at each number of tokens where it is faster than that by more than 2 % in both halves of the turns. Where a
+// kernel would not run in a step its time says nothing. What was preferred is a finding.
 void choose_fastest(const std::string& operation, const std::vector<std::string>& kernels,
-                    const std::vector<Probe>& probes, const std::vector<double>& own_ms,
-                    const TimeProbes& times, backend::KernelChoice& choice, std::vector<Finding>& findings);
+                    const KernelTimes& times, const std::vector<double>& own_ms,
+                    backend::KernelChoice& choice, std::vector<Finding>& findings);
+
+// Whether a step runs something else by another choice; where nobody can say, it may.
+bool changes(const backend::StepText& text, const Probe& step, const backend::KernelChoice& from,
+             const backend::KernelChoice& to);
 
 // `kernel` where it can be used, and what `base` says elsewhere.
 backend::KernelChoice forced(const std::string& kernel, const backend::KernelChoice& base);

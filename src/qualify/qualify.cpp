@@ -79,6 +79,7 @@ KernelStageOptions stage_options(const QualifyOptions& options, const model::Wei
     stage.model = options.model;
     stage.device = options.device;
     stage.kernels = backend::kernel_names(options.device, weights, options.gpu_ordinal);
+    stage.step_text = backend::step_text(options.device, weights, options.gpu_ordinal);
     stage.shape = weights.hyperparameters;
     stage.gpu_layers = options.gpu_layers;
     stage.gpu_ordinal = options.gpu_ordinal;

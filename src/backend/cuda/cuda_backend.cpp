@@ -331,21 +331,6 @@ std::int64_t cuda_weight_bytes(const model::Hyperparameters& shape, const model:
     return cuda::device_weight_bytes(shape, cuda::published_types(model::device_layers(shape, request)));
 }
 
-std::vector<std::string> cuda_kernel_names(const model::Weights& weights, std::int32_t gpu_ordinal) {
-    const cuda::Device device(gpu_ordinal);
-    cuda::PlanOptions options;
-    options.shape = weights.hyperparameters;
-    options.experts_are_mxfp4 = std::ranges::all_of(weights.layers, [](const model::LayerWeights& layer) {
-        return layer.gate.tensor->type == gguf::TensorType::MXFP4 &&
-               layer.down.tensor->type == gguf::TensorType::MXFP4;
-    });
-    options.dense_is_q8_0 = std::ranges::all_of(weights.layers, [](const model::LayerWeights& layer) {
-        return layer.query.tensor->type == gguf::TensorType::Q8_0 &&
-               layer.attention_output.tensor->type == gguf::TensorType::Q8_0;
-    });
-    return cuda::kernel_names(device.traits(), options);
-}
-
 bool cuda_available(std::string* reason, std::int32_t gpu_ordinal) {
     int count = 0, before = 0;
     cudaError_t status = cudaGetDeviceCount(&count);

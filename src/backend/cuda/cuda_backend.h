@@ -43,6 +43,9 @@ DeviceNeeds cuda_needs(const model::Weights& weights, const model::PlanRequest& 
 // Error(device_failed) without a usable GPU.
 std::vector<std::string> cuda_kernel_names(const model::Weights& weights, std::int32_t gpu_ordinal);
 
+// What a GPU would run for these weights. Throws as above.
+StepText cuda_step_text(const model::Weights& weights, std::int32_t gpu_ordinal);
+
 // True when this GPU and a driver this build can use are there; `reason` says why not. The calling thread's current
 // device stays as it is.
 bool cuda_available(std::string* reason = nullptr, std::int32_t gpu_ordinal = 0);

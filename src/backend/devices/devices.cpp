@@ -104,6 +104,15 @@ std::vector<std::string> kernel_names(const std::string& device,
     refuse(device);
 }
 
+StepText step_text(const std::string& device, [[maybe_unused]] const model::Weights& weights,
+                   [[maybe_unused]] std::int32_t gpu_ordinal) {
+#if defined(GPTOSS_HAS_CUDA)
+    if (device == "cuda") return cuda_step_text(weights, gpu_ordinal);
+#endif
+    if (device == "cpu") return {};
+    refuse(device);
+}
+
 double read_bandwidth(const std::string& device, std::int32_t threads,
                       [[maybe_unused]] std::int32_t gpu_ordinal) {
     if (device == "cpu") {

@@ -37,6 +37,9 @@ DeviceNeeds device_needs(const std::string& device, const model::Weights& weight
 std::vector<std::string> kernel_names(const std::string& device, const model::Weights& weights,
                                       std::int32_t gpu_ordinal = 0);
 
+// What a device would run for a model; null where that is not known. Throws as above.
+StepText step_text(const std::string& device, const model::Weights& weights, std::int32_t gpu_ordinal = 0);
+
 // GB/s (10^9) the device reads from its memory, measured now: the roof of generation.
 double read_bandwidth(const std::string& device, std::int32_t threads, std::int32_t gpu_ordinal = 0);
 

@@ -200,6 +200,9 @@ std::int32_t row_streamed_shared_bytes(std::int32_t columns, std::int32_t tile_t
 
 // One line, as `plan --kernels` prints it.
 std::string to_line(const ExecutionPlan& plan);
+// What a step of so many sequences with so many new tokens each runs, without what no row of it uses.
+std::string line_of_step(std::int32_t sequences, std::int32_t tokens, std::int32_t depth,
+                         const DeviceTraits& device, const PlanOptions& options);
 
 // Cards by name, for plans without a card: a100, a6000, l40s, h100, h200, b200, rtx-pro-6000. Throws
 // Error(setting_invalid) for another name and says which there are.

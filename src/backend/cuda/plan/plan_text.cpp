@@ -35,6 +35,14 @@ std::string to_line(const ExecutionPlan& plan) {
            ", lm_head " + (plan.lm_head.tile_tokens > 0 ? text_of(plan.lm_head) : "none");
 }
 
+std::string line_of_step(std::int32_t sequences, std::int32_t tokens, std::int32_t depth,
+                         const DeviceTraits& device, const PlanOptions& options) {
+    const std::int32_t rows = sequences * tokens, lone = tokens == 1 ? rows : 0;
+    ExecutionPlan plan = make_plan({rows, depth + tokens, sequences, lone}, device, options);
+    if (lone == rows) plan.attention_uses_wgmma = false;
+    return to_line(plan);
+}
+
 DeviceTraits card_named(const std::string& name) {
     static const std::array<std::pair<const char*, DeviceTraits>, 7> kCards = {{
         {"a100", {8, 0, 108, 163 * 1024}},
