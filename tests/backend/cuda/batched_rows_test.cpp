@@ -2,7 +2,6 @@
 #include "backend/cuda/batched_rows.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 #include "backend/cuda/batched_routing.h"
@@ -36,12 +35,6 @@ TEST_F(BatchedRowsTest, RoutingInOrderHasTheSameBitsForAnyNumberOfRows) {
             r.in_order = true;
             launch_routing(r, nullptr);
             return Routed{found.logits.read(), found.weights.read(), found.normalised.read()};
-        };
-        const auto differences = [](const auto& a, const auto& b) {
-            int count = 0;
-            for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-                count += std::memcmp(&a[i], &b[i], sizeof(a[i])) != 0;
-            return count;
         };
         const Routed few = routed(kFewRoutedRows);
         for (const std::int32_t rows : {1, 5, 769, 1024, 2048, 4300, kMost}) {

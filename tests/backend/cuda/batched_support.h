@@ -4,6 +4,7 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -80,6 +81,15 @@ class DeviceVector {
     std::size_t count_;
     DeviceMemory memory_;
 };
+
+// Places where the first numbers of two lists differ in a bit.
+template <typename T>
+int differences(const std::vector<T>& a, const std::vector<T>& b) {
+    int count = 0;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+        count += std::memcmp(&a[i], &b[i], sizeof(T)) != 0;
+    return count;
+}
 
 inline std::vector<float> random_floats(std::size_t count, float size, unsigned seed) {
     std::mt19937 random(seed);

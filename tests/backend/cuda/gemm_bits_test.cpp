@@ -1,6 +1,5 @@
 // Products of one chain (MatrixPlan::one_chain): the same bits of every sum from every kernel, for any number of tokens.
 #include <algorithm>
-#include <cstring>
 
 #include "backend/cuda/batched_support.h"
 
@@ -22,14 +21,6 @@ std::vector<__half> random_halves(std::size_t count) {
     std::vector<__half> halves;
     for (const float value : random_floats(count, 1.0F, 2)) halves.push_back(__float2half(value));
     return halves;
-}
-
-// Places where the first numbers of two lists differ in a bit.
-int differences(const std::vector<float>& a, const std::vector<float>& b) {
-    int count = 0;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-        count += std::memcmp(&a[i], &b[i], sizeof(float)) != 0;
-    return count;
 }
 
 TEST_F(OneChain, DenseProducts) {
